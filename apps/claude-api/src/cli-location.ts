@@ -1,0 +1,33 @@
+/** Finds the CLI, and asks it for its version. */
+import { execFile } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, isAbsolute, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import type { Environment } from './cli-environment.ts';
+
+const VERSION_WITHIN_MS = 60_000;
+
+/** The path of the program: `bin` itself when it is a path, else the first of that name on PATH. */
+export function locateCli(bin: string, env: Environment): string | undefined {
+  if (isAbsolute(bin) || bin.includes('/')) return isExecutable(resolve(bin)) ? resolve(bin) : undefined;
+  return (env.PATH ?? '')
+    .split(delimiter)
+    .filter((folder) => folder !== '')
+    .map((folder) => join(folder, bin))
+    .find(isExecutable);
+}
+
+/** Its version. @throws when it does not run, or not within a minute (a cold start is slow). */
+export async function readCliVersion(path: string, env: Environment): Promise<string> {
+  const { stdout } = await promisify(execFile)(path, ['--version'], { env, timeout: VERSION_WITHIN_MS });
+  return stdout.trim().split(/\s/, 1)[0] ?? '';
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * One execution: runs the engine, hands its lines to the output, and ends the output exactly once, always
+ * last, whatever happens. Lines that only this service may write (`start`, `ping`, `complete`) are not taken
+ * from the engine.
+ */
+import {
+  type ClaudeResult,
+  createStreamReader,
+  createTextDigest,
+  type StreamAction,
+} from '@cc-executor/claude-stream';
+import type { Logger } from '@cc-executor/runtime';
+import type { Engine, EngineEnding, ExecutionRequest } from './engine.ts';
+import { decideOutcome, type Outcome, type StopReason } from './verdict.ts';
+
+export interface Completion extends Outcome {
+  readonly executionId: string;
+  readonly exitCode: number | null;
+  /** Length in bytes and SHA-256 of the answer's text. */
+  readonly bytes: number;
+  readonly digest: string;
+}
+
+/** Where an execution is written to. Nothing here may throw; what the caller cannot receive is dropped. */
+export interface ExecutionOutput {
+  start(executionId: string, engine: string): void;
+  /** Takes one line and what it means; it is written with the next `flush`. */
+  line(line: string, actions: readonly StreamAction[]): void;
+  /** A promise means: wait, the caller does not keep up. It settles at the latest when the caller has gone. */
+  flush(): Promise<void> | undefined;
+  ping(): void;
+  complete(completion: Completion): void;
+}
+
+export interface Execution {
+  /** Stops it; the first reason counts. */
+  stop(reason: StopReason): void;
+  /** Resolves, never rejects, when nothing of the execution is left and its output has ended. */
+  readonly done: Promise<Completion>;
+}
+
+/** Starts an execution. */
+export function startExecution(options: {
+  request: ExecutionRequest;
+  engine: Engine;
+  output: ExecutionOutput;
+  limits: { executionTimeoutMs: number; pingMs: number };
+  logger: Logger;
+}): Execution {
+  const { request, engine, output, limits } = options;
+  const { executionId } = request;
+  const logger = options.logger.child({ executionId });
+  const startedAt = performance.now();
+  const abort = new AbortController();
+  const reader = createStreamReader();
+  const digest = createTextDigest();
+  let result: ClaudeResult | undefined;
+  let stopReason: StopReason | undefined;
+  let waiting = false;
+
+  function stop(reason: StopReason): void {
+    if (stopReason !== undefined) return;
+    stopReason = reason;
+    logger.info({ reason }, 'execution stopping');
+    abort.abort();
+  }
+
+  function follow(action: StreamAction): void {
+    if (action.kind === 'text') digest.append(action.text, action.begin);
+    else if (action.kind === 'discard') digest.discard();
+    else if (action.kind === 'result') result = action.result;
+  }
+
+  function onLines(lines: readonly string[]): Promise<void> | undefined {
+    silence.refresh();
+    for (const line of lines) {
+      const actions = reader.read(line);
+      const kind = actions[0]?.kind;
+      if (kind === undefined || kind === 'start' || kind === 'ping' || kind === 'complete') continue;
+      for (const action of actions) follow(action);
+      output.line(line, actions);
+    }
+    const room = output.flush();
+    waiting = room !== undefined;
+    return room?.then(() => {
+      waiting = false;
+    });
+  }
+
+  async function run(): Promise<Completion> {
+    const ending = await engine.run(request, { signal: abort.signal, onLines }).catch(describeCrash);
+    clearTimeout(deadline);
+    clearInterval(silence);
+    const { bytes, sha256 } = digest.value();
+    const outcome = decideOutcome(ending, result, stopReason);
+    const completion = { executionId, ...outcome, exitCode: ending.exitCode, bytes, digest: sha256 };
+    const durationMs = Math.round(performance.now() - startedAt);
+    const { status, exitCode, error } = completion;
+    logger.info(
+      { status, exitCode, signal: ending.signal, code: error?.code, bytes, durationMs },
+      'execution ended',
+    );
+    output.complete(completion);
+    return completion;
+  }
+
+  function describeCrash(err: unknown): EngineEnding {
+    logger.error({ err }, 'engine failed');
+    const failure = { code: 'internal_error', message: 'The engine failed unexpectedly' };
+    return { exitCode: null, signal: null, stderr: '', failure };
+  }
+
+  logger.info({ engine: engine.name }, 'execution started');
+  const deadline = setTimeout(() => stop('timeout'), limits.executionTimeoutMs);
+  const silence = setInterval(() => {
+    // A caller that does not keep up is not silent for want of lines.
+    if (!waiting) output.ping();
+  }, limits.pingMs);
+  output.start(executionId, engine.name);
+  return { stop, done: run() };
+}

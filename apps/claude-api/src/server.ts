@@ -1,0 +1,76 @@
+/** The HTTP server: routes over the executions of one engine. It closes by draining. */
+import { createHealth, type Logger, version } from '@cc-executor/runtime';
+import fastify, { type FastifyError } from 'fastify';
+import type { Engine } from './engine.ts';
+import { createExecutions, type ExecutionLimits } from './executions.ts';
+import { registerExecuteRoutes } from './routes/execute.ts';
+import { registerExecutionRoutes } from './routes/executions.ts';
+import { registerHealthRoutes } from './routes/health.ts';
+
+/** More than a prompt of the longest kind takes as JSON. */
+const BODY_LIMIT = 16 * 1024 * 1024;
+/** Asking the CLI for its version takes so long when the machine is cold. */
+const CHECK_TIMEOUT_MS = 10_000;
+
+export interface ServerOptions {
+  readonly engine: Engine;
+  readonly host: string;
+  readonly port: number;
+  readonly limits: ExecutionLimits;
+  readonly allowToolOptions: boolean;
+  readonly drainMs: number;
+  readonly logger: Logger;
+}
+
+export interface ClaudeApiServer {
+  readonly port: number;
+  /** Drains, then stops listening. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/** Starts the server. @throws when the port cannot be opened */
+export async function startServer(options: ServerOptions): Promise<ClaudeApiServer> {
+  const { engine, logger } = options;
+  const executions = createExecutions(engine, options.limits, logger);
+  const health = createHealth({
+    service: 'claude-api',
+    version,
+    timeoutMs: CHECK_TIMEOUT_MS,
+    checks: {
+      async engine() {
+        const { ok, detail, version: engineVersion } = await engine.describe();
+        return { ok, detail, data: { engine: engine.name, version: engineVersion } };
+      },
+    },
+  });
+
+  const app = fastify({ bodyLimit: BODY_LIMIT, forceCloseConnections: true });
+  app.setErrorHandler<FastifyError>((error, _request, reply) => {
+    const statusCode = error.statusCode ?? 500;
+    if (statusCode >= 500) logger.error({ err: error }, 'request failed');
+    const message = statusCode >= 500 ? 'Unexpected error' : error.message;
+    void reply.code(statusCode).send({ error: { code: error.code ?? 'internal_error', message } });
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const message = `There is no ${request.method} ${request.url.split('?', 1)[0]}`;
+    void reply.code(404).send({ error: { code: 'not_found', message } });
+  });
+  registerHealthRoutes(app, health);
+  registerExecuteRoutes(app, { executions, allowToolOptions: options.allowToolOptions });
+  registerExecutionRoutes(app, executions);
+  await app.listen({ host: options.host, port: options.port });
+
+  let closing: Promise<void> | undefined;
+  async function close(): Promise<void> {
+    health.setDraining();
+    await executions.close(options.drainMs);
+    await app.close();
+  }
+  return {
+    port: app.addresses()[0]!.port,
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+}

@@ -1,0 +1,53 @@
+/**
+ * How an execution ended, from everything that is known together: Claude Code's result line, its exit code or
+ * signal, and whether it was stopped. Success only on positive evidence: a result that says so, and exit code 0.
+ */
+import { type ClaudeResult, judgeResult } from '@cc-executor/claude-stream';
+import type { EngineEnding } from './engine.ts';
+
+/** Why an execution is stopped from outside; `disconnected`: its caller has gone. */
+export type StopReason = 'cancelled' | 'disconnected' | 'timeout' | 'shutdown';
+
+export interface ExecutionError {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface Outcome {
+  readonly status: 'success' | 'error' | 'cancelled' | 'timeout';
+  readonly error?: ExecutionError;
+}
+
+const STDERR_SHOWN = 2_000;
+
+/**
+ * Decides. A run that had succeeded when the wish to stop it came remains a success; one that exits with 0
+ * because it was interrupted does not become one.
+ */
+export function decideOutcome(
+  ending: EngineEnding,
+  result: ClaudeResult | undefined,
+  stopReason: StopReason | undefined,
+): Outcome {
+  if (ending.failure !== undefined) return { status: 'error', error: ending.failure };
+  const verdict = result === undefined ? undefined : judgeResult(result);
+  if (verdict?.ok === true && ending.exitCode === 0) return { status: 'success' };
+  if (stopReason !== undefined) return stopped(stopReason);
+  if (verdict?.ok === false) return failed(verdict.code, verdict.message);
+  const how = ending.signal === null ? `with exit code ${ending.exitCode}` : `by ${ending.signal}`;
+  if (verdict?.ok === true) return failed('claude_exit', `Claude Code gave an answer, but ended ${how}`);
+  const said = ending.stderr === '' ? '' : `: ${ending.stderr.slice(-STDERR_SHOWN)}`;
+  return failed('claude_no_result', `Claude Code ended ${how} and gave no result${said}`);
+}
+
+function stopped(reason: StopReason): Outcome {
+  if (reason === 'timeout') {
+    return { status: 'timeout', error: { code: 'timeout', message: 'The execution took too long' } };
+  }
+  if (reason === 'shutdown') return failed('shutting_down', 'The server is shutting down');
+  return { status: 'cancelled' };
+}
+
+function failed(code: string, message: string): Outcome {
+  return { status: 'error', error: { code, message } };
+}

@@ -1,0 +1,30 @@
+/** Finds out before anything is started whether the ports are free. */
+import { createServer } from 'node:net';
+import { listen } from '@cc-executor/runtime';
+import { UpError } from './up-error.ts';
+
+/**
+ * Checks that a port is free and returns it; chooses a free one for 0.
+ *
+ * @param wanted.variable the environment variable that sets the port, named in the error
+ * @throws UpError naming the service, the port and the variable to change
+ */
+export async function claimPort(wanted: {
+  service: string;
+  host: string;
+  port: number;
+  variable?: string;
+}): Promise<number> {
+  const server = createServer();
+  const { service, variable, ...address } = wanted;
+  try {
+    return await listen(server, {
+      ...address,
+      ...(variable === undefined ? {} : { portVariable: variable }),
+    });
+  } catch (error) {
+    throw new UpError(`${service}: ${(error as Error).message}`, { cause: error });
+  } finally {
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  }
+}

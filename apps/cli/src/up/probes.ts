@@ -1,0 +1,106 @@
+/** Asks a service whether it can do its work, and waits until it can. */
+import { connect } from 'node:net';
+import { type HealthBody, sleep } from '@cc-executor/runtime';
+
+export interface ProbeResult {
+  readonly ready: boolean;
+  /** What is in the way, for people. */
+  readonly detail: string;
+  /** The checks of a /ready answer. */
+  readonly checks?: HealthBody['checks'];
+}
+
+/** Never rejects. */
+export type Probe = () => Promise<ProbeResult>;
+
+const ANSWER_MS = 3_000;
+const INTERVAL_MS = 100;
+
+/** The service was not ready in time. */
+export class NotReadyError extends Error {
+  override readonly name = 'NotReadyError';
+}
+
+/** Probes GET /ready of an HTTP service. */
+export function probeHttp(baseUrl: string): Probe {
+  return async () => {
+    try {
+      const response = await fetch(`${baseUrl}/ready`, { signal: AbortSignal.timeout(ANSWER_MS) });
+      return readAnswer(response.status, await response.text());
+    } catch (error) {
+      return { ready: false, detail: `no answer from ${baseUrl}/ready: ${describe(error)}` };
+    }
+  };
+}
+
+/** Probes a Redis server with PING. One that wants a password answers too, and so counts as there. */
+export function probeRedis(host: string, port: number): Probe {
+  return () =>
+    new Promise((resolve) => {
+      const socket = connect({ host, port, timeout: ANSWER_MS });
+      const finish = (ready: boolean, detail: string) => {
+        socket.destroy();
+        resolve({ ready, detail });
+      };
+      socket.once('connect', () => socket.write('PING\r\n'));
+      socket.once('data', (data) => {
+        const answer = data.toString('latin1').trim();
+        finish(/^(\+PONG|-NOAUTH)/.test(answer), answer);
+      });
+      socket.once('timeout', () => finish(false, `no answer from ${host}:${port}`));
+      socket.once('error', (error) => finish(false, describe(error)));
+      socket.once('close', () => finish(false, 'the connection was closed'));
+    });
+}
+
+/**
+ * Waits until a probe says ready.
+ *
+ * @param options.timeoutMs how long at most
+ * @param options.tellEveryMs after each such time of waiting, `onWaiting` hears what is in the way
+ * @throws NotReadyError with the last answer; AbortError as soon as `signal` is aborted
+ */
+export async function waitUntilReady(options: {
+  probe: Probe;
+  timeoutMs: number;
+  signal: AbortSignal;
+  tellEveryMs: number;
+  onWaiting: (detail: string) => void;
+}): Promise<ProbeResult> {
+  const startedAt = performance.now();
+  let tellAt = startedAt + options.tellEveryMs;
+  while (true) {
+    const result = await options.probe();
+    options.signal.throwIfAborted();
+    if (result.ready) return result;
+    const now = performance.now();
+    if (now - startedAt >= options.timeoutMs) throw new NotReadyError(result.detail);
+    if (now >= tellAt) {
+      tellAt = now + options.tellEveryMs;
+      options.onWaiting(result.detail);
+    }
+    await sleep(INTERVAL_MS, options.signal);
+  }
+}
+
+function readAnswer(status: number, text: string): ProbeResult {
+  const checks = parseChecks(text);
+  if (status === 200) return { ready: true, detail: '', ...(checks && { checks }) };
+  const failed = Object.entries(checks ?? {}).filter(([, check]) => !check.ok);
+  const detail = failed.map(([name, check]) => `${name}: ${check.detail ?? 'failed'}`).join('; ');
+  return { ready: false, detail: detail === '' ? `HTTP ${status}: ${text.trim().slice(0, 300)}` : detail };
+}
+
+function parseChecks(text: string): HealthBody['checks'] | undefined {
+  try {
+    return (JSON.parse(text) as Partial<HealthBody>).checks;
+  } catch {
+    // Not one of ours, or a proxy in between: the text is shown as it is.
+    return undefined;
+  }
+}
+
+function describe(error: unknown): string {
+  const { message, cause } = error as Error;
+  return cause instanceof Error && cause.message !== '' ? cause.message : message;
+}

@@ -1,0 +1,46 @@
+/**
+ * Runs a Redis server for `cc-executor up`: `redis-guard.ts <data folder> <program> [arguments]`.
+ * Two things that redis-server cannot do itself: it ends when this process does (which ends with its parent),
+ * and it is alone on its data folder. The lock is SQLite's, so the system frees it whatever happens.
+ */
+import { spawn } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { exitCodes } from '@cc-executor/runtime';
+
+/** The Redis of a supervisor that was killed a moment ago may need this long to leave, in ms. */
+const LOCK_WAIT_MS = 3_000;
+
+const [folder = '', program = '', ...args] = process.argv.slice(2);
+mkdirSync(folder, { recursive: true });
+const lock = lockFolder();
+
+// Standard input is this process's own life line (parent-watch.mjs).
+const redis = spawn(program, args, { cwd: folder, stdio: ['ignore', 'inherit', 'inherit'] });
+redis.on('error', (error) => {
+  process.stderr.write(`cannot run ${program}: ${error.message}\n`);
+  process.exit(exitCodes.config);
+});
+redis.on('exit', (code, signal) => {
+  lock.close();
+  if (signal !== null) process.stderr.write(`${program} was ended by ${signal}\n`);
+  process.exit(code ?? exitCodes.failed);
+});
+process.on('SIGTERM', () => redis.kill('SIGTERM'));
+process.on('SIGINT', () => redis.kill('SIGTERM'));
+process.on('exit', () => redis.kill('SIGKILL'));
+
+function lockFolder(): DatabaseSync {
+  const database = new DatabaseSync(join(folder, 'up.lock'), { timeout: LOCK_WAIT_MS });
+  try {
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+    return database;
+  } catch (error) {
+    process.stderr.write(
+      `the data folder ${folder} cannot be locked (${(error as Error).message}): another \`cc-executor up\` of this ` +
+        'checkout runs; stop it, or set REDIS_URL to a Redis of your own\n',
+    );
+    process.exit(exitCodes.config);
+  }
+}

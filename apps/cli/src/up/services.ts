@@ -1,0 +1,121 @@
+/**
+ * The services of the whole stack, as processes: what each is run with, where it listens, how to ask whether
+ * it is ready, and the order. The apps are run, never imported.
+ */
+import { fileURLToPath } from 'node:url';
+import { probeHttp, probeRedis } from './probes.ts';
+import type { RedisChoice } from './redis-choice.ts';
+import type { UpConfig } from './settings.ts';
+import type { Service } from './stack.ts';
+
+export interface Ports {
+  readonly claudeApi: number;
+  readonly gateway: number;
+  readonly dashboard: number | undefined;
+  /** One for each worker. */
+  readonly workers: readonly number[];
+  /** Of the Redis that we start; unused with an external one. */
+  readonly redis: number;
+}
+
+const ROOT = new URL('../../../../', import.meta.url);
+const PARENT_WATCH = new URL('./parent-watch.mjs', import.meta.url).href;
+
+/** Where the Redis that `up` starts keeps its data. */
+export const redisFolder = fileURLToPath(new URL('.cache/redis', ROOT));
+
+/** Who starts after whom, and who stops after whom: the gateway goes first, so that clients hear of it. */
+const START = { redis: 0, rest: 1 };
+const STOP = { gateway: 0, dashboard: 1, worker: 2, claudeApi: 3, redis: 4 };
+
+/** Lists the services. `env` is the caller's environment, handed on to every child. */
+export function listServices(options: {
+  config: UpConfig;
+  redis: RedisChoice;
+  ports: Ports;
+  logLevel: string;
+  env: NodeJS.ProcessEnv;
+}): Service[] {
+  const { config, redis, ports, logLevel, env } = options;
+  const shared = {
+    // Resolved already; both at once would be a fault.
+    ...without(env, 'REDIS_URL_FILE'),
+    REDIS_URL: redis.url,
+    CLAUDE_API_URL: urlOf(config.claudeApiHost, ports.claudeApi),
+    LOG_FORMAT: config.logFormat,
+    LOG_LEVEL: logLevel,
+  };
+
+  function app(name: string, folder: string, own: NodeJS.ProcessEnv) {
+    const main = fileURLToPath(new URL(`apps/${folder}/src/main.ts`, ROOT));
+    return nodeProcess(name, [main], { ...shared, ...own }, config.stopGraceMs);
+  }
+
+  const services: Service[] = [
+    {
+      process: app('claude-api', 'claude-api', {
+        CLAUDE_API_HOST: config.claudeApiHost,
+        CLAUDE_API_PORT: String(ports.claudeApi),
+      }),
+      probe: probeHttp(shared.CLAUDE_API_URL),
+      startRank: START.rest,
+      stopRank: STOP.claudeApi,
+    },
+    ...ports.workers.map((port, index) => ({
+      process: app(workerName(index, ports.workers.length), 'worker', { WORKER_HEALTH_PORT: String(port) }),
+      probe: probeHttp(urlOf('127.0.0.1', port)),
+      startRank: START.rest,
+      stopRank: STOP.worker,
+    })),
+    {
+      process: app('gateway', 'gateway', {
+        GATEWAY_HOST: config.gatewayHost,
+        GATEWAY_PORT: String(ports.gateway),
+      }),
+      probe: probeHttp(urlOf(config.gatewayHost, ports.gateway)),
+      startRank: START.rest,
+      stopRank: STOP.gateway,
+    },
+  ];
+  if (ports.dashboard !== undefined) {
+    services.push({
+      process: app('dashboard', 'dashboard', {
+        DASHBOARD_HOST: config.dashboardHost,
+        DASHBOARD_PORT: String(ports.dashboard),
+      }),
+      probe: probeHttp(urlOf(config.dashboardHost, ports.dashboard)),
+      startRank: START.rest,
+      stopRank: STOP.dashboard,
+    });
+  }
+  if (redis.run !== undefined) {
+    const { script, args } = redis.run;
+    services.unshift({
+      process: nodeProcess('redis', [script, ...args], env, config.stopGraceMs),
+      probe: probeRedis('127.0.0.1', ports.redis),
+      startRank: START.redis,
+      stopRank: STOP.redis,
+      ...(redis.kind === 'embedded' ? { restartNote: 'ALL JOBS IN IT ARE LOST' } : {}),
+    });
+  }
+  return services;
+}
+
+/** An HTTP address under which this machine reaches a service that listens on `host`. */
+export function urlOf(host: string, port: number, scheme = 'http'): string {
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `${scheme}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+}
+
+function workerName(index: number, count: number): string {
+  return count === 1 ? 'worker' : `worker-${index + 1}`;
+}
+
+function nodeProcess(name: string, args: readonly string[], env: NodeJS.ProcessEnv, graceMs: number) {
+  return { name, command: process.execPath, args: ['--import', PARENT_WATCH, ...args], env, graceMs };
+}
+
+function without(env: NodeJS.ProcessEnv, name: string): NodeJS.ProcessEnv {
+  const { [name]: _, ...rest } = env;
+  return rest;
+}

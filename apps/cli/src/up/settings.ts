@@ -1,0 +1,57 @@
+/** The settings that `cc-executor up` itself reads; everything else in the environment goes to its children. */
+import { type Config, commonSettings, durationMs, port, setting, text } from '@cc-executor/runtime';
+
+export const appName = 'up';
+
+const host = (env: string) =>
+  setting({
+    env,
+    schema: text(),
+    default: '127.0.0.1',
+    description: 'The address that the service listens on.',
+  });
+
+const servicePort = (env: string, value: number) =>
+  setting({
+    env,
+    schema: port(),
+    default: value,
+    description: 'The port of the service; 0 takes a free one.',
+  });
+
+export const settings = {
+  ...commonSettings,
+  redisUrl: setting({
+    env: 'REDIS_URL',
+    schema: text().optional(),
+    secret: true,
+    description: 'The Redis to use. Unset: an installed redis-server or valkey-server, else an embedded one.',
+  }),
+  claudeApiHost: host('CLAUDE_API_HOST'),
+  claudeApiPort: servicePort('CLAUDE_API_PORT', 8000),
+  gatewayHost: host('GATEWAY_HOST'),
+  gatewayPort: servicePort('GATEWAY_PORT', 8003),
+  dashboardHost: host('DASHBOARD_HOST'),
+  dashboardPort: servicePort('DASHBOARD_PORT', 8004),
+  workerHealthPort: setting({
+    env: 'WORKER_HEALTH_PORT',
+    schema: port(),
+    default: 0,
+    description: "The port of a single worker's health; several workers take free ones.",
+  }),
+  readyTimeoutMs: setting({
+    env: 'UP_READY_TIMEOUT_MS',
+    schema: durationMs({ min: 1_000 }),
+    default: 60_000,
+    description: 'How long each service may take until it is ready.',
+  }),
+  stopGraceMs: setting({
+    env: 'UP_STOP_GRACE_MS',
+    schema: durationMs({ min: 100 }),
+    default: 60_000,
+    description:
+      'How long each service may take to close before it is killed; each has a limit of its own, too.',
+  }),
+};
+
+export type UpConfig = Config<typeof settings>;

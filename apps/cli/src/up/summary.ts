@@ -1,0 +1,71 @@
+/** The table of what runs where, shown once everything is ready. */
+import { version } from '@cc-executor/runtime';
+import colors from 'picocolors';
+import type { ProbeResult } from './probes.ts';
+import type { RedisChoice } from './redis-choice.ts';
+import { type Ports, urlOf } from './services.ts';
+import type { UpConfig } from './settings.ts';
+
+export interface Summary {
+  readonly lines: readonly string[];
+  /** The same for programs. */
+  readonly fields: Readonly<Record<string, string | number>>;
+}
+
+/** The gateway that the command line talks to when it is told nothing else. */
+const DEFAULT_GATEWAY = 'ws://127.0.0.1:8003';
+
+/** Describes a running stack; `claudeApi` is the last /ready answer of claude-api. */
+export function summarise(options: {
+  config: UpConfig;
+  ports: Ports;
+  redis: RedisChoice;
+  claudeApi: ProbeResult | undefined;
+}): Summary {
+  const { config, ports, redis } = options;
+  const engine = engineOf(options.claudeApi);
+  const gateway = urlOf(config.gatewayHost, ports.gateway, 'ws');
+  const claudeApi = urlOf(config.claudeApiHost, ports.claudeApi);
+  const dashboard = ports.dashboard === undefined ? undefined : urlOf(config.dashboardHost, ports.dashboard);
+  const workers = ports.workers.length;
+  const rows: [string, string][] = [
+    ['gateway', `${gateway}/ws       subprotocol cc-executor.v1`],
+    ['', `${gateway}/ws/mcp   the dialect of the earlier prototype`],
+    ['claude-api', `${claudeApi}   ${engine.isDemo ? loud(engine.text) : engine.text}`],
+    ['workers', `${workers} process${workers === 1 ? '' : 'es'}`],
+    ['dashboard', dashboard ?? 'off'],
+    ['redis', redis.kind === 'embedded' ? loud(redis.description) : redis.description],
+  ];
+  const target = gateway === DEFAULT_GATEWAY ? '' : ` --url ${gateway}/ws`;
+  return {
+    lines: [
+      colors.bold(`CC Executor ${version} is ready`),
+      '',
+      ...rows.map(([name, text]) => `${colors.dim(name.padEnd(10))}  ${text}`),
+      '',
+      `Try it:  ${colors.green(`npx cc-executor run${target} "hello"`)}`,
+      'Ctrl-C stops everything.',
+    ],
+    fields: {
+      gatewayUrl: `${gateway}/ws`,
+      dialectUrl: `${gateway}/ws/mcp`,
+      claudeApiUrl: claudeApi,
+      engine: engine.text,
+      workers,
+      ...(dashboard === undefined ? {} : { dashboardUrl: dashboard }),
+      redis: redis.description,
+    },
+  };
+}
+
+function engineOf(answer: ProbeResult | undefined): { text: string; isDemo: boolean } {
+  const check = answer?.checks?.engine;
+  const name = (check?.data as { engine?: string } | undefined)?.engine ?? 'unknown';
+  const isDemo = name === 'demo';
+  const detail = check?.detail === undefined ? '' : `: ${check.detail}`;
+  return { text: `engine ${isDemo ? 'DEMO, answers are made up' : name}${detail}`, isDemo };
+}
+
+function loud(text: string): string {
+  return colors.bold(colors.yellow(text));
+}

@@ -1,0 +1,62 @@
+/**
+ * Cancels jobs that nobody listens to any more, where the job asked for it (`onDisconnect: "cancel"`). A listener
+ * may come back through another gateway, so the last look is at all gateways' subscriptions.
+ */
+import type { JobLog } from '@cc-executor/job-log';
+import { isTerminal } from '@cc-executor/protocol';
+import type { Logger } from '@cc-executor/runtime';
+
+export type AbandonWatch = {
+  /** A connection of this gateway attached to the job. */
+  came(jobId: string): void;
+  /** One left: it went away, or its job ended. */
+  left(jobId: string, why: 'gone' | 'ended'): void;
+  /** Forgets everything; running jobs go on. Idempotent. */
+  close(): void;
+};
+
+export function createAbandonWatch({
+  log,
+  graceMs,
+  logger,
+}: {
+  log: JobLog;
+  graceMs: number;
+  logger: Logger;
+}): AbandonWatch {
+  const listeners = new Map<string, number>();
+  const timers = new Map<string, NodeJS.Timeout>();
+
+  async function decide(jobId: string): Promise<void> {
+    timers.delete(jobId);
+    const stored = await log.get(jobId);
+    if (!stored || isTerminal(stored.job.status) || stored.spec.onDisconnect !== 'cancel') return;
+    if ((await log.countListeners(jobId)) > 0) return;
+    const { code } = await log.cancel(jobId, 'disconnect');
+    logger.info({ jobId, code }, 'job cancelled: nobody listens any more');
+  }
+
+  return {
+    came(jobId) {
+      listeners.set(jobId, (listeners.get(jobId) ?? 0) + 1);
+      clearTimeout(timers.get(jobId));
+      timers.delete(jobId);
+    },
+    left(jobId, why) {
+      const rest = (listeners.get(jobId) ?? 1) - 1;
+      if (rest > 0) listeners.set(jobId, rest);
+      else listeners.delete(jobId);
+      if (rest > 0 || why === 'ended') return;
+      const timer = setTimeout(() => {
+        decide(jobId).catch((err) => logger.warn({ err, jobId }, 'could not see to an abandoned job'));
+      }, graceMs);
+      timer.unref();
+      timers.set(jobId, timer);
+    },
+    close() {
+      for (const timer of timers.values()) clearTimeout(timer);
+      timers.clear();
+      listeners.clear();
+    },
+  };
+}

@@ -1,0 +1,76 @@
+/**
+ * Accept: record first, then queue entry, then the answer. When the answer is out, the job will have its one
+ * terminal event: a record without an entry is found by the sweeper.
+ */
+import { createHash } from 'node:crypto';
+import { DEFAULT_TENANT, type JobLog, type JobSpec } from '@cc-executor/job-log';
+import {
+  createEpoch,
+  createJobId,
+  DEFAULT_TIMEOUTS,
+  type ExecuteParams,
+  isTerminal,
+  ProtocolError,
+  type Result,
+} from '@cc-executor/protocol';
+import type { Producer } from '@cc-executor/queue';
+import type { Logger } from '@cc-executor/runtime';
+
+export type Accept = (params: ExecuteParams) => Promise<Result<'execute'>>;
+
+/**
+ * Makes the accept step.
+ * Errors of the returned function: `idempotency_conflict`; what Redis throws, when nothing was accepted for sure.
+ */
+export function createAccept({
+  log,
+  producer,
+  logger,
+}: {
+  log: JobLog;
+  producer: Producer;
+  logger: Logger;
+}): Accept {
+  return async (params) => {
+    const { idempotencyKey, attach: _attach, ...spec } = params;
+    const jobId = await reserveJobId(log, idempotencyKey, spec);
+    const { created, epoch, status } = await log.create({
+      jobId,
+      epoch: createEpoch(),
+      tenant: DEFAULT_TENANT,
+      spec,
+      queueMs: spec.timeouts?.queueMs ?? DEFAULT_TIMEOUTS.queueMs,
+      totalMs: spec.timeouts?.totalMs ?? DEFAULT_TIMEOUTS.totalMs,
+      retry: spec.retry ?? 'safe',
+    });
+    // Also for a job that was there: whoever accepted it may have died before this line.
+    if (!isTerminal(status)) {
+      try {
+        await producer.enqueue(jobId, { priority: spec.priority });
+      } catch (err) {
+        // The record stands, so the job is accepted; the sweeper enqueues what the queue does not know.
+        logger.warn({ err, jobId }, 'accepted, but not enqueued yet');
+      }
+    }
+    if (created) logger.info({ jobId }, 'job accepted');
+    return { jobId, epoch, status, created };
+  };
+}
+
+async function reserveJobId(log: JobLog, idempotencyKey: string | undefined, spec: JobSpec): Promise<string> {
+  const jobId = createJobId();
+  if (idempotencyKey === undefined) return jobId;
+  const hash = createHash('sha256').update(canonicalJson(spec)).digest('hex');
+  const reserved = await log.reserve(DEFAULT_TENANT, idempotencyKey, jobId, hash);
+  if (reserved.hash !== hash) throw new ProtocolError('idempotency_conflict');
+  return reserved.jobId;
+}
+
+/** JSON whose text does not depend on the order in which members were written. */
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, member: unknown) =>
+    member !== null && typeof member === 'object' && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : member,
+  );
+}

@@ -1,0 +1,112 @@
+/**
+ * The attachments of one connection: which jobs it listens to, and from where. Events are forwarded in the form in
+ * which the worker wrote them.
+ */
+import { type Attachment, attach, type JobFeed, type JobLog, type Listener } from '@cc-executor/job-log';
+import { MAX_ATTACHMENTS, ProtocolError } from '@cc-executor/protocol';
+import type { Logger } from '@cc-executor/runtime';
+import type { AbandonWatch } from './abandon-watch.ts';
+
+/** What a door does with the events of a job. */
+export type EventSink = {
+  events(jobId: string, events: string[]): void;
+  lost(jobId: string, lastSeq: number, reason: string): void;
+  hasRoom(): boolean;
+};
+
+export type Attachments = {
+  /**
+   * Attaches; nothing is delivered before the returned `begin` is called. Errors: `already_attached`,
+   * `too_many_attachments`, `job_not_found`, `epoch_mismatch`, `position_ahead`; what Redis throws.
+   */
+  add(
+    jobId: string,
+    afterSeq: number,
+    epoch?: string,
+  ): Promise<{ attachment: Attachment; begin: () => void }>;
+  /** Stops listening; false when it did not. */
+  remove(jobId: string): boolean;
+  all(): Iterable<Attachment>;
+  resume(): void;
+  /** Idempotent. */
+  close(): void;
+};
+
+export function createAttachments(
+  {
+    log,
+    feed,
+    abandonWatch,
+    logger,
+  }: { log: JobLog; feed: JobFeed; abandonWatch: AbandonWatch; logger: Logger },
+  sink: EventSink,
+): Attachments {
+  const byJob = new Map<string, Attachment>();
+  // Attaching takes a moment: a second request for the same job meanwhile is refused as well.
+  const pending = new Set<string>();
+  let closed = false;
+
+  function listenerFor(jobId: string): Listener {
+    const end = () => {
+      if (byJob.delete(jobId)) abandonWatch.left(jobId, 'ended');
+    };
+    return {
+      deliver: (events) => sink.events(jobId, events),
+      hasRoom: sink.hasRoom,
+      ended: end,
+      lost(lastSeq, reason) {
+        end();
+        sink.lost(jobId, lastSeq, reason);
+      },
+      failed: (err) => logger.warn({ err, jobId }, 'reading the log failed; it is tried again'),
+    };
+  }
+
+  async function add(jobId: string, afterSeq: number, epoch?: string) {
+    if (byJob.has(jobId) || pending.has(jobId)) throw new ProtocolError('already_attached');
+    if (byJob.size + pending.size >= MAX_ATTACHMENTS) throw new ProtocolError('too_many_attachments');
+    pending.add(jobId);
+    try {
+      const outcome = await attach({ log, feed }, { jobId, afterSeq, epoch }, listenerFor(jobId));
+      if (outcome.code === 'missing') throw new ProtocolError('job_not_found');
+      if (outcome.code === 'epoch_mismatch') throw new ProtocolError('epoch_mismatch');
+      if (outcome.code === 'position_ahead') {
+        throw new ProtocolError(
+          'position_ahead',
+          `The log ends at seq ${outcome.lastSeq}, before ${afterSeq}.`,
+        );
+      }
+      // The connection went while we waited.
+      if (closed) outcome.attachment.close();
+      else {
+        byJob.set(jobId, outcome.attachment);
+        abandonWatch.came(jobId);
+      }
+      return { attachment: outcome.attachment, begin: outcome.begin };
+    } finally {
+      pending.delete(jobId);
+    }
+  }
+
+  function remove(jobId: string): boolean {
+    const attachment = byJob.get(jobId);
+    if (!attachment) return false;
+    attachment.close();
+    byJob.delete(jobId);
+    abandonWatch.left(jobId, 'gone');
+    return true;
+  }
+
+  return {
+    add,
+    remove,
+    all: () => byJob.values(),
+    resume() {
+      for (const attachment of byJob.values()) attachment.resume();
+    },
+    close() {
+      closed = true;
+      for (const jobId of [...byJob.keys()]) remove(jobId);
+    },
+  };
+}

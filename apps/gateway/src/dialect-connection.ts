@@ -1,0 +1,153 @@
+/**
+ * One connection in the prototype's dialect (`/ws/mcp`): a thin adapter over the same accept and attach. One task at
+ * a time; the task's terminal event, whichever it is, becomes its last `statusUpdate`.
+ */
+import type { Position } from '@cc-executor/job-log';
+import {
+  type DialectStatus,
+  describeIssues,
+  dialectControlParamsSchema,
+  dialectErrorFrame,
+  dialectExecuteParamsSchema,
+  type JobEvent,
+  notificationFrame,
+  type ProtocolError,
+  parseEnvelope,
+  type RequestId,
+  resultFrame,
+} from '@cc-executor/protocol';
+import type { EventSink } from './attachments.ts';
+import type { Door, DoorContext } from './door.ts';
+
+type Failure = { code: string; message: string };
+
+/** Opens the dialect on a connection. */
+export function openDialectDoor(context: DoorContext): Door {
+  const { connectionId, outbox, log, logger } = context;
+  /** The job, from its acceptance to its terminal event; 'accepting' while it has no id yet. */
+  let task: 'none' | 'accepting' | { jobId: string; hasOutput: boolean } = 'none';
+
+  const sink: EventSink = {
+    events(_jobId, events) {
+      for (const event of events) forward(JSON.parse(event) as JobEvent);
+    },
+    lost: (_jobId, _lastSeq, reason) => end('FAILED', { code: 'job_lost', message: reason }),
+    hasRoom: outbox.hasRoom,
+  };
+  const attachments = context.createAttachments(sink);
+
+  function notify(method: string, params: unknown): void {
+    outbox.send(notificationFrame(method, params));
+  }
+
+  function output(content: string): void {
+    if (typeof task === 'object') task.hasOutput = true;
+    notify('output', { type: 'stdout', content });
+  }
+
+  function status(value: DialectStatus, error?: Failure): void {
+    const jobId = typeof task === 'object' ? { jobId: task.jobId } : {};
+    notify('statusUpdate', { status: value, ...jobId, ...(error === undefined ? {} : { error }) });
+  }
+
+  function end(value: DialectStatus, error?: Failure): void {
+    status(value, error);
+    task = 'none';
+  }
+
+  function forward(event: JobEvent): void {
+    switch (event.type) {
+      case 'started':
+        status('RUNNING');
+        break;
+      case 'output':
+        output(event.text);
+        break;
+      case 'reset':
+        output(`\n[The answer starts anew: ${event.reason}. Ignore what came before.]\n`);
+        break;
+      case 'completed':
+        if (event.text && typeof task === 'object' && !task.hasOutput) output(event.text);
+        end('COMPLETED');
+        break;
+      case 'failed':
+        end('FAILED', { code: event.error.code, message: event.error.message });
+        break;
+      case 'timed_out':
+        end('FAILED', { code: 'timed_out', message: `the limit "${event.limit}" was reached` });
+        break;
+      case 'cancelled':
+        end('CANCELLED');
+        break;
+    }
+  }
+
+  async function receive(text: string): Promise<'taken' | 'malformed'> {
+    const envelope = parseEnvelope(text);
+    if (!envelope.ok) {
+      outbox.send(dialectErrorFrame(envelope.rejection.id ?? null, envelope.rejection.error.message));
+      return 'malformed';
+    }
+    const { id, method, params } = envelope.frame;
+    try {
+      if (method === 'execute') await execute(id, params);
+      else if (method === 'control') await control(id, params);
+      else throw new DialectError(`Unknown method: ${method}`);
+    } catch (error) {
+      if (!(error instanceof DialectError)) logger.error({ err: error, method }, 'a request failed');
+      const message =
+        error instanceof DialectError ? error.message : 'The gateway cannot do this now; try again';
+      outbox.send(dialectErrorFrame(id ?? null, message));
+    }
+    return 'taken';
+  }
+
+  async function execute(id: RequestId | undefined, params: unknown): Promise<void> {
+    const parsed = dialectExecuteParamsSchema.safeParse(params ?? {});
+    if (!parsed.success) throw new DialectError("Missing 'command' parameter");
+    if (task !== 'none') throw new DialectError('A task is already running');
+    if (context.isDraining()) throw new DialectError('The gateway is shutting down: connect again');
+    task = 'accepting';
+    try {
+      // Nobody can come back to a job in this dialect, so it ends when its client has gone.
+      const { jobId } = await context.accept({ prompt: parsed.data.command, onDisconnect: 'cancel' });
+      task = { jobId, hasOutput: false };
+      const { begin } = await attachments.add(jobId, 0);
+      if (id !== undefined) outbox.send(resultFrame(id, { status: 'started', jobId }));
+      begin();
+    } catch (error) {
+      // A job that was accepted, but cannot be listened to, would run for nobody.
+      if (typeof task === 'object') await log.cancel(task.jobId, 'disconnect').catch(() => undefined);
+      task = 'none';
+      throw error;
+    }
+  }
+
+  async function control(id: RequestId | undefined, params: unknown): Promise<void> {
+    const parsed = dialectControlParamsSchema.safeParse(params ?? {});
+    if (!parsed.success) throw new DialectError(`Invalid control: ${describeIssues(parsed.error)}`);
+    if (parsed.data.type !== 'CANCEL') throw new DialectError(`${parsed.data.type} is not supported yet`);
+    if (typeof task !== 'object') throw new DialectError('No task is running');
+    await log.cancel(task.jobId, 'client');
+    if (id !== undefined) outbox.send(resultFrame(id, { status: 'cancelling' }));
+  }
+
+  notify('connected', { sessionId: connectionId });
+
+  return {
+    receive,
+    refuse: (error: ProtocolError) => outbox.send(dialectErrorFrame(null, error.message)),
+    attachments: attachments.all,
+    beat(positions: Map<string, Position>) {
+      if (typeof task === 'object' && positions.get(task.jobId)?.status === 'running') status('RUNNING');
+    },
+    goAway: () => {
+      // The dialect has no word for it; the close code says it.
+    },
+    resume: attachments.resume,
+    close: attachments.close,
+  };
+}
+
+/** An error whose words are for the client. */
+class DialectError extends Error {}

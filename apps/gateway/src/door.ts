@@ -1,0 +1,33 @@
+/** What a door (a dialect of the protocol) is to the connection's socket, and what it is given. */
+import type { Attachment, JobLog, Position } from '@cc-executor/job-log';
+import type { CloseReason, ProtocolError } from '@cc-executor/protocol';
+import type { Logger } from '@cc-executor/runtime';
+import type { Accept } from './accept.ts';
+import type { Attachments, EventSink } from './attachments.ts';
+import type { Outbox } from './outbox.ts';
+
+export type DoorContext = {
+  connectionId: string;
+  outbox: Outbox;
+  log: JobLog;
+  accept: Accept;
+  logger: Logger;
+  heartbeatMs: number;
+  createAttachments(sink: EventSink): Attachments;
+  isDraining(): boolean;
+  close(reason: CloseReason): void;
+};
+
+export type Door = {
+  /** Takes one text frame. Never rejects. */
+  receive(text: string): Promise<'taken' | 'malformed'>;
+  /** Answers a frame that could not be read at all. */
+  refuse(error: ProtocolError): void;
+  attachments(): Iterable<Attachment>;
+  beat(positions: Map<string, Position>): void;
+  goAway(reason: string, reconnectAfterMs: number): void;
+  /** The socket has room again. */
+  resume(): void;
+  /** The socket is gone. Idempotent. */
+  close(): void;
+};

@@ -1,0 +1,49 @@
+/** Starts the gateway: configuration, Redis, server; drains on SIGTERM. */
+import { createKeys, createRedisFeed, createRedisJobLog } from '@cc-executor/job-log';
+import { createProducer } from '@cc-executor/queue';
+import { closeRedis, openRedis } from '@cc-executor/redis';
+import { createHealth, runService, version } from '@cc-executor/runtime';
+import { createAccept } from './accept.ts';
+import { appName, loadGatewayConfig } from './config.ts';
+import { startGateway } from './server.ts';
+
+await runService({
+  name: appName,
+  loadConfig: loadGatewayConfig,
+  graceMs: (config) => config.drainGraceMs + 5_000,
+  async start({ config, logger }) {
+    const onError = (err: Error) => logger.warn({ err }, 'redis connection');
+    const open = (role: 'impatient' | 'subscriber') =>
+      openRedis(config.redisUrl, { name: `cc-executor:gateway:${role}`, role, onError });
+    const redis = open('impatient');
+    const subscriber = open('subscriber');
+    const keys = createKeys(config.keyPrefix);
+    const log = createRedisJobLog({ redis, keys, retentionMs: config.retentionMs });
+    const feed = createRedisFeed({ redis: subscriber, keys });
+    const producer = createProducer({ redis, keyPrefix: config.keyPrefix, onError });
+    const health = createHealth({
+      service: appName,
+      version,
+      checks: {
+        redis: async () => ({ ok: (await redis.ping()) === 'PONG' }),
+        subscriber: async () => ({ ok: subscriber.status === 'ready', detail: subscriber.status }),
+      },
+    });
+    const gateway = await startGateway({
+      ...config,
+      log,
+      feed,
+      accept: createAccept({ log, producer, logger }),
+      health,
+      logger,
+    });
+    return {
+      async close() {
+        await gateway.close();
+        await producer.close();
+        await feed.close();
+        await closeRedis(redis);
+      },
+    };
+  },
+});

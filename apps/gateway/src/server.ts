@@ -1,0 +1,143 @@
+/** The gateway's HTTP server: health, and the two WebSocket doors. */
+import { createServer, type IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { JobFeed, JobLog } from '@cc-executor/job-log';
+import { MAX_FRAME_BYTES, SUBPROTOCOL } from '@cc-executor/protocol';
+import { type Health, type Logger, listen } from '@cc-executor/runtime';
+import { WebSocketServer } from 'ws';
+import { createAbandonWatch } from './abandon-watch.ts';
+import type { Accept } from './accept.ts';
+import { createAttachments } from './attachments.ts';
+import { openNativeDoor } from './connection.ts';
+import { openDialectDoor } from './dialect-connection.ts';
+import type { Door, DoorContext } from './door.ts';
+import { createHeartbeats } from './heartbeats.ts';
+import { isAllowedOrigin } from './origin.ts';
+import { type Connection, runConnection } from './socket.ts';
+
+export type GatewayOptions = {
+  host: string;
+  port: number;
+  heartbeatMs: number;
+  abandonGraceMs: number;
+  drainGraceMs: number;
+  allowedOrigins: readonly string[];
+  log: JobLog;
+  feed: JobFeed;
+  accept: Accept;
+  health: Health;
+  logger: Logger;
+};
+
+export type Gateway = {
+  port: number;
+  connections(): number;
+  /** Sends `goaway`, gives clients the grace to leave, closes the rest. Idempotent. */
+  close(): Promise<void>;
+};
+
+const doors: Record<string, { open: (context: DoorContext) => Door; subprotocol: string | undefined }> = {
+  '/ws': { open: openNativeDoor, subprotocol: SUBPROTOCOL },
+  '/ws/mcp': { open: openDialectDoor, subprotocol: undefined },
+};
+
+/** Listens. Errors: those of `listen`, in plain words. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { log, feed, accept, health, logger, heartbeatMs } = options;
+  const connections = new Set<Connection>();
+  const heartbeats = createHeartbeats({ log, intervalMs: heartbeatMs, logger });
+  const abandonWatch = createAbandonWatch({ log, graceMs: options.abandonGraceMs, logger });
+  const offRestored = feed.onRestored(heartbeats.checkAll);
+  let draining: Promise<void> | undefined;
+  let onEmpty: (() => void) | undefined;
+
+  const server = createServer((request, response) => {
+    if (health.handle(request, response)) return;
+    response.writeHead(404, { 'content-type': 'text/plain' });
+    response.end('WebSocket at /ws (cc-executor.v1) and /ws/mcp; GET /health and /ready.\n');
+  });
+  // One level of compression more is one level of buffering more: off. The limit above the announced one lets us
+  // answer a frame that is too large instead of hanging up.
+  const webSockets = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: 4 * MAX_FRAME_BYTES,
+    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+  });
+
+  server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://gateway');
+    const door = doors[pathname];
+    const refusal = refuse(request, door);
+    if (!door || refusal) {
+      logger.info({ pathname, refusal }, 'upgrade refused');
+      stream.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      return;
+    }
+    webSockets.handleUpgrade(request, stream, head, (webSocket) => {
+      const connection = runConnection(
+        webSocket,
+        stream,
+        door.open,
+        {
+          log,
+          accept,
+          logger,
+          heartbeatMs,
+          createAttachments: (sink) => createAttachments({ log, feed, abandonWatch, logger }, sink),
+          isDraining: () => draining !== undefined,
+        },
+        () => {
+          connections.delete(connection);
+          leave();
+          if (connections.size === 0) onEmpty?.();
+        },
+      );
+      connections.add(connection);
+      const leave = heartbeats.add(connection);
+    });
+  });
+
+  function refuse(request: IncomingMessage, door: (typeof doors)[string] | undefined): string | undefined {
+    if (!door) return '404 Not Found';
+    if (draining) return '503 Service Unavailable';
+    if (!isAllowedOrigin(request.headers.origin, options.allowedOrigins)) return '403 Forbidden';
+    return undefined;
+  }
+
+  async function drain(): Promise<void> {
+    health.setDraining();
+    for (const connection of connections) connection.goAway('draining', Math.floor(Math.random() * 1_000));
+    await emptied(options.drainGraceMs);
+    for (const connection of connections) connection.close('going_away');
+    await emptied(1_000);
+    for (const connection of connections) connection.terminate();
+    heartbeats.close();
+    abandonWatch.close();
+    offRestored();
+    webSockets.close();
+    server.closeAllConnections();
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  }
+
+  /** Waits until the last connection has closed, but no longer than `ms`. */
+  async function emptied(ms: number): Promise<void> {
+    if (connections.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    onEmpty = resolve;
+    const timer = setTimeout(resolve, ms);
+    await promise;
+    clearTimeout(timer);
+  }
+
+  const port = await listen(server, { host: options.host, port: options.port, portVariable: 'GATEWAY_PORT' });
+  logger.info({ host: options.host, port }, 'gateway listens');
+  return {
+    port,
+    connections: () => connections.size,
+    close() {
+      draining ??= drain();
+      return draining;
+    },
+  };
+}

@@ -1,0 +1,110 @@
+/**
+ * What both doors share of a socket: frames in, pings, limits, closing. A client that sends faster than it is
+ * answered is paused; one that does not read, or does not answer pings, is closed with a code that says to come back.
+ */
+import type { Duplex } from 'node:stream';
+import {
+  type CloseReason,
+  closeCodes,
+  createConnectionId,
+  MAX_FRAME_BYTES,
+  ProtocolError,
+} from '@cc-executor/protocol';
+import type { Logger } from '@cc-executor/runtime';
+import type { RawData, WebSocket } from 'ws';
+import type { Door, DoorContext } from './door.ts';
+import type { Beating } from './heartbeats.ts';
+import { createOutbox } from './outbox.ts';
+
+/** Requests of one connection that may be under way at once. */
+const MAX_PENDING = 64;
+const MAX_MALFORMED = 20;
+/** Beats without a pong after which the client counts as gone. */
+const MAX_SILENT_BEATS = 2;
+
+export type Connection = Beating & {
+  goAway(reason: string, reconnectAfterMs: number): void;
+  close(reason: CloseReason): void;
+  /** Ends the socket without a farewell. */
+  terminate(): void;
+};
+
+/** Runs a door on a socket until that closes; `onClose` is called once. */
+export function runConnection(
+  webSocket: WebSocket,
+  stream: Duplex,
+  openDoor: (context: DoorContext) => Door,
+  context: Omit<DoorContext, 'connectionId' | 'outbox' | 'logger' | 'close'> & { logger: Logger },
+  onClose: () => void,
+): Connection {
+  const connectionId = createConnectionId();
+  const logger = context.logger.child({ connectionId });
+  let pending = 0;
+  let malformed = 0;
+  let silentBeats = 0;
+
+  const outbox = createOutbox(webSocket, stream, () => door.resume());
+  const door = openDoor({ ...context, connectionId, outbox, logger, close });
+
+  function close(reason: CloseReason): void {
+    webSocket.close(closeCodes[reason].code, reason);
+  }
+
+  async function receive(data: RawData, isBinary: boolean): Promise<void> {
+    const text = readText(data, isBinary);
+    let outcome: 'taken' | 'malformed' = 'malformed';
+    if (text instanceof ProtocolError) door.refuse(text);
+    else {
+      pending += 1;
+      if (pending >= MAX_PENDING) webSocket.pause();
+      outcome = await door.receive(text);
+      pending -= 1;
+      if (webSocket.isPaused && webSocket.readyState === webSocket.OPEN) webSocket.resume();
+    }
+    if (outcome === 'malformed') malformed += 1;
+    if (malformed >= MAX_MALFORMED) close('protocol_violation');
+  }
+
+  webSocket.on('message', (data, isBinary) => void receive(data, isBinary));
+  webSocket.on('pong', () => {
+    silentBeats = 0;
+  });
+  // A broken connection and an oversized message end in 'close', which follows.
+  webSocket.on('error', (err) => logger.debug({ err }, 'socket error'));
+  webSocket.on('close', (code) => {
+    logger.debug({ code }, 'connection closed');
+    door.close();
+    onClose();
+  });
+  logger.debug('connection opened');
+
+  return {
+    attachments: door.attachments,
+    beat(positions) {
+      if (silentBeats > MAX_SILENT_BEATS || outbox.isOverflowing()) {
+        const reason = outbox.isOverflowing() ? 'slow_consumer' : 'heartbeat_missed';
+        logger.info({ reason }, 'closing a connection that does not keep up');
+        close(reason);
+        // A farewell that nobody reads does not end the socket.
+        webSocket.terminate();
+        return;
+      }
+      silentBeats += 1;
+      webSocket.ping();
+      door.beat(positions);
+    },
+    goAway: door.goAway,
+    close,
+    terminate: () => webSocket.terminate(),
+  };
+}
+
+function readText(data: RawData, isBinary: boolean): string | ProtocolError {
+  if (isBinary) return new ProtocolError('invalid_request', 'Binary frames are not supported: send text.');
+  const bytes = data as Buffer;
+  if (bytes.length <= MAX_FRAME_BYTES) return bytes.toString('utf8');
+  return new ProtocolError(
+    'invalid_request',
+    `The frame has ${bytes.length} bytes; at most ${MAX_FRAME_BYTES} are allowed.`,
+  );
+}

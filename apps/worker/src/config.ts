@@ -1,0 +1,94 @@
+/** The worker's settings. */
+import {
+  type Config,
+  commonSettings,
+  durationMs,
+  loadConfig,
+  port,
+  positiveInt,
+  setting,
+  text,
+  urlText,
+} from '@cc-executor/runtime';
+
+export const appName = 'worker';
+
+export const settings = {
+  redisUrl: setting({
+    env: 'REDIS_URL',
+    schema: text(),
+    default: 'redis://127.0.0.1:6379',
+    secret: true,
+    description:
+      'Redis: redis://, rediss://, redis+sentinel://host,host/master or redis+cluster://host,host.',
+  }),
+  keyPrefix: setting({
+    env: 'REDIS_KEY_PREFIX',
+    schema: text(),
+    default: 'cce',
+    description: 'What every key begins with; gateways and workers that belong together share it.',
+  }),
+  claudeApiUrl: setting({
+    env: 'CLAUDE_API_URL',
+    schema: urlText(['http', 'https']),
+    default: 'http://127.0.0.1:8000',
+    description: 'Where claude-api is. All addresses of the name are used.',
+  }),
+  claudeApiPath: setting({
+    env: 'CLAUDE_API_PATH',
+    schema: text(),
+    default: '/execute/claude-stream',
+    description: 'The path of its streaming endpoint; /execute/stream for a service that gives plain text.',
+  }),
+  concurrency: setting({
+    env: 'WORKER_CONCURRENCY',
+    schema: positiveInt({ max: 1_000 }),
+    default: 8,
+    description: 'How many jobs this worker runs at once. More than claude-api takes is of no use.',
+  }),
+  connectTimeoutMs: setting({
+    env: 'WORKER_CONNECT_TIMEOUT_MS',
+    schema: durationMs({ min: 100 }),
+    default: 10_000,
+    description: 'How long connecting to claude-api may take.',
+  }),
+  leaseMs: setting({
+    env: 'WORKER_LEASE_MS',
+    schema: durationMs({ min: 300, max: 5 * 60_000 }),
+    default: 15_000,
+    description: 'How long a job counts as alive without a sign from its worker.',
+  }),
+  drainGraceMs: setting({
+    env: 'WORKER_DRAIN_GRACE_MS',
+    schema: durationMs(),
+    default: 30_000,
+    description: 'How long running jobs may go on after SIGTERM before they are ended as failed.',
+  }),
+  retentionMs: setting({
+    env: 'JOB_RETENTION_MS',
+    schema: durationMs({ min: 1_000, max: 7 * 24 * 60 * 60_000 }),
+    default: 24 * 60 * 60_000,
+    defaultText: '24h',
+    description: 'How long an ended job can be read; gateways need the same.',
+  }),
+  healthHost: setting({
+    env: 'WORKER_HEALTH_HOST',
+    schema: text(),
+    default: '127.0.0.1',
+    description: 'The address on which GET /health and GET /ready are answered.',
+  }),
+  healthPort: setting({
+    env: 'WORKER_HEALTH_PORT',
+    schema: port(),
+    default: 8002,
+    description: 'Their port; 0 lets the system choose one.',
+  }),
+  ...commonSettings,
+};
+
+export type WorkerConfig = Config<typeof settings>;
+
+/** Reads the configuration. Errors: `ConfigError`, with every fault. */
+export function loadWorkerConfig(): WorkerConfig {
+  return loadConfig(appName, settings, process.env, { prefixes: ['WORKER_'] });
+}

@@ -1,0 +1,78 @@
+/**
+ * Renews the leases of all running attempts and tells an attempt when it is not its job's any more, or when a cancel
+ * was recorded that the control channel lost.
+ *
+ * Without an answer from Redis nobody can say whether a lease is lost: the sweeper waits after an outage, so an
+ * attempt goes on for `MAX_UNRENEWED_LEASES`, and is then ended, so that nothing runs on for ever unseen.
+ */
+import type { JobLog } from '@cc-executor/job-log';
+import type { Logger } from '@cc-executor/runtime';
+
+export type Leased = {
+  jobId: string;
+  fence: number;
+  onLost(reason: string): void;
+  onCancel(by: string): void;
+};
+
+export type Leases = {
+  /** Keeps an attempt's lease until the returned function is called. */
+  keep(attempt: Leased): () => void;
+  /** Renews one job's lease now: something suggests that it may be lost. */
+  check(jobId: string): void;
+  /** Idempotent. */
+  close(): void;
+};
+
+const MAX_UNRENEWED_LEASES = 8;
+
+export function createLeases({
+  log,
+  leaseMs,
+  logger,
+}: {
+  log: JobLog;
+  leaseMs: number;
+  logger: Logger;
+}): Leases {
+  const kept = new Map<string, { attempt: Leased; renewedAt: number; pending: boolean }>();
+
+  async function renew(jobId: string): Promise<void> {
+    const entry = kept.get(jobId);
+    if (!entry || entry.pending) return;
+    const { attempt } = entry;
+    if (performance.now() - entry.renewedAt > MAX_UNRENEWED_LEASES * leaseMs) {
+      attempt.onLost('Redis did not answer for too long');
+      return;
+    }
+    entry.pending = true;
+    try {
+      const { code, cancelBy } = await log.renew(jobId, attempt.fence, leaseMs);
+      if (kept.get(jobId) !== entry) return;
+      if (code !== 'ok') attempt.onLost(code);
+      if (cancelBy !== undefined) attempt.onCancel(cancelBy);
+      entry.renewedAt = performance.now();
+    } catch (err) {
+      logger.warn({ err, jobId }, 'a lease could not be renewed; it is tried again');
+    } finally {
+      entry.pending = false;
+    }
+  }
+
+  const timer = setInterval(() => {
+    for (const jobId of kept.keys()) void renew(jobId);
+  }, leaseMs / 3);
+  timer.unref();
+
+  return {
+    keep(attempt) {
+      const entry = { attempt, renewedAt: performance.now(), pending: false };
+      kept.set(attempt.jobId, entry);
+      return () => {
+        if (kept.get(attempt.jobId) === entry) kept.delete(attempt.jobId);
+      };
+    },
+    check: (jobId) => void renew(jobId),
+    close: () => clearInterval(timer),
+  };
+}

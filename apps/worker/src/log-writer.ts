@@ -1,0 +1,144 @@
+/**
+ * Writes the events of one attempt, batching naturally: it writes at once when idle and coalesces what arrives while
+ * a write is under way. Every write is sent again until it is answered; the script takes each event once.
+ *
+ * Invariants: events keep their order; seq has no hole; after a refusal nothing more is written.
+ */
+import type { AppendCode, JobLog } from '@cc-executor/job-log';
+import type { EventBody, TerminalBody } from '@cc-executor/protocol';
+import { backoffDelay, type Logger, sleep } from '@cc-executor/runtime';
+
+/** Larger batches would hold up Redis for others. */
+const MAX_BATCH_EVENTS = 512;
+const MAX_BATCH_LENGTH = 1024 * 1024;
+/** Above this the source is asked to wait (UTF-16 units). */
+const HIGH_WATER_LENGTH = 4 * 1024 * 1024;
+
+export type Refusal = Exclude<AppendCode, 'ok' | 'duplicate'>;
+
+export type LogWriter = {
+  /** Queues an event and returns its seq. */
+  write(event: EventBody): number;
+  /** Resolves when there is room for more. */
+  room(): Promise<void>;
+  /** Writes everything and then the terminal event; resolves with how that went, when it was answered. */
+  finish(event: TerminalBody): Promise<'ok' | Refusal>;
+  /** Output was written by this attempt. */
+  hasOutput(): boolean;
+};
+
+export function createLogWriter({
+  log,
+  jobId,
+  fence,
+  lastSeq,
+  logger,
+  onRefused,
+  onCancel,
+}: {
+  log: JobLog;
+  jobId: string;
+  fence: number;
+  lastSeq: number;
+  logger: Logger;
+  /** Called once, when Redis refuses what this attempt writes: it is not the attempt that counts. */
+  onRefused: (code: Refusal) => void;
+  /** Called when a reply shows that a cancel was recorded. */
+  onCancel: (by: string) => void;
+}): LogWriter {
+  const pending: { body: string; hasOutput: boolean }[] = [];
+  let pendingLength = 0;
+  let written = lastSeq;
+  let queued = lastSeq;
+  let output = false;
+  let refusal: Refusal | undefined;
+  let flushing: Promise<void> | undefined;
+  const waiters: (() => void)[] = [];
+
+  function write(event: EventBody): number {
+    queued += 1;
+    if (refusal) return queued;
+    const hasOutput = event.type === 'output' || event.type === 'message';
+    output ||= hasOutput;
+    const body = JSON.stringify(event);
+    pending.push({ body, hasOutput });
+    pendingLength += body.length;
+    flushing ??= flush();
+    return queued;
+  }
+
+  async function flush(): Promise<void> {
+    while (pending.length > 0 && !refusal) {
+      const batch = takeBatch();
+      const code = await append(
+        batch.map(({ body }) => body),
+        batch.some(({ hasOutput }) => hasOutput),
+      );
+      if (code !== 'ok') refuse(code);
+      for (const wake of waiters.splice(0)) wake();
+    }
+    flushing = undefined;
+  }
+
+  function takeBatch() {
+    let count = 0;
+    let length = 0;
+    while (count < pending.length && count < MAX_BATCH_EVENTS && length < MAX_BATCH_LENGTH) {
+      length += pending[count]?.body.length ?? 0;
+      count += 1;
+    }
+    pendingLength -= length;
+    return pending.splice(0, count);
+  }
+
+  /** Sends one batch until it is answered. */
+  async function append(
+    bodies: string[],
+    hasOutput: boolean,
+    terminal?: TerminalBody['type'],
+  ): Promise<'ok' | Refusal> {
+    const batch = {
+      jobId,
+      fence,
+      firstSeq: written + 1,
+      bodies,
+      hasOutput,
+      ...(terminal ? { terminal } : {}),
+    };
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        const { code, lastSeq: last, cancelBy } = await log.append(batch);
+        if (cancelBy !== undefined) onCancel(cancelBy);
+        if (code !== 'ok' && code !== 'duplicate') return code;
+        written = last;
+        return 'ok';
+      } catch (err) {
+        if (attempt % 10 === 0) logger.warn({ err, attempt }, 'a write was not answered; it is sent again');
+        await sleep(backoffDelay({ attempt, baseMs: 50, maxMs: 2_000 }));
+      }
+    }
+  }
+
+  function refuse(code: Refusal): void {
+    refusal = code;
+    pending.length = 0;
+    pendingLength = 0;
+    onRefused(code);
+  }
+
+  async function room(): Promise<void> {
+    while (pendingLength > HIGH_WATER_LENGTH && !refusal) {
+      await new Promise<void>((resolve) => {
+        waiters.push(resolve);
+      });
+    }
+  }
+
+  async function finish(event: TerminalBody): Promise<'ok' | Refusal> {
+    while (flushing) await flushing;
+    if (refusal) return refusal;
+    return append([JSON.stringify(event)], false, event.type);
+  }
+
+  return { write, room, finish, hasOutput: () => output };
+}

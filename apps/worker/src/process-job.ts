@@ -1,0 +1,211 @@
+/**
+ * One job, from its queue entry to its terminal event: begin → call claude-api → append → finish.
+ *
+ * Whatever happens here ends in `finish`, which is sent again until Redis has answered; only then is the queue entry
+ * let go. If this process dies, the record's lease lapses and the sweeper ends the job.
+ */
+import type { ClaudeApiClient, UpstreamOutcome } from '@cc-executor/claude-api-client';
+import type { Attempt, BeginOutcome, JobLog } from '@cc-executor/job-log';
+import { DEFAULT_TIMEOUTS, type TerminalBody } from '@cc-executor/protocol';
+import type { Processed } from '@cc-executor/queue';
+import { backoffDelay, type Logger, sleep } from '@cc-executor/runtime';
+import type { Leases } from './leases.ts';
+import { createLogWriter, type LogWriter } from './log-writer.ts';
+import { retryDelayMs } from './retry.ts';
+import { createStop, type Stop } from './stop-reason.ts';
+import { terminalEventOf } from './terminal-event.ts';
+import { createEventTranslator } from './upstream-events.ts';
+
+export type ProcessContext = {
+  log: JobLog;
+  claudeApi: ClaudeApiClient;
+  leases: Leases;
+  leaseMs: number;
+  logger: Logger;
+  /** Aborts when running jobs must end now. */
+  drain: AbortSignal;
+};
+
+/** Processes one job. `lockLost` says that BullMQ may hand the entry to another worker. Never rejects. */
+export async function processJob(
+  context: ProcessContext,
+  jobId: string,
+  lockLost: AbortSignal,
+): Promise<Processed> {
+  const logger = context.logger.child({ jobId });
+  const begun = await beginUntilAnswered(context, jobId, logger);
+  if (!('attempt' in begun)) {
+    logger.info({ code: begun.code }, 'nothing to do for this queue entry');
+    return { status: begun.code };
+  }
+  const { attempt } = begun;
+  const attemptLogger = logger.child({ attempt: attempt.fence });
+  const stop = createStop();
+  const writer = createLogWriter({
+    log: context.log,
+    jobId,
+    fence: attempt.fence,
+    lastSeq: attempt.lastSeq,
+    logger: attemptLogger,
+    onRefused: (code) => stop.request({ kind: 'lost', detail: code }),
+    onCancel: () => stop.request({ kind: 'cancel', by: 'client' }),
+  });
+  const release = watchAttempt(context, jobId, attempt, stop, lockLost);
+  try {
+    attemptLogger.info({ code: begun.code }, 'attempt began');
+    const terminal: TerminalBody =
+      begun.code === 'queue_timeout'
+        ? { type: 'timed_out', limit: 'queue', partial: attempt.hasOutput }
+        : await run(context, jobId, attempt, writer, stop);
+    return await finish(writer, terminal, stop, attemptLogger);
+  } finally {
+    release();
+  }
+}
+
+async function beginUntilAnswered(
+  { log, leaseMs }: ProcessContext,
+  jobId: string,
+  logger: Logger,
+): Promise<BeginOutcome> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await log.begin(jobId, leaseMs);
+    } catch (err) {
+      logger.warn({ err, attempt }, 'begin was not answered; it is sent again');
+      await sleep(backoffDelay({ attempt, baseMs: 50, maxMs: 2_000 }));
+    }
+  }
+}
+
+/** Ties the attempt's stop to its lease, its deadline, the drain and the queue's lock. */
+function watchAttempt(
+  { leases, drain }: ProcessContext,
+  jobId: string,
+  attempt: Attempt,
+  stop: Stop,
+  lockLost: AbortSignal,
+): () => void {
+  const unkeep = leases.keep({
+    jobId,
+    fence: attempt.fence,
+    onLost: (detail) => stop.request({ kind: 'lost', detail }),
+    onCancel: (by) => stop.request({ kind: 'cancel', by: by as 'client' }),
+  });
+  const deadline = setTimeout(() => stop.request({ kind: 'deadline' }), attempt.remainingMs);
+  const onDrain = () => stop.request({ kind: 'drain' });
+  // The lock is BullMQ's; the job is ours as long as the record says so. Asking it now ends us early if it is not.
+  const onLockLost = () => leases.check(jobId);
+  if (drain.aborted) onDrain();
+  drain.addEventListener('abort', onDrain);
+  lockLost.addEventListener('abort', onLockLost);
+  return () => {
+    unkeep();
+    clearTimeout(deadline);
+    drain.removeEventListener('abort', onDrain);
+    lockLost.removeEventListener('abort', onLockLost);
+  };
+}
+
+/** Calls upstream until the outcome is final, and writes what it sends. */
+async function run(
+  { claudeApi, logger }: ProcessContext,
+  jobId: string,
+  attempt: Attempt,
+  writer: LogWriter,
+  stop: Stop,
+): Promise<TerminalBody> {
+  const { spec } = attempt;
+  const deadlineAt = performance.now() + attempt.remainingMs;
+  if (attempt.hasOutput) {
+    writer.write({ type: 'reset', discardFromSeq: 2, reason: 'the earlier attempt was lost' });
+  }
+  for (let call = 1; ; call += 1) {
+    const outcome = await callUpstream(claudeApi, jobId, attempt, writer, stop);
+    const delayMs = stop.reason()
+      ? undefined
+      : retryDelayMs({
+          outcome,
+          policy: spec.retry ?? 'safe',
+          hasOutput: writer.hasOutput(),
+          call,
+          remainingMs: deadlineAt - performance.now(),
+        });
+    if (delayMs === undefined)
+      return terminalEventOf(outcome, stop.reason(), attempt.hasOutput || writer.hasOutput());
+    const reason = outcome.status === 'failed' ? outcome.code : outcome.status;
+    logger.info({ jobId, call, delayMs, reason }, 'upstream is tried again');
+    writer.write({ type: 'throttled', untilMs: Date.now() + delayMs, reason });
+    await sleep(delayMs, stop.signal).catch(() => {
+      // Stopped while waiting: the next call returns at once.
+    });
+  }
+}
+
+async function callUpstream(
+  claudeApi: ClaudeApiClient,
+  jobId: string,
+  { spec, fence }: Attempt,
+  writer: LogWriter,
+  stop: Stop,
+): Promise<UpstreamOutcome> {
+  const translator = createEventTranslator(writer);
+  const { prompt, timeouts, metadata, onDisconnect, retry, priority, ...options } = spec;
+  const batches = claudeApi.execute(
+    { executionId: `${jobId}-${fence}`, question: prompt, options },
+    {
+      signal: stop.signal,
+      limits: {
+        firstOutputMs: timeouts?.firstOutputMs ?? DEFAULT_TIMEOUTS.firstOutputMs,
+        idleMs: timeouts?.idleMs ?? DEFAULT_TIMEOUTS.idleMs,
+      },
+    },
+  );
+  let outcome: UpstreamOutcome = {
+    status: 'failed',
+    code: 'internal',
+    message: 'the call ended without an outcome',
+    sent: true,
+  };
+  for await (const batch of batches) {
+    for (const event of batch) {
+      if (event.type === 'end') outcome = event.outcome;
+      else translator.take(event);
+    }
+    await writer.room();
+  }
+  return outcome;
+}
+
+async function finish(
+  writer: LogWriter,
+  terminal: TerminalBody,
+  stop: Stop,
+  logger: Logger,
+): Promise<Processed> {
+  const reason = stop.reason();
+  if (reason?.kind === 'lost') {
+    logger.warn({ detail: reason.detail }, 'attempt lost its job');
+    return { status: 'lost', error: `lost: ${reason.detail}` };
+  }
+  let event = terminal;
+  let written = await writer.finish(event);
+  if (written === 'cancel_requested') {
+    // A cancel was recorded before this finish: it wins.
+    event = { type: 'cancelled', by: 'client', ...partialOf(terminal, writer) };
+    written = await writer.finish(event);
+  }
+  if (written !== 'ok') {
+    logger.warn({ code: written }, 'attempt lost its job at the end');
+    return { status: 'lost', error: `lost: ${written}` };
+  }
+  const error = event.type === 'failed' ? event.error.code : undefined;
+  logger.info({ status: event.type, code: error }, 'job ended');
+  return { status: event.type, error };
+}
+
+function partialOf(terminal: TerminalBody, writer: LogWriter) {
+  const { usage, costUsd, durationMs, turns, conversation, digest } = terminal;
+  const known = { usage, costUsd, durationMs, turns, conversation, digest };
+  return { ...known, partial: writer.hasOutput() };
+}

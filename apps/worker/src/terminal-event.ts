@@ -1,0 +1,59 @@
+/** How an attempt's end becomes the job's terminal event. Pure. */
+import type { UpstreamOutcome } from '@cc-executor/claude-api-client';
+import { MAX_TERMINAL_TEXT_LENGTH, type TerminalBody } from '@cc-executor/protocol';
+import type { StopReason } from './stop-reason.ts';
+
+/**
+ * The terminal event of an attempt that upstream ended with `outcome` and that was stopped for `stop`, if it was.
+ * A run that had completed before the stop took effect is completed: the work is done.
+ */
+export function terminalEventOf(
+  outcome: UpstreamOutcome,
+  stop: StopReason | undefined,
+  hasOutput: boolean,
+): TerminalBody {
+  if (outcome.status === 'completed') {
+    const { evidence, text, ...rest } = outcome;
+    const short = text !== undefined && text.length <= MAX_TERMINAL_TEXT_LENGTH;
+    return { type: 'completed', ...(short ? { text } : {}), evidence, ...summaryOf(rest) };
+  }
+  const ending = { partial: hasOutput, ...summaryOf(outcome) };
+  if (stop) return stoppedEvent(stop, ending);
+  if (outcome.status === 'timed_out') return { type: 'timed_out', limit: outcome.limit, ...ending };
+  if (outcome.status === 'failed') {
+    const { code, message, sent } = outcome;
+    return { type: 'failed', error: { code, message, retrySafe: !sent && !hasOutput }, ...ending };
+  }
+  return failed('internal', 'the call was aborted without a reason', ending);
+}
+
+function stoppedEvent(stop: StopReason, ending: { partial: boolean }): TerminalBody {
+  switch (stop.kind) {
+    case 'cancel':
+      return { type: 'cancelled', by: stop.by, ...ending };
+    case 'deadline':
+      return { type: 'timed_out', limit: 'total', ...ending };
+    case 'drain':
+      return failed('worker_lost', 'the worker was shut down before the job had ended', ending);
+    case 'lost':
+      return failed('worker_lost', stop.detail, ending);
+  }
+}
+
+function failed(code: string, message: string, ending: { partial: boolean }): TerminalBody {
+  return { type: 'failed', error: { code, message, retrySafe: false }, ...ending };
+}
+
+type Summary = Pick<TerminalBody, 'usage' | 'costUsd' | 'durationMs' | 'turns' | 'conversation' | 'digest'>;
+
+function summaryOf(outcome: Summary): Summary {
+  const { usage, costUsd, durationMs, turns, conversation, digest } = outcome;
+  return {
+    ...(usage === undefined ? {} : { usage }),
+    ...(costUsd === undefined ? {} : { costUsd }),
+    ...(durationMs === undefined ? {} : { durationMs }),
+    ...(turns === undefined ? {} : { turns }),
+    ...(conversation === undefined ? {} : { conversation }),
+    ...(digest === undefined ? {} : { digest }),
+  };
+}

@@ -1,0 +1,72 @@
+/** Turns what upstream sends into events of the log. */
+import type { UpstreamEvent } from '@cc-executor/claude-api-client';
+import type { LogWriter } from './log-writer.ts';
+
+/** A longer piece of text becomes several events, so that no frame is huge (UTF-16 units). */
+const MAX_TEXT_LENGTH = 64 * 1024;
+
+export type EventTranslator = {
+  take(event: Exclude<UpstreamEvent, { type: 'end' }>): void;
+};
+
+/** Writes to the log what clients are to see; remembers where the current text block began, for a `reset`. */
+export function createEventTranslator(writer: LogWriter): EventTranslator {
+  let blockSeq: number | undefined;
+  let started = false;
+
+  function start(engine: string | undefined, model: string | undefined): void {
+    if (started) return;
+    started = true;
+    writer.write({ type: 'started', ...(engine ? { engine } : {}), ...(model ? { model } : {}) });
+  }
+
+  function writeText(text: string, begin: boolean): void {
+    for (let from = 0; from < text.length; ) {
+      const to = pieceEnd(text, from);
+      const isFirst = begin && from === 0;
+      const seq = writer.write({
+        type: 'output',
+        text: text.slice(from, to),
+        ...(isFirst ? { begin: true } : {}),
+      });
+      if (isFirst) blockSeq = seq;
+      from = to;
+    }
+  }
+
+  return {
+    take(event) {
+      switch (event.type) {
+        case 'started':
+          start(event.engine, undefined);
+          break;
+        case 'session':
+          start(undefined, event.model);
+          break;
+        case 'text':
+          start(undefined, undefined);
+          writeText(event.text, event.begin);
+          break;
+        case 'discard':
+          if (blockSeq !== undefined) {
+            writer.write({ type: 'reset', discardFromSeq: blockSeq, reason: event.reason });
+          }
+          break;
+        case 'message':
+          start(undefined, undefined);
+          writer.write({ type: 'message', message: event.message });
+          break;
+        case 'throttled':
+          writer.write({ type: 'throttled', untilMs: Date.now() + event.delayMs, reason: event.reason });
+          break;
+      }
+    },
+  };
+}
+
+/** Where a piece that begins at `from` ends: never between the halves of a surrogate pair. */
+function pieceEnd(text: string, from: number): number {
+  const end = Math.min(from + MAX_TEXT_LENGTH, text.length);
+  const isHighSurrogate = end < text.length && (text.charCodeAt(end - 1) & 0xfc00) === 0xd800;
+  return isHighSurrogate ? end - 1 : end;
+}

@@ -1,0 +1,96 @@
+/**
+ * Splits a byte stream into lines at `\n` (a `\r` before it is dropped). Cuts may fall anywhere, also inside a
+ * UTF-8 character, and what comes out does not depend on them: bytes are decoded only when their line is whole.
+ * Parts of an unfinished line are kept in a list and joined once, so a line of many megabytes costs linear time.
+ */
+
+const LF = 10;
+const CR = 13;
+
+export const DEFAULT_MAX_LINE_BYTES = 16 * 1024 * 1024;
+
+/** A line grew past the limit. The splitter is unusable afterwards: it throws the same error again. */
+export class LineTooLongError extends Error {
+  readonly code = 'line_too_long';
+  readonly maxLineBytes: number;
+
+  constructor(maxLineBytes: number) {
+    super(`A line is longer than ${maxLineBytes} bytes`);
+    this.name = 'LineTooLongError';
+    this.maxLineBytes = maxLineBytes;
+  }
+}
+
+export interface LineSplitter {
+  /**
+   * Takes the next bytes and gives the lines that became whole. The bytes may be kept until their line is whole.
+   * @throws LineTooLongError; lines before the long one are given first, and the error comes with the next call
+   */
+  push(chunk: Uint8Array): string[];
+  /**
+   * Says that no more bytes come and gives the last, unfinished line, if there is one.
+   * @throws LineTooLongError
+   */
+  end(): string | undefined;
+}
+
+/**
+ * Makes a splitter.
+ * @param options.maxLineBytes longest line, in bytes without its line end; default 16 MiB
+ */
+export function createLineSplitter(options: { maxLineBytes?: number } = {}): LineSplitter {
+  const { maxLineBytes = DEFAULT_MAX_LINE_BYTES } = options;
+  let parts: Uint8Array[] = [];
+  let partBytes = 0;
+  let failure: LineTooLongError | undefined;
+
+  function take(buffer: Buffer, start: number, end: number): string {
+    if (parts.length > 0) {
+      parts.push(buffer.subarray(start, end));
+      const line = Buffer.concat(parts);
+      parts = [];
+      partBytes = 0;
+      return decode(line, 0, line.length);
+    }
+    return decode(buffer, start, end);
+  }
+
+  return {
+    push(chunk) {
+      if (failure !== undefined) throw failure;
+      const lines: string[] = [];
+      const buffer = asBuffer(chunk);
+      let start = 0;
+      while (start < buffer.length) {
+        const lineEnd = buffer.indexOf(LF, start);
+        const end = lineEnd === -1 ? buffer.length : lineEnd;
+        if (partBytes + end - start > maxLineBytes) {
+          failure = new LineTooLongError(maxLineBytes);
+          parts = [];
+          if (lines.length === 0) throw failure;
+          return lines;
+        }
+        if (lineEnd === -1) {
+          parts.push(buffer.subarray(start));
+          partBytes += buffer.length - start;
+          break;
+        }
+        lines.push(take(buffer, start, lineEnd));
+        start = lineEnd + 1;
+      }
+      return lines;
+    },
+    end() {
+      if (failure !== undefined) throw failure;
+      return parts.length === 0 ? undefined : take(Buffer.alloc(0), 0, 0);
+    },
+  };
+}
+
+function decode(buffer: Buffer, start: number, end: number): string {
+  return buffer.toString('utf8', start, end > start && buffer[end - 1] === CR ? end - 1 : end);
+}
+
+function asBuffer(chunk: Uint8Array): Buffer {
+  return Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+}

@@ -1,0 +1,67 @@
+/**
+ * The shapes of the lines we look into, as far as we look: Claude Code's stream-json, and claude-api's own lines.
+ * Everything is optional because nothing here validates; readers check what they use.
+ */
+
+export type JsonObject = Record<string, unknown>;
+
+export interface ContentBlock {
+  type?: string;
+  text?: string;
+}
+
+/** A `result` line: how Claude Code says that a run has ended. */
+export interface ClaudeResult extends JsonObject {
+  type: 'result';
+  subtype?: string;
+  is_error?: boolean;
+  result?: string;
+  errors?: unknown[];
+  api_error_status?: number | null;
+  api_error_type?: string | null;
+  terminal_reason?: string;
+  session_id?: string;
+  num_turns?: number;
+  duration_ms?: number;
+  total_cost_usd?: number;
+  usage?: JsonObject;
+}
+
+export interface StreamEventLine extends JsonObject {
+  event?: {
+    type?: string;
+    index?: number;
+    delta?: { type?: string; text?: string };
+    content_block?: ContentBlock;
+  };
+  abandoned_blocks?: { from_block_index?: number };
+}
+
+export interface AssistantLine extends JsonObject {
+  message?: { model?: string; content?: string | ContentBlock[] };
+  is_api_error_message?: boolean;
+}
+
+/** claude-api's last line. */
+export interface Complete {
+  /** `success`, `error`, `cancelled`, `timeout`, or what else the service says. */
+  status: string;
+  exitCode?: number | null;
+  /** Length and SHA-256 (hexadecimal) of the answer's text, as the service saw it. */
+  bytes?: number;
+  digest?: string;
+  error?: string;
+  message?: string;
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function stringOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+export function numberOf(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+}

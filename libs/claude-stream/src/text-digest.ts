@@ -1,0 +1,75 @@
+/**
+ * Running length and SHA-256 of the answer's text as UTF-8, with discards undone: at each `begin` the state is
+ * kept, and `discard` goes back to it. Equal to the digest of the joined text, also when a piece ends between the
+ * halves of a surrogate pair. Pieces are gathered before they are hashed: one update per 50 bytes would dominate.
+ */
+import { createHash, type Hash } from 'node:crypto';
+
+const GATHER_CHARACTERS = 8_192;
+
+export interface Digest {
+  bytes: number;
+  sha256: string;
+}
+
+export interface TextDigest {
+  /** Adds a piece; `begin` says that a new text block starts with it. */
+  append(text: string, begin: boolean): void;
+  /** Takes back everything since the last `begin`. Without one, or a second time, it does nothing. */
+  discard(): void;
+  /** The digest of what stands now. Does not end anything. */
+  value(): Digest;
+}
+
+interface State {
+  hash: Hash;
+  bytes: number;
+  /** Text that is not hashed yet. */
+  pending: string;
+}
+
+/** Makes the digest of an empty text. */
+export function createTextDigest(): TextDigest {
+  let state: State = { hash: createHash('sha256'), bytes: 0, pending: '' };
+  let atBegin: State | undefined;
+
+  return {
+    append(text, begin) {
+      if (begin) {
+        hashPending(state);
+        atBegin = copy(state);
+      }
+      state.pending += text;
+      if (state.pending.length >= GATHER_CHARACTERS) hashPending(state);
+    },
+    discard() {
+      if (atBegin === undefined) return;
+      state = atBegin;
+      atBegin = undefined;
+    },
+    value() {
+      return {
+        bytes: state.bytes + Buffer.byteLength(state.pending),
+        sha256: state.hash.copy().update(state.pending).digest('hex'),
+      };
+    },
+  };
+}
+
+function copy(state: State): State {
+  return { hash: state.hash.copy(), bytes: state.bytes, pending: state.pending };
+}
+
+function hashPending(state: State): void {
+  // The first half of a surrogate pair waits for the second: alone it has no encoding.
+  const cut = isHighSurrogate(state.pending.charCodeAt(state.pending.length - 1));
+  const text = cut ? state.pending.slice(0, -1) : state.pending;
+  state.pending = cut ? state.pending.slice(-1) : '';
+  if (text === '') return;
+  state.hash.update(text);
+  state.bytes += Buffer.byteLength(text);
+}
+
+function isHighSurrogate(codeUnit: number): boolean {
+  return codeUnit >= 0xd800 && codeUnit <= 0xdbff;
+}

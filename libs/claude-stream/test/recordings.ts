@@ -1,0 +1,55 @@
+/** The recordings of the real CLI, and small makers of its lines. */
+import { readFileSync } from 'node:fs';
+import { createStreamReader, type StreamAction } from '../src/index.ts';
+
+export const recordingNames = ['ok', 'tool', 'overloaded', 'drop', 'interrupted'] as const;
+export type RecordingName = (typeof recordingNames)[number];
+
+export function recording(name: RecordingName): string[] {
+  const url = new URL(`../../testing/recordings/${name}.jsonl`, import.meta.url);
+  return readFileSync(url, 'utf8').split('\n').filter(Boolean);
+}
+
+export function readAll(lines: readonly (string | object)[]): StreamAction[] {
+  const reader = createStreamReader();
+  return lines.flatMap((line) => [...reader.read(typeof line === 'string' ? line : JSON.stringify(line))]);
+}
+
+/** The text blocks that stand after all actions. */
+export function foldBlocks(actions: readonly StreamAction[]): string[] {
+  const blocks: string[] = [];
+  for (const action of actions) {
+    if (action.kind === 'discard') blocks.pop();
+    else if (action.kind === 'text' && action.begin) blocks.push(action.text);
+    else if (action.kind === 'text') blocks.push(`${blocks.pop()}${action.text}`);
+  }
+  return blocks;
+}
+
+const event = (body: object, rest: object = {}) => ({
+  type: 'stream_event',
+  event: body,
+  parent_tool_use_id: null,
+  ...rest,
+});
+
+export const messageStart = (id: string) => event({ type: 'message_start', message: { id } });
+export const blockStart = (index: number, block: object = { type: 'text', text: '' }) =>
+  event({ type: 'content_block_start', index, content_block: block });
+export const delta = (text: string, index = 0) =>
+  event({ type: 'content_block_delta', index, delta: { type: 'text_delta', text } });
+export const blockStop = (index = 0) => event({ type: 'content_block_stop', index });
+export const messageStop = (abandonedFrom?: number) =>
+  event(
+    { type: 'message_stop' },
+    abandonedFrom === undefined ? {} : { abandoned_blocks: { from_block_index: abandonedFrom } },
+  );
+export const assistant = (content: unknown, rest: object = {}) => ({
+  type: 'assistant',
+  message: { id: 'm1', role: 'assistant', model: 'claude', content },
+  parent_tool_use_id: null,
+  ...rest,
+});
+export const text = (value: string) => ({ type: 'text', text: value });
+export const toolUse = { type: 'tool_use', id: 't1', name: 'Bash', input: { command: 'true' } };
+export const success = (result: string) => ({ type: 'result', subtype: 'success', is_error: false, result });

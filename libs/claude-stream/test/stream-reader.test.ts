@@ -1,0 +1,240 @@
+import { describe, expect, it } from 'vitest';
+import type { StreamAction } from '../src/index.ts';
+import {
+  assistant,
+  blockStart,
+  blockStop,
+  delta,
+  foldBlocks,
+  messageStart,
+  messageStop,
+  readAll,
+  recording,
+  success,
+  text,
+  toolUse,
+} from './recordings.ts';
+
+const kinds = (actions: readonly StreamAction[]) => actions.map((action) => action.kind);
+const withoutActivity = (actions: readonly StreamAction[]) =>
+  actions.filter(({ kind }) => kind !== 'activity');
+
+describe('the stream reader, on recordings of the real CLI', () => {
+  it('streams a short answer at once and repeats nothing', () => {
+    const actions = withoutActivity(readAll(recording('ok')));
+    expect(kinds(actions)).toEqual(['session', 'text', 'text', 'text', 'result']);
+    expect(actions[0]).toMatchObject({ model: 'claude-opus-5-5', cwd: '/workspace', version: '2.1.330' });
+    expect(actions.slice(1, 4)).toEqual([
+      { kind: 'text', text: 'You said: Te', begin: true },
+      { kind: 'text', text: 'll me a thin', begin: false },
+      { kind: 'text', text: 'g', begin: false },
+    ]);
+  });
+
+  it('passes tool use and tool result on as messages, between which there is no text', () => {
+    const actions = withoutActivity(readAll(recording('tool')));
+    expect(kinds(actions)).toEqual(['session', 'message', 'message', 'text', 'text', 'result']);
+    expect(foldBlocks(actions)).toEqual(['The output is:\n714']);
+  });
+
+  it('discards each broken try and takes the whole text that came unstreamed', () => {
+    const actions = withoutActivity(readAll(recording('drop')));
+    const five = Array<string>(5).fill('text');
+    expect(kinds(actions)).toEqual([
+      'session',
+      ...five,
+      'discard',
+      'throttled',
+      ...five,
+      'discard',
+      'text',
+      'result',
+    ]);
+    expect(foldBlocks(actions)).toEqual([Array.from({ length: 20 }, (_, index) => `w${index} `).join('')]);
+  });
+
+  it('keeps what was confirmed before an interruption', () => {
+    const actions = withoutActivity(readAll(recording('interrupted')));
+    expect(kinds(actions)).not.toContain('discard');
+    expect(foldBlocks(actions)).toEqual([Array.from({ length: 25 }, (_, index) => `w${index} `).join('')]);
+  });
+
+  it('reports a wait for the model, and gives its error as a message, never as text', () => {
+    const actions = withoutActivity(readAll(recording('overloaded')));
+    expect(kinds(actions)).toEqual(['session', 'throttled', 'message', 'result']);
+    expect(actions[1]).toEqual({
+      kind: 'throttled',
+      delayMs: 507,
+      attempt: 1,
+      maxRetries: 1,
+      status: 529,
+      reason: 'overloaded',
+    });
+  });
+});
+
+describe('the stream reader, where sources of text disagree', () => {
+  it('takes each block of a message with text, a tool and text again', () => {
+    const actions = readAll([
+      messageStart('m1'),
+      blockStart(0),
+      delta('one '),
+      delta('two'),
+      assistant([text('one two')]),
+      blockStop(0),
+      blockStart(1, toolUse),
+      assistant([toolUse]),
+      blockStop(1),
+      blockStart(2),
+      delta('three', 2),
+      assistant([text('three')]),
+      blockStop(2),
+      messageStop(),
+      success('three'),
+    ]);
+    expect(kinds(withoutActivity(actions))).toEqual(['text', 'text', 'message', 'text', 'result']);
+    expect(foldBlocks(actions)).toEqual(['one two', 'three']);
+  });
+
+  it('takes the whole message that confirms several streamed blocks at once', () => {
+    const blocks = [blockStart(0), delta('one'), blockStop(0), blockStart(1), delta('two', 1), blockStop(1)];
+    const actions = readAll([messageStart('m1'), ...blocks, assistant([text('one'), toolUse, text('two')])]);
+    expect(kinds(withoutActivity(actions))).toEqual(['text', 'text', 'message']);
+    expect(foldBlocks(actions)).toEqual(['one', 'two']);
+  });
+
+  it('replaces streamed text by the different text of the assistant line', () => {
+    const actions = readAll([messageStart('m1'), blockStart(0), delta('draft'), assistant([text('final')])]);
+    expect(withoutActivity(actions).slice(1)).toEqual([
+      { kind: 'discard', reason: 'the streamed text was not the answer' },
+      { kind: 'text', text: 'final', begin: true },
+    ]);
+  });
+
+  it('emits whole texts of a CLI that streams no deltas', () => {
+    const actions = readAll([assistant([text('a'), toolUse]), assistant('b'), success('b')]);
+    expect(kinds(actions)).toEqual(['text', 'message', 'text', 'result']);
+    expect(foldBlocks(actions)).toEqual(['a', 'b']);
+  });
+
+  it('discards unconfirmed text when a new message starts, and confirmed text never', () => {
+    const lost = [messageStart('m1'), blockStart(0), delta('lost')];
+    expect(foldBlocks(readAll([...lost, messageStart('m2'), blockStart(0), delta('kept')]))).toEqual([
+      'kept',
+    ]);
+    const confirmed = [messageStart('m1'), blockStart(0), delta('kept'), assistant([text('kept')])];
+    expect(foldBlocks(readAll([...confirmed, messageStart('m2'), messageStop(0)]))).toEqual(['kept']);
+  });
+
+  it('discards only blocks from the abandoned index on', () => {
+    const first = [messageStart('m1'), blockStart(0), delta('a')];
+    expect(foldBlocks(readAll([...first, messageStop(0)]))).toEqual([]);
+    expect(foldBlocks(readAll([...first, messageStop(1)]))).toEqual(['a']);
+    const second = [
+      ...first,
+      assistant([text('a')]),
+      blockStop(0),
+      blockStart(1),
+      delta('b', 1),
+      messageStop(1),
+    ];
+    expect(foldBlocks(readAll(second))).toEqual(['a']);
+  });
+
+  it('emits the text of a successful result when nothing else brought it, and not when it is known', () => {
+    expect(foldBlocks(readAll([success('only here')]))).toEqual(['only here']);
+    expect(foldBlocks(readAll([assistant([text('known\n')]), success('known')]))).toEqual(['known\n']);
+    expect(foldBlocks(readAll([delta('known'), success('known')]))).toEqual(['known']);
+    expect(foldBlocks(readAll([delta('half of'), success('another')]))).toEqual(['another']);
+    expect(foldBlocks(readAll([assistant([text('one')]), success('two')]))).toEqual(['one', 'two']);
+    expect(foldBlocks(readAll([assistant([text('one')]), success('')]))).toEqual(['one']);
+  });
+
+  it('keeps partial text when the result is a failure', () => {
+    const failure = { type: 'result', subtype: 'success', is_error: true, result: 'API Error: 500' };
+    expect(foldBlocks(readAll([messageStart('m'), delta('partial'), failure]))).toEqual(['partial']);
+  });
+});
+
+describe('the stream reader, on lines that are no text', () => {
+  it('gives everything of a sub-agent as messages, but its deltas as activity', () => {
+    const own = { parent_tool_use_id: 'toolu_1' };
+    const actions = readAll([
+      { ...delta('secret'), ...own },
+      assistant([text('sub-agent')], own),
+      { type: 'user', message: { role: 'user', content: 'to the sub-agent' }, ...own },
+    ]);
+    expect(kinds(actions)).toEqual(['activity', 'message', 'message']);
+  });
+
+  it.each([
+    ['a string', 'done'],
+    ['a list', [{ type: 'text', text: 'done' }]],
+  ])('passes a tool result with %s as its content through whole', (_name, content) => {
+    const line = { type: 'user', message: { role: 'user', content: [{ type: 'tool_result', content }] } };
+    expect(readAll([line])).toEqual([{ kind: 'message', message: line }]);
+  });
+
+  it('passes unknown types, unknown system lines, thinking and made-up messages through whole', () => {
+    const lines = [
+      { type: 'rate_limit_event', rate_limit_info: { status: 'allowed' } },
+      { type: 'system', subtype: 'compact_boundary' },
+      assistant([{ type: 'thinking', thinking: 'hm' }]),
+      assistant([text('API Error')], { is_api_error_message: true }),
+      { type: 'assistant', message: { model: '<synthetic>', content: [text('No response requested.')] } },
+      { type: 'assistant' },
+    ];
+    expect(readAll(lines)).toEqual(lines.map((message) => ({ kind: 'message', message })));
+  });
+
+  it("reads claude-api's own lines", () => {
+    const complete = {
+      type: 'complete',
+      execution_id: 'e1',
+      status: 'error',
+      exit_code: null,
+      error: 'spawn',
+    };
+    expect(
+      readAll([
+        { type: 'start', execution_id: 'e1', engine: 'claude' },
+        { type: 'ping' },
+        { ...complete, bytes: 3, digest: 'ab', message: 'why' },
+        { type: 'complete' },
+      ]),
+    ).toEqual([
+      { kind: 'start', executionId: 'e1', engine: 'claude' },
+      { kind: 'ping' },
+      {
+        kind: 'complete',
+        complete: { status: 'error', exitCode: null, bytes: 3, digest: 'ab', error: 'spawn', message: 'why' },
+      },
+      { kind: 'complete', complete: { status: '' } },
+    ]);
+  });
+
+  it('calls a line noise that is not an object with a type, and ignores empty ones', () => {
+    const noise = ['npm warn old lockfile', '[1]', '3', 'null', '"text"', '{"level":30}', '{"type":'];
+    expect(readAll(noise)).toEqual(noise.map((line) => ({ kind: 'noise', line })));
+    expect(readAll(['', '  '])).toEqual([]);
+  });
+
+  it('survives lines whose members have the wrong types', () => {
+    const lines = [
+      { type: 'stream_event' },
+      { type: 'stream_event', event: null },
+      { type: 'stream_event', event: { type: 'content_block_delta' } },
+      {
+        type: 'stream_event',
+        event: { type: 'content_block_delta', delta: { type: 'text_delta', text: 7 } },
+      },
+      { type: 'stream_event', event: { type: 'content_block_start', content_block: null } },
+      assistant([null]),
+      assistant(7),
+      { type: 'assistant', message: null },
+      { type: 'system' },
+      { type: 'result', result: 7 },
+    ];
+    expect(foldBlocks(readAll(lines))).toEqual([]);
+  });
+});

@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { type ClaudeResult, judgeResult } from '../src/index.ts';
+import { foldBlocks, readAll, recording, recordingNames } from './recordings.ts';
+
+const result = (fields: Partial<ClaudeResult>): ClaudeResult => ({ type: 'result', ...fields });
+
+function judgeRecording(name: (typeof recordingNames)[number]) {
+  const actions = readAll(recording(name));
+  const action = actions.find(({ kind }) => kind === 'result');
+  if (action?.kind !== 'result') throw new Error('the recording has no result');
+  return { actions, result: action.result, verdict: judgeResult(action.result) };
+}
+
+describe('the verdict', () => {
+  it.each(recordingNames)('on the recording %s agrees with its last text block or its error', (name) => {
+    const { actions, result, verdict } = judgeRecording(name);
+    if (verdict.ok) {
+      expect(foldBlocks(actions).at(-1)).toBe(result.result);
+      expect(verdict.text).toBe(result.result);
+    } else {
+      expect(verdict.message).toContain(result.result ?? result.errors?.[0]);
+    }
+  });
+
+  it('sums a run up', () => {
+    const { verdict } = judgeRecording('tool');
+    expect(verdict.summary).toMatchObject({
+      costUsd: 0.000536,
+      turns: 2,
+      conversation: 'd4ec7b63-29c7-4634-9e29-b767ed0cdbb0',
+      usage: { input_tokens: 24, output_tokens: 22 },
+    });
+    expect(verdict.summary.durationMs).toBeGreaterThan(0);
+  });
+
+  it('calls success with is_error a failure', () => {
+    expect(judgeRecording('overloaded').verdict).toMatchObject({ ok: false, code: 'claude_overloaded' });
+  });
+
+  it('calls an interrupted run interrupted', () => {
+    expect(judgeRecording('interrupted').verdict).toMatchObject({ ok: false, code: 'claude_interrupted' });
+  });
+
+  it.each([
+    ['claude_overloaded', { subtype: 'success', is_error: true, api_error_status: 529 }],
+    ['claude_overloaded', { subtype: 'success', is_error: true, result: 'API Error: 529 overloaded' }],
+    ['claude_rate_limited', { subtype: 'success', is_error: true, api_error_status: 429 }],
+    ['claude_auth', { subtype: 'success', is_error: true, api_error_status: 401 }],
+    ['claude_auth', { subtype: 'success', is_error: true, api_error_status: 403 }],
+    ['claude_auth', { subtype: 'success', is_error: true, result: 'Invalid API key · Please run /login' }],
+    ['claude_auth', { subtype: 'success', is_error: true, result: 'Not logged in · Please run /login' }],
+    ['claude_error', { subtype: 'success', is_error: true, api_error_status: 500 }],
+    ['claude_error', { subtype: 'success', is_error: true, api_error_status: 404, result: 'no such model' }],
+    ['claude_max_turns', { subtype: 'error_max_turns', is_error: true }],
+    ['claude_budget', { subtype: 'error_max_budget_usd', is_error: true }],
+    ['claude_error', { subtype: 'error_during_execution', is_error: true, terminal_reason: 'model_error' }],
+    ['claude_error', { subtype: 'something_new', is_error: false }],
+    ['claude_error', {}],
+  ] as const)('gives %s for %o', (code, fields) => {
+    expect(judgeResult(result(fields))).toMatchObject({ ok: false, code });
+  });
+
+  it('always has a message, and text only where it is one', () => {
+    expect(judgeResult(result({ subtype: 'error_max_turns' }))).toMatchObject({
+      message: 'Claude Code ended with error_max_turns',
+    });
+    expect(judgeResult(result({ subtype: 'success', is_error: false }))).toMatchObject({
+      ok: true,
+      text: '',
+    });
+  });
+});

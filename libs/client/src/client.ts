@@ -1,0 +1,198 @@
+/**
+ * The SDK: one connection, any number of jobs. Every promise and iterator ends: with the job's terminal event, an
+ * answer, or a `ClientError`. A lost connection comes back, and every job goes on where it stood.
+ */
+import type { ExecuteParams, Params, Result } from '@cc-executor/protocol';
+import { type ClientLogger, type ClientState, type Connected, createConnection } from './connection.ts';
+import { ClientError } from './errors.ts';
+import type { ServerFrame } from './frames.ts';
+import { createJobHandle, type JobHandle, type JobHost } from './job-handle.ts';
+import { DEFAULT_RECONNECT, type ReconnectPolicy } from './reconnect.ts';
+import type { WebSocketConstructor } from './socket.ts';
+import { createSubscription, type Listener, type Subscription } from './subscription.ts';
+
+export type ClientOptions = {
+  /** The gateway's native door, such as `ws://127.0.0.1:8003/ws`. */
+  url: string;
+  /** Default: the global one. */
+  WebSocket?: WebSocketConstructor;
+  /** For opening a connection, in ms. Default 10 s. */
+  connectTimeoutMs?: number;
+  /** For the answer to a request, from when it is sent, in ms. Default 15 s. */
+  requestTimeoutMs?: number;
+  reconnect?: Partial<ReconnectPolicy>;
+  /** How long events that a heartbeat names may take to come before the log is read again, in ms. Default 1 s. */
+  tailGraceMs?: number;
+  /** How much may wait in one iterator before it reads from the log instead, in UTF-16 units. Default 1 Mi. */
+  maxQueueSize?: number;
+  logger?: ClientLogger;
+};
+
+export type Client = {
+  readonly state: ClientState;
+  /**
+   * Connects; tries once. Later losses are mended without being asked. Requests connect by themselves.
+   * Errors: `connect_failed`, `protocol_violation`, `connection_closed`.
+   */
+  connect(): Promise<Connected>;
+  /**
+   * Starts a job; resolves when it is accepted. An idempotency key is made when none is given, so that a request
+   * whose answer was lost is sent again without running twice. With `attach: false` nothing is listened to until
+   * `events()` or `done()` is called. Errors: the gateway's, `request_timeout`, `connect_failed`.
+   */
+  execute(params: ExecuteParams): Promise<JobHandle>;
+  /**
+   * Listens to a job, also to a finished one. `epoch` says which log `afterSeq` belongs to.
+   * Errors: `job_not_found`, `epoch_mismatch`, `position_ahead`, `too_many_attachments`, …
+   */
+  attach(jobId: string, options?: { afterSeq?: number; epoch?: string }): Promise<JobHandle>;
+  cancel(jobId: string): Promise<Result<'cancel'>>;
+  get(jobId: string): Promise<Result<'get'>>;
+  list(params?: Params<'list'>): Promise<Result<'list'>>;
+  /** Calls the listener at each change of state; returns what takes it off again. */
+  on(event: 'state', listener: (state: ClientState) => void): () => void;
+  /** Ends everything that waits with `connection_closed`. Jobs go on. Idempotent. */
+  close(): Promise<void>;
+};
+
+export function createClient(options: ClientOptions): Client {
+  const subscriptions = new Map<string, Subscription>();
+  const stateListeners = new Set<(state: ClientState) => void>();
+  const reconnect = { ...DEFAULT_RECONNECT, ...options.reconnect };
+  let closedWith: ClientError | undefined;
+
+  const connection = createConnection({
+    url: options.url,
+    WebSocket: options.WebSocket ?? globalWebSocket(),
+    connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+    requestTimeoutMs: options.requestTimeoutMs ?? 15_000,
+    reconnect,
+    logger: options.logger,
+    onState: tellState,
+    onConnected: () => forEachSubscription((subscription) => subscription.wake()),
+    onLost: () => forEachSubscription((subscription) => subscription.connectionLost()),
+    onClosed(error) {
+      closedWith = error;
+      forEachSubscription((subscription) => subscription.fail(error));
+      subscriptions.clear();
+    },
+    onNotification: receive,
+  });
+
+  function forEachSubscription(action: (subscription: Subscription) => void): void {
+    for (const subscription of [...subscriptions.values()]) action(subscription);
+  }
+
+  function tellState(state: ClientState): void {
+    for (const listener of stateListeners) {
+      // Later, so that a listener that throws does not break the connection in the middle of a change.
+      queueMicrotask(() => listener(state));
+    }
+  }
+
+  function receive(frame: ServerFrame, size: number): void {
+    if (frame.kind === 'event') {
+      subscriptions.get(frame.event.jobId)?.receive(frame.event, size);
+    } else if (frame.kind === 'heartbeat') {
+      for (const { jobId, seq } of frame.params.jobs) subscriptions.get(jobId)?.hear(seq);
+    } else if (frame.kind === 'job_lost') {
+      const error = new ClientError('job_lost', `The job is lost: ${frame.params.reason}.`);
+      subscriptions.get(frame.params.jobId)?.fail(error);
+    }
+  }
+
+  function subscribe(jobId: string, epoch: string | undefined): Subscription {
+    const present = subscriptions.get(jobId);
+    if (present) return present;
+    const subscription = createSubscription({
+      jobId,
+      epoch,
+      connection,
+      retry: reconnect,
+      tailGraceMs: options.tailGraceMs ?? 1_000,
+      onIdle() {
+        if (subscriptions.get(jobId) === subscription) subscriptions.delete(jobId);
+      },
+    });
+    subscriptions.set(jobId, subscription);
+    return subscription;
+  }
+
+  async function join(jobId: string, listeners: Listener[], epoch?: string) {
+    if (closedWith) throw closedWith;
+    return subscribe(jobId, epoch).join(listeners, epoch);
+  }
+
+  function cancel(jobId: string): Promise<Result<'cancel'>> {
+    return connection.request('cancel', { jobId }, { resend: true });
+  }
+
+  const host: JobHost = {
+    join,
+    leave: (jobId, listeners) => subscriptions.get(jobId)?.leave(listeners),
+    cancel,
+    maxQueueSize: options.maxQueueSize ?? 1_048_576,
+  };
+
+  async function execute(params: ExecuteParams): Promise<JobHandle> {
+    const { promise, resolve } = Promise.withResolvers<JobHandle>();
+    await connection.request('execute', params, {
+      resend: true,
+      onResult({ jobId, epoch, status, created }) {
+        const job = createJobHandle(host, { jobId, afterSeq: 0, created });
+        const isListening = params.attach !== false;
+        job.attached(epoch, status, isListening);
+        if (isListening) subscribe(jobId, epoch).adopt(job.listeners, { epoch, status });
+        resolve(job.handle);
+      },
+    });
+    return promise;
+  }
+
+  return {
+    get state() {
+      return connection.state;
+    },
+    connect: connection.connect,
+    async execute(params) {
+      const idempotencyKey = params.idempotencyKey ?? randomKey();
+      const keyed = { ...params, idempotencyKey };
+      try {
+        return await execute(keyed);
+      } catch (error) {
+        if (!(error instanceof ClientError)) throw error;
+        // The key names a job that this connection listens to already: take it from there.
+        if (error.code === 'already_attached') return execute({ ...keyed, attach: false });
+        throw new ClientError(error.code, error.message, { ...error, idempotencyKey });
+      }
+    },
+    async attach(jobId, { afterSeq = 0, epoch } = {}) {
+      await connection.connect();
+      const job = createJobHandle(host, { jobId, afterSeq, created: undefined });
+      const attached = await join(jobId, job.listeners, epoch);
+      job.attached(attached.epoch, attached.status, true);
+      return job.handle;
+    },
+    cancel,
+    get: (jobId) => connection.request('get', { jobId }, { resend: true }),
+    list: (params = {}) => connection.request('list', params, { resend: true }),
+    on(_event, listener) {
+      stateListeners.add(listener);
+      return () => stateListeners.delete(listener);
+    },
+    close: connection.close,
+  };
+}
+
+function globalWebSocket(): WebSocketConstructor {
+  if (typeof WebSocket === 'undefined') {
+    throw new TypeError('There is no global WebSocket here: pass a constructor as `WebSocket`.');
+  }
+  return WebSocket;
+}
+
+/** 128 random bits; `crypto.randomUUID` is missing in browsers on plain http. */
+function randomKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return `sdk-${[...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+}

@@ -1,0 +1,231 @@
+/**
+ * The connection's life: idle → connecting → connected ⇄ reconnecting → closed. It comes back by itself, sends
+ * unanswered requests again, and says when attachments must be made anew.
+ * Invariant: whoever waits for it gets an answer, because reconnecting ends: connected, or closed with an error.
+ */
+import {
+  type Method,
+  mayReconnect,
+  type Notification,
+  type Params,
+  type Result,
+} from '@cc-executor/protocol';
+import { ClientError } from './errors.ts';
+import type { ServerFrame } from './frames.ts';
+import { createBackoff, type ReconnectPolicy, wasGood } from './reconnect.ts';
+import { createRequests, type RequestOptions } from './requests.ts';
+import { type Loss, openSocket, type Socket, type WebSocketConstructor } from './socket.ts';
+
+export type ClientState = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'closed';
+export type Connected = Notification<'connected'>;
+
+/** A pino logger fits. */
+export type ClientLogger = {
+  debug(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+};
+
+export type ConnectionOptions = {
+  url: string;
+  WebSocket: WebSocketConstructor;
+  connectTimeoutMs: number;
+  requestTimeoutMs: number;
+  reconnect: ReconnectPolicy;
+  logger: ClientLogger | undefined;
+  onState: (state: ClientState) => void;
+  /** A connection stands, the first or a later one: what was attached is not any more. */
+  onConnected: () => void;
+  onLost: () => void;
+  /** The end of everything: no request and no job of this connection will go on. */
+  onClosed: (error: ClientError) => void;
+  onNotification: (frame: ServerFrame, size: number) => void;
+};
+
+export type Connection = {
+  readonly state: ClientState;
+  /** Frames can be sent now. */
+  isReady(): boolean;
+  connect(): Promise<Connected>;
+  request<M extends Method>(method: M, params: Params<M>, options: RequestOptions<M>): Promise<Result<M>>;
+  /** A job went forward: failures before this do not count any more. */
+  progress(): void;
+  close(): Promise<void>;
+};
+
+export function createConnection(options: ConnectionOptions): Connection {
+  const { url, logger } = options;
+  const requests = createRequests(options.requestTimeoutMs);
+  const backoff = createBackoff(options.reconnect);
+  let state: ClientState = 'idle';
+  let socket: Socket | undefined;
+  let connected: Connected | undefined;
+  let connectedAt = 0;
+  let comeBackAt = 0;
+  let isDraining = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let arrival = waitForArrival();
+  let closedWith: ClientError | undefined;
+  const socketGone = Promise.withResolvers<void>();
+
+  function enter(next: ClientState): void {
+    if (state === next) return;
+    state = next;
+    logger?.debug({ state, url }, 'client state');
+    options.onState(next);
+  }
+
+  function open(): void {
+    socket = openSocket({
+      url,
+      WebSocket: options.WebSocket,
+      connectTimeoutMs: options.connectTimeoutMs,
+      onConnected: arrive,
+      onFrame: receive,
+      onLost: lose,
+    });
+  }
+
+  function arrive(params: Connected): void {
+    if (state === 'closed') return;
+    connected = params;
+    connectedAt = performance.now();
+    isDraining = false;
+    enter('connected');
+    arrival.resolve(params);
+    flush();
+    options.onConnected();
+  }
+
+  function isReady(): boolean {
+    return state === 'connected' && !isDraining;
+  }
+
+  function flush(): void {
+    const out = socket;
+    if (!isReady() || !out || !connected) return;
+    requests.flush((frame) => out.send(frame), connected.limits.maxFrameBytes);
+  }
+
+  function receive(frame: ServerFrame, size: number): void {
+    if (state === 'closed') return;
+    if (frame.kind === 'result') settle(frame.id, { result: frame.result });
+    else if (frame.kind === 'error' && frame.id !== undefined) settle(frame.id, { error: frame.error });
+    else if (frame.kind === 'error') logger?.warn({ error: frame.error }, 'gateway could not read a request');
+    else if (frame.kind === 'goaway') drain(frame.params.reconnectAfterMs);
+    else options.onNotification(frame, size);
+  }
+
+  function settle(id: number, answer: { result: unknown } | { error: unknown }): void {
+    const outcome = requests.settle(id, answer);
+    if (outcome === 'answered') backoff.progress();
+    if (outcome === 'draining' && !isDraining) drain(options.reconnect.baseMs);
+  }
+
+  /** Events go on coming over the old connection until it is time to make a new one. */
+  function drain(reconnectAfterMs: number): void {
+    isDraining = true;
+    comeBackAt = performance.now() + reconnectAfterMs;
+    clearTimeout(timer);
+    timer = setTimeout(() => socket?.close(1000, 'reconnecting'), reconnectAfterMs);
+  }
+
+  function lose(loss: Loss): void {
+    socket = undefined;
+    clearTimeout(timer);
+    logger?.debug({ code: loss.code, reason: loss.reason, url }, 'client connection lost');
+    if (state === 'closed') {
+      socketGone.resolve();
+    } else if (loss.violation !== undefined) {
+      end(new ClientError('protocol_violation', loss.violation));
+    } else if (loss.code !== undefined && !mayReconnect(loss.code)) {
+      end(new ClientError('connection_closed', `The gateway closed with ${describe(loss)}.`));
+    } else if (state === 'connecting') {
+      failFirst(loss);
+    } else {
+      if (state === 'connected') leaveConnected();
+      retry(loss);
+    }
+  }
+
+  function leaveConnected(): void {
+    if (wasGood(connectedAt, performance.now())) backoff.progress();
+    arrival = waitForArrival();
+    enter('reconnecting');
+    requests.connectionLost();
+    options.onLost();
+  }
+
+  function retry(loss: Loss): void {
+    const delayMs = backoff.next();
+    if (delayMs === undefined) {
+      end(new ClientError('connect_failed', `No gateway at ${url} any more: ${describe(loss)}.`));
+      return;
+    }
+    const announcedMs = comeBackAt - performance.now();
+    timer = setTimeout(open, announcedMs > 0 ? announcedMs : delayMs);
+  }
+
+  function failFirst(loss: Loss): void {
+    const error = new ClientError('connect_failed', `No gateway at ${url}: ${describe(loss)}.`);
+    const { reject } = arrival;
+    arrival = waitForArrival();
+    enter('idle');
+    requests.failAll(error);
+    reject(error);
+  }
+
+  function end(error: ClientError): void {
+    if (state === 'closed') return;
+    closedWith = error;
+    clearTimeout(timer);
+    enter('closed');
+    requests.failAll(error);
+    arrival.reject(error);
+    options.onClosed(error);
+    if (!socket) socketGone.resolve();
+  }
+
+  async function connect(): Promise<Connected> {
+    if (closedWith) throw closedWith;
+    if (state === 'idle') {
+      enter('connecting');
+      open();
+    }
+    return arrival.promise;
+  }
+
+  return {
+    get state() {
+      return state;
+    },
+    isReady,
+    connect,
+    async request(method, params, requestOptions) {
+      if (state === 'idle' || state === 'connecting') await connect();
+      if (closedWith) throw closedWith;
+      const answer = requests.add(method, params, requestOptions);
+      flush();
+      return answer;
+    },
+    progress: backoff.progress,
+    close() {
+      end(new ClientError('connection_closed', 'The client was closed.'));
+      socket?.close(1000, 'closed');
+      return socketGone.promise;
+    },
+  };
+}
+
+function waitForArrival() {
+  const waiting = Promise.withResolvers<Connected>();
+  // Nobody may be waiting when it fails; whoever does, gets the error through their own promise.
+  waiting.promise.catch(() => {});
+  return waiting;
+}
+
+function describe({ code, reason }: Loss): string {
+  const parts = [code === undefined || code === 1006 ? '' : `code ${code}`, reason].filter(
+    (part) => part !== '',
+  );
+  return parts.join(' ') || 'the connection failed';
+}

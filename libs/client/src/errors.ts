@@ -1,0 +1,79 @@
+/**
+ * The one error the SDK throws. Programs read `code`: a code of the gateway (`protocolErrors`) or one of the
+ * SDK's own (`clientErrors`); the message is for people.
+ */
+import {
+  type ClientErrorCode,
+  clientErrors,
+  type ProtocolErrorCode,
+  protocolErrors,
+} from '@cc-executor/protocol';
+
+export type ErrorCode = ClientErrorCode | ProtocolErrorCode;
+
+export type ClientErrorDetails = {
+  retryable?: boolean;
+  jobId?: string | undefined;
+  retryAfterMs?: number | undefined;
+  /** Of an `execute` without an answer: send it again with this key, and it cannot run twice. */
+  idempotencyKey?: string | undefined;
+};
+
+export class ClientError extends Error {
+  readonly code: ErrorCode;
+  /** The same call may succeed later. */
+  readonly retryable: boolean;
+  readonly jobId: string | undefined;
+  readonly retryAfterMs: number | undefined;
+  readonly idempotencyKey: string | undefined;
+
+  constructor(code: ErrorCode, message: string = describeCode(code), details: ClientErrorDetails = {}) {
+    super(message);
+    this.name = 'ClientError';
+    this.code = code;
+    this.retryable = details.retryable ?? isRetryable(code);
+    this.jobId = details.jobId;
+    this.retryAfterMs = details.retryAfterMs;
+    this.idempotencyKey = details.idempotencyKey;
+  }
+}
+
+/** The same error, told of one job. */
+export function withJob(error: ClientError, jobId: string): ClientError {
+  return new ClientError(error.code, error.message, { ...error, jobId });
+}
+
+/** The error in a response's `error` member; one that PROTOCOL.md does not know is a `protocol_violation`. */
+export function readErrorMember(member: unknown): ClientError {
+  const { message, data } = asRecord(member);
+  const { code, retryable, retryAfterMs } = asRecord(data);
+  const text = typeof message === 'string' ? message : undefined;
+  if (typeof code !== 'string' || !isProtocolCode(code)) {
+    return new ClientError(
+      'protocol_violation',
+      `An error that is not in the protocol: ${text ?? 'no message'}`,
+    );
+  }
+  return new ClientError(code, text, {
+    ...(typeof retryable === 'boolean' ? { retryable } : {}),
+    ...(typeof retryAfterMs === 'number' ? { retryAfterMs } : {}),
+  });
+}
+
+/** A value's members, when it is an object. */
+export function asRecord(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function isProtocolCode(code: string): code is ProtocolErrorCode {
+  return Object.hasOwn(protocolErrors, code);
+}
+
+function describeCode(code: ErrorCode): string {
+  return isProtocolCode(code) ? protocolErrors[code].description : clientErrors[code];
+}
+
+function isRetryable(code: ErrorCode): boolean {
+  if (isProtocolCode(code)) return protocolErrors[code].retryable;
+  return code === 'connect_failed' || code === 'request_timeout';
+}

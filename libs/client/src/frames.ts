@@ -1,0 +1,61 @@
+/**
+ * Reads what the gateway sends. Control messages are checked against the schema; of an event only the head is,
+ * because events are the hot path. Unknown notifications and event types pass: a newer gateway may send them.
+ */
+import { type JobEvent, type Notification, notificationSchemas } from '@cc-executor/protocol';
+import { asRecord } from './errors.ts';
+
+export type ServerFrame =
+  | { kind: 'result'; id: number; result: unknown }
+  | { kind: 'error'; id: number | undefined; error: unknown }
+  | { kind: 'event'; event: JobEvent }
+  | { kind: 'connected'; params: Notification<'connected'> }
+  | { kind: 'heartbeat'; params: Notification<'heartbeat'> }
+  | { kind: 'job_lost'; params: Notification<'job_lost'> }
+  | { kind: 'goaway'; params: Notification<'goaway'> }
+  | { kind: 'unknown' }
+  | { kind: 'violation'; message: string };
+
+/** Reads one frame; never throws. */
+export function readServerFrame(data: unknown): ServerFrame {
+  if (typeof data !== 'string') return violation('a binary frame');
+  let value: unknown;
+  try {
+    value = JSON.parse(data);
+  } catch {
+    return violation('a frame that is not JSON');
+  }
+  const frame = asRecord(value);
+  if (typeof frame.method === 'string') return readNotification(frame.method, frame.params);
+  const id = typeof frame.id === 'number' ? frame.id : undefined;
+  if ('error' in frame) return { kind: 'error', id, error: frame.error };
+  if ('result' in frame && id !== undefined) return { kind: 'result', id, result: frame.result };
+  return violation('a frame that is neither a response nor a notification');
+}
+
+function readNotification(method: string, params: unknown): ServerFrame {
+  if (method === 'event') {
+    return hasEventHead(params) ? { kind: 'event', event: params } : violation('an event without its head');
+  }
+  if (method === 'connected' || method === 'heartbeat' || method === 'job_lost' || method === 'goaway') {
+    const parsed = notificationSchemas[method].safeParse(params);
+    if (!parsed.success) return violation(`a '${method}' that does not fit its schema`);
+    return { kind: method, params: parsed.data } as ServerFrame;
+  }
+  return { kind: 'unknown' };
+}
+
+function hasEventHead(params: unknown): params is JobEvent {
+  const { jobId, epoch, seq, type } = asRecord(params);
+  return (
+    typeof jobId === 'string' &&
+    typeof epoch === 'string' &&
+    typeof type === 'string' &&
+    Number.isSafeInteger(seq) &&
+    (seq as number) > 0
+  );
+}
+
+function violation(what: string): ServerFrame {
+  return { kind: 'violation', message: `The gateway sent ${what}.` };
+}

@@ -1,0 +1,7 @@
+/** The SDK for browsers and Node: connect, execute, attach, resume. */
+export { type Client, type ClientOptions, createClient } from './client.ts';
+export type { ClientLogger, ClientState, Connected } from './connection.ts';
+export { ClientError, type ErrorCode } from './errors.ts';
+export type { JobHandle } from './job-handle.ts';
+export type { ReconnectPolicy } from './reconnect.ts';
+export type { WebSocketConstructor, WebSocketLike } from './socket.ts';

@@ -1,0 +1,219 @@
+/**
+ * A job as its caller holds it: status, text so far, the terminal event, iterators over its events.
+ *
+ * Which events an iterator gets: all from its start, whenever it is made. The first `events()` takes over a queue
+ * that has been filled since the handle was made; every other one, and one that was full, reads from the
+ * gateway's log. So nothing is kept here but bounded queues and the text.
+ */
+import {
+  emptyFold,
+  foldEvents,
+  foldedAnswer,
+  foldedText,
+  isTerminal,
+  isTerminalEvent,
+  type JobEvent,
+  type JobStatus,
+  type Result,
+  type TerminalEvent,
+} from '@cc-executor/protocol';
+import { ClientError } from './errors.ts';
+import { createEventQueue, type EventQueue } from './event-queue.ts';
+import type { Listener } from './subscription.ts';
+
+export type JobHandle = {
+  readonly jobId: string;
+  /** Identity of the log; with `lastSeq` it is what another process needs to attach where this one stands. */
+  readonly epoch: string;
+  /** False: the idempotency key belonged to a job that was there already. Undefined when attached. */
+  readonly created: boolean | undefined;
+  readonly status: JobStatus;
+  /** The last event that has arrived. */
+  readonly lastSeq: number;
+  /**
+   * The events after `afterSeq` (default: where the handle was attached), up to and with the terminal event.
+   * Resumes by itself. Leaving the loop ends the iterator only. Throws a `ClientError` if the job's events
+   * cannot be had any more.
+   */
+  events(options?: { afterSeq?: number }): AsyncIterableIterator<JobEvent>;
+  /** The terminal event, whichever it is. Rejects with a `ClientError` if it cannot be had. */
+  done(): Promise<TerminalEvent>;
+  /** All text so far, after resets; of a handle that attached later, from there on. */
+  text(): string;
+  /** The last text block so far: at the end, Claude's answer. */
+  answer(): string;
+  /** Asks for cancellation. The job ends with its terminal event, which may say otherwise. */
+  cancel(): Promise<Result<'cancel'>>;
+  /** Stops listening; the job goes on. Iterators and `done()` end with `connection_closed`. */
+  detach(): void;
+};
+
+/** What a handle needs of its client. */
+export type JobHost = {
+  join(jobId: string, listeners: Listener[], epoch: string): Promise<unknown>;
+  leave(jobId: string, listeners: Listener[]): void;
+  cancel(jobId: string): Promise<Result<'cancel'>>;
+  maxQueueSize: number;
+};
+
+export type JobHandleOptions = {
+  jobId: string;
+  afterSeq: number;
+  created: boolean | undefined;
+};
+
+export type JobHandleParts = {
+  handle: JobHandle;
+  /** What must be joined to the job's subscription, in one step with `attached`. */
+  listeners: Listener[];
+  /** Tells epoch and status; `isListening`: the listeners are joined. */
+  attached(epoch: string, status: JobStatus, isListening: boolean): void;
+};
+
+export function createJobHandle(host: JobHost, options: JobHandleOptions): JobHandleParts {
+  const { jobId, afterSeq, created } = options;
+  const tracker = createTracker(afterSeq);
+  const queues = new Set<EventQueue>();
+  let epoch = '';
+  let isJoined = false;
+  let firstQueue: EventQueue | undefined = openQueue(afterSeq);
+
+  function openQueue(startSeq: number): EventQueue {
+    const queue = createEventQueue({
+      afterSeq: startSeq,
+      maxSize: host.maxQueueSize,
+      onHungry: () => join([queue]),
+      onReturn() {
+        queues.delete(queue);
+        host.leave(jobId, [queue]);
+      },
+    });
+    queues.add(queue);
+    return queue;
+  }
+
+  function listeners(): Listener[] {
+    return [tracker, ...queues];
+  }
+
+  function join(joiners: Listener[]): void {
+    isJoined = true;
+    host.join(jobId, joiners, epoch).catch((error: ClientError) => {
+      for (const listener of joiners) listener.fail(error);
+    });
+  }
+
+  const handle: JobHandle = {
+    jobId,
+    created,
+    get epoch() {
+      return epoch;
+    },
+    get status() {
+      return tracker.status;
+    },
+    get lastSeq() {
+      return tracker.lastSeq;
+    },
+    events(from) {
+      const startSeq = from?.afterSeq ?? afterSeq;
+      if (startSeq === afterSeq && firstQueue) {
+        const queue = firstQueue;
+        firstQueue = undefined;
+        if (!isJoined) join(listeners());
+        return queue.iterator;
+      }
+      const queue = openQueue(startSeq);
+      if (tracker.detached) queue.fail(tracker.detached);
+      else join(isJoined ? [queue] : listeners());
+      return queue.iterator;
+    },
+    done() {
+      if (!isJoined) join(listeners());
+      return tracker.done();
+    },
+    text: () => foldedText(tracker.fold()),
+    answer: () => foldedAnswer(tracker.fold()),
+    cancel: () => host.cancel(jobId),
+    detach() {
+      isJoined = true;
+      tracker.detached ??= new ClientError('connection_closed', 'The job was detached; it goes on.', {
+        jobId,
+      });
+      host.leave(jobId, listeners());
+      for (const listener of listeners()) listener.fail(tracker.detached);
+    },
+  };
+
+  return {
+    handle,
+    listeners: listeners(),
+    attached(attachedEpoch, status, isListening) {
+      epoch = attachedEpoch;
+      isJoined = isListening;
+      tracker.know(status);
+    },
+  };
+}
+
+/** Follows a job for as long as its handle lives: status, text, end. */
+function createTracker(afterSeq: number) {
+  let lastSeq = afterSeq;
+  let status: JobStatus = 'queued';
+  let folded = emptyFold;
+  let unfolded: JobEvent[] = [];
+  let end: TerminalEvent | ClientError | undefined;
+  let waiting: PromiseWithResolvers<TerminalEvent>[] = [];
+
+  function settle(outcome: TerminalEvent | ClientError): void {
+    end = outcome;
+    const waited = waiting;
+    waiting = [];
+    for (const { resolve, reject } of waited) {
+      if (outcome instanceof ClientError) reject(outcome);
+      else resolve(outcome);
+    }
+  }
+
+  return {
+    detached: undefined as ClientError | undefined,
+    get lastSeq() {
+      return lastSeq;
+    },
+    get isListening() {
+      return end === undefined;
+    },
+    get status() {
+      return status;
+    },
+    /** What the gateway said when it attached us; events that came first know better. */
+    know(attachedStatus: JobStatus) {
+      if (status === 'queued' && !isTerminal(attachedStatus)) status = attachedStatus;
+    },
+    take(event: JobEvent) {
+      lastSeq = event.seq;
+      if (event.type === 'started') status = 'running';
+      else if (event.type === 'output' || event.type === 'reset') unfolded.push(event);
+      else if (isTerminalEvent(event)) {
+        status = event.type;
+        settle(event);
+      }
+    },
+    fail(error: ClientError) {
+      if (end === undefined) settle(error);
+    },
+    /** Folded only when asked for: each time costs the whole text. */
+    fold() {
+      if (unfolded.length > 0) folded = foldEvents(folded, unfolded);
+      unfolded = [];
+      return folded;
+    },
+    done(): Promise<TerminalEvent> {
+      if (end instanceof ClientError) return Promise.reject(end);
+      if (end) return Promise.resolve(end);
+      const waiter = Promise.withResolvers<TerminalEvent>();
+      waiting.push(waiter);
+      return waiter.promise;
+    },
+  };
+}

@@ -1,0 +1,142 @@
+/**
+ * Requests that wait for their answer. Each ends exactly once: by its result, by an error, by its time-out, or
+ * with the connection. A request that may be sent again survives a lost connection and a draining gateway.
+ */
+import { describeIssues, type Method, methods, type Params, type Result } from '@cc-executor/protocol';
+import { ClientError, readErrorMember } from './errors.ts';
+
+export type RequestOptions<M extends Method> = {
+  /** Executing it twice does no harm, so it is sent again when its answer was lost. */
+  resend: boolean;
+  /** Called in the same turn as the answer arrives: events may follow in that very turn. */
+  onResult?: (result: Result<M>) => void;
+};
+
+type Waiting = {
+  id: number;
+  method: Method;
+  frame: string;
+  resend: boolean;
+  sends: number;
+  inFlight: boolean;
+  timer: ReturnType<typeof setTimeout> | undefined;
+  succeed: (result: unknown) => void;
+  fail: (error: ClientError) => void;
+};
+
+export type Requests = {
+  add<M extends Method>(method: M, params: Params<M>, options: RequestOptions<M>): Promise<Result<M>>;
+  /** Sends what is not under way, over a connection that takes frames of this size (bytes). */
+  flush(send: (frame: string) => void, maxFrameBytes: number): void;
+  /** 'draining': this connection takes nothing new; what may be sent again is held for the next one. */
+  settle(id: number, answer: { result: unknown } | { error: unknown }): 'answered' | 'refused' | 'draining';
+  connectionLost(): void;
+  failAll(error: ClientError): void;
+};
+
+/** A request that breaks each connection it is sent over is not sent a sixth time. */
+const MAX_SENDS = 5;
+
+export function createRequests(timeoutMs: number): Requests {
+  const waiting = new Map<number, Waiting>();
+  let lastId = 0;
+
+  function take(id: number): Waiting | undefined {
+    const request = waiting.get(id);
+    clearTimeout(request?.timer);
+    waiting.delete(id);
+    return request;
+  }
+
+  function fail(id: number, error: ClientError): void {
+    take(id)?.fail(error);
+  }
+
+  function hold(request: Waiting): void {
+    clearTimeout(request.timer);
+    request.inFlight = false;
+  }
+
+  return {
+    add(method, params, options) {
+      lastId += 1;
+      const id = lastId;
+      const { promise, resolve, reject } = Promise.withResolvers<Result<typeof method>>();
+      waiting.set(id, {
+        id,
+        method,
+        frame: JSON.stringify({ jsonrpc: '2.0', id, method, params }),
+        resend: options.resend,
+        sends: 0,
+        inFlight: false,
+        timer: undefined,
+        succeed(result) {
+          options.onResult?.(result as Result<typeof method>);
+          resolve(result as Result<typeof method>);
+        },
+        fail: reject,
+      });
+      return promise;
+    },
+    flush(send, maxFrameBytes) {
+      for (const request of [...waiting.values()]) {
+        if (request.inFlight) continue;
+        if (isLarger(request.frame, maxFrameBytes)) {
+          const message = `The request is larger than the ${maxFrameBytes} bytes that the gateway takes.`;
+          fail(request.id, new ClientError('invalid_params', message));
+          continue;
+        }
+        request.inFlight = true;
+        request.sends += 1;
+        request.timer = setTimeout(() => {
+          const message = `No answer to '${request.method}' within ${timeoutMs} ms.`;
+          fail(request.id, new ClientError('request_timeout', message));
+        }, timeoutMs);
+        send(request.frame);
+      }
+    },
+    settle(id, answer) {
+      const request = waiting.get(id);
+      // An answer after its time-out: nobody waits for it.
+      if (!request) return 'refused';
+      if ('error' in answer) {
+        const error = readErrorMember(answer.error);
+        const isDraining = error.code === 'draining';
+        if (isDraining && request.resend && request.sends < MAX_SENDS) hold(request);
+        else fail(id, error);
+        return isDraining ? 'draining' : 'refused';
+      }
+      const parsed = methods[request.method].result.safeParse(answer.result);
+      if (!parsed.success) {
+        const message = `The answer to '${request.method}' does not fit its schema: ${describeIssues(parsed.error)}`;
+        fail(id, new ClientError('protocol_violation', message));
+        return 'refused';
+      }
+      take(id)?.succeed(parsed.data);
+      return 'answered';
+    },
+    connectionLost() {
+      for (const request of [...waiting.values()]) {
+        if (!request.resend) {
+          fail(
+            request.id,
+            new ClientError('connection_closed', 'The connection was lost.', { retryable: true }),
+          );
+        } else if (request.sends >= MAX_SENDS) {
+          const message = `'${request.method}' was sent ${MAX_SENDS} times, and each time the connection was lost.`;
+          fail(request.id, new ClientError('request_timeout', message));
+        } else {
+          hold(request);
+        }
+      }
+    },
+    failAll(error) {
+      for (const id of [...waiting.keys()]) fail(id, error);
+    },
+  };
+}
+
+function isLarger(frame: string, maxBytes: number): boolean {
+  // A UTF-16 unit is at most three bytes of UTF-8: most frames need no counting.
+  return frame.length * 3 > maxBytes && new TextEncoder().encode(frame).length > maxBytes;
+}

@@ -1,0 +1,180 @@
+/**
+ * One listener of one job: subscribe → replay from the log → merge → tail, until the terminal event.
+ *
+ * Invariants: events are delivered in order, each once, without a hole; a lost publication is found by the next
+ * publication, by `checkPosition`, or by the position check after the subscriber reconnected; a listener that does
+ * not keep up is not sent more (nothing is dropped: the log is read on when it has caught up).
+ */
+import { isTerminal } from '@cc-executor/protocol';
+import { type Cursor, createCursor, hasGap, offerRun } from './cursor.ts';
+import type { JobFeed, JobLog, Page, Position, Publication } from './job-log.ts';
+
+export type Listener = {
+  /** Takes events (JSON texts, in order). */
+  deliver(events: string[]): void;
+  /** False while the listener's buffer is full; `resume()` is called when it has drained. */
+  hasRoom(): boolean;
+  /** The terminal event was delivered: nothing follows. */
+  ended(): void;
+  /** The log is gone or another one; `lastSeq` is what was delivered. */
+  lost(lastSeq: number, reason: string): void;
+  /** Reading failed; it is tried again with the next publication or position check. */
+  failed(error: unknown): void;
+};
+
+export type Attachment = {
+  readonly jobId: string;
+  /** What the log looked like when the attachment began. */
+  readonly start: Position;
+  /** Last delivered seq. */
+  position(): number;
+  /** Compares with the true position; reads on when something was missed. */
+  checkPosition(position: Position | undefined): void;
+  /** The listener has room again. */
+  resume(): void;
+  /** Idempotent. */
+  close(): void;
+};
+
+export type AttachOutcome =
+  | { code: 'attached'; attachment: Attachment; begin: () => void }
+  | { code: 'missing' }
+  | { code: 'epoch_mismatch'; epoch: string }
+  | { code: 'position_ahead'; lastSeq: number };
+
+const PAGE_EVENTS = 512;
+const PAGE_BYTES = 512 * 1024;
+
+/**
+ * Attaches a listener after `afterSeq`. Nothing is delivered before `begin()` is called, so that the caller can
+ * answer its client first. Rejects when Redis does.
+ */
+export async function attach(
+  { log, feed }: { log: JobLog; feed: JobFeed },
+  { jobId, afterSeq, epoch }: { jobId: string; afterSeq: number; epoch?: string | undefined },
+  listener: Listener,
+): Promise<AttachOutcome> {
+  let cursor: Cursor = createCursor(afterSeq);
+  let state: 'waiting' | 'reading' | 'live' | 'closed' = 'waiting';
+  let finalSeq = Number.POSITIVE_INFINITY;
+  let expectedEpoch = epoch;
+  let firstPage: Page | undefined;
+
+  const unsubscribe = await feed.subscribe(jobId, onPublication);
+  try {
+    firstPage = await log.range(jobId, afterSeq, PAGE_EVENTS, PAGE_BYTES);
+  } catch (error) {
+    unsubscribe();
+    throw error;
+  }
+  const refusal = refuse(firstPage, epoch, afterSeq);
+  if (refusal || !firstPage) {
+    unsubscribe();
+    return refusal ?? { code: 'missing' };
+  }
+  expectedEpoch = firstPage.epoch;
+  const start: Position = { epoch: firstPage.epoch, lastSeq: firstPage.lastSeq, status: firstPage.status };
+
+  function onPublication({ epoch: published, firstSeq, lastSeq, status, events }: Publication): void {
+    if (state === 'closed' || (expectedEpoch !== undefined && published !== expectedEpoch)) return;
+    if (isTerminal(status)) finalSeq = lastSeq;
+    if (state !== 'live' || !listener.hasRoom()) {
+      // The log is read anyway: knowing that there is more is enough.
+      cursor = { position: cursor.position, known: Math.max(cursor.known, lastSeq) };
+      return;
+    }
+    take(firstSeq, lastSeq, events);
+    if (hasGap(cursor)) void read();
+  }
+
+  function take(firstSeq: number, lastSeq: number, events: string[]): void {
+    const offered = offerRun(cursor, firstSeq, lastSeq, events);
+    cursor = offered.cursor;
+    if (offered.deliver.length > 0) listener.deliver(offered.deliver);
+    if (cursor.position >= finalSeq) {
+      close();
+      listener.ended();
+    }
+  }
+
+  /** Reads the log until nothing more is known, or the listener has no room. One run at a time. */
+  async function read(page?: Page): Promise<void> {
+    if (state === 'reading' || state === 'closed') return;
+    state = 'reading';
+    let next = page;
+    while (isReading() && listener.hasRoom()) {
+      try {
+        next ??= await log.range(jobId, cursor.position, PAGE_EVENTS, PAGE_BYTES);
+      } catch (error) {
+        if (isReading()) state = 'live';
+        listener.failed(error);
+        return;
+      }
+      if (!isReading()) return;
+      if (!takePage(next)) return;
+      if (!hasGap(cursor)) break;
+      next = undefined;
+    }
+    if (isReading()) state = 'live';
+  }
+
+  /** False when the attachment is over. */
+  function takePage(page: Page | undefined): boolean {
+    if (!page || page.epoch !== expectedEpoch || page.lastSeq < cursor.position) {
+      lose(page ? 'the log was lost and made anew' : 'the record is gone');
+      return false;
+    }
+    if (isTerminal(page.status)) finalSeq = page.lastSeq;
+    take(cursor.position + 1, page.lastSeq, page.events);
+    return isReading();
+  }
+
+  // A function, because the checker believes that nothing changes `state` across an await.
+  function isReading(): boolean {
+    return state === 'reading';
+  }
+
+  function lose(reason: string): void {
+    const lastSeq = cursor.position;
+    close();
+    listener.lost(lastSeq, reason);
+  }
+
+  function close(): void {
+    if (state === 'closed') return;
+    state = 'closed';
+    unsubscribe();
+  }
+
+  const attachment: Attachment = {
+    jobId,
+    start,
+    position: () => cursor.position,
+    checkPosition(position) {
+      if (state !== 'live') return;
+      if (!position || position.epoch !== expectedEpoch || position.lastSeq < cursor.position) {
+        lose(position ? 'the log was lost and made anew' : 'the record is gone');
+        return;
+      }
+      cursor = { position: cursor.position, known: Math.max(cursor.known, position.lastSeq) };
+      // A job that had ended when we attached at its very end, too: reading finds out.
+      if (hasGap(cursor) || isTerminal(position.status)) void read();
+    },
+    resume() {
+      if (state === 'live' && hasGap(cursor)) void read();
+    },
+    close,
+  };
+  return { code: 'attached', attachment, begin: () => void read(firstPage) };
+}
+
+function refuse(
+  page: Page | undefined,
+  epoch: string | undefined,
+  afterSeq: number,
+): AttachOutcome | undefined {
+  if (!page) return { code: 'missing' };
+  if (epoch !== undefined && epoch !== page.epoch) return { code: 'epoch_mismatch', epoch: page.epoch };
+  if (afterSeq > page.lastSeq) return { code: 'position_ahead', lastSeq: page.lastSeq };
+  return undefined;
+}

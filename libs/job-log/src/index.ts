@@ -1,0 +1,28 @@
+/** Record and log of a job. */
+export { type Attachment, type AttachOutcome, attach, type Listener } from './attachment.ts';
+export { type Cursor, createCursor, hasGap, offerRun } from './cursor.ts';
+export type {
+  AppendCode,
+  AppendOutcome,
+  Attempt,
+  Batch,
+  BeginOutcome,
+  CancelOutcome,
+  Created,
+  JobFeed,
+  JobList,
+  JobLog,
+  JobSpec,
+  NewJob,
+  Page,
+  Position,
+  Publication,
+  RenewOutcome,
+  StoredJob,
+} from './job-log.ts';
+export { createKeys, DEFAULT_KEY_PREFIX, DEFAULT_TENANT, type Keys } from './keys.ts';
+export { createMemoryJobLog } from './memory-job-log.ts';
+export { type ControlFeed, createRedisControl } from './redis-control.ts';
+export { createRedisFeed } from './redis-feed.ts';
+export { createRedisJobLog, type JobLogOptions } from './redis-job-log.ts';
+export { LogUnavailableError } from './unavailable.ts';

@@ -1,0 +1,112 @@
+/**
+ * What a job log does, whoever keeps it: Redis in production, memory in tests; one suite runs over both.
+ *
+ * Invariants: seq counts 1, 2, 3 … without a hole; every write carries the fence of its attempt, and a write of an
+ * older one is refused; a log has one terminal event, and nothing follows it; any write may be repeated.
+ */
+import type { ExecuteParams, Job, JobStatus, RetryPolicy, TerminalStatus } from '@cc-executor/protocol';
+
+/** What the client asked for: kept in the record, read by the worker. */
+export type JobSpec = Omit<ExecuteParams, 'idempotencyKey' | 'attach'>;
+
+export type NewJob = {
+  jobId: string;
+  epoch: string;
+  tenant: string;
+  spec: JobSpec;
+  /** How long the job may wait for a worker, in ms. */
+  queueMs: number;
+  /** How long it may run once taken, in ms. */
+  totalMs: number;
+  retry: RetryPolicy;
+};
+
+export type Created = { created: boolean; epoch: string; status: JobStatus };
+
+export type Attempt = {
+  fence: number;
+  /** Last seq of the log; the attempt's first event is the next. */
+  lastSeq: number;
+  epoch: string;
+  spec: JobSpec;
+  /** How long the attempt may take, in ms. */
+  remainingMs: number;
+  /** Earlier attempts put output out. */
+  hasOutput: boolean;
+};
+
+export type BeginOutcome =
+  | { code: 'begun' | 'queue_timeout'; attempt: Attempt }
+  | { code: 'held' | 'terminal' | 'missing' };
+
+/** Events of one attempt to be appended together. Bodies are JSON objects, written once and never parsed here. */
+export type Batch = {
+  jobId: string;
+  fence: number;
+  firstSeq: number;
+  bodies: string[];
+  /** One of the events carries output: from now on, running the job again would repeat it. */
+  hasOutput: boolean;
+  /** Given when the last event is a terminal one. */
+  terminal?: TerminalStatus;
+};
+
+export type AppendCode = 'ok' | 'duplicate' | 'fenced' | 'terminal' | 'cancel_requested' | 'gap' | 'missing';
+export type AppendOutcome = { code: AppendCode; lastSeq: number; cancelBy: string | undefined };
+
+export type RenewOutcome = { code: 'ok' | 'fenced' | 'terminal' | 'missing'; cancelBy: string | undefined };
+
+export type CancelOutcome =
+  | { code: 'cancelled' | 'requested' | 'terminal'; status: JobStatus }
+  | { code: 'missing' };
+
+/** A stretch of the log, as JSON texts; `undefined` from `range` means that there is no record. */
+export type Page = { epoch: string; lastSeq: number; status: JobStatus; events: string[] };
+
+export type Position = { epoch: string; lastSeq: number; status: JobStatus };
+
+/** A job with what stands in its record and is not shown to clients. */
+export type StoredJob = { job: Job; tenant: string; spec: JobSpec; lastEvent: string | undefined };
+
+export type JobList = { jobs: Job[]; cursor: string | undefined };
+
+export type JobLog = {
+  /** Gives a job id to an idempotency key, or the one it has. `hash` tells payloads apart. */
+  reserve(
+    tenant: string,
+    idempotencyKey: string,
+    jobId: string,
+    hash: string,
+  ): Promise<{ jobId: string; hash: string }>;
+  /** Writes the record and the event `queued`; a job that is there stays as it is. */
+  create(job: NewJob): Promise<Created>;
+  begin(jobId: string, leaseMs: number): Promise<BeginOutcome>;
+  append(batch: Batch): Promise<AppendOutcome>;
+  renew(jobId: string, fence: number, leaseMs: number): Promise<RenewOutcome>;
+  cancel(jobId: string, by: 'client' | 'disconnect' | 'operator'): Promise<CancelOutcome>;
+  range(jobId: string, afterSeq: number, maxEvents: number, maxBytes: number): Promise<Page | undefined>;
+  /** True last positions, for heartbeats; a job without a record is left out. */
+  positions(jobIds: string[]): Promise<Map<string, Position>>;
+  get(jobId: string): Promise<StoredJob | undefined>;
+  /** How many processes listen to a job's events now. */
+  countListeners(jobId: string): Promise<number>;
+  list(tenant: string, query: { status?: JobStatus; limit: number; cursor?: string }): Promise<JobList>;
+};
+
+/** A batch as it is published. `events` is empty when it was too large for a message: read the log. */
+export type Publication = {
+  epoch: string;
+  firstSeq: number;
+  lastSeq: number;
+  status: JobStatus;
+  events: string[];
+};
+
+/** Live batches of jobs. One connection carries them all. */
+export type JobFeed = {
+  /** Resolves when the subscription is acknowledged: what is appended from now on is heard. */
+  subscribe(jobId: string, listener: (publication: Publication) => void): Promise<() => void>;
+  /** Called after a connection was lost and is back: publications may have been missed. */
+  onRestored(listener: () => void): () => void;
+  close(): Promise<void>;
+};

@@ -1,0 +1,38 @@
+/**
+ * Every Redis key and channel, built in one place. A job's keys share the hash tag {jobId}, so that its scripts
+ * run on one slot of a Redis Cluster; the indexes have slots of their own and are never part of a job's script.
+ */
+
+export type Keys = {
+  /** Hash: what the job is. Fields: epoch, tenant, status, fence, seq, spec, totalMs, retry, createdAt, startedAt,
+   * endedAt, deadline, lease, output, cancelBy. */
+  record(jobId: string): string;
+  /** List: the job's events as JSON; the event with seq n stands at index n - 1. */
+  log(jobId: string): string;
+  /** Channel: batches of events, as they are appended. */
+  channel(jobId: string): string;
+  /** Sorted set of all unfinished jobs by the time at which the sweeper must look at them. */
+  due: string;
+  /** Sorted set of a tenant's jobs by creation time. */
+  jobs(tenant: string): string;
+  /** String: 'jobId payloadHash' of an idempotency key. */
+  idempotency(tenant: string, keyHash: string): string;
+  /** Channel: words to workers. */
+  control: string;
+};
+
+/** Builds the keys under a prefix; tests use a prefix of their own. */
+export function createKeys(prefix: string): Keys {
+  return {
+    record: (jobId) => `${prefix}:{${jobId}}:record`,
+    log: (jobId) => `${prefix}:{${jobId}}:log`,
+    channel: (jobId) => `${prefix}:{${jobId}}:events`,
+    due: `${prefix}:{due}`,
+    jobs: (tenant) => `${prefix}:{jobs}:${tenant}`,
+    idempotency: (tenant, keyHash) => `${prefix}:idempotency:${tenant}:${keyHash}`,
+    control: `${prefix}:control`,
+  };
+}
+
+export const DEFAULT_KEY_PREFIX = 'cce';
+export const DEFAULT_TENANT = 'default';

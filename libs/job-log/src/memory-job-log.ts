@@ -1,0 +1,170 @@
+/** The job log in memory: the twin that tests use. Its rules are in memory-state.ts. */
+import type { Job } from '@cc-executor/protocol';
+import type { JobFeed, JobLog, NewJob, Position, Publication } from './job-log.ts';
+import {
+  appendBatch,
+  beginAttempt,
+  cancelJob,
+  createRecord,
+  type RecordState,
+  renewLease,
+} from './memory-state.ts';
+
+/** Both halves of the twin share their memory. */
+export function createMemoryJobLog({ now = Date.now }: { now?: () => number } = {}): {
+  log: JobLog;
+  feed: JobFeed;
+} {
+  const records = new Map<string, RecordState>();
+  const reserved = new Map<string, { jobId: string; hash: string }>();
+  const listeners = new Map<string, Set<(publication: Publication) => void>>();
+
+  function store(jobId: string, before: RecordState | undefined, after: RecordState): void {
+    records.set(jobId, after);
+    const events = after.events.slice(before?.events.length ?? 0);
+    if (events.length === 0) return;
+    const lastSeq = after.events.length;
+    const publication = {
+      epoch: after.job.epoch,
+      firstSeq: lastSeq - events.length + 1,
+      lastSeq,
+      status: after.status,
+      events,
+    };
+    for (const listener of listeners.get(jobId) ?? []) listener(publication);
+  }
+
+  const log: JobLog = {
+    async reserve(tenant, idempotencyKey, jobId, hash) {
+      const key = `${tenant} ${idempotencyKey}`;
+      const held = reserved.get(key) ?? { jobId, hash };
+      reserved.set(key, held);
+      return held;
+    },
+    async create(job: NewJob) {
+      const held = records.get(job.jobId);
+      if (held) return { created: false, epoch: held.job.epoch, status: held.status };
+      store(job.jobId, undefined, createRecord(job, now()));
+      return { created: true, epoch: job.epoch, status: 'queued' };
+    },
+    async begin(jobId, leaseMs) {
+      const before = records.get(jobId);
+      if (!before) return { code: 'missing' };
+      const { code, state } = beginAttempt(before, leaseMs, now());
+      if (code === 'held' || code === 'terminal') return { code };
+      store(jobId, before, state);
+      const { fence, events, job, hasOutput } = state;
+      return {
+        code,
+        attempt: {
+          fence,
+          lastSeq: events.length,
+          epoch: job.epoch,
+          spec: job.spec,
+          remainingMs: job.totalMs,
+          hasOutput,
+        },
+      };
+    },
+    async append(batch) {
+      const before = records.get(batch.jobId);
+      if (!before) return { code: 'missing', lastSeq: 0, cancelBy: undefined };
+      const { outcome, state } = appendBatch(before, batch, now());
+      store(batch.jobId, before, state);
+      return outcome;
+    },
+    async renew(jobId, fence, leaseMs) {
+      const before = records.get(jobId);
+      if (!before) return { code: 'missing', cancelBy: undefined };
+      const { code, state } = renewLease(before, fence, leaseMs, now());
+      store(jobId, before, state);
+      return { code, cancelBy: code === 'ok' ? state.cancelBy : undefined };
+    },
+    async cancel(jobId, by) {
+      const before = records.get(jobId);
+      if (!before) return { code: 'missing' };
+      const { code, state } = cancelJob(before, by, now());
+      store(jobId, before, state);
+      return { code, status: state.status };
+    },
+    async range(jobId, afterSeq, maxEvents, maxBytes) {
+      const state = records.get(jobId);
+      if (!state) return undefined;
+      const events: string[] = [];
+      let bytes = 0;
+      for (const event of state.events.slice(afterSeq, afterSeq + maxEvents)) {
+        if (bytes > 0 && bytes + Buffer.byteLength(event) > maxBytes) break;
+        events.push(event);
+        bytes += Buffer.byteLength(event);
+      }
+      return { epoch: state.job.epoch, lastSeq: state.events.length, status: state.status, events };
+    },
+    async positions(jobIds) {
+      const found = new Map<string, Position>();
+      for (const jobId of jobIds) {
+        const state = records.get(jobId);
+        if (!state) continue;
+        found.set(jobId, { epoch: state.job.epoch, lastSeq: state.events.length, status: state.status });
+      }
+      return found;
+    },
+    async get(jobId) {
+      const state = records.get(jobId);
+      if (!state) return undefined;
+      const { tenant, spec } = state.job;
+      return { job: jobOfState(state), tenant, spec, lastEvent: state.events.at(-1) };
+    },
+    async countListeners(jobId) {
+      return listeners.has(jobId) ? 1 : 0;
+    },
+    async list(tenant, { status, limit, cursor }) {
+      const all = [...records.values()]
+        .filter((state) => state.job.tenant === tenant)
+        .map(jobOfState)
+        .sort((a, b) => b.createdAt - a.createdAt || (a.jobId < b.jobId ? 1 : -1));
+      const start = cursor === undefined ? 0 : all.findIndex((job) => cursorOf(job) === cursor) + 1;
+      const matching = all.slice(start).filter((job) => status === undefined || job.status === status);
+      const jobs = matching.slice(0, limit);
+      const last = jobs.at(-1);
+      return { jobs, cursor: last && matching.length >= limit ? cursorOf(last) : undefined };
+    },
+  };
+
+  const feed: JobFeed = {
+    async subscribe(jobId, listener) {
+      const known = listeners.get(jobId) ?? new Set();
+      listeners.set(jobId, known.add(listener));
+      return () => {
+        known.delete(listener);
+        if (known.size === 0 && listeners.get(jobId) === known) listeners.delete(jobId);
+      };
+    },
+    onRestored: () => () => {
+      // Memory loses no connection.
+    },
+    async close() {
+      listeners.clear();
+    },
+  };
+  return { log, feed };
+}
+
+function cursorOf(job: Job): string {
+  return `${job.createdAt}:${job.jobId}`;
+}
+
+function jobOfState(state: RecordState): Job {
+  return {
+    jobId: state.job.jobId,
+    epoch: state.job.epoch,
+    status: state.status,
+    attempt: state.fence,
+    lastSeq: state.events.length,
+    cancelRequested: state.cancelBy !== undefined,
+    createdAt: state.createdAt,
+    ...(state.startedAt === undefined ? {} : { startedAt: state.startedAt }),
+    ...(state.endedAt === undefined ? {} : { endedAt: state.endedAt }),
+    deadlineAt: state.deadline,
+    ...(state.job.spec.metadata === undefined ? {} : { metadata: state.job.spec.metadata }),
+  };
+}

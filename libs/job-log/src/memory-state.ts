@@ -1,0 +1,114 @@
+/**
+ * The rules of the record and its log as pure functions of (state, input, now): the same rules as the scripts.
+ * The in-memory job log wraps them, and the property tests check them against Redis.
+ */
+import type { JobStatus, TerminalStatus } from '@cc-executor/protocol';
+import { isTerminal } from '@cc-executor/protocol';
+import type { AppendOutcome, Batch, NewJob } from './job-log.ts';
+
+export type RecordState = {
+  job: NewJob;
+  status: JobStatus;
+  fence: number;
+  events: string[];
+  createdAt: number;
+  startedAt: number | undefined;
+  endedAt: number | undefined;
+  deadline: number;
+  lease: number;
+  hasOutput: boolean;
+  cancelBy: string | undefined;
+};
+
+/** The record of a new job, with its first event. */
+export function createRecord(job: NewJob, now: number): RecordState {
+  const state: RecordState = {
+    job,
+    status: 'queued',
+    fence: 0,
+    events: [],
+    createdAt: now,
+    startedAt: undefined,
+    endedAt: undefined,
+    deadline: now + job.queueMs,
+    lease: 0,
+    hasOutput: false,
+    cancelBy: undefined,
+  };
+  return withEvents(state, ['{"type":"queued"}'], now);
+}
+
+export function beginAttempt(
+  state: RecordState,
+  leaseMs: number,
+  now: number,
+): { code: 'begun' | 'queue_timeout' | 'held' | 'terminal'; state: RecordState } {
+  if (isTerminal(state.status)) return { code: 'terminal', state };
+  if (state.status === 'running') return { code: 'held', state };
+  const next: RecordState = {
+    ...state,
+    status: 'running',
+    fence: state.fence + 1,
+    lease: now + leaseMs,
+    deadline: now + state.job.totalMs,
+    startedAt: state.startedAt ?? now,
+  };
+  return { code: state.deadline < now ? 'queue_timeout' : 'begun', state: next };
+}
+
+export function appendBatch(
+  state: RecordState,
+  batch: Batch,
+  now: number,
+): { outcome: AppendOutcome; state: RecordState } {
+  const refuse = (code: AppendOutcome['code']) => ({
+    outcome: { code, lastSeq: state.events.length, cancelBy: state.cancelBy },
+    state,
+  });
+  if (batch.fence !== state.fence) return refuse('fenced');
+  if (batch.firstSeq + batch.bodies.length - 1 <= state.events.length) return refuse('duplicate');
+  if (isTerminal(state.status)) return refuse('terminal');
+  if (batch.firstSeq !== state.events.length + 1) return refuse('gap');
+  if (batch.terminal && batch.terminal !== 'cancelled' && state.cancelBy) return refuse('cancel_requested');
+  const appended = withEvents(state, batch.bodies, now);
+  const next: RecordState = {
+    ...appended,
+    hasOutput: state.hasOutput || batch.hasOutput,
+    ...(batch.terminal ? { status: batch.terminal, endedAt: now } : {}),
+  };
+  return { outcome: { code: 'ok', lastSeq: next.events.length, cancelBy: state.cancelBy }, state: next };
+}
+
+export function renewLease(
+  state: RecordState,
+  fence: number,
+  leaseMs: number,
+  now: number,
+): { code: 'ok' | 'fenced' | 'terminal'; state: RecordState } {
+  if (isTerminal(state.status)) return { code: 'terminal', state };
+  if (state.fence !== fence || state.status !== 'running') return { code: 'fenced', state };
+  return { code: 'ok', state: { ...state, lease: now + leaseMs } };
+}
+
+export function cancelJob(
+  state: RecordState,
+  by: string,
+  now: number,
+): { code: 'cancelled' | 'requested' | 'terminal'; state: RecordState } {
+  if (isTerminal(state.status)) return { code: 'terminal', state };
+  if (state.status === 'running')
+    return { code: 'requested', state: { ...state, cancelBy: state.cancelBy ?? by } };
+  const raised: RecordState = { ...state, fence: state.fence + 1, cancelBy: by };
+  const status: TerminalStatus = 'cancelled';
+  const body = JSON.stringify({ type: 'cancelled', by, partial: false });
+  return { code: 'cancelled', state: { ...withEvents(raised, [body], now), status, endedAt: now } };
+}
+
+function withEvents(state: RecordState, bodies: string[], now: number): RecordState {
+  const { jobId, epoch } = state.job;
+  const events = bodies.map(
+    (body, i) =>
+      `{"jobId":"${jobId}","epoch":"${epoch}","seq":${state.events.length + i + 1},"attempt":${state.fence},"time":${now},${body.slice(1)}`,
+  );
+  return { ...state, events: [...state.events, ...events] };
+}

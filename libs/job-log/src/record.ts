@@ -1,0 +1,21 @@
+/** Reads a record's hash into the job that clients see. */
+import type { Job, JobStatus } from '@cc-executor/protocol';
+
+/** The job of a record as HGETALL gives it; undefined when there is none. */
+export function jobOfRecord(jobId: string, record: Record<string, string>): Job | undefined {
+  if (!record.status || !record.epoch) return undefined;
+  const { metadata } = JSON.parse(record.spec ?? '{}') as { metadata?: Record<string, unknown> };
+  return {
+    jobId,
+    epoch: record.epoch,
+    status: record.status as JobStatus,
+    attempt: Number(record.fence),
+    lastSeq: Number(record.seq),
+    cancelRequested: record.cancelBy !== undefined,
+    createdAt: Number(record.createdAt),
+    ...(record.startedAt === undefined ? {} : { startedAt: Number(record.startedAt) }),
+    ...(record.endedAt === undefined ? {} : { endedAt: Number(record.endedAt) }),
+    deadlineAt: Number(record.deadline),
+    ...(metadata === undefined ? {} : { metadata }),
+  };
+}

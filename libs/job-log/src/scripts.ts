@@ -1,0 +1,39 @@
+/** Loads the Lua scripts and registers them with a connection. Each file states its KEYS, ARGV and returns. */
+import { readFileSync } from 'node:fs';
+import type { RedisConnection } from '@cc-executor/redis';
+
+const scripts = {
+  schedule: 1,
+  create: 2,
+  begin: 1,
+  append: 2,
+  renew: 1,
+  cancel: 2,
+  range: 2,
+} as const;
+
+type ScriptName = keyof typeof scripts;
+export type Scripts = {
+  [S in ScriptName]: (keys: string[], args: (string | number)[]) => Promise<(string | number)[]>;
+};
+
+/** Defines every script on this connection (EVALSHA first, EVAL when the server does not know it). */
+export function defineScripts(redis: RedisConnection): Scripts {
+  const shared = load('shared');
+  const defined = {} as Scripts;
+  for (const name of Object.keys(scripts) as ScriptName[]) {
+    const command = `jobLog:${name}`;
+    redis.defineCommand(command, { numberOfKeys: scripts[name], lua: `${shared}\n${load(name)}` });
+    // ioredis adds the command as a method that its types do not know.
+    const call = (
+      redis as unknown as Record<string, (...args: (string | number)[]) => Promise<(string | number)[]>>
+    )[command];
+    if (!call) throw new Error(`ioredis did not define ${command}`);
+    defined[name] = (keys, args) => call.call(redis, ...keys, ...args);
+  }
+  return defined;
+}
+
+function load(name: string): string {
+  return readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8');
+}

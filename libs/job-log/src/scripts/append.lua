@@ -1,0 +1,47 @@
+-- Appends events to a job's log, and ends the job when a terminal status is given: the only way output gets in.
+--   KEYS 1 record, 2 log
+--   ARGV 1 channel, 2 jobId, 3 fence, 4 seq of the first event, 5 terminal status or '', 6 retentionMs,
+--        7 '1' when an event carries output, 8… event bodies (JSON objects with at least one member)
+-- Returns {code, last seq, who asked for cancel or ''}
+--   'ok'                taken
+--   'duplicate'         taken before: the reply was lost
+--   'fenced'            a newer attempt, or the sweeper, owns the job
+--   'terminal'          the job has ended
+--   'cancel_requested'  a cancel was recorded first: end it as cancelled
+--   'gap'               events before these are missing (a fault of the caller, or the log was lost)
+--   'missing'           there is no record
+local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'cancelBy', 'output')
+local status = r[1]
+if not status then
+  return { 'missing', 0, '' }
+end
+local seq, first, count, cancel = tonumber(r[3]), tonumber(ARGV[4]), #ARGV - 7, r[5] or ''
+if r[2] ~= ARGV[3] then
+  return { 'fenced', seq, cancel }
+end
+-- Before the check for a terminal status: a finish whose reply was lost is sent again.
+if first + count - 1 <= seq then
+  return { 'duplicate', seq, cancel }
+end
+if is_terminal(status) then
+  return { 'terminal', seq, cancel }
+end
+if first ~= seq + 1 then
+  return { 'gap', seq, cancel }
+end
+local new_status = ARGV[5]
+if new_status ~= '' and new_status ~= 'cancelled' and cancel ~= '' then
+  return { 'cancel_requested', seq, cancel }
+end
+local now = now_ms()
+local last = append_events(KEYS[2], ARGV[1], ARGV[2], r[4], ARGV[3], seq, new_status == '' and status or new_status, now, 8)
+redis.call('HSET', KEYS[1], 'seq', last)
+if ARGV[7] == '1' and not r[6] then
+  redis.call('HSET', KEYS[1], 'output', '1')
+end
+if new_status ~= '' then
+  redis.call('HSET', KEYS[1], 'status', new_status, 'endedAt', now)
+  redis.call('PEXPIRE', KEYS[1], ARGV[6])
+  redis.call('PEXPIRE', KEYS[2], ARGV[6])
+end
+return { 'ok', last, cancel }

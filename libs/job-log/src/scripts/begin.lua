@@ -1,0 +1,31 @@
+-- Begins an attempt of a queued job: raises the fence, so that nothing an earlier attempt still writes is taken.
+--   KEYS 1 record
+--   ARGV 1 leaseMs
+-- Returns {code, fence, seq, epoch, spec, remainingMs until the deadline, output}
+--   'begun'          go on; the fence is yours
+--   'queue_timeout'  it was not taken in time: the fence is yours, end it as timed_out
+--   'held'           another attempt has it. Should that be dead, the sweeper sees to it, and nobody else: right after
+--                    an outage of Redis a lease can look lapsed that its owner is about to renew
+--   'terminal'       it has ended
+--   'missing'        there is no record
+local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'spec', 'deadline', 'totalMs', 'output')
+local status, fence = r[1], tonumber(r[2])
+if not status then
+  return { 'missing' }
+end
+if is_terminal(status) then
+  return { 'terminal' }
+end
+if status == 'running' then
+  return { 'held' }
+end
+local now = now_ms()
+local code, deadline = 'begun', string.format('%.0f', tonumber(now) + tonumber(r[7]))
+if tonumber(r[6]) < tonumber(now) then
+  code = 'queue_timeout'
+end
+fence = fence + 1
+redis.call('HSETNX', KEYS[1], 'startedAt', now)
+redis.call('HSET', KEYS[1], 'status', 'running', 'fence', fence, 'deadline', deadline,
+  'lease', string.format('%.0f', tonumber(now) + tonumber(ARGV[1])))
+return { code, fence, tonumber(r[3]), r[4], r[5], tonumber(r[7]), r[8] or '' }

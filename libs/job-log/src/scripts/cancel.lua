@@ -1,0 +1,24 @@
+-- Records a cancel. A job that no attempt has ends at once; a running one is ended by its worker, which is told
+-- on the control channel and, should that be lost, by its next append or renewal.
+--   KEYS 1 record, 2 log
+--   ARGV 1 channel, 2 jobId, 3 control channel, 4 by, 5 retentionMs, 6 body of `cancelled`
+-- Returns {'cancelled' | 'requested' | 'terminal' | 'missing', status}
+local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch')
+local status = r[1]
+if not status then
+  return { 'missing', '' }
+end
+if is_terminal(status) then
+  return { 'terminal', status }
+end
+if status == 'running' then
+  redis.call('HSETNX', KEYS[1], 'cancelBy', ARGV[4])
+  redis.call('PUBLISH', ARGV[3], 'cancel ' .. ARGV[2])
+  return { 'requested', status }
+end
+local now, fence = now_ms(), tonumber(r[2]) + 1
+local last = append_events(KEYS[2], ARGV[1], ARGV[2], r[4], fence, tonumber(r[3]), 'cancelled', now, 6)
+redis.call('HSET', KEYS[1], 'status', 'cancelled', 'fence', fence, 'seq', last, 'cancelBy', ARGV[4], 'endedAt', now)
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+redis.call('PEXPIRE', KEYS[2], ARGV[5])
+return { 'cancelled', 'cancelled' }

@@ -1,0 +1,22 @@
+/**
+ * Close codes. The range says what to do (the idea is Centrifugo's): 4000–4499 reconnect and resume,
+ * 4500–4999 do not come back. Reasons are the names below, far under WebSocket's limit of 123 bytes.
+ */
+export const closeCodes = {
+  going_away: { code: 4000, description: 'The gateway drains; a `goaway` came first.' },
+  slow_consumer: { code: 4001, description: 'You read too slowly: resume from the last seq you saw.' },
+  heartbeat_missed: { code: 4002, description: 'You did not answer the pings.' },
+  internal: { code: 4003, description: 'A fault of the gateway.' },
+  protocol_violation: { code: 4500, description: 'Too many malformed frames.' },
+} as const;
+
+export type CloseReason = keyof typeof closeCodes;
+
+/**
+ * Whether a client may come back after this close code. Codes below 4000 belong to WebSocket itself: a broken
+ * connection may be resumed, but 1002, 1003, 1007, 1009 and 1010 say that we would do the same wrong again.
+ */
+export function mayReconnect(code: number): boolean {
+  if (code >= 4000) return code < 4500;
+  return ![1002, 1003, 1007, 1009, 1010].includes(code);
+}

@@ -1,0 +1,149 @@
+/**
+ * The one table of error codes. `protocolErrors` answer a request; `failureCodes` stand in a `failed` event;
+ * `clientErrors` are what the SDK throws. A test keeps PROTOCOL.md and docs/errors.md equal to it.
+ */
+import { z } from 'zod';
+
+export type ProtocolErrorEntry = { rpcCode: number; retryable: boolean; description: string };
+
+export const protocolErrors = {
+  parse_error: { rpcCode: -32700, retryable: false, description: 'The frame is not JSON.' },
+  invalid_request: {
+    rpcCode: -32600,
+    retryable: false,
+    description:
+      'The frame is JSON but not a JSON-RPC 2.0 request (a batch, a binary frame, a missing method …).',
+  },
+  unknown_method: { rpcCode: -32601, retryable: false, description: 'No such method.' },
+  invalid_params: {
+    rpcCode: -32602,
+    retryable: false,
+    description: 'The parameters do not fit the schema; the message names every fault.',
+  },
+  internal: { rpcCode: -32603, retryable: true, description: 'A fault of the gateway; it is in its log.' },
+  job_not_found: {
+    rpcCode: -32001,
+    retryable: false,
+    description: 'No such job: never accepted here, or its retention has passed.',
+  },
+  idempotency_conflict: {
+    rpcCode: -32002,
+    retryable: false,
+    description: 'The idempotency key was used before with another payload.',
+  },
+  epoch_mismatch: {
+    rpcCode: -32003,
+    retryable: false,
+    description: 'The log you saw was lost and made anew: attach again from 0 and drop what you have.',
+  },
+  position_ahead: {
+    rpcCode: -32004,
+    retryable: false,
+    description: '`afterSeq` lies beyond the end of the log.',
+  },
+  already_attached: {
+    rpcCode: -32005,
+    retryable: false,
+    description: 'This connection is attached to the job already; detach first to listen from elsewhere.',
+  },
+  too_many_attachments: {
+    rpcCode: -32006,
+    retryable: false,
+    description: 'This connection is attached to as many jobs as it may be.',
+  },
+  unavailable: {
+    rpcCode: -32010,
+    retryable: true,
+    description:
+      'The gateway cannot reach Redis. Nothing was accepted, unless an idempotency key says otherwise.',
+  },
+  draining: {
+    rpcCode: -32011,
+    retryable: true,
+    description: 'The gateway is shutting down and accepts nothing new: reconnect.',
+  },
+} as const satisfies Record<string, ProtocolErrorEntry>;
+
+export type ProtocolErrorCode = keyof typeof protocolErrors;
+
+/** Codes of `failed.error.code`: why a job could not end otherwise. */
+export const failureCodes = {
+  worker_lost: 'The worker that ran the job died or lost its lease; what it had put out is kept.',
+  internal: 'A fault of the worker; it is in its log.',
+  upstream_unreachable: 'claude-api could not be reached; the message says under which name and address.',
+  upstream_busy: 'claude-api was at capacity or shutting down (429, 503, 529).',
+  upstream_http_error: 'claude-api answered with another HTTP error.',
+  upstream_cut: 'The connection to claude-api broke before there was evidence of an end.',
+  upstream_incomplete: 'The answer of claude-api ended without evidence of success.',
+  upstream_garbage: 'The answer of claude-api was not what it should be.',
+  upstream_error: 'claude-api said that the execution failed.',
+  upstream_cancelled: 'claude-api cancelled the execution without being asked to.',
+  upstream_line_too_long: 'claude-api sent a line that is longer than the limit.',
+  digest_mismatch: 'The text that arrived is not the text that claude-api sent.',
+  claude_error: 'Claude Code ended with an error.',
+  claude_overloaded: "The model's API was overloaded until the retries were used up.",
+  claude_rate_limited: "The model's API refused for rate or quota.",
+  claude_auth: 'Claude Code has no valid login or key.',
+  claude_interrupted: 'Claude Code was interrupted.',
+  claude_max_turns: 'The limit on turns was reached.',
+  claude_budget: 'The budget was used up.',
+} as const;
+
+export type FailureCode = keyof typeof failureCodes;
+
+/** Codes of the errors the SDK throws. Errors of the gateway keep their own code. */
+export const clientErrors = {
+  connect_failed: 'No gateway could be reached, and the retries are used up.',
+  connection_closed:
+    'The connection ended for good: closed by the caller, or by a code that forbids coming back.',
+  request_timeout: 'The gateway did not answer a request in time.',
+  job_lost:
+    'The record of the job is gone (Redis was wiped, or its retention passed) before its terminal event.',
+  protocol_violation: 'The gateway sent something that is not in PROTOCOL.md.',
+} as const;
+
+export type ClientErrorCode = keyof typeof clientErrors;
+
+/** `error.data` of a JSON-RPC error response. */
+export const errorDataSchema = z.object({
+  code: z.enum(Object.keys(protocolErrors) as [ProtocolErrorCode, ...ProtocolErrorCode[]]),
+  retryable: z.boolean(),
+  retryAfterMs: z.number().int().nonnegative().optional(),
+});
+
+/** An error that answers a request. Its message is for people; programs read `code`. */
+export class ProtocolError extends Error {
+  readonly code: ProtocolErrorCode;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    code: ProtocolErrorCode,
+    message: string = protocolErrors[code].description,
+    retryAfterMs?: number,
+  ) {
+    super(message);
+    this.name = 'ProtocolError';
+    this.code = code;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** The `error` member of a JSON-RPC response. */
+export function errorMember(error: ProtocolError): z.infer<typeof errorMemberSchema> {
+  const { rpcCode, retryable } = protocolErrors[error.code];
+  return {
+    code: rpcCode,
+    message: error.message,
+    data: {
+      code: error.code,
+      retryable,
+      ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+    },
+  };
+}
+
+export const errorMemberSchema = z.object({
+  code: z.number().int(),
+  message: z.string(),
+  data: errorDataSchema,
+});

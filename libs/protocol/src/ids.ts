@@ -1,0 +1,31 @@
+/**
+ * Identifiers. A job id carries 128 random bits, so that it can be neither guessed nor met twice; it has no
+ * ':' and is no integer, because BullMQ refuses such ids.
+ */
+import { z } from 'zod';
+
+export const jobIdSchema = z
+  .string()
+  .regex(/^job_[0-9a-f]{32}$/, 'a job id looks like job_ followed by 32 hexadecimal digits');
+
+/** Makes a new job id. */
+export function createJobId(): string {
+  return `job_${randomHex(16)}`;
+}
+
+/** Makes a new epoch: the identity of one log, 64 random bits. */
+export function createEpoch(): string {
+  return randomHex(8);
+}
+
+/** Makes a new connection id, for logs and for the client's bug reports. */
+export function createConnectionId(): string {
+  return `conn_${randomHex(8)}`;
+}
+
+function randomHex(bytes: number): string {
+  const random = crypto.getRandomValues(new Uint8Array(bytes));
+  let hex = '';
+  for (const byte of random) hex += byte.toString(16).padStart(2, '0');
+  return hex;
+}

@@ -1,0 +1,82 @@
+/** The protocol: the one schema source. Types are inferred from the schemas. */
+export { type CloseReason, closeCodes, mayReconnect } from './close-codes.ts';
+export {
+  DIALECT_ERROR,
+  type DialectStatus,
+  dialectControlParamsSchema,
+  dialectErrorFrame,
+  dialectExecuteParamsSchema,
+  dialectNotificationSchemas,
+  dialectStatuses,
+} from './dialect.ts';
+export {
+  type ClientErrorCode,
+  clientErrors,
+  errorMember,
+  errorMemberSchema,
+  type FailureCode,
+  failureCodes,
+  ProtocolError,
+  type ProtocolErrorCode,
+  protocolErrors,
+} from './errors.ts';
+export {
+  type Digest,
+  type EventBody,
+  type EventType,
+  eventSchema,
+  eventSchemas,
+  isTerminalEvent,
+  type JobEvent,
+  type TerminalBody,
+  type TerminalEvent,
+  type TimeoutLimit,
+  timeoutLimits,
+} from './events.ts';
+export { emptyFold, type Fold, foldEvent, foldEvents, foldedAnswer, foldedText } from './fold.ts';
+export { createConnectionId, createEpoch, createJobId, jobIdSchema } from './ids.ts';
+export {
+  isTerminal,
+  type Job,
+  type JobStatus,
+  jobSchema,
+  jobStatuses,
+  type TerminalStatus,
+  terminalStatuses,
+} from './job.ts';
+export {
+  DEFAULT_HEARTBEAT_MS,
+  DEFAULT_TIMEOUTS,
+  MAX_ATTACHMENTS,
+  MAX_FRAME_BYTES,
+  MAX_METADATA_LENGTH,
+  MAX_PROMPT_LENGTH,
+  MAX_TERMINAL_TEXT_LENGTH,
+  MAX_TIMEOUT_MS,
+  PROTOCOL_VERSION,
+  SUBPROTOCOL,
+} from './limits.ts';
+export { type Notification, type NotificationMethod, notificationSchemas } from './notifications.ts';
+export {
+  type ExecuteParams,
+  executeParamsSchema,
+  type Method,
+  methods,
+  type Params,
+  type Result,
+  type RetryPolicy,
+} from './requests.ts';
+export {
+  describeIssues,
+  errorFrame,
+  notificationFrame,
+  parseEnvelope,
+  parseRequest,
+  type Rejection,
+  type Request,
+  type RequestId,
+  rawNotificationFrame,
+  responseFrameSchema,
+  resultFrame,
+} from './rpc.ts';
+export { jsonSchemas, messageSchemas } from './schemas.ts';

@@ -1,0 +1,33 @@
+/** What a job is, as its clients see it. */
+import { z } from 'zod';
+import { jobIdSchema } from './ids.ts';
+
+export const terminalStatuses = ['completed', 'failed', 'cancelled', 'timed_out'] as const;
+export const jobStatuses = ['queued', 'running', ...terminalStatuses] as const;
+
+export const jobStatusSchema = z.enum(jobStatuses);
+export type JobStatus = z.infer<typeof jobStatusSchema>;
+export type TerminalStatus = (typeof terminalStatuses)[number];
+
+/** Whether a job in this status has ended. */
+export function isTerminal(status: JobStatus): status is TerminalStatus {
+  return status !== 'queued' && status !== 'running';
+}
+
+/** Times are Unix times in milliseconds, from Redis's clock. */
+export const jobSchema = z.object({
+  jobId: jobIdSchema,
+  epoch: z.string(),
+  status: jobStatusSchema,
+  attempt: z.number().int().nonnegative(),
+  lastSeq: z.number().int().nonnegative(),
+  cancelRequested: z.boolean(),
+  createdAt: z.number().int(),
+  startedAt: z.number().int().optional(),
+  endedAt: z.number().int().optional(),
+  /** When the job must have ended; while it is queued, when it must have been taken. */
+  deadlineAt: z.number().int(),
+  metadata: z.record(z.string(), z.unknown()).optional(),
+});
+
+export type Job = z.infer<typeof jobSchema>;

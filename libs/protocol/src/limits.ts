@@ -1,0 +1,30 @@
+/** Sizes, counts and default durations of the protocol. A gateway announces its own in `connected.limits`. */
+
+/** A WebSocket message from a client may not be larger (bytes). */
+export const MAX_FRAME_BYTES = 256 * 1024;
+/** A prompt may not be larger (UTF-16 units; what JSON needs on top must fit the frame). */
+export const MAX_PROMPT_LENGTH = 200_000;
+/** Serialised `metadata` may not be larger (UTF-16 units). */
+export const MAX_METADATA_LENGTH = 4_096;
+/** One connection may be attached to this many jobs at once. */
+export const MAX_ATTACHMENTS = 1_000;
+/** `completed.text` is left out above this (UTF-16 units): the output events carry it. */
+export const MAX_TERMINAL_TEXT_LENGTH = 65_536;
+/** The subprotocol a native client must offer. */
+export const SUBPROTOCOL = 'cc-executor.v1';
+export const PROTOCOL_VERSION = '1';
+export const DEFAULT_HEARTBEAT_MS = 10_000;
+
+/**
+ * Limits of one job when the client names none. Claude Code needs up to 60 s to start and is silent for up to
+ * 90 s while it works: a shorter stall timer kills healthy jobs.
+ */
+export const DEFAULT_TIMEOUTS = {
+  queueMs: 30 * 60_000,
+  firstOutputMs: 3 * 60_000,
+  idleMs: 5 * 60_000,
+  totalMs: 30 * 60_000,
+} as const;
+
+/** No limit of a job may be longer than a day. */
+export const MAX_TIMEOUT_MS = 24 * 60 * 60_000;

@@ -1,0 +1,95 @@
+/** The native protocol's requests: parameters and results by method. */
+import { z } from 'zod';
+import { eventSchema } from './events.ts';
+import { jobIdSchema } from './ids.ts';
+import { jobSchema, jobStatusSchema } from './job.ts';
+import { MAX_METADATA_LENGTH, MAX_PROMPT_LENGTH, MAX_TIMEOUT_MS } from './limits.ts';
+
+const durationMs = z.number().int().min(100).max(MAX_TIMEOUT_MS);
+const seq = z.number().int().nonnegative();
+
+/** No value may be taken for a flag of the command line that claude-api builds from it. */
+const word = z
+  .string()
+  .min(1)
+  .max(256)
+  .regex(/^[^-\s]/, 'may not begin with "-" or a space');
+
+export const timeoutsSchema = z.strictObject({
+  queueMs: durationMs.optional(),
+  firstOutputMs: durationMs.optional(),
+  idleMs: durationMs.optional(),
+  totalMs: durationMs.optional(),
+});
+
+export const executeParamsSchema = z.strictObject({
+  prompt: z.string().min(1).max(MAX_PROMPT_LENGTH),
+  model: word.optional(),
+  appendSystemPrompt: z.string().max(32_768).optional(),
+  allowedTools: z.array(word).max(100).optional(),
+  disallowedTools: z.array(word).max(100).optional(),
+  permissionMode: word.optional(),
+  maxTurns: z.number().int().min(1).max(10_000).optional(),
+  workspace: word.optional(),
+  conversation: word.optional(),
+  idempotencyKey: z.string().min(1).max(256).optional(),
+  timeouts: timeoutsSchema.optional(),
+  retry: z.enum(['safe', 'never', 'always']).optional(),
+  priority: z.number().int().min(0).max(1_000).optional(),
+  metadata: z
+    .record(z.string(), z.unknown())
+    .refine((value) => JSON.stringify(value).length <= MAX_METADATA_LENGTH, {
+      message: `may not be longer than ${MAX_METADATA_LENGTH} characters as JSON`,
+    })
+    .optional(),
+  onDisconnect: z.enum(['continue', 'cancel']).optional(),
+  attach: z.boolean().optional(),
+});
+
+export const executeResultSchema = z.object({
+  jobId: jobIdSchema,
+  epoch: z.string(),
+  status: jobStatusSchema,
+  created: z.boolean(),
+});
+
+export const attachParamsSchema = z.strictObject({
+  jobId: jobIdSchema,
+  afterSeq: seq.optional(),
+  epoch: z.string().max(64).optional(),
+});
+
+export const attachResultSchema = z.object({
+  jobId: jobIdSchema,
+  epoch: z.string(),
+  status: jobStatusSchema,
+  lastSeq: seq,
+});
+
+export const jobParamsSchema = z.strictObject({ jobId: jobIdSchema });
+export const detachResultSchema = z.object({});
+export const cancelResultSchema = z.object({ status: jobStatusSchema, accepted: z.boolean() });
+export const getResultSchema = jobSchema.extend({ terminal: eventSchema.optional() });
+
+export const listParamsSchema = z.strictObject({
+  status: jobStatusSchema.optional(),
+  limit: z.number().int().min(1).max(100).optional(),
+  cursor: z.string().max(128).optional(),
+});
+
+export const listResultSchema = z.object({ jobs: z.array(jobSchema), cursor: z.string().optional() });
+
+export const methods = {
+  execute: { params: executeParamsSchema, result: executeResultSchema },
+  attach: { params: attachParamsSchema, result: attachResultSchema },
+  detach: { params: jobParamsSchema, result: detachResultSchema },
+  cancel: { params: jobParamsSchema, result: cancelResultSchema },
+  get: { params: jobParamsSchema, result: getResultSchema },
+  list: { params: listParamsSchema, result: listResultSchema },
+} as const;
+
+export type Method = keyof typeof methods;
+export type Params<M extends Method> = z.infer<(typeof methods)[M]['params']>;
+export type Result<M extends Method> = z.infer<(typeof methods)[M]['result']>;
+export type ExecuteParams = Params<'execute'>;
+export type RetryPolicy = NonNullable<ExecuteParams['retry']>;

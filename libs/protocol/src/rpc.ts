@@ -1,0 +1,100 @@
+/**
+ * JSON-RPC 2.0 frames: parsing what a client sends (everything is checked here, at the edge, and nowhere
+ * else), and writing what the gateway answers.
+ */
+import { z } from 'zod';
+import { errorMember, errorMemberSchema, ProtocolError } from './errors.ts';
+import { type Method, methods, type Params } from './requests.ts';
+
+export type RequestId = string | number | null;
+
+/** A request with its parameters checked. `id` is undefined for a notification: no reply is sent. */
+export type Request = { [M in Method]: { method: M; params: Params<M>; id: RequestId | undefined } }[Method];
+
+const idSchema = z.union([z.string().max(256), z.number(), z.null()]);
+
+export const requestFrameSchema = z.object({
+  jsonrpc: z.literal('2.0'),
+  id: idSchema.optional(),
+  method: z.string(),
+  params: z.unknown(),
+});
+
+export const responseFrameSchema = z.union([
+  z.object({ jsonrpc: z.literal('2.0'), id: idSchema, result: z.unknown() }),
+  z.object({ jsonrpc: z.literal('2.0'), id: idSchema, error: errorMemberSchema }),
+]);
+
+/** A frame that could not be taken: the error, and the id to answer, when it could be read. */
+export type Rejection = { error: ProtocolError; id: RequestId | undefined };
+
+/** Reads the envelope of a client's frame. Errors: `parse_error`, `invalid_request`. */
+export function parseEnvelope(
+  text: string,
+): { ok: true; frame: z.infer<typeof requestFrameSchema> } | { ok: false; rejection: Rejection } {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return reject(new ProtocolError('parse_error', `The frame is not JSON: ${reason}`), null);
+  }
+  const frame = requestFrameSchema.safeParse(value);
+  if (frame.success) return { ok: true, frame: frame.data };
+  const message = Array.isArray(value)
+    ? 'Batches are not supported: send one request a frame.'
+    : `Not a JSON-RPC 2.0 request: ${describeIssues(frame.error)}`;
+  return reject(new ProtocolError('invalid_request', message), readId(value));
+}
+
+/** Reads a native request. Errors: those of `parseEnvelope`, `unknown_method`, `invalid_params`. */
+export function parseRequest(
+  text: string,
+): { ok: true; request: Request } | { ok: false; rejection: Rejection } {
+  const envelope = parseEnvelope(text);
+  if (!envelope.ok) return envelope;
+  const { method, id, params } = envelope.frame;
+  if (!isMethod(method)) {
+    const known = Object.keys(methods).join(', ');
+    return reject(new ProtocolError('unknown_method', `Unknown method '${method}'. Known: ${known}.`), id);
+  }
+  const parsed = methods[method].params.safeParse(params ?? {});
+  if (!parsed.success) return reject(new ProtocolError('invalid_params', describeIssues(parsed.error)), id);
+  return { ok: true, request: { method, params: parsed.data, id } as Request };
+}
+
+/** All faults of a value in one line, each with its path. */
+export function describeIssues(error: z.ZodError): string {
+  return error.issues.map((issue) => `${issue.path.join('.') || 'value'}: ${issue.message}`).join('; ');
+}
+
+export function resultFrame(id: RequestId, result: unknown): string {
+  return JSON.stringify({ jsonrpc: '2.0', id, result });
+}
+
+export function errorFrame(id: RequestId, error: ProtocolError): string {
+  return JSON.stringify({ jsonrpc: '2.0', id, error: errorMember(error) });
+}
+
+export function notificationFrame(method: string, params: unknown): string {
+  return rawNotificationFrame(method, JSON.stringify(params));
+}
+
+/** A notification whose parameters are JSON already: events are written once, by the worker. */
+export function rawNotificationFrame(method: string, paramsJson: string): string {
+  return `{"jsonrpc":"2.0","method":"${method}","params":${paramsJson}}`;
+}
+
+function isMethod(name: string): name is Method {
+  return Object.hasOwn(methods, name);
+}
+
+function readId(value: unknown): RequestId | undefined {
+  if (typeof value !== 'object' || value === null || !('id' in value)) return undefined;
+  const id = idSchema.safeParse(value.id);
+  return id.success ? id.data : null;
+}
+
+function reject(error: ProtocolError, id: RequestId | undefined): { ok: false; rejection: Rejection } {
+  return { ok: false, rejection: { error, id } };
+}

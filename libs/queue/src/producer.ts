@@ -1,0 +1,45 @@
+/** The hand-over from gateway to worker: puts a job id into the queue. */
+import type { RedisConnection } from '@cc-executor/redis';
+import { Queue } from 'bullmq';
+import { ENTRY_NAME, eventStream, QUEUE_NAME, queuePrefix } from './queue-names.ts';
+
+export type Producer = {
+  /**
+   * Enqueues a job; a job that is in the queue already stays as it is. Lower `priority` numbers go first, 0 before
+   * all others. Rejects when Redis does.
+   */
+  enqueue(jobId: string, options?: { priority?: number | undefined }): Promise<void>;
+  /** Takes a job out that no worker has; false when a worker has it or it is not there. */
+  remove(jobId: string): Promise<boolean>;
+  /** Idempotent; the connection stays the caller's. */
+  close(): Promise<void>;
+};
+
+export type QueueOptions = { redis: RedisConnection; keyPrefix: string; onError: (error: Error) => void };
+
+/** Opens the producer on a connection that fails fast (role `impatient`): a client waits for the answer. */
+export function createProducer({ redis, keyPrefix, onError }: QueueOptions): Producer {
+  const queue = openQueue({ redis, keyPrefix, onError });
+  return {
+    async enqueue(jobId, { priority = 0 } = {}) {
+      await queue.add(ENTRY_NAME, {}, { jobId, ...(priority > 0 ? { priority } : {}) });
+    },
+    async remove(jobId) {
+      return (await queue.remove(jobId)) === 1;
+    },
+    close: () => queue.close(),
+  };
+}
+
+/** The BullMQ queue itself, for the dashboard. */
+export function openQueue({ redis, keyPrefix, onError }: QueueOptions): Queue {
+  const queue = new Queue(QUEUE_NAME, {
+    connection: redis,
+    prefix: queuePrefix(keyPrefix),
+    streams: eventStream,
+    // The producer's connection does not queue commands while it is down: waiting for it is the caller's choice.
+    skipWaitingForReady: true,
+  });
+  queue.on('error', onError);
+  return queue;
+}

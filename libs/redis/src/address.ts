@@ -1,0 +1,90 @@
+/**
+ * Reads a REDIS_URL. Forms:
+ *   redis://[user:password@]host[:port][/db]          one server
+ *   rediss://…                                        the same over TLS
+ *   redis+sentinel://[user:password@]h1[:port],h2…/master-name[/db]     (rediss+sentinel for TLS to the servers)
+ *   redis+cluster://[user:password@]h1[:port],h2…     (rediss+cluster for TLS)
+ */
+
+export type Endpoint = { host: string; port: number };
+
+export type RedisAddress = {
+  kind: 'single' | 'sentinel' | 'cluster';
+  endpoints: Endpoint[];
+  tls: boolean;
+  username: string | undefined;
+  password: string | undefined;
+  db: number;
+  masterName: string | undefined;
+};
+
+/** The REDIS_URL cannot be read; the message says why, without the password. */
+export class RedisAddressError extends Error {
+  readonly code = 'redis_url_invalid';
+}
+
+const form = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:([^@/]*)@)?([^/]+)(?:\/(.*))?$/;
+
+/** Parses a REDIS_URL. Errors: `RedisAddressError`. */
+export function parseRedisUrl(url: string): RedisAddress {
+  const match = form.exec(url);
+  if (!match) {
+    throw new RedisAddressError(
+      'expected redis://[user:password@]host[:port][/db], rediss://…, redis+sentinel://host,host/master or redis+cluster://host,host',
+    );
+  }
+  const [, scheme, variant, credentials, hosts = '', path = ''] = match;
+  const kind = variant === 'sentinel' || variant === 'cluster' ? variant : 'single';
+  const [first = '', second] = path.split('/');
+  if (kind === 'sentinel' && first === '') {
+    throw new RedisAddressError(
+      'a Sentinel address needs the name of the master: redis+sentinel://host:26379/mymaster',
+    );
+  }
+  const endpoints = hosts.split(',').map((host) => parseEndpoint(host, kind === 'sentinel' ? 26379 : 6379));
+  if (kind === 'single' && endpoints.length > 1) {
+    throw new RedisAddressError('several hosts need redis+sentinel:// or redis+cluster://');
+  }
+  return {
+    kind,
+    endpoints,
+    tls: scheme === 'rediss',
+    ...parseCredentials(credentials),
+    db: parseDb(kind === 'sentinel' ? second : first),
+    masterName: kind === 'sentinel' ? first : undefined,
+  };
+}
+
+/** The address in words, without credentials: for logs and errors. */
+export function describeAddress(address: RedisAddress): string {
+  const scheme = `${address.tls ? 'rediss' : 'redis'}${address.kind === 'single' ? '' : `+${address.kind}`}`;
+  const hosts = address.endpoints.map(({ host, port }) => `${host}:${port}`).join(',');
+  return `${scheme}://${hosts}${address.masterName === undefined ? '' : `/${address.masterName}`}`;
+}
+
+function parseEndpoint(text: string, defaultPort: number): Endpoint {
+  const match = /^(\[[0-9a-fA-F:]+\]|[^:[\]]+)(?::(\d{1,5}))?$/.exec(text);
+  const port = Number(match?.[2] ?? defaultPort);
+  if (!match?.[1] || port < 1 || port > 65_535) {
+    throw new RedisAddressError(`'${text}' is not host or host:port`);
+  }
+  return { host: match[1].replace(/^\[|\]$/g, ''), port };
+}
+
+function parseCredentials(text: string | undefined): Pick<RedisAddress, 'username' | 'password'> {
+  if (text === undefined || text === '') return { username: undefined, password: undefined };
+  const colon = text.indexOf(':');
+  // `redis://secret@host` is a password without a user, as redis-cli reads it.
+  if (colon === -1) return { username: undefined, password: decodeURIComponent(text) };
+  const username = decodeURIComponent(text.slice(0, colon));
+  return {
+    username: username === '' ? undefined : username,
+    password: decodeURIComponent(text.slice(colon + 1)),
+  };
+}
+
+function parseDb(text: string | undefined): number {
+  if (text === undefined || text === '') return 0;
+  if (!/^\d{1,4}$/.test(text)) throw new RedisAddressError(`'${text}' is not a database number`);
+  return Number(text);
+}

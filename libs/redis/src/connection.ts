@@ -1,0 +1,98 @@
+/**
+ * Opens Redis connections, one policy per role:
+ *   `patient`     a worker's writes: wait through an outage, resend what was not answered (every write of ours
+ *                 is idempotent, so a resend is harmless);
+ *   `impatient`   a gateway's commands: fail at once while there is no connection and within a bound otherwise,
+ *                 so that a client gets an answer and nothing it was refused happens later;
+ *   `subscriber`  pub/sub: reconnects for ever and subscribes anew.
+ */
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { describeAddress, parseRedisUrl, type RedisAddress } from './address.ts';
+
+export type RedisRole = 'patient' | 'impatient' | 'subscriber';
+export type RedisConnection = Redis | Cluster;
+
+export type OpenOptions = {
+  /** Shown in CLIENT LIST. */
+  name: string;
+  role: RedisRole;
+  /** Called on every connection error; the connection goes on by itself. */
+  onError: (error: Error) => void;
+  /** How long an impatient command may take, in ms. */
+  commandTimeoutMs?: number;
+};
+
+/**
+ * Opens a connection; returns at once and connects in the background.
+ * Errors: `RedisAddressError` for a URL that cannot be read. Unreachable servers are told to `onError`.
+ */
+export function openRedis(url: string, options: OpenOptions): RedisConnection {
+  const address = parseRedisUrl(url);
+  const redis = create(address, redisOptions(address, options));
+  redis.on('error', (error: Error) => options.onError(withAddress(error, address)));
+  return redis;
+}
+
+/** Closes a connection: politely when it is up, at once when it is not. Idempotent. */
+export async function closeRedis(redis: RedisConnection): Promise<void> {
+  if (redis.status !== 'ready') {
+    redis.disconnect();
+    return;
+  }
+  // QUIT lets replies under way arrive; a connection that breaks meanwhile is closed all the same.
+  await redis.quit().catch(() => redis.disconnect());
+}
+
+function redisOptions(address: RedisAddress, options: OpenOptions): RedisOptions {
+  const impatient = options.role === 'impatient';
+  const tls = address.tls ? { tls: {} } : {};
+  return {
+    ...tls,
+    ...(address.username === undefined ? {} : { username: address.username }),
+    ...(address.password === undefined ? {} : { password: address.password }),
+    ...(address.kind === 'cluster' ? {} : { db: address.db }),
+    connectionName: options.name,
+    connectTimeout: 5_000,
+    keepAlive: 10_000,
+    maxRetriesPerRequest: impatient ? 1 : null,
+    enableAutoPipelining: true,
+    retryStrategy: retryDelayMs,
+    // After a failover the old master answers READONLY: reconnect to find the new one, and send again.
+    reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
+    ...(impatient ? { commandTimeout: options.commandTimeoutMs ?? 3_000, enableOfflineQueue: false } : {}),
+  };
+}
+
+function create(address: RedisAddress, options: RedisOptions): RedisConnection {
+  const [first] = address.endpoints;
+  if (address.kind === 'cluster') {
+    return new Cluster(address.endpoints, {
+      redisOptions: options,
+      enableAutoPipelining: true,
+      enableOfflineQueue: options.enableOfflineQueue ?? true,
+      clusterRetryStrategy: retryDelayMs,
+    });
+  }
+  if (address.kind === 'sentinel') {
+    return new Redis({
+      ...options,
+      sentinels: address.endpoints,
+      name: address.masterName ?? '',
+      ...(address.tls ? { enableTLSForSentinelMode: true } : {}),
+    });
+  }
+  return new Redis({ ...options, ...first });
+}
+
+function retryDelayMs(times: number): number {
+  return Math.min(50 * 2 ** Math.min(times, 6), 2_000) * (0.5 + Math.random() / 2);
+}
+
+function withAddress(error: Error, address: RedisAddress): Error {
+  return new Error(`Redis at ${describeAddress(address)}: ${error.message || error.name}`, { cause: error });
+}
+
+/** The single servers behind a connection: the nodes of a cluster, or the one server. */
+export function serversOf(redis: RedisConnection): Redis[] {
+  return redis instanceof Cluster ? redis.nodes() : [redis];
+}

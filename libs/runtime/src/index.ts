@@ -1,0 +1,26 @@
+/** Configuration, logger, start and stop, backoff, health: what every process here needs. */
+export { backoffDelay, sleep } from './backoff.ts';
+export { ConfigError, commonSettings, loadConfig } from './config.ts';
+export { editDistance, nearestName } from './edit-distance.ts';
+export {
+  type Check,
+  type CheckResult,
+  createHealth,
+  type Health,
+  type HealthBody,
+  startHealthServer,
+} from './health.ts';
+export { exitCodes, runService, type ServiceContext } from './lifecycle.ts';
+export { listen } from './listen.ts';
+export { createLogger, type Logger } from './logger.ts';
+export { redactUrl } from './redact.ts';
+export {
+  type Config,
+  describeSettings,
+  type Setting,
+  type SettingRow,
+  type Settings,
+  setting,
+} from './setting.ts';
+export { durationMs, flag, listOf, oneOf, port, positiveInt, text, urlText } from './values.ts';
+export { version } from './version.ts';

@@ -1,0 +1,122 @@
+/**
+ * From start to exit of a service process: read the configuration, start, wait for a signal, drain, exit.
+ * The drain starts once and is bounded; whatever happens, the process ends with a meaningful exit code.
+ */
+import { ConfigError } from './config.ts';
+import { createLogger, type Logger } from './logger.ts';
+
+/** Exit codes of a service. */
+export const exitCodes = { ok: 0, failed: 1, config: 78, interrupted: 130 } as const;
+
+export interface ServiceContext<C> {
+  readonly config: C;
+  readonly logger: Logger;
+  /** Aborted when the drain begins, also while `start` is still running. */
+  readonly signal: AbortSignal;
+}
+
+interface ServiceConfig {
+  readonly logLevel: string;
+  readonly logFormat: 'pretty' | 'json';
+}
+
+/**
+ * Runs a service until SIGTERM or SIGINT, then closes it and ends the process:
+ * 0 after a clean close; 1 when it could not start, crashed or did not close in time; 78 when the
+ * configuration is not valid; 130 on a second signal, at once.
+ *
+ * @param options.loadConfig its ConfigError is printed to standard error as it is
+ * @param options.start resolves when the service works; what it throws ends the process
+ * @param options.graceMs how long `close` may take, or how to read it from the configuration (default 10 s)
+ */
+export async function runService<C extends ServiceConfig>(options: {
+  name: string;
+  loadConfig: () => C;
+  start: (context: ServiceContext<C>) => Promise<{ close(): Promise<void> }>;
+  graceMs?: number | ((config: C) => number);
+}): Promise<void> {
+  const config = readConfig(options.loadConfig);
+  const logger = createLogger({ name: options.name, level: config.logLevel, format: config.logFormat });
+  const { graceMs: grace = 10_000 } = options;
+  const graceMs = typeof grace === 'function' ? grace(config) : grace;
+  const stopping = new AbortController();
+  const context = { config, logger, signal: stopping.signal };
+  let exitCode: number = exitCodes.ok;
+
+  // In a microtask, so that a synchronous throw of `start` is a rejection too.
+  const started = Promise.resolve().then(() => options.start(context));
+
+  async function drain(): Promise<void> {
+    const closed = started.then(
+      (service) => service.close(),
+      // A failed start is reported where it is awaited, below.
+      () => {},
+    );
+    const outcome = await settleWithin(closed, graceMs);
+    if (outcome === 'late') logger.error({ graceMs }, 'did not close in time');
+    else if (outcome !== 'done') logger.error({ err: outcome.error }, 'closing failed');
+    else logger.info('stopped');
+    process.exit(outcome === 'done' ? exitCode : exitCodes.failed);
+  }
+
+  function stop(): void {
+    if (stopping.signal.aborted) return;
+    stopping.abort();
+    void drain();
+  }
+
+  function onSignal(name: NodeJS.Signals): void {
+    if (stopping.signal.aborted) {
+      logger.warn({ signal: name }, 'second signal: exiting at once');
+      process.exit(exitCodes.interrupted);
+    }
+    logger.info({ signal: name, graceMs }, 'draining');
+    stop();
+  }
+
+  function onCrash(err: unknown): void {
+    logger.fatal({ err }, 'unexpected error');
+    exitCode = exitCodes.failed;
+    stop();
+  }
+
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  process.on('uncaughtException', onCrash);
+  process.on('unhandledRejection', onCrash);
+
+  try {
+    await started;
+  } catch (err) {
+    // A start that gives up because the drain began is not a failure; the drain ends the process.
+    if (stopping.signal.aborted) return void logger.warn({ err }, 'start was interrupted');
+    logger.fatal({ err }, 'could not start');
+    process.exit(exitCodes.failed);
+  }
+}
+
+function readConfig<C>(load: () => C): C {
+  try {
+    return load();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(exitCodes.config);
+  }
+}
+
+async function settleWithin(work: Promise<void>, ms: number): Promise<'done' | 'late' | { error: unknown }> {
+  const { promise: late, resolve } = Promise.withResolvers<'late'>();
+  const timer = setTimeout(() => resolve('late'), ms);
+  try {
+    return await Promise.race([
+      work.then(
+        () => 'done' as const,
+        (error: unknown) => ({ error }),
+      ),
+      late,
+    ]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * The logger: pino, written in this thread, so that a line is out before a process that dies is gone.
+ * Fields with the names of secrets are hidden, and of an error only its own words are kept: foreign errors
+ * carry the command that failed, and with it passwords and prompts.
+ */
+import pino, { type DestinationStream, type Logger } from 'pino';
+import { prettyFactory } from 'pino-pretty';
+import { redactUrl } from './redact.ts';
+
+export type { Logger } from 'pino';
+
+const SECRET_FIELDS = ['authorization', 'password', 'token', 'apiKey', 'secret', 'cookie', 'redisUrl'];
+const SECRET_PATHS = SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.headers.${field}`]);
+
+/**
+ * Makes the logger of an app or a command.
+ *
+ * @param options.stream where lines go; default is standard output
+ */
+export function createLogger(options: {
+  name: string;
+  level: string;
+  format: 'pretty' | 'json';
+  stream?: DestinationStream;
+}): Logger {
+  const { name, level, format, stream } = options;
+  const destination = stream ?? pino.destination({ fd: 1, sync: true });
+  return pino(
+    {
+      name,
+      level,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: describeError },
+      redact: { paths: SECRET_PATHS, censor: hide },
+    },
+    format === 'pretty' ? prettyStream(destination, stream === undefined) : destination,
+  );
+}
+
+// pino-pretty's own stream passes lines through transforms; formatting them here keeps the write synchronous.
+function prettyStream(destination: DestinationStream, mayColorize: boolean): DestinationStream {
+  const format = prettyFactory({
+    colorize: mayColorize && process.stdout.isTTY === true,
+    translateTime: 'SYS:HH:MM:ss.l',
+    ignore: 'pid,hostname',
+    singleLine: true,
+  });
+  return { write: (line) => destination.write(format(line)) };
+}
+
+function hide(value: unknown, path: string[]): unknown {
+  if (value === undefined || value === null || value === '') return value;
+  return path.at(-1) === 'redisUrl' && typeof value === 'string' ? redactUrl(value) : '[hidden]';
+}
+
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return typeof error === 'string' ? redactUrl(error) : error;
+  const { code } = error as NodeJS.ErrnoException;
+  return {
+    type: error.name,
+    message: redactUrl(error.message),
+    ...(code !== undefined && { code }),
+    ...(error.stack !== undefined && { stack: redactUrl(error.stack) }),
+    ...(error.cause !== undefined && { cause: describeError(error.cause) }),
+  };
+}

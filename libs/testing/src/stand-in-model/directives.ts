@@ -1,0 +1,50 @@
+/**
+ * The stand-in model's behaviour as data, and its notation inside a prompt: `[[name: value]]` or `[[name]]`.
+ *
+ *   [[text: …]]          answer exactly this             [[bash: <command>]]  ask for a Bash call, then report it
+ *   [[chunks: 100]]      answer in so many pieces        [[delay: 20]]        milliseconds between pieces
+ *   [[size: 200000]]     answer so many characters       [[wait: 500]]        milliseconds before the answer
+ *   [[status: 529]]      refuse; `529 2` only twice      [[drop-after: 5]]    cut streamed answers after 5 pieces
+ *   [[hang]]             send the headers, then nothing
+ *
+ * Several `[[bash: …]]` are asked for one after another. A value ends at the first `]]`.
+ */
+
+export interface ModelBehaviour {
+  /** The answer; default is `You said: <prompt>`. */
+  text?: string;
+  /** Commands to run with the Bash tool, one a turn; the answer then reports the last one's result. */
+  bash?: readonly string[];
+  /** Pieces in which a streamed answer comes. */
+  chunks?: number;
+  /** The answer's length in characters, instead of `text`. */
+  size?: number;
+  delayMs?: number;
+  waitMs?: number;
+  /** Answer with this HTTP status instead; `times` limits it to the first requests with this prompt. */
+  status?: { code: number; times: number };
+  /** Cut the connection after so many pieces of a streamed answer. */
+  dropAfter?: number;
+  hang?: boolean;
+}
+
+/** Reads the directives of a prompt. Unknown names are left alone: they are part of what was said. */
+export function parseDirectives(prompt: string): ModelBehaviour {
+  const behaviour: ModelBehaviour = {};
+  const bash: string[] = [];
+  for (const [, name, value = ''] of prompt.matchAll(/\[\[([a-z-]+)(?::[ \t]?([\s\S]*?))?\]\]/g)) {
+    if (name === 'text') behaviour.text = value;
+    else if (name === 'bash') bash.push(value);
+    else if (name === 'chunks') behaviour.chunks = Number(value);
+    else if (name === 'size') behaviour.size = Number(value);
+    else if (name === 'delay') behaviour.delayMs = Number(value);
+    else if (name === 'wait') behaviour.waitMs = Number(value);
+    else if (name === 'drop-after') behaviour.dropAfter = Number(value);
+    else if (name === 'hang') behaviour.hang = true;
+    else if (name === 'status') {
+      const [code, times] = value.trim().split(/\s+/);
+      behaviour.status = { code: Number(code), times: times === undefined ? Infinity : Number(times) };
+    }
+  }
+  return bash.length > 0 ? { ...behaviour, bash } : behaviour;
+}

@@ -1,0 +1,201 @@
+/**
+ * A Redis of the test's own: a `redis-server` or `valkey-server` from PATH on a free loopback port with a directory
+ * of its own, or, where there is none, the embedded server in a child process (which is said loudly, because it is
+ * not Redis). Nothing of it outlives `close()`.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { accessSync, constants } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
+import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
+
+export type TestRedisOptions = {
+  /** Keep data on disk, so that it survives `kill()` and `start()`. */
+  appendonly?: boolean;
+  /** One node that serves all slots of a Redis Cluster; the URL is then a `redis+cluster://` one. */
+  cluster?: boolean;
+  /** The embedded server even where there is a real one. */
+  embedded?: boolean;
+};
+
+export type TestRedis = {
+  readonly url: string;
+  readonly port: number;
+  readonly kind: 'redis' | 'embedded';
+  /** Of the process that runs now; undefined while there is none. */
+  readonly pid: number | undefined;
+  /** A connection for looking behind the scenes; closed with the server. */
+  readonly admin: RedisConnection;
+  /** Kills the server (SIGKILL); resolves when it is gone. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port, after `kill()`. */
+  start(): Promise<void>;
+  /** Throws when keys under the prefix are left, naming them. */
+  assertNoKeys(prefix: string): Promise<void>;
+  /** Channels that somebody is subscribed to. */
+  channels(): Promise<string[]>;
+  /** Idempotent. */
+  close(): Promise<void>;
+};
+
+/** Starts a Redis. Rejects when it does not get ready, with what it printed. */
+export async function startTestRedis(options: TestRedisOptions = {}): Promise<TestRedis> {
+  const binary = options.embedded ? undefined : (findOnPath('redis-server') ?? findOnPath('valkey-server'));
+  if (!binary && !options.embedded) {
+    process.stderr.write('\n*** No redis-server on PATH: these tests run on the EMBEDDED server. ***\n\n');
+  }
+  const port = await freePort();
+  const directory = await mkdtemp(join(tmpdir(), 'cc-executor-redis-'));
+  let child: ChildProcess | undefined;
+  let closing: Promise<void> | undefined;
+
+  async function start(): Promise<void> {
+    child = binary
+      ? spawn(binary, await serverArguments(port, options), {
+          cwd: directory,
+          stdio: ['pipe', 'pipe', 'pipe'],
+        })
+      : spawn(process.execPath, [new URL('./embedded-redis.ts', import.meta.url).pathname, String(port)], {
+          stdio: ['pipe', 'pipe', 'pipe'],
+        });
+    await untilReady(child);
+    await ping(port);
+  }
+
+  async function kill(): Promise<void> {
+    const killed = child;
+    child = undefined;
+    if (!killed || killed.exitCode !== null || killed.signalCode !== null) return;
+    const exited = once(killed, 'exit');
+    killed.kill('SIGKILL');
+    await exited;
+  }
+
+  const killWithParent = () => child?.kill('SIGKILL');
+  process.once('exit', killWithParent);
+  await start();
+  const url = `redis${options.cluster ? '+cluster' : ''}://127.0.0.1:${port}`;
+  const admin = openRedis(`redis://127.0.0.1:${port}`, {
+    name: 'test-admin',
+    role: 'patient',
+    onError: () => {
+      // Tests kill the server; the connection comes back by itself.
+    },
+  });
+  if (options.cluster) await serveAllSlots(admin);
+
+  async function shutDown(): Promise<void> {
+    process.off('exit', killWithParent);
+    await closeRedis(admin);
+    await kill();
+    await rm(directory, { recursive: true, force: true });
+  }
+
+  return {
+    url,
+    port,
+    kind: binary ? 'redis' : 'embedded',
+    get pid() {
+      return child?.pid;
+    },
+    admin,
+    kill,
+    start,
+    async assertNoKeys(prefix) {
+      const keys = await admin.keys(`*${prefix}*`);
+      if (keys.length > 0) throw new Error(`keys are left: ${keys.sort().join(', ')}`);
+    },
+    channels: async () => (await admin.pubsub('CHANNELS')) as string[],
+    close: () => {
+      closing ??= shutDown();
+      return closing;
+    },
+  };
+}
+
+/** A key prefix that no other test has. */
+export function uniquePrefix(): string {
+  return `test-${randomUUID().slice(0, 8)}`;
+}
+
+async function serverArguments(port: number, options: TestRedisOptions): Promise<string[]> {
+  const cluster = options.cluster
+    ? ['--cluster-enabled', 'yes', '--cluster-port', String(await freePort())]
+    : [];
+  return [
+    ...['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--loglevel', 'notice'],
+    ...['--appendonly', options.appendonly ? 'yes' : 'no', '--appendfsync', 'everysec'],
+    ...cluster,
+  ];
+}
+
+async function serveAllSlots(admin: RedisConnection): Promise<void> {
+  await admin.cluster('ADDSLOTSRANGE', 0, 16_383);
+  // Redis waits two seconds before it lets a new cluster node write, and tells nobody when it does.
+  for (let tries = 0; tries < 200; tries += 1) {
+    if (String(await admin.cluster('INFO')).includes('cluster_state:ok')) return;
+    await setTimeout(50);
+  }
+  throw new Error('the cluster node did not become ready');
+}
+
+/** Resolves when the server says that it is ready; rejects when it exits first, with its last lines. */
+async function untilReady(child: ChildProcess): Promise<void> {
+  const { stdout, stderr } = child;
+  if (!stdout || !stderr) throw new Error('the server was started without pipes');
+  const printed: string[] = [];
+  stderr.on('data', (data: Buffer) => printed.push(data.toString()));
+  await new Promise<void>((resolve, reject) => {
+    createInterface(stdout).on('line', (line) => {
+      printed.push(line);
+      printed.splice(0, printed.length - 50);
+      if (line.includes('Ready to accept connections')) resolve();
+    });
+    child.once('error', reject);
+    child.once('exit', (code) =>
+      reject(new Error(`the test's Redis exited with ${code}:\n${printed.join('\n')}`)),
+    );
+  });
+}
+
+async function ping(port: number): Promise<void> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    socket.write('PING\r\n');
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    if (!answer.toString().startsWith('+PONG')) throw new Error(`the test's Redis answered ${answer}`);
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** Somebody could take the port before the server does: then the server exits, and `start` rejects. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+function findOnPath(name: string): string | undefined {
+  // Tests look for tools as a shell would: this is no setting of ours.
+  for (const directory of (process.env.PATH ?? '').split(delimiter)) {
+    const file = join(directory, name);
+    try {
+      accessSync(file, constants.X_OK);
+      return file;
+    } catch {
+      // Not here: the next directory.
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,47 @@
+import { existsSync } from 'node:fs';
+import { closeRedis, openRedis } from '@cc-executor/redis';
+import { describe, expect, it } from 'vitest';
+import { startTestRedis, uniquePrefix } from '../src/index.ts';
+
+describe('a Redis for tests', () => {
+  it('serves, forgets on restart, names left-over keys and is gone after close', async () => {
+    const server = await startTestRedis();
+    const { pid } = server;
+    const prefix = uniquePrefix();
+    await server.admin.set(`${prefix}:a`, '1');
+    await expect(server.assertNoKeys(prefix)).rejects.toThrow(`keys are left: ${prefix}:a`);
+    await server.kill();
+    expect(server.pid).toBeUndefined();
+    await server.start();
+    await expect(server.assertNoKeys(prefix)).resolves.toBeUndefined();
+    await Promise.all([server.close(), server.close()]);
+    expect(existsSync(`/proc/${pid}`)).toBe(false);
+  });
+
+  it('keeps its data over a kill when it is asked to', async () => {
+    const server = await startTestRedis({ appendonly: true });
+    await server.admin.set('kept', 'yes');
+    await server.kill();
+    await server.start();
+    expect(await server.admin.get('kept')).toBe('yes');
+    await server.close();
+  });
+
+  it('can be a cluster of one node', async () => {
+    const server = await startTestRedis({ cluster: true });
+    const redis = openRedis(server.url, { name: 'test', role: 'patient', onError: () => {} });
+    await expect(redis.mset('a', '1', 'b', '2')).rejects.toThrow(/slot/i);
+    await redis.set('{x}a', '1');
+    expect(await redis.mget('{x}a', '{x}b')).toEqual(['1', null]);
+    await closeRedis(redis);
+    await server.close();
+  });
+
+  it('can be the embedded server', async () => {
+    const server = await startTestRedis({ embedded: true });
+    expect(server.kind).toBe('embedded');
+    await server.admin.set('a', '1');
+    expect(await server.admin.get('a')).toBe('1');
+    await server.close();
+  });
+});

@@ -1,0 +1,26 @@
+/**
+ * Writes the documentation that follows from the code: docs/configuration.md and docs/schema/*.json.
+ * With --check it writes nothing, names the files that differ and exits with 1.
+ */
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { generateConfiguration } from './configuration.ts';
+import { compareFiles, type GeneratedFiles, writeFiles } from './files.ts';
+import { generateSchemas } from './schemas.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+const files: GeneratedFiles = {
+  contents: new Map([...(await generateConfiguration(root)), ...generateSchemas()]),
+  ownedFolders: ['docs/schema'],
+};
+
+const differing = compareFiles(root, files);
+if (!process.argv.includes('--check')) {
+  writeFiles(root, files, differing);
+  for (const file of differing) console.log(`written: ${relative(process.cwd(), root + file)}`);
+} else if (differing.length > 0) {
+  for (const file of differing) console.error(`differs from the code: ${file}`);
+  console.error('Run `npm run generate` and commit what it writes.');
+  process.exitCode = 1;
+}

@@ -1,0 +1,85 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { durationMs, oneOf, setting, text } from '@cc-executor/runtime';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { formatDuration, renderApp } from '../generate/configuration.ts';
+import { compareFiles, writeFiles } from '../generate/files.ts';
+import { generateSchemas } from '../generate/schemas.ts';
+
+describe('the configuration reference', () => {
+  const section = renderApp({
+    appName: 'gateway',
+    intro: 'The door.',
+    settings: {
+      idleMs: setting({ env: 'IDLE_MS', schema: durationMs(), default: 90_000, description: 'Idle.' }),
+      mode: setting({ env: 'MODE', schema: oneOf(['a', 'b']), description: 'Either a|b.', example: 'a' }),
+      key: setting({ env: 'KEY', schema: text().optional(), description: 'Key.', secret: true }),
+    },
+  });
+
+  test('has a section with a row for each setting', () => {
+    expect(section.split('\n')).toEqual([
+      '## gateway',
+      '',
+      'The door.',
+      '',
+      '| variable | accepts | default | meaning |',
+      '| --- | --- | --- | --- |',
+      '| `IDLE_MS` | a duration | `90s` | Idle. |',
+      '| `MODE` | one of a, b | **required** | Either a\\|b. Example: `a`. |',
+      '| `KEY` (secret) | text |  | Key. |',
+      '',
+    ]);
+  });
+
+  test.each([
+    [500, '500ms'],
+    [1500, '1500ms'],
+    [2000, '2s'],
+    [300_000, '5m'],
+    [86_400_000, '24h'],
+    [0, '0ms'],
+  ])('writes %i milliseconds as %s', (ms, expected) => {
+    expect(formatDuration(ms)).toBe(expected);
+  });
+});
+
+test('every message has a schema file', () => {
+  const files = generateSchemas();
+  expect(files.size).toBeGreaterThan(10);
+  for (const [path, content] of files) {
+    expect(path).toMatch(/^docs\/schema\/[\w.-]+\.json$/);
+    expect(JSON.parse(content)).toHaveProperty('$schema');
+  }
+});
+
+describe('generated files', () => {
+  let root: string;
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'generate-'));
+    mkdirSync(join(root, 'own'));
+    for (const [name, content] of [
+      ['same', 'x'],
+      ['changed', 'old'],
+      ['left-over', 'x'],
+    ]) {
+      writeFileSync(join(root, 'own', name!), content!);
+    }
+  });
+  afterEach(() => rmSync(root, { recursive: true }));
+
+  test('that are missing, changed or left over are named, written and deleted', () => {
+    const contents = new Map([
+      ['own/same', 'x'],
+      ['own/changed', 'new'],
+      ['other/missing', 'x'],
+    ]);
+    const files = { contents, ownedFolders: ['own'] };
+    const differing = compareFiles(root, files);
+    expect(differing).toEqual(['other/missing', 'own/changed', 'own/left-over']);
+    writeFiles(root, files, differing);
+    expect(compareFiles(root, files)).toEqual([]);
+    expect(existsSync(join(root, 'own/left-over'))).toBe(false);
+  });
+});

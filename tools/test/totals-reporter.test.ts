@@ -1,0 +1,56 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const reporter = fileURLToPath(new URL('../totals-reporter.ts', import.meta.url));
+const vitest = fileURLToPath(new URL('../../node_modules/vitest/vitest.mjs', import.meta.url));
+
+const files = {
+  'a.test.js': `
+    test('works', () => {});
+    test('breaks', () => { throw new Error('no') });
+    test.skip('is left out', () => {});
+    test('needs more', (context) => context.skip('no redis here'));
+    test.todo('later');
+  `,
+  'hook.test.js': `
+    describe('a suite', () => {
+      beforeAll(() => { throw new Error('no') });
+      test('never runs', () => {});
+    });
+  `,
+  'load.test.js': `import './absent.js';`,
+  'late.test.js': `
+    test('leaves something behind', async () => {
+      Promise.reject(new Error('forgotten'));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    });
+  `,
+};
+
+test('the last line is the totals, and nothing that went wrong is missing from them', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'totals-'));
+  try {
+    for (const [name, source] of Object.entries(files)) writeFileSync(join(folder, name), source);
+    const args = ['run', '--globals', '--root', folder, '--reporter=default', `--reporter=${reporter}`];
+    const result = spawnSync(process.execPath, [vitest, ...args], { encoding: 'utf8' });
+    const lines = result.stdout.trimEnd().split('\n');
+    expect(lines.slice(lines.findIndex((line) => line.startsWith('skipped: ')))).toEqual(
+      expect.arrayContaining([
+        'skipped: a.test.js > is left out: no reason given',
+        'skipped: a.test.js > needs more: no redis here',
+        'skipped: a.test.js > later: to do',
+        'failed outside of a test: hook.test.js > a suite',
+        'failed outside of a test: load.test.js',
+        'unhandled errors: 1',
+      ]),
+    );
+    expect(lines.at(-1)).toBe('2 passed, 4 failed, 4 skipped');
+    expect(result.status).toBe(1);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

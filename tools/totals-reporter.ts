@@ -1,0 +1,46 @@
+/**
+ * A vitest reporter that ends the output with one line of totals: `N passed, N failed, N skipped`.
+ * Before it, a line for each skipped test with its reason. A file or hook that failed counts as one failure,
+ * because its tests are reported as skipped or not at all.
+ */
+import type { Reporter, TestModule, TestSuite } from 'vitest/node';
+
+export default class TotalsReporter implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
+    const lines = summarize(modules, unhandledErrors.length);
+    // At the exit, because other reporters and vitest itself still write after the end of the run.
+    process.once('exit', () => process.stdout.write(`\n${lines.join('\n')}\n`));
+  }
+}
+
+/** The lines to print; the totals are the last one. */
+export function summarize(modules: readonly TestModule[], unhandledErrors: number): string[] {
+  const lines: string[] = [];
+  const count = { passed: 0, failed: 0, skipped: 0 };
+  for (const module of modules) {
+    const file = module.relativeModuleId;
+    for (const test of module.children.allTests()) {
+      const result = test.result();
+      // A test without a result was cut off, by --bail or by a worker that died.
+      const state = result.state === 'pending' ? 'failed' : result.state;
+      count[state] += 1;
+      if (result.state === 'pending') lines.push(`no result: ${file} > ${test.fullName}`);
+      if (result.state !== 'skipped') continue;
+      const reason = result.note ?? (test.options.mode === 'todo' ? 'to do' : 'no reason given');
+      lines.push(`skipped: ${file} > ${test.fullName}: ${reason}`);
+    }
+    for (const broken of [module, ...module.children.allSuites()].filter(hasOwnError)) {
+      count.failed += 1;
+      lines.push(
+        `failed outside of a test: ${file}${broken.type === 'suite' ? ` > ${broken.fullName}` : ''}`,
+      );
+    }
+  }
+  if (unhandledErrors > 0) lines.push(`unhandled errors: ${unhandledErrors}`);
+  count.failed += unhandledErrors;
+  return [...lines, `${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`];
+}
+
+function hasOwnError(node: TestModule | TestSuite): boolean {
+  return node.errors().length > 0;
+}

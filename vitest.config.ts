@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    reporters: ['default', './tools/totals-reporter.ts'],
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['apps/*/test/**/*.test.ts', 'libs/*/test/**/*.test.ts', 'tests/*.test.ts', 'tools/**/*.test.ts'],
+          testTimeout: 20_000,
+          hookTimeout: 30_000,
+        },
+      },
+      {
+        // Real processes on two cores: one file at a time, so that time-outs mean something.
+        test: {
+          name: 'e2e',
+          include: ['tests/e2e/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 90_000,
+        },
+      },
+    ],
+  },
+});
