@@ -7,7 +7,12 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['apps/*/test/**/*.test.ts', 'libs/*/test/**/*.test.ts', 'tests/*.test.ts', 'tools/**/*.test.ts'],
+          include: [
+            'apps/*/test/**/*.test.ts',
+            'libs/*/test/**/*.test.ts',
+            'tests/*.test.ts',
+            'tools/**/*.test.ts',
+          ],
           testTimeout: 20_000,
           hookTimeout: 30_000,
         },

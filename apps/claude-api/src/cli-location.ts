@@ -19,7 +19,9 @@ export function locateCli(bin: string, env: Environment): string | undefined {
 
 /** Its version. @throws when it does not run, or not within a minute (a cold start is slow). */
 export async function readCliVersion(path: string, env: Environment): Promise<string> {
-  const { stdout } = await promisify(execFile)(path, ['--version'], { env, timeout: VERSION_WITHIN_MS });
+  const run = promisify(execFile)(path, ['--version'], { env, timeout: VERSION_WITHIN_MS });
+  run.child.stdin?.end();
+  const { stdout } = await run;
   return stdout.trim().split(/\s/, 1)[0] ?? '';
 }
 

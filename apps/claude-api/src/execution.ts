@@ -33,7 +33,7 @@ export interface ExecutionOutput {
 }
 
 export interface Execution {
-  /** Stops it; the first reason counts. */
+  /** Stops it; the first reason counts. Nothing happens when it has ended. */
   stop(reason: StopReason): void;
   /** Resolves, never rejects, when nothing of the execution is left and its output has ended. */
   readonly done: Promise<Completion>;
@@ -57,9 +57,10 @@ export function startExecution(options: {
   let result: ClaudeResult | undefined;
   let stopReason: StopReason | undefined;
   let waiting = false;
+  let ended = false;
 
   function stop(reason: StopReason): void {
-    if (stopReason !== undefined) return;
+    if (ended || stopReason !== undefined) return;
     stopReason = reason;
     logger.info({ reason }, 'execution stopping');
     abort.abort();
@@ -89,6 +90,7 @@ export function startExecution(options: {
 
   async function run(): Promise<Completion> {
     const ending = await engine.run(request, { signal: abort.signal, onLines }).catch(describeCrash);
+    ended = true;
     clearTimeout(deadline);
     clearInterval(silence);
     const { bytes, sha256 } = digest.value();

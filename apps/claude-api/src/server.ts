@@ -1,4 +1,5 @@
 /** The HTTP server: routes over the executions of one engine. It closes by draining. */
+import type { AddressInfo } from 'node:net';
 import { createHealth, type Logger, version } from '@cc-executor/runtime';
 import fastify, { type FastifyError } from 'fastify';
 import type { Engine } from './engine.ts';
@@ -11,6 +12,7 @@ import { registerHealthRoutes } from './routes/health.ts';
 const BODY_LIMIT = 16 * 1024 * 1024;
 /** Asking the CLI for its version takes so long when the machine is cold. */
 const CHECK_TIMEOUT_MS = 10_000;
+const LAST_BYTES_WITHIN_MS = 1_000;
 
 export interface ServerOptions {
   readonly engine: Engine;
@@ -44,12 +46,15 @@ export async function startServer(options: ServerOptions): Promise<ClaudeApiServ
     },
   });
 
-  const app = fastify({ bodyLimit: BODY_LIMIT, forceCloseConnections: true });
+  const app = fastify({ bodyLimit: BODY_LIMIT, forceCloseConnections: 'idle' });
   app.setErrorHandler<FastifyError>((error, _request, reply) => {
     const statusCode = error.statusCode ?? 500;
     if (statusCode >= 500) logger.error({ err: error }, 'request failed');
-    const message = statusCode >= 500 ? 'Unexpected error' : error.message;
-    void reply.code(statusCode).send({ error: { code: error.code ?? 'internal_error', message } });
+    const described =
+      statusCode >= 500
+        ? { code: 'internal_error', message: 'Unexpected error' }
+        : { code: 'invalid_request', message: error.message };
+    void reply.code(statusCode).send({ error: described });
   });
   app.setNotFoundHandler((request, reply) => {
     const message = `There is no ${request.method} ${request.url.split('?', 1)[0]}`;
@@ -64,10 +69,13 @@ export async function startServer(options: ServerOptions): Promise<ClaudeApiServ
   async function close(): Promise<void> {
     health.setDraining();
     await executions.close(options.drainMs);
+    // What was written may still be on its way; a caller that does not take it may not hold us up.
+    const cut = setTimeout(() => app.server.closeAllConnections(), LAST_BYTES_WITHIN_MS);
     await app.close();
+    clearTimeout(cut);
   }
   return {
-    port: app.addresses()[0]!.port,
+    port: (app.server.address() as AddressInfo).port,
     close() {
       closing ??= close();
       return closing;

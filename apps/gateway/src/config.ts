@@ -73,6 +73,18 @@ export const settings = {
     default: 2_000,
     description: 'How long clients have to leave after `goaway`, before they are closed.',
   }),
+  leaseMs: setting({
+    env: 'JOB_LEASE_MS',
+    schema: durationMs({ min: 300, max: 5 * 60_000 }),
+    default: 15_000,
+    description: 'How long a job counts as alive without a sign from its worker; workers need the same.',
+  }),
+  sweepMs: setting({
+    env: 'GATEWAY_SWEEP_MS',
+    schema: durationMs({ min: 50, max: 60_000 }),
+    default: 1_000,
+    description: 'How often to look for jobs that no worker will end.',
+  }),
   retentionMs: setting({
     env: 'JOB_RETENTION_MS',
     schema: durationMs({ min: 1_000, max: 7 * 24 * 60 * 60_000 }),

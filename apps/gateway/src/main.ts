@@ -1,11 +1,12 @@
 /** Starts the gateway: configuration, Redis, server; drains on SIGTERM. */
-import { createKeys, createRedisFeed, createRedisJobLog } from '@cc-executor/job-log';
+import { createKeys, createRedisFeed, createRedisJobLog, createRedisSweep } from '@cc-executor/job-log';
 import { createProducer } from '@cc-executor/queue';
 import { closeRedis, openRedis } from '@cc-executor/redis';
 import { createHealth, runService, version } from '@cc-executor/runtime';
 import { createAccept } from './accept.ts';
 import { appName, loadGatewayConfig } from './config.ts';
 import { startGateway } from './server.ts';
+import { startSweeper } from './sweeper.ts';
 
 await runService({
   name: appName,
@@ -21,6 +22,14 @@ await runService({
     const log = createRedisJobLog({ redis, keys, retentionMs: config.retentionMs });
     const feed = createRedisFeed({ redis: subscriber, keys });
     const producer = createProducer({ redis, keyPrefix: config.keyPrefix, onError });
+    const sweeper = startSweeper({
+      ...config,
+      sweep: createRedisSweep({ redis, keys, retentionMs: config.retentionMs }),
+      producer,
+      intervalMs: config.sweepMs,
+      logger,
+    });
+    redis.on('close', sweeper.redisWasAway);
     const health = createHealth({
       service: appName,
       version,
@@ -40,6 +49,7 @@ await runService({
     return {
       async close() {
         await gateway.close();
+        await sweeper.close();
         await producer.close();
         await feed.close();
         await closeRedis(redis);

@@ -53,10 +53,10 @@ export const settings = {
     description: 'How long connecting to claude-api may take.',
   }),
   leaseMs: setting({
-    env: 'WORKER_LEASE_MS',
+    env: 'JOB_LEASE_MS',
     schema: durationMs({ min: 300, max: 5 * 60_000 }),
     default: 15_000,
-    description: 'How long a job counts as alive without a sign from its worker.',
+    description: 'How long a job counts as alive without a sign from its worker; gateways need the same.',
   }),
   drainGraceMs: setting({
     env: 'WORKER_DRAIN_GRACE_MS',

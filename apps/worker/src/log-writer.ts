@@ -114,7 +114,7 @@ export function createLogWriter({
         return 'ok';
       } catch (err) {
         if (attempt % 10 === 0) logger.warn({ err, attempt }, 'a write was not answered; it is sent again');
-        await sleep(backoffDelay({ attempt, baseMs: 50, maxMs: 2_000 }));
+        await sleep(backoffDelay({ attempt: attempt + 1, baseMs: 50, maxMs: 2_000 }));
       }
     }
   }

@@ -73,7 +73,7 @@ async function beginUntilAnswered(
       return await log.begin(jobId, leaseMs);
     } catch (err) {
       logger.warn({ err, attempt }, 'begin was not answered; it is sent again');
-      await sleep(backoffDelay({ attempt, baseMs: 50, maxMs: 2_000 }));
+      await sleep(backoffDelay({ attempt: attempt + 1, baseMs: 50, maxMs: 2_000 }));
     }
   }
 }

@@ -186,8 +186,10 @@ function readComplete(line: JsonObject): Complete {
   const exitCode = line.exit_code === null ? null : numberOf(line.exit_code);
   const bytes = numberOf(line.bytes);
   const digest = stringOf(line.digest);
-  const error = stringOf(line.error);
-  const message = stringOf(line.message);
+  // Ours is `{code, message}`; others give a string.
+  const detail = isObject(line.error) ? line.error : { code: line.error, message: line.message };
+  const error = stringOf(detail.code);
+  const message = stringOf(detail.message);
   if (exitCode !== undefined) complete.exitCode = exitCode;
   if (bytes !== undefined) complete.bytes = bytes;
   if (digest !== undefined) complete.digest = digest;

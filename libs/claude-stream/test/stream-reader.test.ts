@@ -200,7 +200,7 @@ describe('the stream reader, on lines that are no text', () => {
         { type: 'start', execution_id: 'e1', engine: 'claude' },
         { type: 'ping' },
         { ...complete, bytes: 3, digest: 'ab', message: 'why' },
-        { type: 'complete' },
+        { type: 'complete', error: { code: 'spawn', message: 'no binary' } },
       ]),
     ).toEqual([
       { kind: 'start', executionId: 'e1', engine: 'claude' },
@@ -209,7 +209,7 @@ describe('the stream reader, on lines that are no text', () => {
         kind: 'complete',
         complete: { status: 'error', exitCode: null, bytes: 3, digest: 'ab', error: 'spawn', message: 'why' },
       },
-      { kind: 'complete', complete: { status: '' } },
+      { kind: 'complete', complete: { status: '', error: 'spawn', message: 'no binary' } },
     ]);
   });
 

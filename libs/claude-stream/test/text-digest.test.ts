@@ -18,7 +18,7 @@ describe('the text digest', () => {
       fc.property(fc.array(block), (blocks) => {
         const digest = createTextDigest();
         for (const { pieces, discarded } of blocks) {
-          pieces.forEach((piece, index) => digest.append(piece, index === 0));
+          for (const [index, piece] of pieces.entries()) digest.append(piece, index === 0);
           if (discarded) digest.discard();
         }
         const standing = blocks.filter(({ discarded }) => !discarded).flatMap(({ pieces }) => pieces);

@@ -25,4 +25,5 @@ export { createMemoryJobLog } from './memory-job-log.ts';
 export { type ControlFeed, createRedisControl } from './redis-control.ts';
 export { createRedisFeed } from './redis-feed.ts';
 export { createRedisJobLog, type JobLogOptions } from './redis-job-log.ts';
+export { type Claim, createRedisSweep, type JobSweep, type Settled } from './redis-sweep.ts';
 export { LogUnavailableError } from './unavailable.ts';

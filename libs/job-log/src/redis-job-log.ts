@@ -26,6 +26,9 @@ export type JobLogOptions = {
   retentionMs: number;
 };
 
+/** When the sweeper first looks at a new job: by then it has a queue entry, or whoever accepted it has died. */
+const FIRST_LOOK_MS = 5_000;
+
 const QUEUED_BODY = JSON.stringify({ type: 'queued' });
 
 /** Opens the job log on a connection that the caller owns. */
@@ -51,7 +54,7 @@ export function createRedisJobLog({ redis, keys, retentionMs }: JobLogOptions): 
   async function create(job: NewJob) {
     const { jobId, epoch, tenant, spec, queueMs, totalMs, retry } = job;
     // The indexes come first: a record that they do not name would be found by nobody, were we to die in between.
-    const [now = 0] = await scripts.schedule([keys.due], [jobId, queueMs, 'NX']);
+    const [now = 0] = await scripts.schedule([keys.due], [jobId, FIRST_LOOK_MS, 'NX']);
     await redis.zadd(keys.jobs(tenant), 'NX', now, jobId);
     const [code, heldEpoch, status] = await scripts.create(
       [keys.record(jobId), keys.log(jobId)],

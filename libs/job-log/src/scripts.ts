@@ -10,6 +10,8 @@ const scripts = {
   renew: 1,
   cancel: 2,
   range: 2,
+  claim: 1,
+  settle: 2,
 } as const;
 
 type ScriptName = keyof typeof scripts;

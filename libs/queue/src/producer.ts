@@ -9,11 +9,16 @@ export type Producer = {
    * all others. Rejects when Redis does.
    */
   enqueue(jobId: string, options?: { priority?: number | undefined }): Promise<void>;
+  /** Makes sure that a job which waits for a worker has an entry; true when it had to be made. */
+  ensure(jobId: string): Promise<boolean>;
   /** Takes a job out that no worker has; false when a worker has it or it is not there. */
   remove(jobId: string): Promise<boolean>;
   /** Idempotent; the connection stays the caller's. */
   close(): Promise<void>;
 };
+
+/** States of an entry that no worker will take any more. */
+const absentStates = new Set<string>(['unknown', 'completed', 'failed']);
 
 export type QueueOptions = { redis: RedisConnection; keyPrefix: string; onError: (error: Error) => void };
 
@@ -23,6 +28,14 @@ export function createProducer({ redis, keyPrefix, onError }: QueueOptions): Pro
   return {
     async enqueue(jobId, { priority = 0 } = {}) {
       await queue.add(ENTRY_NAME, {}, { jobId, ...(priority > 0 ? { priority } : {}) });
+    },
+    async ensure(jobId) {
+      const state = await queue.getJobState(jobId);
+      if (!absentStates.has(state)) return false;
+      // An entry that was processed keeps its id for a while, and adding it again would do nothing.
+      if (state !== 'unknown') await queue.remove(jobId);
+      await queue.add(ENTRY_NAME, {}, { jobId });
+      return true;
     },
     async remove(jobId) {
       return (await queue.remove(jobId)) === 1;
@@ -37,8 +50,8 @@ export function openQueue({ redis, keyPrefix, onError }: QueueOptions): Queue {
     connection: redis,
     prefix: queuePrefix(keyPrefix),
     streams: eventStream,
-    // The producer's connection does not queue commands while it is down: waiting for it is the caller's choice.
-    skipWaitingForReady: true,
+    // A version check that fails on a connection still coming up would disable this queue for good.
+    skipVersionCheck: true,
   });
   queue.on('error', onError);
   return queue;

@@ -53,10 +53,11 @@ function execute(
 
   reply.hijack();
   const response = reply.raw;
-  response.once('close', () => {
-    if (!response.writableEnded) executions.stop(executionId, 'disconnected');
-  });
-  executions.start({ ...body, executionId }, createOutput(openResponse(response, contentType)));
+  const output = createOutput(openResponse(response, contentType));
+  const execution = executions.start({ ...body, executionId }, output);
+  const leave = () => execution.stop('disconnected');
+  if (response.closed) leave();
+  else response.once('close', leave);
   return reply;
 }
 

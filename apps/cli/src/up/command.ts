@@ -38,8 +38,8 @@ async function up(options: UpOptions): Promise<number> {
   // A reader that went away (`up | head`) must not keep the stack from being stopped in order.
   process.stdout.on('error', () => {});
   try {
-    await runUp(options, process.env, (text) => process.stdout.write(text));
-    return exitCodes.ok;
+    const outcome = await runUp(options, process.env, (text) => process.stdout.write(text));
+    return outcome === 'killed' ? exitCodes.interrupted : exitCodes.ok;
   } catch (error) {
     if (!(error instanceof UpError || error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\n`);

@@ -23,7 +23,8 @@ export interface UpOptions {
 const REDIS_WAIT_MS = 5_000;
 
 /**
- * Runs the stack until it is asked to stop, and resolves when nothing of it runs any more.
+ * Runs the stack until it is asked to stop, and resolves when nothing of it runs any more: to 'killed' if it
+ * did not get the time to close.
  *
  * @param env the variables to read, handed on to the children as well
  * @throws ConfigError for faulty settings; UpError when the stack cannot start
@@ -32,7 +33,7 @@ export async function runUp(
   options: UpOptions,
   env: NodeJS.ProcessEnv,
   write: (text: string) => void,
-): Promise<void> {
+): Promise<'stopped' | 'killed'> {
   const config = loadConfig(appName, settings, env, { prefixes: ['UP_'] });
   const ports = await claimPorts(config, options);
   const redis = chooseRedis({
@@ -63,6 +64,7 @@ export async function runUp(
       },
     });
     reporter.say('everything has stopped');
+    return interrupts.kill.aborted ? 'killed' : 'stopped';
   } finally {
     interrupts.close();
   }

@@ -33,8 +33,12 @@ local new_status = ARGV[5]
 if new_status ~= '' and new_status ~= 'cancelled' and cancel ~= '' then
   return { 'cancel_requested', seq, cancel }
 end
-local now = now_ms()
-local last = append_events(KEYS[2], ARGV[1], ARGV[2], r[4], ARGV[3], seq, new_status == '' and status or new_status, now, 8)
+local now, bodies = now_ms(), {}
+for i = 8, #ARGV do
+  bodies[i - 7] = ARGV[i]
+end
+local shown = new_status == '' and status or new_status
+local last = append_events(KEYS[2], ARGV[1], ARGV[2], r[4], ARGV[3], seq, shown, now, bodies)
 redis.call('HSET', KEYS[1], 'seq', last)
 if ARGV[7] == '1' and not r[6] then
   redis.call('HSET', KEYS[1], 'output', '1')

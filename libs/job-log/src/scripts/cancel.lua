@@ -17,7 +17,7 @@ if status == 'running' then
   return { 'requested', status }
 end
 local now, fence = now_ms(), tonumber(r[2]) + 1
-local last = append_events(KEYS[2], ARGV[1], ARGV[2], r[4], fence, tonumber(r[3]), 'cancelled', now, 6)
+local last = append_events(KEYS[2], ARGV[1], ARGV[2], r[4], fence, tonumber(r[3]), 'cancelled', now, { ARGV[6] })
 redis.call('HSET', KEYS[1], 'status', 'cancelled', 'fence', fence, 'seq', last, 'cancelBy', ARGV[4], 'endedAt', now)
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 redis.call('PEXPIRE', KEYS[2], ARGV[5])

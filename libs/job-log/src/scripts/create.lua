@@ -12,5 +12,5 @@ redis.call('HSET', KEYS[1],
   'totalMs', ARGV[7], 'retry', ARGV[8], 'createdAt', now,
   'deadline', string.format('%.0f', tonumber(now) + tonumber(ARGV[6])))
 redis.call('DEL', KEYS[2])
-append_events(KEYS[2], ARGV[1], ARGV[2], ARGV[3], 0, 0, 'queued', now, 9)
+append_events(KEYS[2], ARGV[1], ARGV[2], ARGV[3], 0, 0, 'queued', now, { ARGV[9] })
 return { 'created', ARGV[3], 'queued' }

@@ -10,19 +10,19 @@ local function is_terminal(status)
   return status ~= 'queued' and status ~= 'running'
 end
 
--- Appends event bodies (ARGV[from] … ARGV[#ARGV]) to the log, gives each its head, and publishes them all as one
+-- Appends event bodies (JSON objects) to the log, gives each its head, and publishes them all as one
 -- message: the line "epoch firstSeq status", then one event a line (JSON holds no raw line feed). A message over
 -- 1 MiB would fill the subscribers' buffers: then only the first line goes out, and they read the log.
 -- Returns the last seq.
-local function append_events(log, channel, job_id, epoch, attempt, seq, status, now, from)
+local function append_events(log, channel, job_id, epoch, attempt, seq, status, now, bodies)
   local first = seq + 1
   local head = '{"jobId":"' .. job_id .. '","epoch":"' .. epoch .. '","seq":'
   local tail = ',"attempt":' .. attempt .. ',"time":' .. now .. ','
   local events, bytes = {}, 0
-  for i = from, #ARGV do
+  for i = 1, #bodies do
     seq = seq + 1
-    local event = head .. string.format('%d', seq) .. tail .. string.sub(ARGV[i], 2)
-    events[#events + 1] = event
+    local event = head .. string.format('%d', seq) .. tail .. string.sub(bodies[i], 2)
+    events[i] = event
     bytes = bytes + #event
   end
   -- unpack() fails on some thousands of values.

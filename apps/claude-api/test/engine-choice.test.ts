@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import { createLogger, loadConfig } from '@cc-executor/runtime';
+import { expect, test } from 'vitest';
+import { appName, settings } from '../src/config.ts';
+import { chooseEngine } from '../src/engine-choice.ts';
+import { fakeCli, temporaryFolder } from './harness.ts';
+
+function choose(env: Record<string, string>) {
+  const lines: string[] = [];
+  const stream = { write: (line: string) => void lines.push(line) };
+  const logger = createLogger({ name: appName, level: 'warn', format: 'json', stream });
+  const engine = chooseEngine(loadConfig(appName, settings, env), env, logger);
+  return { engine, warnings: lines.join('') };
+}
+
+test('auto takes the CLI when there is one', () => {
+  const { engine, warnings } = choose({ CLAUDE_BIN: fakeCli() });
+  expect(engine.name).toBe('claude');
+  expect(warnings).toBe('');
+});
+
+test('auto finds the CLI on PATH', () => {
+  expect(choose({ PATH: `/nowhere:${join(fakeCli(), '..')}` }).engine.name).toBe('claude');
+});
+
+test('auto falls back to the demo, and warns that answers are made up', () => {
+  const { engine, warnings } = choose({ PATH: temporaryFolder() });
+  expect(engine.name).toBe('demo');
+  expect(warnings).toContain('every answer is made up');
+});
+
+test('claude stays claude without the CLI, and is not ready', async () => {
+  const { engine } = choose({ CLAUDE_ENGINE: 'claude', PATH: temporaryFolder() });
+  expect(engine.name).toBe('claude');
+  expect(await engine.describe()).toMatchObject({ ok: false });
+});
+
+test('credentials are named, never shown', async () => {
+  const HOME = temporaryFolder();
+  const none = await choose({ CLAUDE_BIN: fakeCli(), HOME, ANTHROPIC_API_KEY: '' }).engine.describe();
+  // The keychain of macOS cannot be looked into.
+  expect(none).toMatchObject({ ok: process.platform === 'darwin', version: '0.0.0' });
+  const key = await choose({ CLAUDE_BIN: fakeCli(), HOME, ANTHROPIC_API_KEY: 'sk-secret' }).engine.describe();
+  expect(key.ok).toBe(true);
+  expect(key.detail).toContain('API key');
+  expect(key.detail).not.toContain('sk-secret');
+});

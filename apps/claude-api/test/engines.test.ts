@@ -1,0 +1,172 @@
+/**
+ * One suite over both engines: what callers see does not depend on which one runs. The real CLI, against a
+ * stand-in for the model, is found by CLAUDE_BIN or on PATH; without it that half is skipped, and says so.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { claudeEnvironment, startStandInModel } from '@cc-executor/testing';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { locateCli } from '../src/cli-location.ts';
+import { createDemoEngine } from '../src/demo-engine.ts';
+import type { Engine } from '../src/engine.ts';
+import {
+  claudeEngine,
+  isComplete,
+  isDelta,
+  leftFolders,
+  readUntil,
+  soleCompletion,
+  startApi,
+  streamLines,
+  temporaryFolder,
+} from './harness.ts';
+
+const bin = locateCli(process.env.CLAUDE_BIN ?? 'claude', process.env);
+if (bin === undefined)
+  console.warn('SKIPPED: the real Claude Code, for it is neither at CLAUDE_BIN nor on PATH');
+
+async function realEngine() {
+  const model = await startStandInModel();
+  onTestFinished(() => model.close());
+  const home = join(temporaryFolder(), 'home');
+  mkdirSync(home);
+  const environment = claudeEnvironment({ modelUrl: model.url, home });
+  const credentials = {
+    apiKey: environment.ANTHROPIC_API_KEY,
+    authToken: undefined,
+    oauthToken: undefined,
+    baseUrl: model.url,
+  };
+  return { model, engine: claudeEngine({ bin: bin!, environment, credentials, stopGraceMs: 3_000 }) };
+}
+
+interface Prompts {
+  says(text: string): string;
+  slow: string;
+  tool: string;
+  fails: string;
+}
+
+const engines: { name: string; skip: boolean; make: () => Promise<Engine>; prompts: Prompts }[] = [
+  {
+    name: 'demo',
+    skip: false,
+    make: async () => createDemoEngine(),
+    prompts: {
+      says: (text) => `demo:${JSON.stringify({ text })}`,
+      slow: 'demo:{"repeat":10000,"delayMs":10}',
+      tool: 'demo:{"tool":"expr 24 \\\\* 7","text":"168"}',
+      fails: 'demo:{"fail":"out of order"}',
+    },
+  },
+  {
+    name: 'claude',
+    skip: bin === undefined,
+    make: async () => (await realEngine()).engine,
+    prompts: {
+      says: (text) => `[[text: ${text}]]`,
+      slow: '[[chunks: 10000]] [[delay: 10]]',
+      tool: '[[bash: awk "BEGIN { print 24 * 7 }"]]',
+      fails: '[[status: 400]]',
+    },
+  },
+];
+
+describe.each(engines)('the engine $name', ({ name, skip, make, prompts }) => {
+  const check = test.skipIf(skip);
+
+  check('says that it is ready', async () => {
+    const api = await startApi(await make());
+    const ready = await fetch(`${api.url}/ready`);
+    expect(await ready.json()).toMatchObject({
+      status: 'ok',
+      checks: { engine: { data: { engine: name } } },
+    });
+  });
+
+  check('streams an answer and proves it with its digest', async () => {
+    const api = await startApi(await make());
+    const lines = await api.lines({ question: prompts.says('a grün 🚀 answer') });
+    const deltas = lines
+      .filter(isDelta)
+      .map((line) => (line.event as { delta: { text?: string } }).delta.text);
+    expect(deltas.join('')).toBe('a grün 🚀 answer');
+    const types = lines.map((line) => line.type);
+    expect(types[1]).toBe('system');
+    expect(types).toContain('assistant');
+    expect(lines.find((line) => line.type === 'result')).toMatchObject({
+      subtype: 'success',
+      is_error: false,
+    });
+    expect(lines[0]).toMatchObject({ type: 'start', engine: name });
+    expect(soleCompletion(lines)).toMatchObject({ status: 'success', exit_code: 0, bytes: 19 });
+  });
+
+  check('shows a tool at work', async () => {
+    const api = await startApi(await make());
+    const lines = await api.lines({ question: prompts.tool, allowedTools: ['Read', 'Bash'] });
+    expect(soleCompletion(lines).status).toBe('success');
+    const text = JSON.stringify(lines.filter((line) => line.type === 'assistant' || line.type === 'user'));
+    expect(text).toContain('"type":"tool_use"');
+    expect(text).toContain('"type":"tool_result"');
+    expect(lines.find((line) => line.type === 'result')?.result).toContain('168');
+  });
+
+  check('reports a failure as an error', async () => {
+    const api = await startApi(await make());
+    const complete = soleCompletion(await api.lines({ question: prompts.fails }));
+    expect(complete).toMatchObject({ status: 'error', exit_code: 1, error: { code: 'claude_error' } });
+  });
+
+  check('stops when it is cancelled', async () => {
+    const api = await startApi(await make());
+    const lines = streamLines(await api.execute({ question: prompts.slow, executionId: 'one' }));
+    await readUntil(lines, isDelta);
+    expect(await api.cancel('one')).toBe(202);
+    const complete = await readUntil(lines, isComplete);
+    expect(complete.status).toBe('cancelled');
+    expect(complete.bytes).toBeGreaterThan(0);
+  });
+});
+
+describe.skipIf(bin === undefined)('the real Claude Code', () => {
+  test('a tool that runs when the caller leaves is gone, and so is the call to the model', async () => {
+    const { model, engine } = await realEngine();
+    const { promise: ended, resolve } = Promise.withResolvers<void>();
+    const api = await startApi({ ...engine, run: (...args) => engine.run(...args).finally(resolve) });
+    const caller = new AbortController();
+    const question = '[[bash: echo going]] [[bash: (setsid sleep 987654 &); sleep 987654]]';
+    const body = { question, allowedTools: ['Bash'] };
+    const lines = streamLines(await api.execute(body, { signal: caller.signal }));
+    await readUntil(lines, (line) => line.type === 'assistant' && JSON.stringify(line).includes('987654'));
+    caller.abort();
+    await ended;
+    expect(leftFolders(engine)).toEqual([]);
+    expect(model.requests.filter((call) => call.ending === undefined)).toEqual([]);
+  });
+
+  test('a tool that was not allowed is refused', async () => {
+    const { engine } = await realEngine();
+    const api = await startApi(engine);
+    const lines = await api.lines({ question: '[[bash: touch it-ran]]' });
+    expect(soleCompletion(lines).status).toBe('success');
+    const result = lines.find((line) => line.type === 'result');
+    expect(result?.permission_denials).toMatchObject([{ tool_name: 'Bash' }]);
+  });
+
+  test('an overloaded model is an error of its own kind, although the result says success', async () => {
+    const { engine } = await realEngine();
+    const api = await startApi(engine);
+    const lines = await api.lines({ question: '[[status: 529]]' });
+    expect(lines.find((line) => line.type === 'result')?.subtype).toBe('success');
+    expect(soleCompletion(lines)).toMatchObject({ status: 'error', error: { code: 'claude_overloaded' } });
+  });
+
+  test('an answer that was begun anew counts once', async () => {
+    const { engine } = await realEngine();
+    const api = await startApi(engine);
+    const lines = await api.lines({ question: '[[drop-after: 5]] [[chunks: 20]]' });
+    const answer = Array.from({ length: 20 }, (_, index) => `w${index} `).join('');
+    expect(soleCompletion(lines)).toMatchObject({ status: 'success', bytes: answer.length });
+  });
+});

@@ -1,0 +1,154 @@
+/** The Redis that `up` starts, and what happens when the supervisor is killed. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { probeRedis, waitUntilReady } from '../../src/up/probes.ts';
+import { chooseRedis, findProgram } from '../../src/up/redis-choice.ts';
+import { freePort, holdConnection, isRefused } from './network.ts';
+import { createRecording, type Recording } from './recording.ts';
+
+const isInstalled = findProgram(['redis-server', 'valkey-server'], process.env.PATH) !== undefined;
+if (!isInstalled) console.warn('skipped in part: no redis-server or valkey-server on PATH');
+
+const watch = new URL('../../src/up/parent-watch.mjs', import.meta.url).href;
+const supervisor = fileURLToPath(new URL('./fixtures/supervisor.ts', import.meta.url));
+
+let folder: string;
+const processes: ChildProcess[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'cce-up-'));
+});
+
+afterEach(async () => {
+  for (const child of processes.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    // The end of its standard input is the end of a guard and of what it guards.
+    child.stdin?.end();
+    await once(child, 'exit');
+  }
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function launch(args: readonly string[]): { child: ChildProcess; recording: Recording } {
+  const recording = createRecording();
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on('line', recording.add);
+  }
+  processes.push(child);
+  return { child, recording };
+}
+
+async function launchRedis(path = process.env.PATH) {
+  const port = await freePort();
+  const choice = chooseRedis({ redisUrl: undefined, path, port, folder });
+  const launched = launch(['--import', watch, choice.run?.script ?? '', ...(choice.run?.args ?? [])]);
+  return { ...launched, port };
+}
+
+async function untilReady(port: number): Promise<void> {
+  await waitUntilReady({
+    probe: probeRedis('127.0.0.1', port),
+    timeoutMs: 10_000,
+    signal: new AbortController().signal,
+    tellEveryMs: 60_000,
+    onWaiting: () => {},
+  });
+}
+
+async function command(port: number, text: string): Promise<string> {
+  const socket = connect({ host: '127.0.0.1', port });
+  socket.write(`${text}\r\n`);
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  socket.destroy();
+  return answer.toString();
+}
+
+async function endByParent(child: ChildProcess): Promise<number | null> {
+  child.stdin?.end();
+  const [code] = (await once(child, 'exit')) as [number | null];
+  return code;
+}
+
+test.skipIf(!isInstalled)('keeps what was written over a restart', async () => {
+  const first = await launchRedis();
+  await untilReady(first.port);
+  expect(await command(first.port, 'SET job kept')).toBe('+OK\r\n');
+  await endByParent(first.child);
+  const second = await launchRedis();
+  await untilReady(second.port);
+  expect(await command(second.port, 'GET job')).toContain('kept');
+});
+
+test.skipIf(!isInstalled)('ends with its parent, whose death closes standard input', async () => {
+  const { child, port } = await launchRedis();
+  await untilReady(port);
+  const { ended } = await holdConnection(port);
+  expect(await endByParent(child)).toBe(0);
+  await ended;
+  expect(await isRefused(port)).toBe(true);
+});
+
+test.skipIf(!isInstalled)('a second one on the same data folder is refused with the reason', async () => {
+  const first = await launchRedis();
+  await untilReady(first.port);
+  const second = await launchRedis();
+  const [code] = (await once(second.child, 'exit')) as [number];
+  expect(code).toBe(78);
+  expect((await second.recording.waitFor(/locked/))[0]).toBeDefined();
+  expect(second.recording.lines.join('\n')).toMatch(/data folder .* another `cc-executor up`.*REDIS_URL/);
+  expect(await isRefused(second.port)).toBe(true);
+  expect(await command(first.port, 'PING')).toBe('+PONG\r\n');
+});
+
+test('the embedded one answers on loopback only and ends with its parent', async () => {
+  const { child, port } = await launchRedis('');
+  await untilReady(port);
+  expect(await command(port, 'SET a b')).toBe('+OK\r\n');
+  // Bound to this one address, so that the same port is free on another loopback address.
+  await expect(holdConnectionTo('127.0.0.2', port)).rejects.toThrow('ECONNREFUSED');
+  await endByParent(child);
+  expect(await isRefused(port)).toBe(true);
+});
+
+test.skipIf(!isInstalled)('a supervisor killed with SIGKILL leaves no child and no Redis', async () => {
+  const [redisPort, childPort] = [await freePort(), await freePort()];
+  const { child, recording } = launch([supervisor, folder, String(redisPort), String(childPort)]);
+  await recording.waitFor(/^READY/);
+  const held = await Promise.all([redisPort, childPort].map(holdConnection));
+  child.kill('SIGKILL');
+  await Promise.all(held.map(({ ended }) => ended));
+  await expect.poll(() => isRefused(redisPort)).toBe(true);
+  expect(await isRefused(childPort)).toBe(true);
+});
+
+test.skipIf(!isInstalled)(
+  'a supervisor told to stop stops the child before Redis and exits with 0',
+  async () => {
+    const [redisPort, childPort] = [await freePort(), await freePort()];
+    const { child, recording } = launch([supervisor, folder, String(redisPort), String(childPort)]);
+    await recording.waitFor(/^READY/);
+    child.kill('SIGINT');
+    const [code] = (await once(child, 'exit')) as [number];
+    expect(code).toBe(0);
+    const own = recording.lines.filter((line) => /^(up|child) .*(SIGTERM|SIGINT|stopping|killed)/.test(line));
+    expect(own.map((line) => line.replace(/^.*│ /, ''))).toEqual([
+      'stopping child',
+      'got SIGTERM',
+      'stopping redis',
+    ]);
+  },
+);
+
+async function holdConnectionTo(host: string, port: number): Promise<void> {
+  const socket = connect({ host, port });
+  await once(socket, 'connect');
+  socket.destroy();
+}

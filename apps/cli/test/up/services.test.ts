@@ -1,0 +1,89 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { loadConfig } from '@cc-executor/runtime';
+import { expect, test } from 'vitest';
+import { chooseRedis } from '../../src/up/redis-choice.ts';
+import { listServices, type Ports, urlOf } from '../../src/up/services.ts';
+import { settings } from '../../src/up/settings.ts';
+import { summarise } from '../../src/up/summary.ts';
+
+const ports: Ports = { claudeApi: 1, gateway: 2, dashboard: 3, workers: [4, 5], redis: 6 };
+
+function list(env: NodeJS.ProcessEnv, overrides: Partial<Ports> = {}) {
+  const config = loadConfig('up', settings, env);
+  const redis = chooseRedis({ redisUrl: config.redisUrl, path: '', port: ports.redis, folder: '/data' });
+  const used = { ...ports, ...overrides };
+  const services = listServices({ config, redis, ports: used, logLevel: 'debug', env });
+  const summary = summarise({ config, redis, ports: used, claudeApi: undefined });
+  const environment = (name: string) => services.find(({ process }) => process.name === name)?.process.env;
+  return { services, environment, summary };
+}
+
+test('Redis starts first and stops last; the gateway stops first, the workers before claude-api', () => {
+  const { services } = list({});
+  const order = (rank: 'startRank' | 'stopRank') =>
+    [...Map.groupBy(services, (service) => service[rank])]
+      .sort(([a], [b]) => a - b)
+      .map(([, group]) => group.map(({ process }) => process.name));
+  expect(order('startRank')).toEqual([
+    ['redis'],
+    ['claude-api', 'worker-1', 'worker-2', 'gateway', 'dashboard'],
+  ]);
+  expect(order('stopRank')).toEqual([
+    ['gateway'],
+    ['dashboard'],
+    ['worker-1', 'worker-2'],
+    ['claude-api'],
+    ['redis'],
+  ]);
+});
+
+test('every child gets the environment, and the addresses of the others', () => {
+  const { environment } = list({ ANTHROPIC_API_KEY: '', MINE: 'kept', LOG_FORMAT: 'json' });
+  expect(environment('worker-2')).toEqual({
+    ANTHROPIC_API_KEY: '',
+    MINE: 'kept',
+    LOG_FORMAT: 'json',
+    LOG_LEVEL: 'debug',
+    REDIS_URL: 'redis://127.0.0.1:6',
+    CLAUDE_API_URL: 'http://127.0.0.1:1',
+    WORKER_HEALTH_PORT: '5',
+  });
+  expect(environment('gateway')).toMatchObject({ GATEWAY_PORT: '2', GATEWAY_HOST: '127.0.0.1' });
+});
+
+test('a given Redis is handed on, and none is started', () => {
+  const { services, environment } = list({ REDIS_URL: 'redis://somewhere:6379' });
+  expect(services.map(({ process }) => process.name)).not.toContain('redis');
+  expect(environment('gateway')?.REDIS_URL).toBe('redis://somewhere:6379');
+});
+
+test('the dashboard can be left out, and a single worker has no number', () => {
+  const { services, summary } = list({}, { dashboard: undefined, workers: [4] });
+  const names = services.map(({ process }) => process.name);
+  expect(names).not.toContain('dashboard');
+  expect(names).toContain('worker');
+  expect(summary.fields).not.toHaveProperty('dashboardUrl');
+});
+
+test('what is run exists', () => {
+  for (const { process } of list({}).services) {
+    const [, preload = '', script = ''] = process.args;
+    expect(existsSync(fileURLToPath(preload)), preload).toBe(true);
+    expect(existsSync(script), script).toBe(true);
+  }
+});
+
+test('a service that listens on every address is reached on loopback', () => {
+  expect(urlOf('0.0.0.0', 8003, 'ws')).toBe('ws://127.0.0.1:8003');
+  expect(urlOf('::', 8003)).toBe('http://[::1]:8003');
+  expect(urlOf('10.0.0.7', 8003)).toBe('http://10.0.0.7:8003');
+});
+
+test('the summary names both doors and a line to paste, with the address where it is not the default', () => {
+  const { summary } = list({});
+  const text = summary.lines.join('\n');
+  expect(text).toContain('ws://127.0.0.1:2/ws/mcp');
+  expect(text).toContain('npx cc-executor run --url ws://127.0.0.1:2/ws "hello"');
+  expect(list({}, { gateway: 8003 }).summary.lines.join('\n')).toContain('npx cc-executor run "hello"');
+});

@@ -1,0 +1,47 @@
+/**
+ * The queue as bull-board shows it, to look at only: a job is started, retried and ended by its record, so a
+ * button that changes the queue behind the record's back would break what the record promises.
+ */
+import { createBullBoard } from '@bull-board/api';
+import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
+import { FastifyAdapter } from '@bull-board/fastify';
+import type { openQueue } from '@cc-executor/queue';
+import type { FastifyInstance } from 'fastify';
+
+/** Where the board is mounted. */
+export const BOARD_PATH = '/queues';
+
+/** Mounts the board. Requests that could change something are answered 405. */
+export function mountBoard(app: FastifyInstance, queue: ReturnType<typeof openQueue>): void {
+  const adapter = new BullMQAdapter(queue, {
+    readOnlyMode: true,
+    allowRetries: false,
+    displayName: 'Jobs',
+    description: 'Every accepted job, by its id. Prompts and output are not in the queue.',
+  });
+  // Every entry has the same name and no data; its id is the job's.
+  adapter.setFormatter('name', (job: { id?: string }) => job.id ?? '');
+
+  const server = new FastifyAdapter();
+  server.setBasePath(BOARD_PATH);
+  createBullBoard({
+    queues: [adapter],
+    serverAdapter: server,
+    options: {
+      uiConfig: {
+        boardTitle: 'CC Executor',
+        hideDocsLink: true,
+        // Our workers share their connection with other work and so are not named as BullMQ's.
+        showWorkers: false,
+        miscLinks: [{ text: 'Overview', url: '/' }],
+      },
+    },
+  });
+  app.register(async (scope) => {
+    scope.addHook('onRequest', async (request, reply) => {
+      if (request.method === 'GET' || request.method === 'HEAD') return;
+      return reply.code(405).header('allow', 'GET, HEAD').send({ error: 'this dashboard only shows' });
+    });
+    await scope.register(server.registerPlugin(), { prefix: BOARD_PATH });
+  });
+}

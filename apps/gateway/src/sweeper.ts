@@ -1,0 +1,98 @@
+/**
+ * The sweeper: ends what no worker will end, and enqueues what the queue does not know. It runs in every gateway and
+ * needs no worker; a claim gives each job to one of them.
+ *
+ * After Redis was away (or stood still, or this gateway has just started) leases look lapsed that their workers are
+ * about to renew: it waits for one lease before it acts.
+ */
+import type { Claim, JobSweep } from '@cc-executor/job-log';
+import type { Producer } from '@cc-executor/queue';
+import type { Logger } from '@cc-executor/runtime';
+
+export type Sweeper = {
+  /** Redis was away: wait for one lease from now. */
+  redisWasAway(): void;
+  /** Resolves when the sweep under way is over. Idempotent. */
+  close(): Promise<void>;
+};
+
+export type SweeperOptions = {
+  sweep: JobSweep;
+  producer: Pick<Producer, 'ensure'>;
+  intervalMs: number;
+  leaseMs: number;
+  logger: Logger;
+};
+
+const CLAIM_LIMIT = 200;
+const HOLD_MS = 5_000;
+/** A queued job's entry is looked for this often, in ms. */
+const QUEUED_CHECK_MS = 30_000;
+/** Index entries that expired are taken out every so many sweeps. */
+const PRUNE_EVERY = 600;
+
+export function startSweeper({ sweep, producer, intervalMs, leaseMs, logger }: SweeperOptions): Sweeper {
+  let quietUntil = performance.now() + leaseMs;
+  let count = 0;
+  let failures = 0;
+  let running: Promise<void> | undefined;
+
+  function redisWasAway(): void {
+    quietUntil = performance.now() + leaseMs;
+  }
+
+  async function sweepOnce(): Promise<void> {
+    if (performance.now() < quietUntil) return;
+    try {
+      const startedAt = performance.now();
+      const claim = await sweep.claim(CLAIM_LIMIT, HOLD_MS);
+      // Redis stood still: this claim and the leases around it tell nothing.
+      if (performance.now() - startedAt > intervalMs) return redisWasAway();
+      await Promise.all(claim.jobIds.map((jobId) => settle(jobId, claim)));
+      count += 1;
+      if (count % PRUNE_EVERY === 0) await sweep.prune();
+      failures = 0;
+    } catch (err) {
+      redisWasAway();
+      failures += 1;
+      if (failures % 30 === 1) logger.warn({ err, failures }, 'the sweep failed; it waits for one lease');
+    }
+  }
+
+  async function settle(jobId: string, claim: Claim): Promise<void> {
+    const settled = await sweep.settle(jobId, claim);
+    switch (settled.code) {
+      case 'stale':
+        redisWasAway();
+        return;
+      case 'gone':
+      case 'terminal':
+        return sweep.reschedule(jobId, undefined);
+      case 'ended':
+        logger.warn({ jobId, status: settled.status }, 'job ended by the sweeper');
+        return sweep.reschedule(jobId, undefined);
+      case 'alive':
+        return sweep.reschedule(jobId, settled.nextAt);
+      case 'queued':
+      case 'requeued':
+        if (await producer.ensure(jobId))
+          logger.warn({ jobId, code: settled.code }, 'job enqueued by the sweeper');
+        return sweep.reschedule(jobId, Math.min(settled.nextAt, claim.at + QUEUED_CHECK_MS));
+    }
+  }
+
+  const timer = setInterval(() => {
+    running ??= sweepOnce().finally(() => {
+      running = undefined;
+    });
+  }, intervalMs);
+  timer.unref();
+
+  return {
+    redisWasAway,
+    async close() {
+      clearInterval(timer);
+      await running;
+    },
+  };
+}

@@ -1,0 +1,111 @@
+/**
+ * Decides how an NDJSON response ended. Pure. Only positive evidence makes a success: a complete line that says so
+ * and no result line that says otherwise, or a result line that nothing followed. How the connection ended decides
+ * only what to say when there is no evidence.
+ */
+import type { Complete, Digest, Verdict } from '@cc-executor/claude-stream';
+import type { BodyEnd } from './response-body.ts';
+import type { UpstreamFailure, UpstreamOutcome, UpstreamSummary } from './upstream-events.ts';
+
+export interface Findings {
+  complete: Complete | undefined;
+  /** Of the last result line. */
+  verdict: Verdict | undefined;
+  /** No further turn began after the result. */
+  resultStands: boolean;
+  /** The last text block. */
+  text: string | undefined;
+  digest: Digest;
+  /** Some line was one that we know. */
+  understood: boolean;
+  noise: { count: number; sample: string };
+}
+
+export function judgeNdjson(findings: Findings, end: BodyEnd, summary: UpstreamSummary): UpstreamOutcome {
+  if (findings.complete !== undefined) return judgeComplete(findings.complete, findings, summary);
+  if (findings.verdict !== undefined && findings.resultStands) {
+    return judgeVerdict(findings.verdict, 'result-line', findings, summary);
+  }
+  return { ...lacking(findings, end), ...summary };
+}
+
+function judgeComplete(complete: Complete, findings: Findings, summary: UpstreamSummary): UpstreamOutcome {
+  const { verdict } = findings;
+  if (complete.status === 'success') {
+    const upstream = sha256Of(complete.digest);
+    if (verdict?.ok === false) return judgeVerdict(verdict, 'complete-line', findings, summary);
+    if (upstream === undefined || upstream === findings.digest.sha256) {
+      const completed = succeed('complete-line', findings, summary);
+      return upstream === undefined ? completed : { ...completed, upstreamDigest: upstream };
+    }
+    const { bytes } = findings.digest;
+    const message = `The ${bytes} bytes of text that arrived are not the ${complete.bytes ?? '?'} that claude-api sent`;
+    return failed('digest_mismatch', message, summary);
+  }
+  if (complete.status === 'cancelled') {
+    return failed(
+      'upstream_cancelled',
+      'claude-api cancelled the execution without being asked to from here',
+      summary,
+    );
+  }
+  if (verdict?.ok === false) return judgeVerdict(verdict, 'complete-line', findings, summary);
+  return failed('upstream_error', describeComplete(complete), summary);
+}
+
+function judgeVerdict(
+  verdict: Verdict,
+  evidence: 'complete-line' | 'result-line',
+  findings: Findings,
+  summary: UpstreamSummary,
+): UpstreamOutcome {
+  if (verdict.ok) return succeed(evidence, findings, summary);
+  return { status: 'failed', code: verdict.code, message: verdict.message, sent: true, evidence, ...summary };
+}
+
+function succeed(
+  evidence: 'complete-line' | 'result-line',
+  { text, digest }: Findings,
+  summary: UpstreamSummary,
+): Extract<UpstreamOutcome, { status: 'completed' }> {
+  return { status: 'completed', evidence, ...(text !== undefined && { text }), ...summary, digest };
+}
+
+function failed(code: UpstreamFailure['code'], message: string, summary: UpstreamSummary): UpstreamFailure {
+  return { status: 'failed', code, message, sent: true, evidence: 'complete-line', ...summary };
+}
+
+/** Why there is no evidence. */
+function lacking({ understood, noise, verdict }: Findings, end: BodyEnd): UpstreamFailure {
+  const said =
+    noise.count === 0
+      ? ''
+      : `; ${noise.count} lines were not of the protocol, the first: ${JSON.stringify(noise.sample)}`;
+  const fail = (code: UpstreamFailure['code'], message: string): UpstreamFailure => {
+    return { status: 'failed', code, message: `${message}${said}`, sent: true };
+  };
+  if (end.kind === 'cut') {
+    return fail('upstream_cut', `The connection to claude-api broke before the execution had ended (${end.detail})`);
+  }
+  if (!understood && noise.count > 0) {
+    return fail('upstream_garbage', "claude-api's answer holds nothing of the protocol");
+  }
+  if (verdict !== undefined) {
+    return fail('upstream_incomplete', "claude-api's answer ended in a turn after the last result");
+  }
+  if (!understood) return fail('upstream_incomplete', "claude-api's answer was empty");
+  return fail('upstream_incomplete', "claude-api's answer ended without a result and without a complete line");
+}
+
+function describeComplete({ status, exitCode, error, message }: Complete): string {
+  const known = ['error', 'timeout'].includes(status);
+  const said = known ? `claude-api says ${status}` : `claude-api ended with the unknown status "${status}"`;
+  const exit = exitCode === undefined || exitCode === null ? '' : ` (exit code ${exitCode})`;
+  const details = [error, message].filter((part) => part !== undefined && part !== '').join(': ');
+  return `${said}${exit}${details === '' ? '' : `: ${details}`}`;
+}
+
+/** A digest that we can compare; a service may put something else into the member. */
+function sha256Of(digest: string | undefined): string | undefined {
+  return /^(?:sha256:)?([0-9a-f]{64})$/i.exec(digest ?? '')?.[1]?.toLowerCase();
+}

@@ -1,0 +1,88 @@
+/** What a call to claude-api gives: events, and as the last one its outcome, exactly one. */
+import type { ClaudeFailureCode, Digest, JsonObject, RunSummary } from '@cc-executor/claude-stream';
+
+/** What claude-api is asked. */
+export interface UpstreamRequest {
+  executionId: string;
+  question: string;
+  options: {
+    model?: string | undefined;
+    appendSystemPrompt?: string | undefined;
+    allowedTools?: readonly string[] | undefined;
+    disallowedTools?: readonly string[] | undefined;
+    permissionMode?: string | undefined;
+    maxTurns?: number | undefined;
+    workspace?: string | undefined;
+    conversation?: string | undefined;
+  };
+}
+
+export type UpstreamEvent =
+  /** claude-api has taken the work. Comes once, before every other event but `end`. */
+  | { type: 'started'; executionId?: string; engine?: string }
+  | { type: 'session'; sessionId: string; model?: string; cwd?: string; version?: string }
+  /** A piece of the answer; `begin` on the first piece of each text block. */
+  | { type: 'text'; text: string; begin: boolean }
+  /** All text since the last `begin` is void. */
+  | { type: 'discard'; reason: string }
+  | { type: 'message'; message: JsonObject }
+  | {
+      type: 'throttled';
+      delayMs: number;
+      attempt: number;
+      maxRetries: number;
+      status: number | null;
+      reason: string;
+    }
+  | { type: 'end'; outcome: UpstreamOutcome };
+
+/** What a success rests on. */
+export type Evidence = 'complete-line' | 'result-line' | 'clean-eof';
+
+/** What is known at the end. `digest` is our own, over the text events after discards. */
+export interface UpstreamSummary extends RunSummary {
+  digest?: Digest;
+}
+
+export type UpstreamFailureCode =
+  | 'upstream_unreachable'
+  | 'upstream_busy'
+  | 'upstream_http_error'
+  | 'upstream_cut'
+  | 'upstream_incomplete'
+  | 'upstream_garbage'
+  | 'upstream_error'
+  | 'upstream_cancelled'
+  | 'upstream_line_too_long'
+  | 'digest_mismatch'
+  | ClaudeFailureCode;
+
+export type UpstreamLimit = 'firstOutput' | 'idle';
+
+export interface UpstreamFailure extends UpstreamSummary {
+  status: 'failed';
+  code: UpstreamFailureCode | 'internal';
+  message: string;
+  /** False only if the request provably never left. */
+  sent: boolean;
+  httpStatus?: number;
+  /** How long claude-api asks to wait before another try. */
+  retryAfterMs?: number;
+  /** What said that it failed; without it, it is the end that was not as it should be. */
+  evidence?: Exclude<Evidence, 'clean-eof'>;
+}
+
+export type UpstreamOutcome =
+  | ({
+      status: 'completed';
+      evidence: Evidence;
+      /** The last text block; of plain text, all of it. */
+      text?: string;
+      digest: Digest;
+      /** SHA-256 as claude-api gave it; it equals ours. */
+      upstreamDigest?: string;
+    } & UpstreamSummary)
+  | UpstreamFailure
+  | ({ status: 'timed_out'; limit: UpstreamLimit } & UpstreamSummary)
+  /** Ended by the caller's signal, or by closing the client. */
+  | ({ status: 'aborted' } & UpstreamSummary);

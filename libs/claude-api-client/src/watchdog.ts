@@ -1,0 +1,63 @@
+/**
+ * Watches one limit at a time. A sign of life costs a clock reading, not a timer: the timer looks, when it fires,
+ * how long it has really been quiet.
+ */
+
+export interface Watchdog<Limit extends string> {
+  /** Watches this limit from now on, in place of the one before. */
+  watch(limit: Limit, limitMs: number): void;
+  /** Begins to count anew. */
+  alive(): void;
+  /** Time does not count while it is us who do not read. */
+  suspend(): void;
+  resume(): void;
+  stop(): void;
+}
+
+/** @param onExpired is called once per watched limit */
+export function createWatchdog<Limit extends string>(onExpired: (limit: Limit) => void): Watchdog<Limit> {
+  let timer: NodeJS.Timeout | undefined;
+  let watched: { limit: Limit; limitMs: number } | undefined;
+  let since = 0;
+  let suspended = false;
+
+  function arm(delayMs: number): void {
+    clearTimeout(timer);
+    // After this process stood still, input may be waiting that is older than the timer: read it first.
+    timer = setTimeout(() => setImmediate(look), Math.max(1, delayMs));
+  }
+
+  function look(): void {
+    if (watched === undefined) return;
+    const { limit, limitMs } = watched;
+    const leftMs = suspended ? limitMs : since + limitMs - performance.now();
+    if (leftMs > 0) {
+      arm(leftMs);
+      return;
+    }
+    watched = undefined;
+    onExpired(limit);
+  }
+
+  return {
+    watch(limit, limitMs) {
+      watched = { limit, limitMs };
+      since = performance.now();
+      arm(limitMs);
+    },
+    alive() {
+      since = performance.now();
+    },
+    suspend() {
+      suspended = true;
+    },
+    resume() {
+      suspended = false;
+      since = performance.now();
+    },
+    stop() {
+      watched = undefined;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,84 @@
+/**
+ * What a sweeper does to the job log: claim what is due, decide about each job in one step, and put right when it is
+ * due again. The index is only a reminder: the record decides.
+ */
+import { DEFAULT_TIMEOUTS, type TerminalStatus } from '@cc-executor/protocol';
+import type { RedisConnection } from '@cc-executor/redis';
+import type { Keys } from './keys.ts';
+import { DEFAULT_TENANT } from './keys.ts';
+import { defineScripts } from './scripts.ts';
+import { orUnavailable } from './unavailable.ts';
+
+export type Claim = { at: number; jobIds: string[] };
+
+export type Settled =
+  | { code: 'stale' | 'gone' | 'terminal' }
+  | { code: 'ended'; status: TerminalStatus }
+  | { code: 'queued' | 'requeued' | 'alive'; nextAt: number };
+
+export type JobSweep = {
+  /** Claims up to `limit` due jobs; they are due again after `holdMs` if nothing is done with them. */
+  claim(limit: number, holdMs: number): Promise<Claim>;
+  /** Decides about one claimed job; ends it when no worker will. */
+  settle(jobId: string, claim: Claim): Promise<Settled>;
+  /** Says when the job is due again; never, when undefined. */
+  reschedule(jobId: string, at: number | undefined): Promise<void>;
+  /** Takes out of the list what expired long ago; returns how many. */
+  prune(): Promise<number>;
+};
+
+/** A claim that is older when the decision is made is void: Redis stood still, and leases lapsed that are alive. */
+const MAX_CLAIM_AGE_MS = 2_000;
+/** A running job is ended by its worker at its deadline; this long after it, by the sweeper. */
+const DEADLINE_SLACK_MS = 10_000;
+const LONGEST_LIFE_MS = 2 * 24 * 60 * 60_000;
+
+export function createRedisSweep({
+  redis,
+  keys,
+  retentionMs,
+}: {
+  redis: RedisConnection;
+  keys: Keys;
+  retentionMs: number;
+}): JobSweep {
+  const scripts = defineScripts(redis);
+
+  async function claim(limit: number, holdMs: number): Promise<Claim> {
+    const [now, ...jobIds] = await orUnavailable(scripts.claim([keys.due], [limit, holdMs]));
+    return { at: Number(now), jobIds: jobIds as string[] };
+  }
+
+  async function settle(jobId: string, { at }: Claim): Promise<Settled> {
+    const [code, detail] = await orUnavailable(
+      scripts.settle(
+        [keys.record(jobId), keys.log(jobId)],
+        [
+          keys.channel(jobId),
+          jobId,
+          at,
+          MAX_CLAIM_AGE_MS,
+          retentionMs,
+          DEADLINE_SLACK_MS,
+          DEFAULT_TIMEOUTS.queueMs,
+        ],
+      ),
+    );
+    if (code === 'ended') return { code, status: detail as TerminalStatus };
+    if (code === 'queued' || code === 'requeued' || code === 'alive') return { code, nextAt: Number(detail) };
+    return { code: code as 'stale' | 'gone' | 'terminal' };
+  }
+
+  async function reschedule(jobId: string, at: number | undefined): Promise<void> {
+    await orUnavailable(
+      at === undefined ? redis.zrem(keys.due, jobId) : redis.zadd(keys.due, 'XX', at, jobId),
+    );
+  }
+
+  async function prune(): Promise<number> {
+    const oldest = Date.now() - retentionMs - LONGEST_LIFE_MS;
+    return orUnavailable(redis.zremrangebyscore(keys.jobs(DEFAULT_TENANT), '-inf', oldest));
+  }
+
+  return { claim, settle, reschedule, prune };
+}

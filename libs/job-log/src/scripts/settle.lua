@@ -1,0 +1,60 @@
+-- Decides about one claimed job, and ends it when no worker will: the fence rises with the terminal event, so that
+-- nothing the lost attempt still writes is taken.
+--   KEYS 1 record, 2 log
+--   ARGV 1 channel, 2 jobId, 3 when it was claimed, 4 how old the claim may be (ms), 5 retentionMs,
+--        6 how long past its deadline a running job is left to its worker (ms), 7 queueMs of a job that is queued anew
+-- Returns {code, …}
+--   'stale'             the claim is too old (Redis stood still in between): nothing was done
+--   'gone'              there is no record
+--   'terminal'          it has ended before
+--   'ended', status     it was ended now
+--   'queued', next      it waits for a worker until `next`
+--   'requeued', next    its attempt was lost and may be repeated: it is queued again, and needs a queue entry
+--   'alive', next       its worker has it; look again at `next`
+local now = now_ms()
+if tonumber(now) - tonumber(ARGV[3]) > tonumber(ARGV[4]) then
+  return { 'stale' }
+end
+local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'deadline', 'lease', 'retry', 'output', 'cancelBy')
+local status, time = r[1], tonumber(now)
+if not status then
+  return { 'gone' }
+end
+if is_terminal(status) then
+  return { 'terminal' }
+end
+local deadline, fence = tonumber(r[5]), tonumber(r[2]) + 1
+local partial = r[8] and 'true' or 'false'
+
+local function finish(new_status, body)
+  local last = append_events(KEYS[2], ARGV[1], ARGV[2], r[4], fence, tonumber(r[3]), new_status, now, { body })
+  redis.call('HSET', KEYS[1], 'status', new_status, 'fence', fence, 'seq', last, 'endedAt', now)
+  redis.call('PEXPIRE', KEYS[1], ARGV[5])
+  redis.call('PEXPIRE', KEYS[2], ARGV[5])
+  return { 'ended', new_status }
+end
+
+if status == 'queued' then
+  if deadline <= time then
+    return finish('timed_out', '{"type":"timed_out","limit":"queue","partial":' .. partial .. '}')
+  end
+  return { 'queued', r[5] }
+end
+
+local lease, late = tonumber(r[6]), deadline + tonumber(ARGV[6])
+if lease > time and late > time then
+  return { 'alive', string.format('%.0f', math.min(lease, late)) }
+end
+if r[9] then
+  return finish('cancelled', '{"type":"cancelled","by":"' .. r[9] .. '","partial":' .. partial .. '}')
+end
+if late <= time then
+  return finish('timed_out', '{"type":"timed_out","limit":"total","partial":' .. partial .. '}')
+end
+if r[7] == 'always' then
+  local next = string.format('%.0f', time + tonumber(ARGV[7]))
+  redis.call('HSET', KEYS[1], 'status', 'queued', 'fence', fence, 'deadline', next)
+  return { 'requeued', next }
+end
+return finish('failed', '{"type":"failed","error":{"code":"worker_lost","message":"the worker stopped answering",'
+  .. '"retrySafe":false},"partial":' .. partial .. '}')

@@ -1,0 +1,108 @@
+/**
+ * A bare WebSocket client that keeps everything it receives, for tests of the wire: no reconnecting, no folding.
+ * Waiting is on messages, never on time; the test's own time limit bounds it.
+ */
+import type { JobEvent } from '@cc-executor/protocol';
+import { WebSocket } from 'ws';
+
+// biome-ignore lint/suspicious/noExplicitAny: tests look at whatever a message holds
+export type Message = { id?: number; method?: string; params?: any; result?: any; error?: any };
+
+export type WireClient = {
+  socket: WebSocket;
+  messages: Message[];
+  /** Sends a request and resolves with its answer, be it a result or an error. */
+  request(method: string, params?: unknown): Promise<Message>;
+  /** Sends a text as it is. */
+  send(text: string): void;
+  /** Resolves with the first message, past or to come, that fits; rejects when the socket closes first. */
+  until(fits: (message: Message) => boolean): Promise<Message>;
+  /** The events of a job received so far. */
+  events(jobId: string): JobEvent[];
+  /** Resolves with all events of a job once its terminal event is here. */
+  untilTerminal(jobId: string): Promise<JobEvent[]>;
+  closed: Promise<{ code: number; reason: string }>;
+  /** Idempotent. */
+  close(): Promise<void>;
+};
+
+const terminal = new Set(['completed', 'failed', 'cancelled', 'timed_out']);
+
+/** Connects; with `subprotocol: undefined` as the prototype's clients do. */
+export async function connectWire(
+  url: string,
+  { subprotocol = 'cc-executor.v1' as string | undefined } = {},
+): Promise<WireClient> {
+  const socket = subprotocol === undefined ? new WebSocket(url) : new WebSocket(url, subprotocol);
+  const messages: Message[] = [];
+  const waiting = new Set<() => void>();
+  let nextId = 1;
+  let isClosed = false;
+
+  const closed = new Promise<{ code: number; reason: string }>((resolve) => {
+    socket.on('close', (code, reason) => {
+      isClosed = true;
+      resolve({ code, reason: reason.toString() });
+      for (const look of waiting) look();
+    });
+  });
+  socket.on('message', (data) => {
+    messages.push(JSON.parse(data.toString()) as Message);
+    for (const look of waiting) look();
+  });
+
+  function untilFound<T>(find: () => T | undefined, what: string): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        const found = find();
+        if (found === undefined && !isClosed) return;
+        waiting.delete(look);
+        if (found !== undefined) resolve(found);
+        else reject(new Error(`the socket closed while waiting for ${what}`));
+      };
+      waiting.add(look);
+      look();
+    });
+  }
+
+  function events(jobId: string): JobEvent[] {
+    return messages
+      .filter((message) => message.method === 'event' && message.params.jobId === jobId)
+      .map((message) => message.params as JobEvent);
+  }
+
+  const client: WireClient = {
+    socket,
+    messages,
+    request(method, params) {
+      const id = nextId;
+      nextId += 1;
+      socket.send(JSON.stringify({ jsonrpc: '2.0', id, method, params }));
+      return untilFound(
+        () => messages.find((message) => message.id === id && message.method === undefined),
+        `the answer to ${method}`,
+      );
+    },
+    send: (text) => socket.send(text),
+    until: (fits) => untilFound(() => messages.find(fits), 'a message'),
+    events,
+    untilTerminal: (jobId) =>
+      untilFound(() => {
+        const all = events(jobId);
+        return all.some((event) => terminal.has(event.type)) ? all : undefined;
+      }, `the terminal event of ${jobId}`),
+    closed,
+    async close() {
+      socket.close();
+      await closed;
+    },
+  };
+  await new Promise<void>((resolve, reject) => {
+    socket.once('open', resolve);
+    socket.once('error', reject);
+  });
+  socket.on('error', () => {
+    // 'close' follows and says it.
+  });
+  return client;
+}

@@ -1,0 +1,178 @@
+/**
+ * Keeps the architecture what docs/architecture.md says it is. The first half applies the rules to the
+ * repository; the second shows on small sources that each rule finds what it is for.
+ */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import {
+  checkDeclared,
+  checkDirection,
+  checkEnvironment,
+  checkExports,
+  checkLength,
+  checkNames,
+  checkOwners,
+  packageOf,
+} from './architecture/rules.ts';
+import { findImports, readSources, type SourceFile } from './architecture/source.ts';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+const files = readSources(root, ['apps', 'libs', 'tests', 'tools', 'bench']);
+const sources = files.filter(({ path }) => packageOf(path) !== undefined);
+const manifests = Object.fromEntries(
+  [...new Set(sources.map(({ path }) => packageOf(path)!))].map((folder) => [
+    folder,
+    JSON.parse(readFileSync(`${root}${folder}/package.json`, 'utf8')),
+  ]),
+);
+
+describe('in this repository', () => {
+  test('sources are found in every package', () => {
+    expect(Object.keys(manifests)).toEqual(
+      expect.arrayContaining(['apps/gateway', 'libs/protocol', 'libs/runtime']),
+    );
+  });
+
+  test('imports follow the direction', () => {
+    expect(checkDirection(sources)).toEqual([]);
+  });
+
+  test('every imported package is declared', () => {
+    expect(checkDeclared(sources, manifests)).toEqual([]);
+  });
+
+  test('BullMQ, Redis, undici and WebSockets are used only by their owners', () => {
+    expect(checkOwners(sources)).toEqual([]);
+  });
+
+  test('the environment is read in one place', () => {
+    expect(checkEnvironment(sources)).toEqual([]);
+  });
+
+  test('exports are named', () => {
+    expect(checkExports(sources)).toEqual([]);
+  });
+
+  test('files are short and have names that say something', () => {
+    expect([...checkLength(files), ...checkNames(files)]).toEqual([]);
+  });
+});
+
+/** Files that each hold one line of code, by path. */
+function make(lines: Record<string, string>): SourceFile[] {
+  return Object.entries(lines).map(([path, line]) => ({ path, text: `// first line\n${line}\n` }));
+}
+
+describe('the rules', () => {
+  test('find imports of every form, and none in comments', () => {
+    const text = [
+      "import a from 'a';",
+      'import {',
+      '  b,',
+      "} from 'b';",
+      "import type { C } from 'c';",
+      "export { d } from 'd';",
+      "import 'e';",
+      "const f = await import('f');",
+      "const g = require('g');",
+      "// import h from 'h';",
+      "/* import('i') */",
+      'const url = "http://j"; // import("k")',
+      'export const l = "from";',
+    ].join('\n');
+    expect(findImports(text).map(({ specifier, line }) => `${specifier}:${line}`)).toEqual([
+      ...['a:1', 'b:4', 'c:5', 'd:6', 'e:7', 'f:8', 'g:9'],
+    ]);
+  });
+
+  test('report a forbidden direction with file and line', () => {
+    const found = checkDirection(
+      make({
+        'libs/protocol/src/a.ts': "import { x } from '@cc-executor/runtime';",
+        'apps/gateway/src/b.ts': "import { x } from '@cc-executor/worker';",
+        'apps/worker/src/c.ts': "await import('@cc-executor/testing');",
+        'apps/worker/src/deep/d.ts': "import { x } from '../../../gateway/src/x.ts';",
+        'libs/unlisted/src/e.ts': "import { x } from './x.ts';",
+        'apps/gateway/src/f.ts': "import { x } from '@cc-executor/queue';",
+        'apps/worker/src/deep/g.ts': "import { x } from '../x.ts';",
+        'libs/protocol/test/h.ts': "import { x } from '@cc-executor/testing';",
+      }),
+    );
+    expect(found).toEqual([
+      'libs/protocol/src/a.ts:2: libs/protocol may not import @cc-executor/runtime',
+      'apps/gateway/src/b.ts:2: apps/gateway may not import @cc-executor/worker',
+      'apps/worker/src/c.ts:2: apps/worker may not import @cc-executor/testing',
+      'apps/worker/src/deep/d.ts:2: ../../../gateway/src/x.ts reaches out of apps/worker/src',
+      'libs/unlisted/src/e.ts:2: libs/unlisted is not in the list of import directions',
+    ]);
+  });
+
+  test('report a package that is imported but not declared', () => {
+    const found = checkDeclared(
+      make({
+        'libs/queue/src/a.ts': "import { Queue } from 'bullmq';",
+        'libs/queue/src/b.ts': "import { z } from '@scope/zod/mini';",
+        'libs/queue/src/c.ts': "import { readFileSync } from 'node:fs';",
+      }),
+      { 'libs/queue': { dependencies: { bullmq: '1.0.0' } } },
+    );
+    expect(found).toEqual([
+      'libs/queue/src/b.ts:2: @scope/zod is not a dependency in libs/queue/package.json',
+    ]);
+  });
+
+  test('report a package or a WebSocket used by others than its owners', () => {
+    const found = checkOwners(
+      make({
+        'apps/gateway/src/a.ts': "import { Queue } from 'bullmq';",
+        'libs/queue/src/b.ts': "import { Queue } from 'bullmq';",
+        'apps/worker/src/c.ts': "const socket = new WebSocket('ws://x');",
+        'libs/client/src/d.ts': "const socket = new WebSocket('ws://x');",
+      }),
+    );
+    expect(found).toEqual([
+      'apps/gateway/src/a.ts:2: only libs/queue may import bullmq',
+      'apps/worker/src/c.ts:2: only apps/gateway, libs/client, libs/testing may open a WebSocket',
+    ]);
+  });
+
+  test('report a use of the environment, and an excuse that is not needed', () => {
+    const excused = { 'apps/cli/src/up.ts': 'hands it on', 'apps/cli/src/old.ts': 'did, once' };
+    const found = checkEnvironment(
+      make({
+        'apps/gateway/src/a.ts': 'const port = process.env.PORT;',
+        'apps/gateway/src/b.ts': "import { env } from 'node:process';",
+        'apps/gateway/src/config.ts': 'loadConfig(settings, process.env);',
+        'apps/worker/src/config.ts': "const port = process.env['PORT'];",
+        'libs/runtime/src/config.ts': 'const env = process.env;',
+        'apps/cli/src/up.ts': 'spawn(file, { env: process.env }); spawn(process.env.SHELL);',
+        'apps/cli/src/old.ts': 'spawn(file);',
+      }),
+      excused,
+    );
+    expect(found).toEqual([
+      'apps/gateway/src/a.ts:2: process.env. is used outside of libs/runtime',
+      "apps/gateway/src/b.ts:2: 'node:process' is used outside of libs/runtime",
+      'apps/worker/src/config.ts:2: process.env[ is used outside of libs/runtime',
+      'apps/cli/src/up.ts:2: process.env. is used outside of libs/runtime',
+      'apps/cli/src/old.ts:1: is excused for using the environment, but does not',
+    ]);
+  });
+
+  test('report export *, long files and vague names', () => {
+    expect(checkExports(make({ 'libs/queue/src/index.ts': "export * from './a.ts';" }))).toHaveLength(1);
+    expect(checkLength([{ path: 'a.ts', text: 'x\n'.repeat(401) }])).toEqual([
+      'a.ts:401: has 401 lines; at most 400 are allowed',
+    ]);
+    expect(checkLength([{ path: 'a.ts', text: 'x\n'.repeat(400) }])).toEqual([]);
+    const vague = [
+      'libs/utils/src/a.ts',
+      'libs/a/src/redis-helper.ts',
+      'apps/a/src/job-manager.ts',
+      'common.ts',
+    ];
+    const clear = ['libs/a/src/commonplace.ts', 'libs/a/src/managed.ts'];
+    expect(checkNames([...vague, ...clear].map((path) => ({ path, text: '' })))).toHaveLength(vague.length);
+  });
+});

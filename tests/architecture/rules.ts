@@ -1,0 +1,171 @@
+/**
+ * The rules about who may use what. Each is a function from files to violations, so that a test can show
+ * that it does find what it is for.
+ */
+import { posix } from 'node:path';
+import { findImports, findInCode, type SourceFile, type Violation } from './source.ts';
+
+/** Which of our packages each one may import. A folder that is not listed may not exist. */
+export const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
+  'apps/gateway': ['protocol', 'queue', 'job-log', 'redis', 'runtime'],
+  'apps/worker': ['protocol', 'queue', 'job-log', 'redis', 'claude-api-client', 'runtime'],
+  'apps/claude-api': ['claude-stream', 'runtime'],
+  'apps/dashboard': ['protocol', 'queue', 'job-log', 'redis', 'runtime'],
+  'apps/cli': ['client', 'protocol', 'runtime'],
+  'libs/client': ['protocol'],
+  'libs/job-log': ['protocol', 'redis'],
+  'libs/queue': ['protocol', 'redis'],
+  'libs/claude-api-client': ['claude-stream'],
+  'libs/claude-stream': [],
+  'libs/redis': [],
+  'libs/runtime': [],
+  'libs/protocol': [],
+  'libs/testing': [
+    ...['protocol', 'redis', 'queue', 'job-log', 'claude-api-client', 'claude-stream', 'client', 'runtime'],
+  ],
+};
+
+/** Packages that only these folders may import. */
+export const OWNERS: Record<string, readonly string[]> = {
+  bullmq: ['libs/queue'],
+  ioredis: ['libs/redis'],
+  undici: ['libs/claude-api-client'],
+  ws: ['apps/gateway', 'libs/client', 'libs/testing'],
+};
+
+const WEBSOCKET_OWNERS = ['apps/gateway', 'libs/client', 'libs/testing'];
+
+/** Files besides an app's config.ts that may hand the environment on, whole, and what for. */
+export const ENVIRONMENT_USERS: Record<string, string> = {
+  'apps/claude-api/src/main.ts': 'Claude Code inherits it',
+  'apps/cli/src/up/command.ts': 'the processes of the stack inherit it',
+};
+
+const VAGUE_NAMES = /(?:^|[-._])(?:utils?|helpers?|common|managers?)(?:[-._]|$)/i;
+const MAX_LINES = 400;
+
+/** `apps/gateway` for a file in `apps/gateway/src`; undefined for any other file. */
+export function packageOf(path: string): string | undefined {
+  return /^((?:apps|libs)\/[^/]+)\/src\//.exec(path)?.[1];
+}
+
+/** Imports that leave the package: only allowed directions, only through the package's name. */
+export function checkDirection(files: readonly SourceFile[]): Violation[] {
+  return eachImport(files, (folder, { specifier, path }) => {
+    const allowed = ALLOWED_IMPORTS[folder];
+    if (allowed === undefined) return `${folder} is not in the list of import directions`;
+    if (specifier.startsWith('.')) {
+      const target = posix.join(posix.dirname(path), specifier);
+      return target.startsWith(`${folder}/src/`) ? undefined : `${specifier} reaches out of ${folder}/src`;
+    }
+    const name = packageName(specifier);
+    if (name !== 'cc-executor' && !name.startsWith('@cc-executor/')) return undefined;
+    if (allowed.includes(name.replace('@cc-executor/', ''))) return undefined;
+    return `${folder} may not import ${name}`;
+  });
+}
+
+/** Packages that are imported but not declared. `manifests` maps a folder to its package.json. */
+export function checkDeclared(
+  files: readonly SourceFile[],
+  manifests: Readonly<Record<string, { dependencies?: object }>>,
+): Violation[] {
+  return eachImport(files, (folder, { specifier }) => {
+    if (specifier.startsWith('.') || specifier.startsWith('node:')) return undefined;
+    const name = packageName(specifier);
+    if (name in (manifests[folder]?.dependencies ?? {})) return undefined;
+    return `${name} is not a dependency in ${folder}/package.json`;
+  });
+}
+
+/** Packages, and WebSockets, in folders other than the ones that own them. */
+export function checkOwners(files: readonly SourceFile[]): Violation[] {
+  const imports = eachImport(files, (folder, { specifier }) => {
+    const owners = OWNERS[packageName(specifier)];
+    if (owners === undefined || owners.includes(folder)) return undefined;
+    return `only ${owners.join(', ')} may import ${specifier}`;
+  });
+  const sockets = eachMatch(files, /\bnew\s+WebSocket\b/g, (path) => {
+    const folder = packageOf(path);
+    if (folder === undefined || WEBSOCKET_OWNERS.includes(folder)) return undefined;
+    return `only ${WEBSOCKET_OWNERS.join(', ')} may open a WebSocket`;
+  });
+  return [...imports, ...sockets];
+}
+
+/** Uses of the environment. libs/testing is free: it looks for tools as a shell would. */
+export function checkEnvironment(
+  files: readonly SourceFile[],
+  users: Readonly<Record<string, string>> = ENVIRONMENT_USERS,
+): Violation[] {
+  const uses = eachMatch(
+    files,
+    /\bprocess\.env\b(?:\s*(?:\?\.|\.|\[))?|['"]node:process['"]/g,
+    (path, found) => {
+      if (packageOf(path) === undefined || /^libs\/(?:runtime|testing)\//.test(path)) return undefined;
+      const mayHandOn = path in users || /^apps\/[^/]+\/src\/config\.ts$/.test(path);
+      if (mayHandOn && found === 'process.env') return undefined;
+      return `${found} is used outside of libs/runtime`;
+    },
+  );
+  const stale = Object.keys(users)
+    .filter((path) => !files.some((file) => file.path === path && file.text.includes('process.env')))
+    .map((path) => `${path}:1: is excused for using the environment, but does not`);
+  return [...uses, ...stale];
+}
+
+/** `export *`, which hides what a package offers. */
+export function checkExports(files: readonly SourceFile[]): Violation[] {
+  return eachMatch(
+    files,
+    /\bexport\s+(?:type\s+)?\*/g,
+    () => 'export * is not used here: name what is exported',
+  );
+}
+
+/** Files that grew past what is read in one go. */
+export function checkLength(files: readonly SourceFile[]): Violation[] {
+  return files.flatMap(({ path, text }) => {
+    const lines = text.trimEnd().split('\n').length;
+    return lines > MAX_LINES
+      ? [`${path}:${lines}: has ${lines} lines; at most ${MAX_LINES} are allowed`]
+      : [];
+  });
+}
+
+/** Names of files and folders that say nothing. */
+export function checkNames(files: readonly SourceFile[]): Violation[] {
+  return files.flatMap(({ path }) => {
+    const vague = path.split('/').find((part) => VAGUE_NAMES.test(part));
+    return vague === undefined ? [] : [`${path}:1: ${vague} does not say what is in it`];
+  });
+}
+
+type Judge<T> = (folder: string, use: T) => string | undefined;
+
+function eachImport(
+  files: readonly SourceFile[],
+  judge: Judge<{ specifier: string; path: string }>,
+): Violation[] {
+  return files.flatMap(({ path, text }) => {
+    const folder = packageOf(path);
+    if (folder === undefined || !/\.[cm]?[jt]sx?$/.test(path)) return [];
+    return findImports(text).flatMap(({ specifier, line }) => {
+      const message = judge(folder, { specifier, path });
+      return message === undefined ? [] : [`${path}:${line}: ${message}`];
+    });
+  });
+}
+
+function eachMatch(files: readonly SourceFile[], pattern: RegExp, judge: Judge<string>): Violation[] {
+  return files.flatMap(({ path, text }) =>
+    findInCode(text, pattern).flatMap(({ line, found }) => {
+      const message = judge(path, found);
+      return message === undefined ? [] : [`${path}:${line}: ${message}`];
+    }),
+  );
+}
+
+function packageName(specifier: string): string {
+  return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
+}
