@@ -19,8 +19,8 @@ export function mountBoard(app: FastifyInstance, queue: ReturnType<typeof openQu
     displayName: 'Jobs',
     description: 'Every accepted job, by its id. Prompts and output are not in the queue.',
   });
-  // Every entry has the same name and no data; its id is the job's.
-  adapter.setFormatter('name', (job: { id?: string }) => job.id ?? '');
+  // Every entry has the same name; its id, which is the job's, stands above it. So the title is the status.
+  adapter.setFormatter('name', describeEntry);
 
   const server = new FastifyAdapter();
   server.setBasePath(BOARD_PATH);
@@ -44,4 +44,15 @@ export function mountBoard(app: FastifyInstance, queue: ReturnType<typeof openQu
     });
     await scope.register(server.registerPlugin(), { prefix: BOARD_PATH });
   });
+}
+
+/** What the worker said of the job, or how far the entry has come. */
+function describeEntry(entry: {
+  returnvalue?: unknown;
+  failedReason?: string;
+  processedOn?: number;
+}): string {
+  if (entry.failedReason !== undefined) return `failed: ${entry.failedReason}`;
+  if (typeof entry.returnvalue === 'string') return entry.returnvalue;
+  return entry.processedOn === undefined ? 'queued' : 'running';
 }

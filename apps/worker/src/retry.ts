@@ -34,7 +34,7 @@ export function retryDelayMs({
   const didNotBegin = !hasOutput && (!outcome.sent || outcome.code === REFUSED_CODE);
   if (!didNotBegin) return undefined;
   const backoffMs = backoffDelay({
-    attempt: call - 1,
+    attempt: call,
     baseMs: BASE_MS,
     maxMs: MAX_MS,
     ...(random ? { random } : {}),
