@@ -1,11 +1,11 @@
 /**
  * One suite over both engines: what callers see does not depend on which one runs. The real CLI, against a
- * stand-in for the model, is found by CLAUDE_BIN or on PATH; without it that half is skipped, and says so.
+ * stand-in for the model, is found by CLAUDE_BIN or on PATH; without it that half is skipped.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { claudeEnvironment, startStandInModel } from '@cc-executor/testing';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { locateCli } from '../src/cli-location.ts';
 import { createDemoEngine } from '../src/demo-engine.ts';
 import type { Engine } from '../src/engine.ts';
@@ -22,8 +22,7 @@ import {
 } from './harness.ts';
 
 const bin = locateCli(process.env.CLAUDE_BIN ?? 'claude', process.env);
-if (bin === undefined)
-  console.warn('SKIPPED: the real Claude Code, for it is neither at CLAUDE_BIN nor on PATH');
+const MISSING = 'the real Claude Code is neither at CLAUDE_BIN nor on PATH';
 
 async function realEngine() {
   const model = await startStandInModel();
@@ -73,9 +72,9 @@ const engines: { name: string; skip: boolean; make: () => Promise<Engine>; promp
 ];
 
 describe.each(engines)('the engine $name', ({ name, skip, make, prompts }) => {
-  const check = test.skipIf(skip);
+  beforeEach(({ skip: skipTest }) => skipTest(skip, MISSING));
 
-  check('says that it is ready', async () => {
+  test('says that it is ready', async () => {
     const api = await startApi(await make());
     const ready = await fetch(`${api.url}/ready`);
     expect(await ready.json()).toMatchObject({
@@ -84,7 +83,7 @@ describe.each(engines)('the engine $name', ({ name, skip, make, prompts }) => {
     });
   });
 
-  check('streams an answer and proves it with its digest', async () => {
+  test('streams an answer and proves it with its digest', async () => {
     const api = await startApi(await make());
     const lines = await api.lines({ question: prompts.says('a grün 🚀 answer') });
     const deltas = lines
@@ -102,7 +101,7 @@ describe.each(engines)('the engine $name', ({ name, skip, make, prompts }) => {
     expect(soleCompletion(lines)).toMatchObject({ status: 'success', exit_code: 0, bytes: 19 });
   });
 
-  check('shows a tool at work', async () => {
+  test('shows a tool at work', async () => {
     const api = await startApi(await make());
     const lines = await api.lines({ question: prompts.tool, allowedTools: ['Read', 'Bash'] });
     expect(soleCompletion(lines).status).toBe('success');
@@ -112,13 +111,13 @@ describe.each(engines)('the engine $name', ({ name, skip, make, prompts }) => {
     expect(lines.find((line) => line.type === 'result')?.result).toContain('168');
   });
 
-  check('reports a failure as an error', async () => {
+  test('reports a failure as an error', async () => {
     const api = await startApi(await make());
     const complete = soleCompletion(await api.lines({ question: prompts.fails }));
     expect(complete).toMatchObject({ status: 'error', exit_code: 1, error: { code: 'claude_error' } });
   });
 
-  check('stops when it is cancelled', async () => {
+  test('stops when it is cancelled', async () => {
     const api = await startApi(await make());
     const lines = streamLines(await api.execute({ question: prompts.slow, executionId: 'one' }));
     await readUntil(lines, isDelta);
@@ -129,7 +128,9 @@ describe.each(engines)('the engine $name', ({ name, skip, make, prompts }) => {
   });
 });
 
-describe.skipIf(bin === undefined)('the real Claude Code', () => {
+describe('the real Claude Code', () => {
+  beforeEach(({ skip }) => skip(bin === undefined, MISSING));
+
   test('a tool that runs when the caller leaves is gone, and so is the call to the model', async () => {
     const { model, engine } = await realEngine();
     const { promise: ended, resolve } = Promise.withResolvers<void>();

@@ -85,7 +85,10 @@ function lacking({ understood, noise, verdict }: Findings, end: BodyEnd): Upstre
     return { status: 'failed', code, message: `${message}${said}`, sent: true };
   };
   if (end.kind === 'cut') {
-    return fail('upstream_cut', `The connection to claude-api broke before the execution had ended (${end.detail})`);
+    return fail(
+      'upstream_cut',
+      `The connection to claude-api broke before the execution had ended (${end.detail})`,
+    );
   }
   if (!understood && noise.count > 0) {
     return fail('upstream_garbage', "claude-api's answer holds nothing of the protocol");
@@ -94,7 +97,10 @@ function lacking({ understood, noise, verdict }: Findings, end: BodyEnd): Upstre
     return fail('upstream_incomplete', "claude-api's answer ended in a turn after the last result");
   }
   if (!understood) return fail('upstream_incomplete', "claude-api's answer was empty");
-  return fail('upstream_incomplete', "claude-api's answer ended without a result and without a complete line");
+  return fail(
+    'upstream_incomplete',
+    "claude-api's answer ended without a result and without a complete line",
+  );
 }
 
 function describeComplete({ status, exitCode, error, message }: Complete): string {

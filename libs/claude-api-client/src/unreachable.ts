@@ -36,7 +36,8 @@ function describeAddress(code: string, timeoutMs: number): string {
 }
 
 function hintFor(isName: boolean, code: string): string {
-  if (isName) return 'Is the service up and on the same network as this host, and CLAUDE_API_URL spelt right?';
+  if (isName)
+    return 'Is the service up and on the same network as this host, and CLAUDE_API_URL spelt right?';
   if (code === 'ECONNREFUSED') {
     return 'The host answers but nothing listens there: is the service started, on this port, and not on 127.0.0.1 of its own container only?';
   }

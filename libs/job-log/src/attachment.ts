@@ -57,8 +57,9 @@ export async function attach(
   let cursor: Cursor = createCursor(afterSeq);
   let state: 'waiting' | 'reading' | 'live' | 'closed' = 'waiting';
   let finalSeq = Number.POSITIVE_INFINITY;
-  let expectedEpoch = epoch;
+  let logEpoch: string | undefined;
   let firstPage: Page | undefined;
+  const early: Position[] = [];
 
   const unsubscribe = await feed.subscribe(jobId, onPublication);
   try {
@@ -72,26 +73,41 @@ export async function attach(
     unsubscribe();
     return refusal ?? { code: 'missing' };
   }
-  expectedEpoch = firstPage.epoch;
+  logEpoch = firstPage.epoch;
   const start: Position = { epoch: firstPage.epoch, lastSeq: firstPage.lastSeq, status: firstPage.status };
+  for (const position of [start, ...early]) learn(position);
 
   function onPublication({ epoch: published, firstSeq, lastSeq, status, events }: Publication): void {
-    if (state === 'closed' || (expectedEpoch !== undefined && published !== expectedEpoch)) return;
-    if (isTerminal(status)) finalSeq = lastSeq;
-    if (state !== 'live' || !listener.hasRoom()) {
-      // The log is read anyway: knowing that there is more is enough.
-      cursor = { position: cursor.position, known: Math.max(cursor.known, lastSeq) };
+    if (logEpoch === undefined) {
+      early.push({ epoch: published, lastSeq, status });
       return;
     }
+    if (state === 'closed' || published !== logEpoch) return;
+    learn({ epoch: published, lastSeq, status });
+    // Otherwise the log is read anyway: knowing that there is more is enough.
+    if (state !== 'live' || !listener.hasRoom()) return;
     take(firstSeq, lastSeq, events);
-    if (hasGap(cursor)) void read();
+    if (isBehind()) void read();
+  }
+
+  /** Remembers what the log holds: all of it is delivered, now or when the listener has room. */
+  function learn(position: Position): void {
+    if (position.epoch !== logEpoch) return;
+    if (isTerminal(position.status)) finalSeq = position.lastSeq;
+    cursor = { position: cursor.position, known: Math.max(cursor.known, position.lastSeq) };
+  }
+
+  /** There are events to deliver, or the end is to be told. */
+  function isBehind(): boolean {
+    return hasGap(cursor) || cursor.position >= finalSeq;
   }
 
   function take(firstSeq: number, lastSeq: number, events: string[]): void {
     const offered = offerRun(cursor, firstSeq, lastSeq, events);
     cursor = offered.cursor;
     if (offered.deliver.length > 0) listener.deliver(offered.deliver);
-    if (cursor.position >= finalSeq) {
+    // The listener may have closed while it took the last event.
+    if (cursor.position >= finalSeq && state !== 'closed') {
       close();
       listener.ended();
     }
@@ -103,28 +119,36 @@ export async function attach(
     state = 'reading';
     let next = page;
     while (isReading() && listener.hasRoom()) {
+      // What is published from now on need not be in the page, what was known before must be.
+      const atLeast = next ? next.lastSeq : cursor.known;
       try {
         next ??= await log.range(jobId, cursor.position, PAGE_EVENTS, PAGE_BYTES);
       } catch (error) {
-        if (isReading()) state = 'live';
+        if (!isReading()) return;
+        state = 'live';
         listener.failed(error);
         return;
       }
       if (!isReading()) return;
-      if (!takePage(next)) return;
-      if (!hasGap(cursor)) break;
+      if (!takePage(next, atLeast)) return;
+      if (!isBehind()) break;
       next = undefined;
     }
     if (isReading()) state = 'live';
   }
 
   /** False when the attachment is over. */
-  function takePage(page: Page | undefined): boolean {
-    if (!page || page.epoch !== expectedEpoch || page.lastSeq < cursor.position) {
+  function takePage(page: Page | undefined, atLeast: number): boolean {
+    if (!page || page.epoch !== logEpoch) {
       lose(page ? 'the log was lost and made anew' : 'the record is gone');
       return false;
     }
-    if (isTerminal(page.status)) finalSeq = page.lastSeq;
+    const hole = page.events.length === 0 && page.lastSeq > cursor.position;
+    if (page.lastSeq < atLeast || hole) {
+      lose('the log lost events');
+      return false;
+    }
+    learn(page);
     take(cursor.position + 1, page.lastSeq, page.events);
     return isReading();
   }
@@ -152,16 +176,14 @@ export async function attach(
     position: () => cursor.position,
     checkPosition(position) {
       if (state !== 'live') return;
-      if (!position || position.epoch !== expectedEpoch || position.lastSeq < cursor.position) {
-        lose(position ? 'the log was lost and made anew' : 'the record is gone');
-        return;
-      }
-      cursor = { position: cursor.position, known: Math.max(cursor.known, position.lastSeq) };
-      // A job that had ended when we attached at its very end, too: reading finds out.
-      if (hasGap(cursor) || isTerminal(position.status)) void read();
+      // Positions come on another connection than publications. One that lags behind them, or is missing because it
+      // was asked for before we attached, proves nothing: the log decides.
+      const doubtful = !position || position.epoch !== logEpoch || position.lastSeq < cursor.position;
+      if (position) learn(position);
+      if (doubtful || isBehind()) void read();
     },
     resume() {
-      if (state === 'live' && hasGap(cursor)) void read();
+      if (state === 'live' && isBehind()) void read();
     },
     close,
   };

@@ -100,7 +100,7 @@ export function cancelJob(
     return { code: 'requested', state: { ...state, cancelBy: state.cancelBy ?? by } };
   const raised: RecordState = { ...state, fence: state.fence + 1, cancelBy: by };
   const status: TerminalStatus = 'cancelled';
-  const body = JSON.stringify({ type: 'cancelled', by, partial: false });
+  const body = JSON.stringify({ type: 'cancelled', by, partial: state.hasOutput });
   return { code: 'cancelled', state: { ...withEvents(raised, [body], now), status, endedAt: now } };
 }
 

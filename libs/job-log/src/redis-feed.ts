@@ -14,7 +14,7 @@ type Listener = (publication: Publication) => void;
 export function createRedisFeed({ redis, keys }: { redis: RedisConnection; keys: Keys }): JobFeed {
   const listeners = new Map<string, Set<Listener>>();
   const restored = new Set<() => void>();
-  let wasReady = false;
+  let wasReady = redis.status === 'ready';
 
   redis.on('message', (channel: string, payload: string) => {
     const publication = parsePublication(payload);

@@ -107,10 +107,9 @@ export function createRedisJobLog({ redis, keys, retentionMs }: JobLogOptions): 
   }
 
   async function cancel(jobId: string, by: 'client' | 'disconnect' | 'operator'): Promise<CancelOutcome> {
-    const body = JSON.stringify({ type: 'cancelled', by, partial: false });
     const [code, status] = await scripts.cancel(
       [keys.record(jobId), keys.log(jobId)],
-      [keys.channel(jobId), jobId, keys.control, by, retentionMs, body],
+      [keys.channel(jobId), jobId, keys.control, by, retentionMs],
     );
     if (code === 'missing') return { code: 'missing' };
     return { code: code as 'cancelled' | 'requested' | 'terminal', status: status as JobStatus };

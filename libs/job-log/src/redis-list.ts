@@ -35,23 +35,18 @@ export async function listJobs(
 }
 
 async function membersAfter(redis: RedisConnection, index: string, cursor: string | undefined) {
-  const [score, after] = cursor === undefined ? ['+inf', ''] : cursor.split(':');
-  // Members of one score are ordered by name, descending here: those up to the cursor's own are skipped.
-  const reply = await redis.zrange(
-    index,
-    score ?? '+inf',
-    '-inf',
-    'BYSCORE',
-    'REV',
-    'LIMIT',
-    0,
-    2 * STEP,
-    'WITHSCORES',
-  );
+  const [score = '+inf', after = ''] = cursor === undefined ? [] : cursor.split(':');
   const members: { jobId: string; score: number }[] = [];
-  for (let i = 0; i < reply.length; i += 2)
-    members.push({ jobId: reply[i] ?? '', score: Number(reply[i + 1]) });
-  return members
-    .filter((member) => !after || member.score < Number(score) || member.jobId < after)
-    .slice(0, STEP);
+  // Members of one score are ordered by name, descending here: those up to the cursor's own are skipped, however
+  // many jobs were created in that millisecond.
+  for (let offset = 0; members.length < STEP; offset += STEP) {
+    const range = ['BYSCORE', 'REV', 'LIMIT', offset, STEP, 'WITHSCORES'] as const;
+    const reply = await redis.zrange(index, score, '-inf', ...range);
+    for (let i = 0; i < reply.length; i += 2) {
+      const member = { jobId: reply[i] ?? '', score: Number(reply[i + 1]) };
+      if (after === '' || member.score < Number(score) || member.jobId < after) members.push(member);
+    }
+    if (reply.length < 2 * STEP) break;
+  }
+  return members.slice(0, STEP);
 }

@@ -23,7 +23,8 @@ export class RedisAddressError extends Error {
   readonly code = 'redis_url_invalid';
 }
 
-const form = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:([^@/]*)@)?([^/]+)(?:\/(.*))?$/;
+// Everything before the last '@' is taken for credentials, so that no odd password is shown as a host.
+const form = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:(.*)@)?([^/@]+)(?:\/([^@]*))?$/s;
 
 /** Parses a REDIS_URL. Errors: `RedisAddressError`. */
 export function parseRedisUrl(url: string): RedisAddress {
@@ -35,11 +36,17 @@ export function parseRedisUrl(url: string): RedisAddress {
   }
   const [, scheme, variant, credentials, hosts = '', path = ''] = match;
   const kind = variant === 'sentinel' || variant === 'cluster' ? variant : 'single';
-  const [first = '', second] = path.split('/');
+  const [first = '', second, ...more] = path.split('/');
   if (kind === 'sentinel' && first === '') {
     throw new RedisAddressError(
       'a Sentinel address needs the name of the master: redis+sentinel://host:26379/mymaster',
     );
+  }
+  if (more.length > 0 || (kind !== 'sentinel' && second)) {
+    throw new RedisAddressError(`'/${path}' is not /db, or /master-name/db for Sentinel`);
+  }
+  if (kind === 'cluster' && first !== '') {
+    throw new RedisAddressError('a Redis Cluster has no databases to choose from');
   }
   const endpoints = hosts.split(',').map((host) => parseEndpoint(host, kind === 'sentinel' ? 26379 : 6379));
   if (kind === 'single' && endpoints.length > 1) {
@@ -58,12 +65,16 @@ export function parseRedisUrl(url: string): RedisAddress {
 /** The address in words, without credentials: for logs and errors. */
 export function describeAddress(address: RedisAddress): string {
   const scheme = `${address.tls ? 'rediss' : 'redis'}${address.kind === 'single' ? '' : `+${address.kind}`}`;
-  const hosts = address.endpoints.map(({ host, port }) => `${host}:${port}`).join(',');
+  const hosts = address.endpoints.map(describeEndpoint).join(',');
   return `${scheme}://${hosts}${address.masterName === undefined ? '' : `/${address.masterName}`}`;
 }
 
+function describeEndpoint({ host, port }: Endpoint): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
 function parseEndpoint(text: string, defaultPort: number): Endpoint {
-  const match = /^(\[[0-9a-fA-F:]+\]|[^:[\]]+)(?::(\d{1,5}))?$/.exec(text);
+  const match = /^(\[[0-9a-fA-F:.]+\]|[^:[\]\s]+)(?::(\d{1,5}))?$/.exec(text);
   const port = Number(match?.[2] ?? defaultPort);
   if (!match?.[1] || port < 1 || port > 65_535) {
     throw new RedisAddressError(`'${text}' is not host or host:port`);
@@ -75,12 +86,21 @@ function parseCredentials(text: string | undefined): Pick<RedisAddress, 'usernam
   if (text === undefined || text === '') return { username: undefined, password: undefined };
   const colon = text.indexOf(':');
   // `redis://secret@host` is a password without a user, as redis-cli reads it.
-  if (colon === -1) return { username: undefined, password: decodeURIComponent(text) };
-  const username = decodeURIComponent(text.slice(0, colon));
+  if (colon === -1) return { username: undefined, password: decode(text) };
+  const username = decode(text.slice(0, colon));
   return {
     username: username === '' ? undefined : username,
-    password: decodeURIComponent(text.slice(colon + 1)),
+    password: decode(text.slice(colon + 1)),
   };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // The text is a secret: it is not shown.
+    throw new RedisAddressError("user and password must be percent-encoded: a '%' is written %25");
+  }
 }
 
 function parseDb(text: string | undefined): number {

@@ -1,7 +1,8 @@
 /**
  * Opens Redis connections, one policy per role:
  *   `patient`     a worker's writes: wait through an outage, resend what was not answered (every write of ours
- *                 is idempotent, so a resend is harmless);
+ *                 is idempotent, so a resend is harmless). Only when the connection breaks in the middle of the
+ *                 replies to one batch of commands, those not answered reject (`AbortError`): callers repeat them;
  *   `impatient`   a gateway's commands: fail at once while there is no connection and within a bound otherwise,
  *                 so that a client gets an answer and nothing it was refused happens later;
  *   `subscriber`  pub/sub: reconnects for ever and subscribes anew.
@@ -33,14 +34,20 @@ export function openRedis(url: string, options: OpenOptions): RedisConnection {
   return redis;
 }
 
+/** How long a close waits for the server's goodbye. */
+const QUIT_TIMEOUT_MS = 2_000;
+
 /** Closes a connection: politely when it is up, at once when it is not. Idempotent. */
 export async function closeRedis(redis: RedisConnection): Promise<void> {
   if (redis.status !== 'ready') {
     redis.disconnect();
     return;
   }
+  // A server that stands still never answers.
+  const giveUp = setTimeout(() => redis.disconnect(), QUIT_TIMEOUT_MS);
   // QUIT lets replies under way arrive; a connection that breaks meanwhile is closed all the same.
   await redis.quit().catch(() => redis.disconnect());
+  clearTimeout(giveUp);
 }
 
 function redisOptions(address: RedisAddress, options: OpenOptions): RedisOptions {

@@ -1,5 +1,14 @@
 /** What tests share: stand-ins for the world around the product, and programs to run against it. */
 
+export {
+  recordingScript,
+  type ScriptedUpstream,
+  scriptBody,
+  startScriptedUpstream,
+  type UpstreamCall,
+  type UpstreamScript,
+  type UpstreamStep,
+} from './scripted-upstream.ts';
 export { type LogLine, type ServiceOptions, type ServiceProcess, startService } from './service-process.ts';
 export { type Stack, type StackOptions, startStack } from './stack.ts';
 export { claudeEnvironment } from './stand-in-model/claude-environment.ts';

@@ -126,7 +126,10 @@ export function uniquePrefix(): string {
 
 async function serverArguments(port: number, options: TestRedisOptions): Promise<string[]> {
   const cluster = options.cluster
-    ? ['--cluster-enabled', 'yes', '--cluster-port', String(await freePort())]
+    ? [
+        ...['--cluster-enabled', 'yes', '--cluster-port', String(await freePort())],
+        ...['--cluster-announce-ip', '127.0.0.1'],
+      ]
     : [];
   return [
     ...['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--loglevel', 'notice'],

@@ -5,15 +5,15 @@
  */
 import { isMainThread } from 'node:worker_threads';
 
-/** How long the program may close by itself before it is ended, in ms. */
-const GRACE_MS = 5_000;
+/** How long the program may close by itself before it is ended, in ms: `parent-watch.mjs?graceMs=5000`. */
+const graceMs = Number(new URL(import.meta.url).searchParams.get('graceMs'));
 
 // A worker thread loads this file too, and its standard input ends at once.
 if (isMainThread) {
   // A reset pipe is as good as an ended one: 'close' follows.
   process.stdin.on('error', () => {});
   process.stdin.once('close', () => {
-    setTimeout(() => process.exit(1), GRACE_MS);
+    setTimeout(() => process.exit(1), graceMs);
     process.kill(process.pid, 'SIGTERM');
   });
   process.stdin.resume();

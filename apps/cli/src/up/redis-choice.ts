@@ -94,7 +94,7 @@ function serverArguments(port: number, folder: string): string[] {
     appendfsync: 'everysec',
     'maxmemory-policy': 'noeviction',
     save: '',
-    loglevel: 'warning',
+    loglevel: 'notice',
   };
   return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
 }

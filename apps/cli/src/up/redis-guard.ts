@@ -6,7 +6,9 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
+import type { Readable } from 'node:stream';
 import { exitCodes } from '@cc-executor/runtime';
 
 /** The Redis of a supervisor that was killed a moment ago may need this long to leave, in ms. */
@@ -17,13 +19,15 @@ mkdirSync(folder, { recursive: true });
 const lock = lockFolder();
 
 // Standard input is this process's own life line (parent-watch.mjs).
-const redis = spawn(program, args, { cwd: folder, stdio: ['ignore', 'inherit', 'inherit'] });
+const redis = spawn(program, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
+const heldBack = forwardWarnings(redis.stdout);
 redis.on('error', (error) => {
   process.stderr.write(`cannot run ${program}: ${error.message}\n`);
   process.exit(exitCodes.config);
 });
-redis.on('exit', (code, signal) => {
+redis.on('close', (code, signal) => {
   lock.close();
+  if (code !== 0) process.stdout.write(heldBack.map((line) => `${line}\n`).join(''));
   if (signal !== null) process.stderr.write(`${program} was ended by ${signal}\n`);
   process.exit(code ?? exitCodes.failed);
 });
@@ -43,4 +47,24 @@ function lockFolder(): DatabaseSync {
     );
     process.exit(exitCodes.config);
   }
+}
+
+/**
+ * Passes on what Redis warns of (marked `#`) while it serves. What it says while starting is of interest only
+ * if that fails: it is returned.
+ */
+function forwardWarnings(output: Readable): string[] {
+  const starting: string[] = [];
+  let serves = false;
+  createInterface({ input: output }).on('line', (line) => {
+    if (serves) {
+      if (/ # /.test(line)) process.stdout.write(`${line}\n`);
+      return;
+    }
+    starting.push(line);
+    if (!line.includes('Ready to accept connections')) return;
+    serves = true;
+    starting.length = 0;
+  });
+  return starting;
 }

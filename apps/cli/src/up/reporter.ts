@@ -48,7 +48,7 @@ function prettyReporter({ names, write }: { names: readonly string[]; write: (te
   return {
     say: (message) => write(`${own} ${message}\n`),
     warn: (message) => write(`${own} ${colors.yellow(message)}\n`),
-    show: (_message, lines) => write(`\n${lines.map((line) => `  ${line}\n`).join('')}\n`),
+    show: (_message, lines) => write(`\n${lines.map((line) => `${`  ${line}`.trimEnd()}\n`).join('')}\n`),
     line: (source, text) => write(`${prefixes.get(source) ?? `${source} │`} ${text}\n`),
   } satisfies Reporter;
 }

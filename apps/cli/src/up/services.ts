@@ -21,6 +21,11 @@ export interface Ports {
 const ROOT = new URL('../../../../', import.meta.url);
 const PARENT_WATCH = new URL('./parent-watch.mjs', import.meta.url).href;
 
+/** How long a child may take to close when the supervisor has died. */
+const ORPHAN_GRACE_MS = 5_000;
+/** When the workers are gone their calls break, and claude-api still has to end what it ran for them. */
+const CLAUDE_API_ORPHAN_GRACE_MS = 15_000;
+
 /** Where the Redis that `up` starts keeps its data. */
 export const redisFolder = fileURLToPath(new URL('.cache/redis', ROOT));
 
@@ -46,23 +51,44 @@ export function listServices(options: {
     LOG_LEVEL: logLevel,
   };
 
-  function app(name: string, folder: string, own: NodeJS.ProcessEnv) {
+  function app(name: string, folder: string, own: NodeJS.ProcessEnv, orphanGraceMs = ORPHAN_GRACE_MS) {
     const main = fileURLToPath(new URL(`apps/${folder}/src/main.ts`, ROOT));
-    return nodeProcess(name, [main], { ...shared, ...own }, config.stopGraceMs);
+    return nodeProcess(name, [main], { ...shared, ...own }, orphanGraceMs);
+  }
+
+  /** `orphanGraceMs`: how long it may take to close when this process has died. */
+  function nodeProcess(
+    name: string,
+    args: readonly string[],
+    childEnv: NodeJS.ProcessEnv,
+    orphanGraceMs: number,
+  ) {
+    return {
+      name,
+      command: process.execPath,
+      args: ['--import', `${PARENT_WATCH}?graceMs=${orphanGraceMs}`, ...args],
+      env: childEnv,
+      graceMs: config.stopGraceMs,
+    };
   }
 
   const services: Service[] = [
     {
-      process: app('claude-api', 'claude-api', {
-        CLAUDE_API_HOST: config.claudeApiHost,
-        CLAUDE_API_PORT: String(ports.claudeApi),
-      }),
+      process: app(
+        'claude-api',
+        'claude-api',
+        { CLAUDE_API_HOST: config.claudeApiHost, CLAUDE_API_PORT: String(ports.claudeApi) },
+        CLAUDE_API_ORPHAN_GRACE_MS,
+      ),
       probe: probeHttp(shared.CLAUDE_API_URL),
       startRank: START.rest,
       stopRank: STOP.claudeApi,
     },
     ...ports.workers.map((port, index) => ({
-      process: app(workerName(index, ports.workers.length), 'worker', { WORKER_HEALTH_PORT: String(port) }),
+      process: app(workerName(index, ports.workers.length), 'worker', {
+        WORKER_HEALTH_HOST: '127.0.0.1',
+        WORKER_HEALTH_PORT: String(port),
+      }),
       probe: probeHttp(urlOf('127.0.0.1', port)),
       startRank: START.rest,
       stopRank: STOP.worker,
@@ -91,7 +117,7 @@ export function listServices(options: {
   if (redis.run !== undefined) {
     const { script, args } = redis.run;
     services.unshift({
-      process: nodeProcess('redis', [script, ...args], env, config.stopGraceMs),
+      process: nodeProcess('redis', [script, ...args], env, ORPHAN_GRACE_MS),
       probe: probeRedis('127.0.0.1', ports.redis),
       startRank: START.redis,
       stopRank: STOP.redis,
@@ -109,10 +135,6 @@ export function urlOf(host: string, port: number, scheme = 'http'): string {
 
 function workerName(index: number, count: number): string {
   return count === 1 ? 'worker' : `worker-${index + 1}`;
-}
-
-function nodeProcess(name: string, args: readonly string[], env: NodeJS.ProcessEnv, graceMs: number) {
-  return { name, command: process.execPath, args: ['--import', PARENT_WATCH, ...args], env, graceMs };
 }
 
 function without(env: NodeJS.ProcessEnv, name: string): NodeJS.ProcessEnv {

@@ -60,10 +60,9 @@ export function summarise(options: {
 
 function engineOf(answer: ProbeResult | undefined): { text: string; isDemo: boolean } {
   const check = answer?.checks?.engine;
-  const name = (check?.data as { engine?: string } | undefined)?.engine ?? 'unknown';
-  const isDemo = name === 'demo';
-  const detail = check?.detail === undefined ? '' : `: ${check.detail}`;
-  return { text: `engine ${isDemo ? 'DEMO, answers are made up' : name}${detail}`, isDemo };
+  const name = (check?.data as { engine?: string } | undefined)?.engine;
+  if (name === 'demo') return { text: 'DEMO engine: answers are made up, no model is asked', isDemo: true };
+  return { text: `engine ${check?.detail ?? name ?? 'unknown'}`, isDemo: false };
 }
 
 function loud(text: string): string {

@@ -16,7 +16,7 @@ import { createRecording, type Recording } from './recording.ts';
 const isInstalled = findProgram(['redis-server', 'valkey-server'], process.env.PATH) !== undefined;
 if (!isInstalled) console.warn('skipped in part: no redis-server or valkey-server on PATH');
 
-const watch = new URL('../../src/up/parent-watch.mjs', import.meta.url).href;
+const watch = new URL('../../src/up/parent-watch.mjs?graceMs=5000', import.meta.url).href;
 const supervisor = fileURLToPath(new URL('./fixtures/supervisor.ts', import.meta.url));
 
 let folder: string;

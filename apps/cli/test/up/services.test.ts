@@ -47,6 +47,7 @@ test('every child gets the environment, and the addresses of the others', () => 
     LOG_LEVEL: 'debug',
     REDIS_URL: 'redis://127.0.0.1:6',
     CLAUDE_API_URL: 'http://127.0.0.1:1',
+    WORKER_HEALTH_HOST: '127.0.0.1',
     WORKER_HEALTH_PORT: '5',
   });
   expect(environment('gateway')).toMatchObject({ GATEWAY_PORT: '2', GATEWAY_HOST: '127.0.0.1' });

@@ -8,7 +8,7 @@
 --   'fenced'            a newer attempt, or the sweeper, owns the job
 --   'terminal'          the job has ended
 --   'cancel_requested'  a cancel was recorded first: end it as cancelled
---   'gap'               events before these are missing (a fault of the caller, or the log was lost)
+--   'gap'               these do not begin right after the last seq (a fault of the caller, or the log was lost)
 --   'missing'           there is no record
 local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'cancelBy', 'output')
 local status = r[1]

@@ -1,9 +1,9 @@
 -- Records a cancel. A job that no attempt has ends at once; a running one is ended by its worker, which is told
 -- on the control channel and, should that be lost, by its next append or renewal.
 --   KEYS 1 record, 2 log
---   ARGV 1 channel, 2 jobId, 3 control channel, 4 by, 5 retentionMs, 6 body of `cancelled`
+--   ARGV 1 channel, 2 jobId, 3 control channel, 4 by, 5 retentionMs
 -- Returns {'cancelled' | 'requested' | 'terminal' | 'missing', status}
-local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch')
+local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'output')
 local status = r[1]
 if not status then
   return { 'missing', '' }
@@ -17,7 +17,9 @@ if status == 'running' then
   return { 'requested', status }
 end
 local now, fence = now_ms(), tonumber(r[2]) + 1
-local last = append_events(KEYS[2], ARGV[1], ARGV[2], r[4], fence, tonumber(r[3]), 'cancelled', now, { ARGV[6] })
+-- A lost attempt may have put output out before the job was queued anew.
+local body = '{"type":"cancelled","by":"' .. ARGV[4] .. '","partial":' .. (r[5] and 'true' or 'false') .. '}'
+local last = append_events(KEYS[2], ARGV[1], ARGV[2], r[4], fence, tonumber(r[3]), 'cancelled', now, { body })
 redis.call('HSET', KEYS[1], 'status', 'cancelled', 'fence', fence, 'seq', last, 'cancelBy', ARGV[4], 'endedAt', now)
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 redis.call('PEXPIRE', KEYS[2], ARGV[5])

@@ -70,7 +70,7 @@ export async function startStandInModel(
       await perform(call, response, gone.signal);
     } catch (error) {
       // The caller may leave at any time, also while it still sends its request.
-      if (gone.signal.aborted || request.destroyed) return;
+      if (gone.signal.aborted) return;
       if (!response.headersSent) writeError(response, 400);
       else response.destroy(error as Error);
     }

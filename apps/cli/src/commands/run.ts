@@ -1,0 +1,55 @@
+/** `cc-executor run`: starts a job and prints the answer as it comes. */
+import { type Command, Option } from 'commander';
+import type { ExecuteOptions } from '../execute-params.ts';
+
+export type RunOptions = ExecuteOptions & { url?: string; json?: boolean; quiet?: boolean };
+
+const HELP = `
+Examples:
+  $ cc-executor run "What does main.ts do?" --allowed-tools Read,Grep
+  $ cc-executor run - < prompt.txt
+  $ cc-executor run "Fix the tests" --timeout 2h --metadata ticket=42 --detach
+  $ cc-executor run "Go on" --conversation ID --json | jq .type
+
+The answer goes to standard output, everything else to standard error. Durations: 90s, 30m, 2h; a bare number
+is milliseconds. Ctrl-C cancels the job and waits for its end; a second Ctrl-C leaves at once.
+Exit codes: 0 completed, 1 failed, 2 wrong usage, 3 timed out, 4 cancelled, 5 no gateway.`;
+
+export function registerRun(program: Command): void {
+  program
+    .command('run')
+    .description('run a prompt and print the answer as it comes')
+    .argument('[prompt]', 'the prompt; - or nothing reads standard input')
+    .option('--model <name>', 'the model Claude Code uses')
+    .option('--allowed-tools <list>', 'tools it may use unasked, separated by commas', collect)
+    .option('--disallowed-tools <list>', 'tools it may not use, separated by commas', collect)
+    .option('--permission-mode <mode>', "Claude Code's permission mode")
+    .option('--max-turns <n>', 'limit on agent turns')
+    .option('--append-system-prompt <text>', 'appended to the system prompt')
+    .option('--conversation <id>', 'continue an earlier conversation')
+    .option('--workspace <name>', 'the workspace to run in')
+    .option('--idempotency-key <key>', 'the same key and prompt give the same job')
+    .option('--timeout <duration>', 'limit on the whole run (default 30m)')
+    .option('--first-output-timeout <duration>', 'limit on the silence at the start (default 3m)')
+    .option('--idle-timeout <duration>', 'limit on any later silence (default 5m)')
+    .option('--queue-timeout <duration>', 'limit on the wait for a worker (default 30m)')
+    .addOption(new Option('--retry <policy>', 'run it again by itself?').choices(['safe', 'never', 'always']))
+    .option('--priority <n>', '0 (default) goes first, 1000 last')
+    .option('--metadata <key=value>', 'kept with the job; may be repeated', collect)
+    .addOption(
+      new Option('--on-disconnect <what>', 'when nobody listens any more').choices(['continue', 'cancel']),
+    )
+    .option('--detach', 'print the job id and leave')
+    .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
+    .option('--json', 'print the events, one JSON object a line, and nothing else')
+    .option('--quiet', 'print the answer and nothing else')
+    .addHelpText('after', HELP)
+    .action(async (prompt: string | undefined, options: RunOptions) => {
+      const { runPrompt } = await import('../run-prompt.ts');
+      process.exitCode = await runPrompt(prompt, options);
+    });
+}
+
+function collect(value: string, earlier: string[] = []): string[] {
+  return [...earlier, value];
+}

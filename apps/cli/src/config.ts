@@ -1,0 +1,29 @@
+/** The settings of the commands that talk to a gateway. */
+import { loadConfig, setting, urlText } from '@cc-executor/runtime';
+import { UsageError } from './usage-error.ts';
+
+export const appName = 'cli';
+
+export const intro = `The commands \`run\`, \`attach\`, \`cancel\`, \`get\` and \`jobs\` of \`cc-executor\`. A setting that is not valid is a
+usage error (exit code 2). \`NO_COLOR\` is honoured.`;
+
+export const settings = {
+  url: setting({
+    env: 'CC_EXECUTOR_URL',
+    schema: urlText(['ws', 'wss']),
+    default: 'ws://127.0.0.1:8003/ws',
+    description: 'The gateway to talk to; `--url` goes before it. Without a path, /ws is taken.',
+  }),
+};
+
+/** The gateway's address: the option, else the environment, else this machine. Errors: `UsageError`, `ConfigError`. */
+export function readUrl(option: string | undefined): string {
+  const url = option ?? loadConfig(appName, settings).url;
+  const parsed = settings.url.schema.safeParse(url);
+  if (!parsed.success) {
+    throw new UsageError(`--url ${url} is not an address such as ${settings.url.default}`);
+  }
+  const address = new URL(parsed.data);
+  if (address.pathname === '/') address.pathname = '/ws';
+  return address.href;
+}

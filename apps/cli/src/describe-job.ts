@@ -1,0 +1,29 @@
+/** One job in readable lines. */
+import { isTerminal, isTerminalEvent, type Result } from '@cc-executor/protocol';
+import { type Colors, colorsFor } from './colors.ts';
+import { formatDuration, formatTime } from './format.ts';
+import { describeEnd } from './render.ts';
+
+export function describeJob(job: Result<'get'>, colors: Colors = colorsFor(process.stdout)): string {
+  const { createdAt, startedAt, endedAt, terminal } = job;
+  const lines: [string, string | undefined][] = [
+    ['job', job.jobId],
+    ['status', job.cancelRequested && !isTerminal(job.status) ? `${job.status}, cancelling` : job.status],
+    ['created', formatTime(createdAt)],
+    ['started', startedAt && `${formatTime(startedAt)}  after ${formatDuration(startedAt - createdAt)}`],
+    [
+      'ended',
+      endedAt && `${formatTime(endedAt)}  after ${formatDuration(endedAt - (startedAt ?? createdAt))}`,
+    ],
+    ['must end', isTerminal(job.status) ? undefined : formatTime(job.deadlineAt)],
+    ['attempt', String(job.attempt)],
+    ['events', String(job.lastSeq)],
+    ['metadata', job.metadata && JSON.stringify(job.metadata)],
+    ['conversation', terminal && isTerminalEvent(terminal) ? terminal.conversation : undefined],
+    ['end', terminal && isTerminalEvent(terminal) ? describeEnd(terminal, colors) : undefined],
+  ].map(([name, value]) => [String(name), value === undefined || value === 0 ? undefined : String(value)]);
+  return lines
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${colors.dim(name.padEnd(13))}${value}\n`)
+    .join('');
+}

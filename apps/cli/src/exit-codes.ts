@@ -1,0 +1,24 @@
+/** What the exit code says. A script can tell a job that failed from one that never began. */
+import type { TerminalEvent } from '@cc-executor/protocol';
+
+export const exitCodes = {
+  completed: 0,
+  failed: 1,
+  usage: 2,
+  timedOut: 3,
+  cancelled: 4,
+  unreachable: 5,
+} as const;
+
+/** The exit code of a job that ended like this. */
+export function exitCodeOfEnd(event: TerminalEvent): number {
+  if (event.type === 'timed_out') return exitCodes.timedOut;
+  return exitCodes[event.type];
+}
+
+/** The exit code of an error of the SDK or the gateway, by its code. */
+export function exitCodeOfError(code: string): number {
+  if (code === 'invalid_params') return exitCodes.usage;
+  const isUnreachable = ['connect_failed', 'connection_closed', 'request_timeout'].includes(code);
+  return isUnreachable ? exitCodes.unreachable : exitCodes.failed;
+}

@@ -1,0 +1,56 @@
+/**
+ * Shows a job's events until it ends. The exit code is the job's; when nobody reads standard output any more, we
+ * leave and the job is left alone.
+ */
+import type { Client, JobHandle } from '@cc-executor/client';
+import { isTerminalEvent, type JobEvent } from '@cc-executor/protocol';
+import { exitCodeOfEnd, exitCodes } from './exit-codes.ts';
+import { createRenderer, type Rendering } from './render.ts';
+import type { Screen } from './screen.ts';
+
+/** Resolves with the exit code. Errors: a `ClientError` when the events cannot be had. */
+export async function followJob(
+  client: Client,
+  job: JobHandle,
+  { screen, json }: { screen: Screen; json: boolean },
+): Promise<number> {
+  const stopTelling = tellReconnects(client, screen);
+  const renderer = createRenderer(screen.colors);
+  const render = json ? renderJson : renderer.render;
+  try {
+    for await (const event of job.events()) {
+      const { text, freshLine, warnings = [], notes = [], waiting } = render(event);
+      if (text !== undefined) await screen.write(text, freshLine);
+      if (isTerminalEvent(event)) {
+        screen.stop();
+        await screen.finish();
+      }
+      for (const line of warnings) screen.warn(line);
+      for (const line of notes) screen.note(line);
+      if (waiting !== undefined) screen.wait(waiting);
+      if (screen.isGone) {
+        screen.note(`Nobody reads the answer any more. To read on: cc-executor attach ${job.jobId}`);
+        return exitCodes.completed;
+      }
+      if (isTerminalEvent(event)) return exitCodeOfEnd(event);
+    }
+    // Attached after the terminal event: there was nothing to show.
+    return exitCodeOfEnd(await job.done());
+  } finally {
+    stopTelling();
+    screen.stop();
+    await screen.finish();
+  }
+}
+
+function renderJson(event: JobEvent): Rendering {
+  return { text: `${JSON.stringify(event)}\n` };
+}
+
+function tellReconnects(client: Client, screen: Screen): () => void {
+  return client.on('state', (state) => {
+    if (state === 'reconnecting')
+      screen.note(screen.colors.yellow('⚠ connection lost; the job goes on. Reconnecting …'));
+    if (state === 'connected') screen.note(screen.colors.dim('connected again'));
+  });
+}

@@ -1,0 +1,20 @@
+/** A connection for the length of one command. */
+import { type Client, createClient } from '@cc-executor/client';
+import { readUrl } from './config.ts';
+
+/**
+ * Connects, does the work, closes.
+ * Errors: `UsageError` for an address that is none, `ClientError` (`connect_failed` …), and what `work` throws.
+ */
+export async function withClient<T>(
+  urlOption: string | undefined,
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
+  const client = createClient({ url: readUrl(urlOption) });
+  try {
+    await client.connect();
+    return await work(client);
+  } finally {
+    await client.close();
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * The command line as a whole: which commands there are, and how an error becomes a message and an exit code.
+ * Commands load what they work with only when they run: `--help` and a mistyped option answer at once.
+ */
+import { Command, CommanderError } from 'commander';
+import manifest from '../package.json' with { type: 'json' };
+import { registerAttach } from './commands/attach.ts';
+import { registerCancel } from './commands/cancel.ts';
+import { registerGet } from './commands/get.ts';
+import { registerJobs } from './commands/jobs.ts';
+import { registerRun } from './commands/run.ts';
+import { exitCodes } from './exit-codes.ts';
+
+const HELP = `
+Examples:
+  $ cc-executor up                                  start everything on this machine
+  $ cc-executor run "Explain this error: EPIPE"     ask, and read the answer as it comes
+  $ git diff | cc-executor run                      the prompt from standard input
+  $ cc-executor jobs --status running               what runs now
+
+Exit codes of run and attach: 0 completed, 1 failed, 2 wrong usage, 3 timed out, 4 cancelled,
+5 the gateway cannot be reached, 130 left with Ctrl-C.`;
+
+/** Runs one command and sets `process.exitCode`. Never rejects for an error that has a message for people. */
+export async function runProgram(args: string[]): Promise<void> {
+  // Somebody who stops reading (`| head`) is no error; who has to stop for it looks at its own writes.
+  process.stdout.on('error', ignoreBrokenPipe);
+  process.stderr.on('error', ignoreBrokenPipe);
+  try {
+    const program = await createProgram(args);
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    process.exitCode = error instanceof CommanderError ? commanderExitCode(error) : await report(error);
+  }
+}
+
+async function createProgram(args: string[]): Promise<Command> {
+  const program = new Command('cc-executor');
+  program
+    .description(
+      'Runs Claude Code for other programs: every accepted job ends with exactly one terminal event.',
+    )
+    .version(manifest.version, '-V, --version')
+    .addHelpText('after', HELP)
+    .showHelpAfterError('(--help shows what there is)')
+    .exitOverride();
+  for (const register of [registerRun, registerAttach, registerCancel, registerGet, registerJobs]) {
+    register(program);
+  }
+  // It brings the stack's modules along, which the commands above must not wait for.
+  if (!program.commands.some((command) => command.name() === args[0])) {
+    const { registerUp } = await import('./up/command.ts');
+    registerUp(program);
+  }
+  return program;
+}
+
+/** Commander has written its message already; help that was asked for is no error. */
+function commanderExitCode(error: CommanderError): number {
+  return error.exitCode === 0 ? exitCodes.completed : exitCodes.usage;
+}
+
+async function report(error: unknown): Promise<number> {
+  const { describeError } = await import('./describe-error.ts');
+  const { message, exitCode } = describeError(error);
+  process.stderr.write(`cc-executor: ${message}\n`);
+  return exitCode;
+}
+
+function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+}

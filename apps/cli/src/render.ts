@@ -1,0 +1,134 @@
+/**
+ * What each event looks like: answer text for standard output, notes for standard error, what the spinner says.
+ * Pure state: which text was printed, so that a reset can say whether it is void.
+ */
+import { isTerminalEvent, type JobEvent, type TerminalEvent } from '@cc-executor/protocol';
+import type { Colors } from './colors.ts';
+import { formatClock, formatCost, formatDuration, oneLine } from './format.ts';
+
+export type Rendering = {
+  /** For standard output. */
+  text?: string;
+  /** The text begins on a new line, whatever stands before it. */
+  freshLine?: boolean;
+  /** Lines for standard error, unless they are not wanted. */
+  notes?: string[];
+  /** Lines for standard error in any case. */
+  warnings?: string[];
+  /** What we wait for now. */
+  waiting?: string;
+};
+
+export type Renderer = { render(event: JobEvent): Rendering };
+
+const MAX_TOOL_LINE = 100;
+const MAX_MESSAGE = 2_000;
+
+/** The input that says most about a tool's use, in order of preference. */
+const TELLING_INPUTS = ['command', 'file_path', 'path', 'pattern', 'url', 'query', 'description', 'prompt'];
+
+/** Renders the events of one job, in order. */
+export function createRenderer(colors: Colors): Renderer {
+  let printedSeq = 0;
+  let isWhole = false;
+  let isReset = false;
+
+  function renderText(seq: number, text: string, begin: boolean): Rendering {
+    const freshLine = begin || isReset;
+    isReset = false;
+    printedSeq = seq;
+    return { text, freshLine };
+  }
+
+  function renderReset(discardFromSeq: number, reason: string): Rendering {
+    const why = oneLine(reason, MAX_MESSAGE);
+    if (printedSeq < discardFromSeq) return { notes: [colors.dim(`↺ starting anew: ${why}`)] };
+    isReset = true;
+    const warning = `↺ The last text is void (${why}); what follows takes its place.`;
+    return { warnings: [colors.yellow(warning)], waiting: 'starting anew' };
+  }
+
+  function renderEnd(event: TerminalEvent): Rendering {
+    const notes = [describeEnd(event, colors)];
+    // An answer that no output event carried; with `--after` it may have come before we listened.
+    const isUnseen = isWhole && printedSeq === 0 && event.type === 'completed';
+    return isUnseen && event.text ? { text: event.text, notes } : { notes };
+  }
+
+  return {
+    render(event) {
+      if (event.seq === 1) isWhole = true;
+      if (isTerminalEvent(event)) return renderEnd(event);
+      switch (event.type) {
+        case 'queued':
+          return { notes: [colors.dim(`● queued  ${event.jobId}`)], waiting: 'waiting for a worker' };
+        case 'started':
+          return renderStart(event, colors);
+        case 'output':
+          return renderText(event.seq, event.text, event.begin === true);
+        case 'message':
+          return { notes: toolLines(event.message).map((line) => colors.dim(`⚒ ${line}`)) };
+        case 'throttled': {
+          const until = `waiting until ${formatClock(event.untilMs)}: ${oneLine(event.reason, MAX_MESSAGE)}`;
+          return { notes: [colors.yellow(`⏸ ${until}`)], waiting: until };
+        }
+        case 'reset':
+          return renderReset(event.discardFromSeq, event.reason);
+        default:
+          // An event of a newer gateway.
+          return {};
+      }
+    },
+  };
+}
+
+function renderStart(event: Extract<JobEvent, { type: 'started' }>, colors: Colors): Rendering {
+  const attempt = event.attempt > 1 ? `, attempt ${event.attempt}` : '';
+  const model = event.model === undefined ? '' : `  ${oneLine(event.model, MAX_TOOL_LINE)}`;
+  const notes = [colors.dim(`▶ started${model}${attempt}`)];
+  if (event.engine !== 'demo') return { notes, waiting: 'Claude is at work' };
+  const warning = ' DEMO: no Claude runs here; the answer is made up. ';
+  return { notes, warnings: [colors.bold(colors.inverse(warning))], waiting: 'the demo is at work' };
+}
+
+/** One line for each tool that a message of Claude Code uses. */
+function toolLines(message: Record<string, unknown>): string[] {
+  const { content } = asRecord(message.message);
+  if (message.type !== 'assistant' || !Array.isArray(content)) return [];
+  return content
+    .map(asRecord)
+    .filter((block) => block.type === 'tool_use')
+    .map((block) => oneLine(`${block.name} ${describeInput(asRecord(block.input))}`, MAX_TOOL_LINE));
+}
+
+function describeInput(input: Record<string, unknown>): string {
+  for (const key of TELLING_INPUTS) {
+    if (typeof input[key] === 'string') return input[key];
+  }
+  const json = JSON.stringify(input);
+  return json === '{}' ? '' : json;
+}
+
+/** The last line: how it ended, and what it took. */
+export function describeEnd(event: TerminalEvent, colors: Colors): string {
+  const facts = [
+    event.durationMs === undefined ? '' : formatDuration(event.durationMs),
+    event.costUsd ? formatCost(event.costUsd) : '',
+    event.turns === undefined ? '' : `${event.turns} ${event.turns === 1 ? 'turn' : 'turns'}`,
+    event.jobId,
+  ].filter((fact) => fact !== '');
+  const tail = colors.dim(`  ${facts.join(' · ')}`);
+  if (event.type === 'completed') return `${colors.green('✔ completed')}${tail}`;
+  const partial = event.partial ? '; the text is incomplete' : '';
+  if (event.type === 'cancelled') return `${colors.yellow(`■ cancelled by ${event.by}`)}${partial}${tail}`;
+  if (event.type === 'timed_out') {
+    return `${colors.red('✖ timed out')}: the ${event.limit} limit passed${partial}${tail}`;
+  }
+  const again = event.error.retrySafe ? '; nothing had begun, so it can be run again' : '';
+  const reason = `${event.error.code}: ${oneLine(event.error.message, MAX_MESSAGE)}`;
+  return `${colors.red('✖ failed')}: ${reason}${again}${partial}${tail}`;
+}
+
+function asRecord(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}

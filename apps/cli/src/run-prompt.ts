@@ -1,0 +1,81 @@
+/** What `cc-executor run` does: execute, follow, and cancel when interrupted. */
+import type { Client, JobHandle } from '@cc-executor/client';
+import type { ExecuteParams } from '@cc-executor/protocol';
+import type { RunOptions } from './commands/run.ts';
+import { describeError } from './describe-error.ts';
+import { buildExecuteParams } from './execute-params.ts';
+import { exitCodes } from './exit-codes.ts';
+import { followJob } from './follow.ts';
+import { handleInterrupts } from './interrupts.ts';
+import { withClient } from './open-client.ts';
+import { readPrompt } from './read-prompt.ts';
+import { createScreen, type Screen } from './screen.ts';
+
+/** Resolves with the exit code. Errors: `UsageError`, `ConfigError`, `ClientError`. */
+export async function runPrompt(argument: string | undefined, options: RunOptions): Promise<number> {
+  const json = options.json === true;
+  const params = buildExecuteParams(await readPrompt(argument), options);
+  const screen = createScreen({ quiet: options.quiet === true, json });
+  const cancellation = prepareCancellation(screen);
+  screen.wait('connecting');
+  try {
+    return await withClient(options.url, async (client) => {
+      if (options.detach) return await submit(client, params, screen, json);
+      cancellation.isSent = true;
+      const job = await client.execute(params);
+      cancellation.accepted(job);
+      return await followJob(client, job, { screen, json });
+    });
+  } finally {
+    screen.stop();
+    cancellation.end();
+  }
+}
+
+async function submit(client: Client, params: ExecuteParams, screen: Screen, json: boolean): Promise<number> {
+  const { jobId, epoch, created } = await client.execute(params);
+  screen.stop();
+  await screen.write(`${json ? JSON.stringify({ jobId, epoch, created }) : jobId}\n`);
+  return exitCodes.completed;
+}
+
+/** The job an interrupt cancels: none yet, one that is asked for but not accepted, or one that runs. */
+function prepareCancellation(screen: Screen) {
+  let job: JobHandle | undefined;
+  let isWanted = false;
+
+  function cancel(accepted: JobHandle): void {
+    accepted.cancel().then(
+      ({ accepted: first, status }) => {
+        if (!first) screen.note(`The job had ended already: ${status}.`);
+      },
+      (error: unknown) => screen.warn(`The job could not be cancelled: ${describeError(error).message}`),
+    );
+  }
+
+  const end = handleInterrupts(
+    () => {
+      if (!cancellation.isSent) return false;
+      isWanted = true;
+      screen.warn(`Cancelling ${job?.jobId ?? 'the job'} … (Ctrl-C again leaves at once)`);
+      if (job) cancel(job);
+      return true;
+    },
+    () => {
+      if (cancellation.isSent)
+        screen.warn(`Left. cc-executor get ${job?.jobId ?? 'JOB'} tells how it ended.`);
+      screen.stop();
+    },
+  );
+
+  const cancellation = {
+    /** The gateway may have accepted it: leaving now would leave it running. */
+    isSent: false,
+    accepted(handle: JobHandle) {
+      job = handle;
+      if (isWanted) cancel(handle);
+    },
+    end,
+  };
+  return cancellation;
+}

@@ -1,0 +1,18 @@
+import { ConfigError } from '@cc-executor/runtime';
+import { expect, test } from 'vitest';
+import { loadDashboardConfig } from '../src/config.ts';
+
+test('the defaults listen on loopback', () => {
+  expect(loadDashboardConfig({})).toMatchObject({ host: '127.0.0.1', port: 8004 });
+});
+
+test('an address that others can reach needs AUTH_MODE to be said', () => {
+  expect(() => loadDashboardConfig({ DASHBOARD_HOST: '0.0.0.0' })).toThrow(ConfigError);
+  expect(() => loadDashboardConfig({ DASHBOARD_HOST: '0.0.0.0' })).toThrow(/AUTH_MODE=none/);
+  const config = loadDashboardConfig({ DASHBOARD_HOST: '0.0.0.0', AUTH_MODE: 'none' });
+  expect(config.host).toBe('0.0.0.0');
+});
+
+test('a misspelt variable of the dashboard is a fault', () => {
+  expect(() => loadDashboardConfig({ DASHBOARD_PROT: '1' })).toThrow(/DASHBOARD_PORT/);
+});

@@ -1,0 +1,170 @@
+import { request } from 'node:http';
+import { createProducer, openQueue, startConsumer } from '@cc-executor/queue';
+import { closeRedis, openRedis } from '@cc-executor/redis';
+import { createHealth, createLogger } from '@cc-executor/runtime';
+import { startTestRedis, type TestRedis, uniquePrefix } from '@cc-executor/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Dashboard, startDashboard } from '../src/server.ts';
+
+const keyPrefix = uniquePrefix();
+const logger = createLogger({ name: 'test', level: 'silent', format: 'json' });
+const onError = () => {
+  // The test that takes Redis away expects errors; the others fail by their answers.
+};
+
+let server: TestRedis;
+let dashboard: Dashboard;
+let stop: () => Promise<void>;
+
+function open(role: 'impatient' | 'patient') {
+  return openRedis(server.url, { name: 'test', role, onError });
+}
+
+beforeAll(async () => {
+  server = await startTestRedis();
+  const redis = open('impatient');
+  await new Promise((resolve) => redis.once('ready', resolve));
+  const queue = openQueue({ redis, keyPrefix, onError });
+  const checks = { redis: async () => ({ ok: (await redis.ping()) === 'PONG' }) };
+  const health = createHealth({ service: 'dashboard', version: '1', checks });
+  dashboard = await startDashboard({ host: '127.0.0.1', port: 0, queue, health, logger });
+  stop = async () => {
+    await dashboard.close();
+    await dashboard.close();
+    await queue.close();
+    await closeRedis(redis);
+    await server.close();
+  };
+  await runThreeJobs();
+});
+afterAll(() => stop());
+
+/** `job-a` completes, `job-b` fails, `job-c` stays in the queue. */
+async function runThreeJobs(): Promise<void> {
+  const [redis, queueRedis] = [open('patient'), open('patient')];
+  const producer = createProducer({ redis, keyPrefix, onError });
+  const bothTaken = Promise.withResolvers<void>();
+  const consumer = startConsumer({
+    redis: queueRedis,
+    keyPrefix,
+    concurrency: 1,
+    async process(jobId) {
+      if (jobId === 'job-a') return { status: 'completed' };
+      bothTaken.resolve();
+      return { status: 'failed', error: 'upstream_failed' };
+    },
+    onError,
+  });
+  await producer.enqueue('job-a');
+  await producer.enqueue('job-b');
+  await bothTaken.promise;
+  await consumer.close();
+  await producer.enqueue('job-c');
+  await producer.close();
+  await Promise.all([closeRedis(redis), closeRedis(queueRedis)]);
+}
+
+function url(path: string): string {
+  return `http://127.0.0.1:${dashboard.port}${path}`;
+}
+
+interface ShownQueue {
+  readOnlyMode: boolean;
+  allowRetries: boolean;
+  jobs: { id: string; name: string; data: unknown }[];
+}
+
+async function shownQueue(): Promise<ShownQueue> {
+  const response = await fetch(url('/queues/api/queues?activeQueue=jobs&page=1&jobsPerPage=10'));
+  const { queues } = (await response.json()) as { queues: ShownQueue[] };
+  expect(queues).toHaveLength(1);
+  return queues[0]!;
+}
+
+test('the first page leads to the queue', async () => {
+  const response = await fetch(url('/'));
+  expect(response.headers.get('content-type')).toContain('text/html');
+  expect(await response.text()).toContain('href="/queues"');
+});
+
+test('the board is served, with and without a trailing slash', async () => {
+  for (const path of ['/queues', '/queues/']) {
+    const page = await (await fetch(url(path))).text();
+    expect(page).toContain('<base href="/queues/"');
+    const script = /src="(static\/js\/main[^"]*)"/.exec(page)?.[1];
+    expect((await fetch(url(`/queues/${script}`))).status).toBe(200);
+  }
+});
+
+test('pages may load nothing from elsewhere', async () => {
+  for (const path of ['/', '/queues']) {
+    const policy = (await fetch(url(path))).headers.get('content-security-policy');
+    expect(policy).toContain("default-src 'self'");
+    expect(policy).not.toMatch(/https?:|\*/);
+  }
+});
+
+test('each job shows its id and its status, and nothing else', async () => {
+  const { jobs } = await shownQueue();
+  const shown = jobs.map(({ id, name, data }) => ({ id, name, data }));
+  expect(shown.sort((a, b) => a.id.localeCompare(b.id))).toEqual([
+    { id: 'job-a', name: 'completed', data: {} },
+    { id: 'job-b', name: 'failed: upstream_failed', data: {} },
+    { id: 'job-c', name: 'queued', data: {} },
+  ]);
+});
+
+describe('the board only shows', () => {
+  test('it offers no buttons that change something', async () => {
+    expect(await shownQueue()).toMatchObject({ readOnlyMode: true, allowRetries: false });
+  });
+
+  test('requests that would change something are refused and change nothing', async () => {
+    const before = await shownQueue();
+    const changes: [string, string][] = [
+      ['PUT', '/queues/api/queues/jobs/job-b/retry'],
+      ['PUT', '/queues/api/queues/jobs/pause'],
+      ['PUT', '/queues/api/queues/jobs/clean/completed'],
+      ['PUT', '/queues/api/queues/jobs/obliterate'],
+      ['POST', '/queues/api/queues/jobs/add'],
+      ['PUT', '/queues/api/queues/jobs/job-c/clean'],
+    ];
+    for (const [method, path] of changes) {
+      expect((await fetch(url(path), { method })).status, `${method} ${path}`).toBe(405);
+    }
+    expect(await shownQueue()).toEqual(before);
+  });
+});
+
+test('a request whose Host header names another machine is refused', async () => {
+  const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
+  const headers = { host: 'pointed-here.example' };
+  request(url('/queues/api/queues'), { headers }, (response) => {
+    response.resume();
+    resolve(response.statusCode);
+  })
+    .on('error', reject)
+    .end();
+  expect(await promise).toBe(403);
+});
+
+test('a port in use is named with the variable to change', async () => {
+  const health = createHealth({ service: 'dashboard', version: '1', checks: {} });
+  const redis = open('impatient');
+  const queue = openQueue({ redis, keyPrefix, onError });
+  const second = startDashboard({ host: '127.0.0.1', port: dashboard.port, queue, health, logger });
+  await expect(second).rejects.toThrow(/DASHBOARD_PORT/);
+  await queue.close();
+  await closeRedis(redis);
+});
+
+test('it is ready while Redis answers, says so when it does not, and stays alive', async () => {
+  expect((await fetch(url('/ready'))).status).toBe(200);
+  await server.kill();
+  const response = await fetch(url('/ready'));
+  expect(response.status).toBe(503);
+  expect(await response.json()).toMatchObject({ status: 'unavailable', checks: { redis: { ok: false } } });
+  expect((await fetch(url('/health'))).status).toBe(200);
+  await server.start();
+  await expect.poll(async () => (await fetch(url('/ready'))).status, { timeout: 10_000 }).toBe(200);
+});

@@ -1,0 +1,174 @@
+/**
+ * One call to claude-api: one connection, one request, one outcome. Everything that can end it comes together in
+ * `finish`, which takes effect once: the response, its error, a limit, the caller's signal, the consumer leaving.
+ * Invariants: the outcome is the last event; after it the connection is destroyed, so that claude-api stops working.
+ */
+import { Client, type Dispatcher } from 'undici';
+import { createBatchQueue } from './batch-queue.ts';
+import { ConnectError, type Lookup, openConnection } from './connect.ts';
+import { createUpstreamResponse, type UpstreamResponse } from './response.ts';
+import { progress } from './response-body.ts';
+import { describeUnreachable } from './unreachable.ts';
+import type { UpstreamEvent, UpstreamLimit, UpstreamOutcome } from './upstream-events.ts';
+import { createWatchdog } from './watchdog.ts';
+
+const HIGH_WATER_BYTES = 256 * 1024;
+const REFUSAL_BODY_MS = 2_000;
+/** The response's own end follows its complete line at once; if it does not, it is not worth waiting for. */
+const COMPLETE_LINGER_MS = 1_000;
+
+export interface CallOptions {
+  target: URL;
+  path: string;
+  body: string;
+  signals: readonly AbortSignal[];
+  connectTimeoutMs: number;
+  firstOutputMs: number;
+  idleMs: number;
+  resultLingerMs: number;
+  maxLineBytes: number | undefined;
+  lookup: Lookup;
+}
+
+type Limit = UpstreamLimit | 'resultLinger' | 'refusalBody';
+
+/** Prepares a call. It begins when the consumer asks for the first batch. */
+export function createCall(options: CallOptions): AsyncIterableIterator<UpstreamEvent[]> {
+  const { target, signals } = options;
+  const response = createUpstreamResponse(options);
+  const watchdog = createWatchdog<Limit>(onExpired);
+  const connecting = new AbortController();
+  let client: Client | undefined;
+  let controller: Dispatcher.DispatchController | undefined;
+  let hasOutput = false;
+  let resting = false;
+  let done = false;
+  let releaseTimer: NodeJS.Timeout | undefined;
+
+  const queue = createBatchQueue<UpstreamEvent>({
+    highWaterBytes: HIGH_WATER_BYTES,
+    onStart: begin,
+    onPause() {
+      watchdog.suspend();
+      controller?.pause();
+    },
+    onResume() {
+      watchdog.resume();
+      controller?.resume();
+    },
+    onReturn: abort,
+  });
+
+  function begin(): void {
+    if (signals.some(({ aborted }) => aborted)) {
+      abort();
+      return;
+    }
+    for (const signal of signals) signal.addEventListener('abort', abort, { once: true });
+    client = new Client(target.origin, {
+      pipelining: 0,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      allowH2: false,
+      connect: (_target, callback) => void connect(callback),
+    });
+    const headers = { 'content-type': 'application/json', accept: 'application/x-ndjson, text/plain' };
+    client.dispatch({ path: options.path, method: 'POST', headers, body: options.body }, handler);
+  }
+
+  async function connect(callback: ConnectCallback): Promise<void> {
+    const { connectTimeoutMs: timeoutMs, lookup } = options;
+    try {
+      const socket = await openConnection(target, { timeoutMs, lookup, signal: connecting.signal });
+      if (done) {
+        socket.destroy();
+        return;
+      }
+      watchdog.watch('firstOutput', options.firstOutputMs);
+      // From here on the request counts as sent.
+      callback(null, socket);
+    } catch (error) {
+      if (error instanceof ConnectError) finish(describeUnreachable(target, error, timeoutMs));
+      else callback(error as Error, null);
+    }
+  }
+
+  const handler: Dispatcher.DispatchHandler = {
+    onRequestStart(given) {
+      controller = given;
+    },
+    onResponseStart(_controller, status, headers) {
+      if (done || status < 200) return;
+      response.start(status, headers);
+      if (response.kind === 'refusal') watchdog.watch('refusalBody', REFUSAL_BODY_MS);
+    },
+    onResponseData(_controller, chunk) {
+      if (done) return;
+      const outcome = response.read(chunk, queue.items);
+      if (outcome !== undefined) {
+        finish(outcome);
+        return;
+      }
+      watchProgress(response);
+      queue.grew(chunk.length);
+    },
+    onResponseEnd() {
+      if (!done) finish(response.end(queue.items));
+      release();
+    },
+    onResponseError(_controller, error) {
+      if (!done) finish(response.fail(error));
+      release();
+    },
+  };
+
+  function watchProgress({ progress: made, isResting }: UpstreamResponse): void {
+    if (isResting !== resting) {
+      resting = isResting;
+      if (resting) watchdog.watch('resultLinger', options.resultLingerMs);
+      else watchdog.watch('idle', options.idleMs);
+    } else if (made === progress.output && !hasOutput) {
+      watchdog.watch('idle', options.idleMs);
+    } else if (made !== progress.none && hasOutput) {
+      watchdog.alive();
+    }
+    hasOutput ||= made === progress.output;
+  }
+
+  function onExpired(limit: Limit): void {
+    const isOurs = limit === 'firstOutput' || limit === 'idle';
+    finish(isOurs ? { status: 'timed_out', limit, ...response.summary() } : response.settle());
+  }
+
+  function abort(): void {
+    finish({ status: 'aborted', ...response.summary() });
+    release();
+  }
+
+  function finish(outcome: UpstreamOutcome): void {
+    if (done) return;
+    done = true;
+    watchdog.stop();
+    queue.items.push({ type: 'end', outcome });
+    queue.end();
+    if (outcome.status !== 'aborted' && response.isComplete) {
+      releaseTimer = setTimeout(release, COMPLETE_LINGER_MS);
+      controller?.resume();
+    } else {
+      release();
+    }
+  }
+
+  function release(): void {
+    clearTimeout(releaseTimer);
+    for (const signal of signals) signal.removeEventListener('abort', abort);
+    connecting.abort();
+    // A second time it rejects, which says nothing new.
+    if (client?.destroyed === false) void client.destroy();
+  }
+
+  return queue.iterator;
+}
+
+type ConnectFunction = Extract<NonNullable<Client.Options['connect']>, (...args: never[]) => unknown>;
+type ConnectCallback = Parameters<ConnectFunction>[1];

@@ -1,0 +1,92 @@
+/** The client for claude-api: starts calls, asks for readiness, and lets go of everything at the end. */
+import { setMaxListeners } from 'node:events';
+import { createCall } from './call.ts';
+import { type Lookup, lookupAll } from './connect.ts';
+import { askReadiness, type Readiness } from './readiness.ts';
+import type { UpstreamEvent, UpstreamRequest } from './upstream-events.ts';
+
+export interface ClaudeApiClientOptions {
+  /** Where claude-api is; a path in it is put before every other. */
+  url: string;
+  /** Path of the streaming endpoint, default `/execute/claude-stream`. */
+  path?: string;
+  /** For the name and all its addresses together; default 10 s. */
+  connectTimeoutMs?: number;
+  /** From the connection to the first output; default 90 s. */
+  firstOutputMs?: number;
+  /** Between two signs of progress after that; pings are none. Default 300 s. */
+  idleMs?: number;
+  /** How long to wait, after a result line, for the complete line; default 10 s. */
+  resultLingerMs?: number;
+  /** Default 16 MiB. */
+  maxLineBytes?: number;
+  /** Resolves a name to all its addresses; default is the system's. */
+  lookup?: Lookup;
+}
+
+export interface ExecuteOptions {
+  /** Aborting destroys the connection at once; claude-api then stops the execution. */
+  signal?: AbortSignal;
+  /** In place of the client's own. */
+  limits?: { firstOutputMs?: number; idleMs?: number };
+}
+
+export interface ClaudeApiClient {
+  /**
+   * Makes one call, when the first batch is asked for. Can be iterated once.
+   * Trouble with upstream is never thrown: the last event is `end`, exactly one, with the outcome. Leaving the loop
+   * early aborts the call.
+   */
+  execute(request: UpstreamRequest, options?: ExecuteOptions): AsyncIterable<UpstreamEvent[]>;
+  ready(): Promise<Readiness>;
+  /** Aborts all calls and closes all connections. A call that is begun later ends as aborted. */
+  close(): Promise<void>;
+}
+
+export function createClaudeApiClient(options: ClaudeApiClientOptions): ClaudeApiClient {
+  const target = new URL(options.url);
+  const { lookup = lookupAll, connectTimeoutMs = 10_000 } = options;
+  const path = target.pathname.replace(/\/$/, '') + (options.path ?? '/execute/claude-stream');
+  const closing = new AbortController();
+  // Every running call listens to it.
+  setMaxListeners(0, closing.signal);
+
+  return {
+    execute(request, { signal, limits } = {}) {
+      return createCall({
+        target,
+        path,
+        body: requestBody(request),
+        signals: signal === undefined ? [closing.signal] : [signal, closing.signal],
+        connectTimeoutMs,
+        firstOutputMs: limits?.firstOutputMs ?? options.firstOutputMs ?? 90_000,
+        idleMs: limits?.idleMs ?? options.idleMs ?? 300_000,
+        resultLingerMs: options.resultLingerMs ?? 10_000,
+        maxLineBytes: options.maxLineBytes,
+        lookup,
+      });
+    },
+    ready: () => askReadiness({ target, connectTimeoutMs, lookup, signal: closing.signal }),
+    async close() {
+      closing.abort();
+    },
+  };
+}
+
+/** Only what claude-api knows: the caller's object may hold more. Members that are undefined are left out. */
+function requestBody({ executionId, question, options }: UpstreamRequest): string {
+  const { model, appendSystemPrompt, allowedTools, disallowedTools } = options;
+  const { permissionMode, maxTurns, workspace, conversation } = options;
+  return JSON.stringify({
+    question,
+    executionId,
+    model,
+    appendSystemPrompt,
+    allowedTools,
+    disallowedTools,
+    permissionMode,
+    maxTurns,
+    workspace,
+    conversation,
+  });
+}

@@ -1,0 +1,18 @@
+/** One HTTP call to claude-api as an async iterable of events, with every way it can end. */
+export {
+  type ClaudeApiClient,
+  type ClaudeApiClientOptions,
+  createClaudeApiClient,
+  type ExecuteOptions,
+} from './client.ts';
+export type { Readiness } from './readiness.ts';
+export type {
+  Evidence,
+  UpstreamEvent,
+  UpstreamFailure,
+  UpstreamFailureCode,
+  UpstreamLimit,
+  UpstreamOutcome,
+  UpstreamRequest,
+  UpstreamSummary,
+} from './upstream-events.ts';

@@ -1,0 +1,62 @@
+/** Asks claude-api whether it can run Claude: `GET /ready`, or `GET /health` of a service that has no other. */
+import { Client } from 'undici';
+import { ConnectError, type Lookup, openConnection } from './connect.ts';
+import { describeUnreachable } from './unreachable.ts';
+
+const ANSWER_TIMEOUT_MS = 5_000;
+
+export interface Readiness {
+  ok: boolean;
+  detail: string;
+  /** What it answered, if that was JSON. */
+  body?: unknown;
+}
+
+/** Never throws: whatever goes wrong is in `detail`. */
+export async function askReadiness(options: {
+  target: URL;
+  connectTimeoutMs: number;
+  lookup: Lookup;
+  signal: AbortSignal;
+}): Promise<Readiness> {
+  const { target, connectTimeoutMs, lookup } = options;
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(connectTimeoutMs + ANSWER_TIMEOUT_MS)]);
+  const client = new Client(target.origin, {
+    pipelining: 0,
+    allowH2: false,
+    connect: (_target, callback) => {
+      openConnection(target, { timeoutMs: connectTimeoutMs, signal, lookup }).then(
+        (socket) => callback(null, socket),
+        (error) => callback(error, null),
+      );
+    },
+  });
+  const base = target.pathname.replace(/\/$/, '');
+  const get = async (path: string) => {
+    const { statusCode, body } = await client.request({ method: 'GET', path: base + path, signal });
+    return { path, statusCode, text: await body.text() };
+  };
+  try {
+    const ready = await get('/ready');
+    const { path, statusCode, text } = ready.statusCode === 404 ? await get('/health') : ready;
+    const body = parse(text);
+    const ok = statusCode >= 200 && statusCode < 300;
+    return { ok, detail: `${path} answers ${statusCode}`, ...(body !== undefined && { body }) };
+  } catch (error) {
+    if (error instanceof ConnectError) {
+      return { ok: false, detail: describeUnreachable(target, error, connectTimeoutMs).message };
+    }
+    return { ok: false, detail: `claude-api does not answer: ${(error as Error).message}` };
+  } finally {
+    await client.destroy();
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // A service of the prototype may answer with plain text; its status is enough.
+    return undefined;
+  }
+}
