@@ -26,9 +26,22 @@ export function createAbandonWatch({
 }): AbandonWatch {
   const listeners = new Map<string, number>();
   const timers = new Map<string, NodeJS.Timeout>();
+  let closed = false;
+
+  function wait(jobId: string): void {
+    if (closed) return;
+    const timer = setTimeout(() => {
+      timers.delete(jobId);
+      decide(jobId).catch((err) => {
+        logger.warn({ err, jobId }, 'could not see to an abandoned job; it is tried again');
+        if (!listeners.has(jobId) && !timers.has(jobId)) wait(jobId);
+      });
+    }, graceMs);
+    timer.unref();
+    timers.set(jobId, timer);
+  }
 
   async function decide(jobId: string): Promise<void> {
-    timers.delete(jobId);
     const stored = await log.get(jobId);
     if (!stored || isTerminal(stored.job.status) || stored.spec.onDisconnect !== 'cancel') return;
     if ((await log.countListeners(jobId)) > 0) return;
@@ -46,14 +59,10 @@ export function createAbandonWatch({
       const rest = (listeners.get(jobId) ?? 1) - 1;
       if (rest > 0) listeners.set(jobId, rest);
       else listeners.delete(jobId);
-      if (rest > 0 || why === 'ended') return;
-      const timer = setTimeout(() => {
-        decide(jobId).catch((err) => logger.warn({ err, jobId }, 'could not see to an abandoned job'));
-      }, graceMs);
-      timer.unref();
-      timers.set(jobId, timer);
+      if (rest <= 0 && why === 'gone') wait(jobId);
     },
     close() {
+      closed = true;
       for (const timer of timers.values()) clearTimeout(timer);
       timers.clear();
       listeners.clear();

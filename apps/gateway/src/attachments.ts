@@ -24,8 +24,10 @@ export type Attachments = {
     afterSeq: number,
     epoch?: string,
   ): Promise<{ attachment: Attachment; begin: () => void }>;
-  /** Stops listening; false when it did not. */
+  /** Stops listening, also while attaching is under way; false when it did not listen. */
   remove(jobId: string): boolean;
+  /** `add` would be refused as `too_many_attachments`. */
+  isFull(): boolean;
   all(): Iterable<Attachment>;
   resume(): void;
   /** Idempotent. */
@@ -42,8 +44,8 @@ export function createAttachments(
   sink: EventSink,
 ): Attachments {
   const byJob = new Map<string, Attachment>();
-  // Attaching takes a moment: a second request for the same job meanwhile is refused as well.
-  const pending = new Set<string>();
+  // Attaching takes a moment: a second request for the same job meanwhile is refused as well. True: detached since.
+  const pending = new Map<string, boolean>();
   let closed = false;
 
   function listenerFor(jobId: string): Listener {
@@ -64,9 +66,11 @@ export function createAttachments(
 
   async function add(jobId: string, afterSeq: number, epoch?: string) {
     if (byJob.has(jobId) || pending.has(jobId)) throw new ProtocolError('already_attached');
-    if (byJob.size + pending.size >= MAX_ATTACHMENTS) throw new ProtocolError('too_many_attachments');
-    pending.add(jobId);
+    if (isFull()) throw new ProtocolError('too_many_attachments');
+    pending.set(jobId, false);
     try {
+      // The subscriber waits through an outage of Redis: asked first, this says at once that there is one.
+      if (!(await log.positions([jobId])).has(jobId)) throw new ProtocolError('job_not_found');
       const outcome = await attach({ log, feed }, { jobId, afterSeq, epoch }, listenerFor(jobId));
       if (outcome.code === 'missing') throw new ProtocolError('job_not_found');
       if (outcome.code === 'epoch_mismatch') throw new ProtocolError('epoch_mismatch');
@@ -76,30 +80,38 @@ export function createAttachments(
           `The log ends at seq ${outcome.lastSeq}, before ${afterSeq}.`,
         );
       }
-      // The connection went while we waited.
-      if (closed) outcome.attachment.close();
-      else {
-        byJob.set(jobId, outcome.attachment);
-        abandonWatch.came(jobId);
-      }
+      byJob.set(jobId, outcome.attachment);
+      abandonWatch.came(jobId);
+      // The connection went while we waited, or it detached: for the watch it came and left.
+      if (closed || pending.get(jobId)) leave(jobId, outcome.attachment);
       return { attachment: outcome.attachment, begin: outcome.begin };
     } finally {
       pending.delete(jobId);
     }
   }
 
-  function remove(jobId: string): boolean {
-    const attachment = byJob.get(jobId);
-    if (!attachment) return false;
+  function leave(jobId: string, attachment: Attachment): void {
     attachment.close();
     byJob.delete(jobId);
     abandonWatch.left(jobId, 'gone');
+  }
+
+  function remove(jobId: string): boolean {
+    const attachment = byJob.get(jobId);
+    if (attachment) leave(jobId, attachment);
+    else if (pending.has(jobId)) pending.set(jobId, true);
+    else return false;
     return true;
+  }
+
+  function isFull(): boolean {
+    return byJob.size + pending.size >= MAX_ATTACHMENTS;
   }
 
   return {
     add,
     remove,
+    isFull,
     all: () => byJob.values(),
     resume() {
       for (const attachment of byJob.values()) attachment.resume();

@@ -25,6 +25,7 @@ import type { Attachments, EventSink } from './attachments.ts';
 import type { Door, DoorContext } from './door.ts';
 
 const DEFAULT_LIST_LIMIT = 20;
+const CURSOR = /^\d+:job_[0-9a-f]{32}$/;
 
 type Answer = { result: unknown; after?: () => void };
 
@@ -49,8 +50,9 @@ export function openNativeDoor(context: DoorContext): Door {
     if (!parsed.ok) {
       const { error, id } = parsed.rejection;
       // What cannot be read may have been a request: it is answered. A notification's faults are its own.
-      if (id !== undefined) outbox.send(errorFrame(id, error));
-      return error.code === 'parse_error' || error.code === 'invalid_request' ? 'malformed' : 'taken';
+      const isMalformed = error.code === 'parse_error' || error.code === 'invalid_request';
+      if (isMalformed || id !== undefined) outbox.send(errorFrame(id ?? null, error));
+      return isMalformed ? 'malformed' : 'taken';
     }
     const { id } = parsed.request;
     try {
@@ -86,8 +88,9 @@ export function openNativeDoor(context: DoorContext): Door {
 
   async function execute(params: Params<'execute'>): Promise<Answer> {
     if (context.isDraining()) throw new ProtocolError('draining');
+    if (params.attach === false) return { result: await accept(params) };
+    if (attachments.isFull()) throw new ProtocolError('too_many_attachments');
     const accepted = await accept(params);
-    if (params.attach === false) return { result: accepted };
     return { result: accepted, ...(await attachAccepted(attachments, accepted.jobId)) };
   }
 
@@ -121,6 +124,8 @@ export function openNativeDoor(context: DoorContext): Door {
     refuse: (error) => outbox.send(errorFrame(null, error)),
     attachments: attachments.all,
     beat: (positions) => notify('heartbeat', { jobs: heartbeatJobs(attachments, positions) }),
+    setDegraded: (degraded) =>
+      degraded ? notify('degraded', { reason: 'the gateway cannot reach Redis' }) : notify('restored', {}),
     goAway: (reason, reconnectAfterMs) => notify('goaway', { reason, reconnectAfterMs }),
     resume: attachments.resume,
     close: attachments.close,
@@ -151,6 +156,9 @@ async function getJob(log: JobLog, jobId: string): Promise<Result<'get'>> {
 }
 
 async function listJobs(log: JobLog, { status, limit = DEFAULT_LIST_LIMIT, cursor }: Params<'list'>) {
+  if (cursor !== undefined && !CURSOR.test(cursor)) {
+    throw new ProtocolError('invalid_params', 'cursor: is not one that `list` gave');
+  }
   const page = await log.list(DEFAULT_TENANT, {
     limit,
     ...(status === undefined ? {} : { status }),

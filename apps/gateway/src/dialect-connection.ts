@@ -26,6 +26,7 @@ export function openDialectDoor(context: DoorContext): Door {
   const { connectionId, outbox, log, logger } = context;
   /** The job, from its acceptance to its terminal event; 'accepting' while it has no id yet. */
   let task: 'none' | 'accepting' | { jobId: string; hasOutput: boolean } = 'none';
+  let lastReceived: Promise<unknown> = Promise.resolve();
 
   const sink: EventSink = {
     events(_jobId, events) {
@@ -82,7 +83,14 @@ export function openDialectDoor(context: DoorContext): Door {
     }
   }
 
-  async function receive(text: string): Promise<'taken' | 'malformed'> {
+  /** One after another: a CANCEL that comes right behind its `execute` must find the task. */
+  function receive(text: string): Promise<'taken' | 'malformed'> {
+    const outcome = lastReceived.then(() => handle(text));
+    lastReceived = outcome;
+    return outcome;
+  }
+
+  async function handle(text: string): Promise<'taken' | 'malformed'> {
     const envelope = parseEnvelope(text);
     if (!envelope.ok) {
       outbox.send(dialectErrorFrame(envelope.rejection.id ?? null, envelope.rejection.error.message));
@@ -140,6 +148,9 @@ export function openDialectDoor(context: DoorContext): Door {
     attachments: attachments.all,
     beat(positions: Map<string, Position>) {
       if (typeof task === 'object' && positions.get(task.jobId)?.status === 'running') status('RUNNING');
+    },
+    setDegraded: () => {
+      // The dialect has no word for it.
     },
     goAway: () => {
       // The dialect has no word for it; the close code says it.

@@ -25,6 +25,7 @@ export type Door = {
   refuse(error: ProtocolError): void;
   attachments(): Iterable<Attachment>;
   beat(positions: Map<string, Position>): void;
+  setDegraded(degraded: boolean): void;
   goAway(reason: string, reconnectAfterMs: number): void;
   /** The socket has room again. */
   resume(): void;

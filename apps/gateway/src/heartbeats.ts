@@ -10,9 +10,12 @@ export type Beating = {
   attachments(): Iterable<Attachment>;
   /** Takes the true positions of its attached jobs; a job without a record is missing from the map. */
   beat(positions: Map<string, Position>): void;
+  /** Says once that Redis cannot be read, and once that it can again. */
+  setDegraded(degraded: boolean): void;
 };
 
 export type Heartbeats = {
+  /** Adds a connection; it is told at once when Redis cannot be read. */
   add(connection: Beating): () => void;
   /** Checks everybody's positions now: publications may have been missed. */
   checkAll(): void;
@@ -33,15 +36,25 @@ export function createHeartbeats({
 }): Heartbeats {
   const slots = Array.from({ length: SLOTS }, () => new Set<Beating>());
   let next = 0;
+  let isDegraded = false;
+
+  function setDegraded(degraded: boolean): void {
+    if (degraded === isDegraded) return;
+    isDegraded = degraded;
+    logger.warn(degraded ? 'redis cannot be read: degraded' : 'redis can be read again');
+    for (const slot of slots) for (const member of slot) member.setDegraded(degraded);
+  }
 
   async function check(connections: Iterable<Beating>, beat: boolean): Promise<void> {
     const members = [...connections];
     const jobIds = new Set(members.flatMap((member) => [...member.attachments()].map(({ jobId }) => jobId)));
     let positions: Map<string, Position> | undefined;
-    try {
-      positions = jobIds.size === 0 ? new Map() : await log.positions([...jobIds]);
-    } catch (err) {
-      logger.warn({ err, jobs: jobIds.size }, 'positions could not be checked');
+    if (jobIds.size > 0) {
+      positions = await log.positions([...jobIds]).catch((err) => {
+        logger.debug({ err, jobs: jobIds.size }, 'positions could not be checked');
+        return undefined;
+      });
+      setDegraded(positions === undefined);
     }
     for (const member of members) {
       if (positions) {
@@ -65,6 +78,7 @@ export function createHeartbeats({
       // The emptiest slot that comes last: the first heartbeat is due after one interval, at most.
       const slot = slots.reduce((least, candidate) => (candidate.size < least.size ? candidate : least));
       slot.add(connection);
+      if (isDegraded) connection.setDegraded(true);
       return () => slot.delete(connection);
     },
     checkAll() {

@@ -2,7 +2,7 @@
 import { createKeys, createRedisFeed, createRedisJobLog, createRedisSweep } from '@cc-executor/job-log';
 import { createProducer } from '@cc-executor/queue';
 import { closeRedis, openRedis } from '@cc-executor/redis';
-import { createHealth, runService, version } from '@cc-executor/runtime';
+import { createHealth, createRepeatedWarning, runService, version } from '@cc-executor/runtime';
 import { createAccept } from './accept.ts';
 import { appName, loadGatewayConfig } from './config.ts';
 import { startGateway } from './server.ts';
@@ -13,7 +13,7 @@ await runService({
   loadConfig: loadGatewayConfig,
   graceMs: (config) => config.drainGraceMs + 5_000,
   async start({ config, logger }) {
-    const onError = (err: Error) => logger.warn({ err }, 'redis connection');
+    const onError = createRepeatedWarning(logger, 'redis connection');
     const open = (role: 'impatient' | 'subscriber') =>
       openRedis(config.redisUrl, { name: `cc-executor:gateway:${role}`, role, onError });
     const redis = open('impatient');

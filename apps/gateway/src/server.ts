@@ -66,12 +66,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
 
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://gateway');
-    const door = doors[pathname];
+    // Not parsed as a URL: a client may send what is none.
+    const path = request.url?.split('?', 1)[0] ?? '/';
+    const door = doors[path];
     const refusal = refuse(request, door);
     if (!door || refusal) {
-      logger.info({ pathname, refusal }, 'upgrade refused');
-      stream.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      logger.info({ path, refusal }, 'upgrade refused');
+      hangUp(stream, `HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
       return;
     }
     webSockets.handleUpgrade(request, stream, head, (webSocket) => {
@@ -102,6 +103,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     if (!door) return '404 Not Found';
     if (draining) return '503 Service Unavailable';
     if (!isAllowedOrigin(request.headers.origin, options.allowedOrigins)) return '403 Forbidden';
+    if (door.subprotocol && !offers(request, door.subprotocol)) return '400 Bad Request';
     return undefined;
   }
 
@@ -140,4 +142,16 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       return draining;
     },
   };
+}
+
+function offers(request: IncomingMessage, subprotocol: string): boolean {
+  const offered = request.headers['sec-websocket-protocol'] ?? '';
+  return offered.split(',').some((name) => name.trim() === subprotocol);
+}
+
+/** Sends the last bytes and lets go: Node no longer looks after the socket of an upgrade request. */
+function hangUp(stream: Duplex, bytes: string): void {
+  stream.on('error', () => stream.destroy());
+  stream.once('finish', () => stream.destroy());
+  stream.end(bytes);
 }

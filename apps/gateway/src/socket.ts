@@ -21,6 +21,8 @@ const MAX_PENDING = 64;
 const MAX_MALFORMED = 20;
 /** Beats without a pong after which the client counts as gone. */
 const MAX_SILENT_BEATS = 2;
+/** How long a client that does not keep up may take to read its close frame. */
+const FAREWELL_MS = 1_000;
 
 export type Connection = Beating & {
   goAway(reason: string, reconnectAfterMs: number): void;
@@ -50,6 +52,14 @@ export function runConnection(
     webSocket.close(closeCodes[reason].code, reason);
   }
 
+  /** Closes on a client that may not read it. */
+  function dismiss(reason: CloseReason): void {
+    if (webSocket.readyState !== webSocket.OPEN) return;
+    logger.info({ reason }, 'closing a connection that does not keep up');
+    close(reason);
+    setTimeout(() => webSocket.terminate(), FAREWELL_MS).unref();
+  }
+
   async function receive(data: RawData, isBinary: boolean): Promise<void> {
     const text = readText(data, isBinary);
     let outcome: 'taken' | 'malformed' = 'malformed';
@@ -60,6 +70,7 @@ export function runConnection(
       outcome = await door.receive(text);
       pending -= 1;
       if (webSocket.isPaused && webSocket.readyState === webSocket.OPEN) webSocket.resume();
+      if (outbox.isOverflowing()) dismiss('slow_consumer');
     }
     if (outcome === 'malformed') malformed += 1;
     if (malformed >= MAX_MALFORMED) close('protocol_violation');
@@ -81,18 +92,14 @@ export function runConnection(
   return {
     attachments: door.attachments,
     beat(positions) {
-      if (silentBeats > MAX_SILENT_BEATS || outbox.isOverflowing()) {
-        const reason = outbox.isOverflowing() ? 'slow_consumer' : 'heartbeat_missed';
-        logger.info({ reason }, 'closing a connection that does not keep up');
-        close(reason);
-        // A farewell that nobody reads does not end the socket.
-        webSocket.terminate();
-        return;
-      }
+      if (webSocket.readyState !== webSocket.OPEN) return;
+      if (outbox.isOverflowing()) return dismiss('slow_consumer');
+      if (silentBeats > MAX_SILENT_BEATS) return dismiss('heartbeat_missed');
       silentBeats += 1;
       webSocket.ping();
       door.beat(positions);
     },
+    setDegraded: door.setDegraded,
     goAway: door.goAway,
     close,
     terminate: () => webSocket.terminate(),

@@ -21,6 +21,8 @@ export type LogWriter = {
   write(event: EventBody): number;
   /** Resolves when there is room for more. */
   room(): Promise<void>;
+  /** Resolves when everything is written, or refused. */
+  flushed(): Promise<void>;
   /** Writes everything and then the terminal event; resolves with how that went, when it was answered. */
   finish(event: TerminalBody): Promise<'ok' | Refusal>;
   /** Output was written by this attempt. */
@@ -134,11 +136,15 @@ export function createLogWriter({
     }
   }
 
-  async function finish(event: TerminalBody): Promise<'ok' | Refusal> {
+  async function flushed(): Promise<void> {
     while (flushing) await flushing;
+  }
+
+  async function finish(event: TerminalBody): Promise<'ok' | Refusal> {
+    await flushed();
     if (refusal) return refusal;
     return append([JSON.stringify(event)], false, event.type);
   }
 
-  return { write, room, finish, hasOutput: () => output };
+  return { write, room, flushed, finish, hasOutput: () => output };
 }

@@ -3,7 +3,13 @@ import { createClaudeApiClient } from '@cc-executor/claude-api-client';
 import { createKeys, createRedisControl, createRedisJobLog } from '@cc-executor/job-log';
 import { startConsumer } from '@cc-executor/queue';
 import { closeRedis, openRedis } from '@cc-executor/redis';
-import { createHealth, runService, startHealthServer, version } from '@cc-executor/runtime';
+import {
+  createHealth,
+  createRepeatedWarning,
+  runService,
+  startHealthServer,
+  version,
+} from '@cc-executor/runtime';
 import { appName, loadWorkerConfig } from './config.ts';
 import { createLeases } from './leases.ts';
 import { processJob } from './process-job.ts';
@@ -13,7 +19,7 @@ await runService({
   loadConfig: loadWorkerConfig,
   graceMs: (config) => config.drainGraceMs + 15_000,
   async start({ config, logger }) {
-    const onError = (err: Error) => logger.warn({ err }, 'redis connection');
+    const onError = createRepeatedWarning(logger, 'redis connection');
     const open = (role: 'patient' | 'subscriber') =>
       openRedis(config.redisUrl, { name: `cc-executor:worker:${role}`, role, onError });
     const redis = open('patient');
@@ -36,7 +42,7 @@ await runService({
       keyPrefix: config.keyPrefix,
       concurrency: config.concurrency,
       process: (jobId, lockLost) => processJob(context, jobId, lockLost),
-      onError: (err) => logger.warn({ err }, 'queue'),
+      onError: createRepeatedWarning(logger, 'queue'),
     });
     const health = createHealth({
       service: appName,

@@ -5,13 +5,13 @@
  * let go. If this process dies, the record's lease lapses and the sweeper ends the job.
  */
 import type { ClaudeApiClient, UpstreamOutcome } from '@cc-executor/claude-api-client';
-import type { Attempt, BeginOutcome, JobLog } from '@cc-executor/job-log';
+import type { Attempt, JobLog } from '@cc-executor/job-log';
 import { DEFAULT_TIMEOUTS, type TerminalBody } from '@cc-executor/protocol';
 import type { Processed } from '@cc-executor/queue';
 import { backoffDelay, type Logger, sleep } from '@cc-executor/runtime';
 import type { Leases } from './leases.ts';
 import { createLogWriter, type LogWriter } from './log-writer.ts';
-import { retryDelayMs } from './retry.ts';
+import { planRetry } from './retry.ts';
 import { createStop, type Stop } from './stop-reason.ts';
 import { terminalEventOf } from './terminal-event.ts';
 import { createEventTranslator } from './upstream-events.ts';
@@ -33,7 +33,7 @@ export async function processJob(
   lockLost: AbortSignal,
 ): Promise<Processed> {
   const logger = context.logger.child({ jobId });
-  const begun = await beginUntilAnswered(context, jobId, logger);
+  const begun = await untilAnswered(() => context.log.begin(jobId, context.leaseMs), logger);
   if (!('attempt' in begun)) {
     logger.info({ code: begun.code }, 'nothing to do for this queue entry');
     return { status: begun.code };
@@ -53,27 +53,25 @@ export async function processJob(
   const release = watchAttempt(context, jobId, attempt, stop, lockLost);
   try {
     attemptLogger.info({ code: begun.code }, 'attempt began');
-    const terminal: TerminalBody =
+    const terminal =
       begun.code === 'queue_timeout'
-        ? { type: 'timed_out', limit: 'queue', partial: attempt.hasOutput }
+        ? ({ type: 'timed_out', limit: 'queue', partial: attempt.hasOutput } as const)
         : await run(context, jobId, attempt, writer, stop);
+    if (terminal === 'hand-back') return await handBack(context, jobId, attempt, writer, attemptLogger);
     return await finish(writer, terminal, stop, attemptLogger);
   } finally {
     release();
   }
 }
 
-async function beginUntilAnswered(
-  { log, leaseMs }: ProcessContext,
-  jobId: string,
-  logger: Logger,
-): Promise<BeginOutcome> {
-  for (let attempt = 0; ; attempt += 1) {
+/** Repeats a call that Redis did not answer. Only for what may be repeated: everything the job log offers. */
+async function untilAnswered<T>(call: () => Promise<T>, logger: Logger): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
     try {
-      return await log.begin(jobId, leaseMs);
+      return await call();
     } catch (err) {
-      logger.warn({ err, attempt }, 'begin was not answered; it is sent again');
-      await sleep(backoffDelay({ attempt: attempt + 1, baseMs: 50, maxMs: 2_000 }));
+      if (attempt % 10 === 1) logger.warn({ err, attempt }, 'redis did not answer; it is asked again');
+      await sleep(backoffDelay({ attempt, baseMs: 50, maxMs: 2_000 }));
     }
   }
 }
@@ -114,29 +112,31 @@ async function run(
   attempt: Attempt,
   writer: LogWriter,
   stop: Stop,
-): Promise<TerminalBody> {
-  const { spec } = attempt;
+): Promise<TerminalBody | 'hand-back'> {
+  const policy = attempt.spec.retry ?? 'safe';
   const deadlineAt = performance.now() + attempt.remainingMs;
+  let restarts = 0;
   if (attempt.hasOutput) {
     writer.write({ type: 'reset', discardFromSeq: 2, reason: 'the earlier attempt was lost' });
   }
   for (let call = 1; ; call += 1) {
-    const outcome = await callUpstream(claudeApi, jobId, attempt, writer, stop);
-    const delayMs = stop.reason()
-      ? undefined
-      : retryDelayMs({
-          outcome,
-          policy: spec.retry ?? 'safe',
-          hasOutput: writer.hasOutput(),
-          call,
-          remainingMs: deadlineAt - performance.now(),
-        });
-    if (delayMs === undefined)
-      return terminalEventOf(outcome, stop.reason(), attempt.hasOutput || writer.hasOutput());
-    const reason = outcome.status === 'failed' ? outcome.code : outcome.status;
-    logger.info({ jobId, call, delayMs, reason }, 'upstream is tried again');
-    writer.write({ type: 'throttled', untilMs: Date.now() + delayMs, reason });
-    await sleep(delayMs, stop.signal).catch(() => {
+    const outcome = await callUpstream(claudeApi, jobId, call, attempt, writer, stop);
+    const hasOutput = attempt.hasOutput || writer.hasOutput();
+    const reason = stop.reason();
+    const remainingMs = deadlineAt - performance.now();
+    const retry = planRetry({ outcome, policy, hasOutput, call, restarts, remainingMs });
+    if (reason?.kind === 'drain' && (retry || policy === 'always') && outcome.status !== 'completed') {
+      return 'hand-back';
+    }
+    if (reason || !retry) return terminalEventOf(outcome, reason, hasOutput);
+    const code = outcome.status === 'failed' ? outcome.code : outcome.status;
+    logger.info({ jobId, call, code, ...retry }, 'upstream is tried again');
+    if (retry.restart) {
+      restarts += 1;
+      writer.write({ type: 'reset', discardFromSeq: attempt.lastSeq + 1, reason: code });
+    }
+    writer.write({ type: 'throttled', untilMs: Date.now() + retry.delayMs, reason: code });
+    await sleep(retry.delayMs, stop.signal).catch(() => {
       // Stopped while waiting: the next call returns at once.
     });
   }
@@ -145,6 +145,7 @@ async function run(
 async function callUpstream(
   claudeApi: ClaudeApiClient,
   jobId: string,
+  call: number,
   { spec, fence }: Attempt,
   writer: LogWriter,
   stop: Stop,
@@ -152,7 +153,7 @@ async function callUpstream(
   const translator = createEventTranslator(writer);
   const { prompt, timeouts, metadata, onDisconnect, retry, priority, ...options } = spec;
   const batches = claudeApi.execute(
-    { executionId: `${jobId}-${fence}`, question: prompt, options },
+    { executionId: `${jobId}-${fence}-${call}`, question: prompt, options },
     {
       signal: stop.signal,
       limits: {
@@ -175,6 +176,22 @@ async function callUpstream(
     await writer.room();
   }
   return outcome;
+}
+
+/** Gives the job back to the queue; the sweeper makes its new entry. Repeated until answered, as every write. */
+async function handBack(
+  { log }: ProcessContext,
+  jobId: string,
+  { fence }: Attempt,
+  writer: LogWriter,
+  logger: Logger,
+): Promise<Processed> {
+  await writer.flushed();
+  const code = await untilAnswered(() => log.release(jobId, fence), logger);
+  logger.info({ code }, 'job handed back');
+  if (code !== 'cancel_requested') return { status: code === 'ok' ? 'handed back' : code };
+  const written = await writer.finish({ type: 'cancelled', by: 'client', partial: writer.hasOutput() });
+  return { status: written === 'ok' ? 'cancelled' : 'lost' };
 }
 
 async function finish(

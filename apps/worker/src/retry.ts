@@ -5,20 +5,42 @@ import { backoffDelay } from '@cc-executor/runtime';
 
 const BASE_MS = 250;
 const MAX_MS = 15_000;
+/** How often a job that is declared idempotent is begun anew after it had begun. */
+const MAX_RESTARTS = 3;
 
 /** Upstream answered that it took nothing: 429, 503, 529. */
-const REFUSED_CODE = 'upstream_busy';
+const REFUSED = 'upstream_busy';
+
+/** Ends that say nothing about the work: another try may go better. Claude's own verdicts are not among them. */
+const restartable = new Set<string>([
+  'upstream_cut',
+  'upstream_incomplete',
+  'upstream_garbage',
+  'upstream_error',
+  'upstream_http_error',
+  'upstream_cancelled',
+  'digest_mismatch',
+  'claude_overloaded',
+  'claude_rate_limited',
+]);
+
+export type Retry = {
+  delayMs: number;
+  /** The work had begun: what it put out is void. */
+  restart: boolean;
+};
 
 /**
- * The delay in ms before the next call, or undefined when there must be none.
- * `safe` repeats only what provably did not begin: unsent, or refused by upstream. `always` repeats any failure,
- * since the caller has declared the job idempotent; `never` nothing. None outlives the deadline.
+ * The next call, or undefined when there must be none.
+ * `safe` repeats only what provably did not begin: unsent, or refused by upstream. `always` also begins anew what had
+ * begun, since the caller has declared the job idempotent; `never` repeats nothing. None outlives the deadline.
  */
-export function retryDelayMs({
+export function planRetry({
   outcome,
   policy,
   hasOutput,
   call,
+  restarts,
   remainingMs,
   random,
 }: {
@@ -27,18 +49,21 @@ export function retryDelayMs({
   hasOutput: boolean;
   /** Calls made so far, from 1. */
   call: number;
+  /** How many of them began anew what had begun. */
+  restarts: number;
   remainingMs: number;
   random?: () => number;
-}): number | undefined {
+}): Retry | undefined {
   if (outcome.status !== 'failed' || policy === 'never') return undefined;
-  const didNotBegin = !hasOutput && (!outcome.sent || outcome.code === REFUSED_CODE);
-  if (!didNotBegin) return undefined;
+  const didNotBegin = !hasOutput && (!outcome.sent || outcome.code === REFUSED);
+  const mayRestart = policy === 'always' && restarts < MAX_RESTARTS && restartable.has(outcome.code);
+  if (!didNotBegin && !mayRestart) return undefined;
   const backoffMs = backoffDelay({
     attempt: call,
     baseMs: BASE_MS,
     maxMs: MAX_MS,
     ...(random ? { random } : {}),
   });
-  const delayMs = Math.max(outcome.retryAfterMs ?? 0, Math.round(backoffMs));
-  return delayMs < remainingMs ? delayMs : undefined;
+  const delayMs = Math.max(outcome.retryAfterMs ?? 0, backoffMs);
+  return delayMs < remainingMs ? { delayMs, restart: !didNotBegin } : undefined;
 }

@@ -3,7 +3,7 @@
  * is spread over and a dead instance is skipped. Nothing is sent here: a failure is provably an unsent request.
  */
 import { lookup as dnsLookup } from 'node:dns/promises';
-import { isIP, type Socket } from 'node:net';
+import { isIP, Socket } from 'node:net';
 import { buildConnector } from 'undici';
 
 export type Lookup = (hostname: string) => Promise<string[]>;
@@ -83,7 +83,7 @@ async function connectTo(
       port: target.port || (secure ? '443' : '80'),
       ...(secure && !isIP(hostname) && { servername: hostname }),
     },
-    (error, opened) => (opened === null ? reject(error) : resolve(opened)),
+    (error, opened) => (opened instanceof Socket ? resolve(opened) : reject(error)),
   ) as unknown as Socket;
   try {
     return await within(promise, timeoutMs, signal);

@@ -106,7 +106,8 @@ export function createUpstreamResponse(options: { maxLineBytes?: number | undefi
     fail(error) {
       const detail = error.message || error.name;
       if (body !== undefined || refusal !== undefined) return judge({ kind: 'cut', detail });
-      if (String((error as { code?: unknown }).code).startsWith('HPE_')) {
+      // A head that is cut short is a socket error; the parser's own means that it was no head.
+      if (error.name === 'HTTPParserError') {
         return failed('upstream_garbage', `What answers in place of claude-api is not HTTP (${detail})`);
       }
       return failed('upstream_cut', `The connection to claude-api broke before it answered (${detail})`);

@@ -142,6 +142,8 @@ export function createStreamReader(): StreamReader {
 
 function readSystem(line: JsonObject): readonly StreamAction[] {
   if (line.subtype === 'status') return ACTIVITY;
+  // A running estimate, one line per thinking delta.
+  if (line.subtype === 'thinking_tokens') return GENERATING;
   if (line.subtype === 'init') {
     const model = stringOf(line.model);
     const cwd = stringOf(line.cwd);

@@ -187,6 +187,15 @@ describe('the stream reader, on lines that are no text', () => {
     expect(readAll(lines)).toEqual(lines.map((message) => ({ kind: 'message', message })));
   });
 
+  it('takes the progress of thinking for activity of the model, and a status for activity', () => {
+    expect(readAll([{ type: 'system', subtype: 'thinking_tokens', estimated_tokens: 1 }])).toEqual([
+      { kind: 'activity', generating: true },
+    ]);
+    expect(readAll([{ type: 'system', subtype: 'status', status: 'requesting' }])).toEqual([
+      { kind: 'activity', generating: false },
+    ]);
+  });
+
   it("reads claude-api's own lines", () => {
     const complete = {
       type: 'complete',

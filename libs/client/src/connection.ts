@@ -117,7 +117,7 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   function settle(id: number, answer: { result: unknown } | { error: unknown }): void {
     const outcome = requests.settle(id, answer);
-    if (outcome === 'answered') backoff.progress();
+    if (outcome === 'progress') backoff.progress();
     if (outcome === 'draining' && !isDraining) drain(options.reconnect.baseMs);
   }
 

@@ -28,8 +28,11 @@ export type Requests = {
   add<M extends Method>(method: M, params: Params<M>, options: RequestOptions<M>): Promise<Result<M>>;
   /** Sends what is not under way, over a connection that takes frames of this size (bytes). */
   flush(send: (frame: string) => void, maxFrameBytes: number): void;
-  /** 'draining': this connection takes nothing new; what may be sent again is held for the next one. */
-  settle(id: number, answer: { result: unknown } | { error: unknown }): 'answered' | 'refused' | 'draining';
+  /**
+   * 'draining': this connection takes nothing new; what may be sent again is held for the next one.
+   * 'progress': a caller has its answer. Attaching again and again is none.
+   */
+  settle(id: number, answer: { result: unknown } | { error: unknown }): 'progress' | 'none' | 'draining';
   connectionLost(): void;
   failAll(error: ClientError): void;
 };
@@ -98,22 +101,22 @@ export function createRequests(timeoutMs: number): Requests {
     settle(id, answer) {
       const request = waiting.get(id);
       // An answer after its time-out: nobody waits for it.
-      if (!request) return 'refused';
+      if (!request) return 'none';
       if ('error' in answer) {
         const error = readErrorMember(answer.error);
         const isDraining = error.code === 'draining';
         if (isDraining && request.resend && request.sends < MAX_SENDS) hold(request);
         else fail(id, error);
-        return isDraining ? 'draining' : 'refused';
+        return isDraining ? 'draining' : 'none';
       }
       const parsed = methods[request.method].result.safeParse(answer.result);
       if (!parsed.success) {
         const message = `The answer to '${request.method}' does not fit its schema: ${describeIssues(parsed.error)}`;
         fail(id, new ClientError('protocol_violation', message));
-        return 'refused';
+        return 'none';
       }
       take(id)?.succeed(parsed.data);
-      return 'answered';
+      return request.resend ? 'progress' : 'none';
     },
     connectionLost() {
       for (const request of [...waiting.values()]) {

@@ -116,6 +116,11 @@ describe('attach', () => {
       const attaching = failure(client.attach(jobId));
       connection.refuse(await connection.expect('attach'), code);
       expect(await attaching).toMatchObject({ code, jobId });
+      const listing = client.list();
+      connection.reply(await connection.expect('list'), { jobs: [] });
+      await listing;
+      // It is the caller's to try again.
+      expect(connection.unexpected()).toEqual([]);
     },
   );
 
@@ -207,6 +212,19 @@ describe('iterators', () => {
       if (afterSeq >= 4) break;
     }
     expect(await all).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('stay live while they are read, however much passes through them', async () => {
+    const { client, connection } = await connectPair({ maxQueueSize: 400 });
+    const { job, handle } = await startJob(client, connection);
+    const iterator = handle.events();
+    for (let seq = 1; seq <= 20; seq += 1) {
+      connection.notify('event', job.event(seq, output('x')));
+      expect((await iterator.next()).value.seq).toBe(seq);
+    }
+    connection.notify('event', job.event(21, completed));
+    expect((await iterator.next()).value.seq).toBe(21);
+    expect(connection.unexpected()).toEqual([]);
   });
 
   it('end alone when their loop is left; the job is listened to further', async () => {

@@ -20,6 +20,8 @@ export type ScriptedRequest = { id: number; method: string; params: Record<strin
 export type ScriptedConnection = {
   /** The next request, which must be of this method. */
   expect(method: string): Promise<ScriptedRequest>;
+  /** The methods of requests that arrived and were not expected. */
+  unexpected(): string[];
   reply(request: ScriptedRequest, result: unknown): void;
   refuse(request: ScriptedRequest, code: ProtocolErrorCode, retryAfterMs?: number): void;
   notify(method: string, params: unknown): void;
@@ -101,6 +103,7 @@ function scriptConnection(socket: WebSocket): ScriptedConnection {
       if (request.method !== method) throw new Error(`expected '${method}', got ${JSON.stringify(request)}`);
       return request;
     },
+    unexpected: () => requests.items.map(({ method }) => method),
     reply: (request, result) => send({ id: request.id, result }),
     refuse: (request, code, retryAfterMs) =>
       socket.send(errorFrame(request.id, new ProtocolError(code, undefined, retryAfterMs))),
@@ -122,6 +125,7 @@ function createChannel<T>() {
   const items: T[] = [];
   const waiting: ((item: T) => void)[] = [];
   return {
+    items,
     put(item: T) {
       const waiter = waiting.shift();
       if (waiter) waiter(item);

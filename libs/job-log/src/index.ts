@@ -17,6 +17,7 @@ export type {
   Page,
   Position,
   Publication,
+  ReleaseCode,
   RenewOutcome,
   StoredJob,
 } from './job-log.ts';

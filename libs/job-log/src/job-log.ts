@@ -56,6 +56,8 @@ export type AppendOutcome = { code: AppendCode; lastSeq: number; cancelBy: strin
 
 export type RenewOutcome = { code: 'ok' | 'fenced' | 'terminal' | 'missing'; cancelBy: string | undefined };
 
+export type ReleaseCode = 'ok' | 'fenced' | 'terminal' | 'missing' | 'cancel_requested';
+
 export type CancelOutcome =
   | { code: 'cancelled' | 'requested' | 'terminal'; status: JobStatus }
   | { code: 'missing' };
@@ -83,6 +85,8 @@ export type JobLog = {
   begin(jobId: string, leaseMs: number): Promise<BeginOutcome>;
   append(batch: Batch): Promise<AppendOutcome>;
   renew(jobId: string, fence: number, leaseMs: number): Promise<RenewOutcome>;
+  /** Hands a job back that did not begin, or may begin again: it is queued once more. */
+  release(jobId: string, fence: number): Promise<ReleaseCode>;
   cancel(jobId: string, by: 'client' | 'disconnect' | 'operator'): Promise<CancelOutcome>;
   range(jobId: string, afterSeq: number, maxEvents: number, maxBytes: number): Promise<Page | undefined>;
   /** True last positions, for heartbeats; a job without a record is left out. */

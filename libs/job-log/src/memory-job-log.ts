@@ -7,6 +7,7 @@ import {
   cancelJob,
   createRecord,
   type RecordState,
+  releaseJob,
   renewLease,
 } from './memory-state.ts';
 
@@ -79,6 +80,13 @@ export function createMemoryJobLog({ now = Date.now }: { now?: () => number } = 
       const { code, state } = renewLease(before, fence, leaseMs, now());
       store(jobId, before, state);
       return { code, cancelBy: code === 'ok' ? state.cancelBy : undefined };
+    },
+    async release(jobId, fence) {
+      const before = records.get(jobId);
+      if (!before) return 'missing';
+      const { code, state } = releaseJob(before, fence, now());
+      store(jobId, before, state);
+      return code;
     },
     async cancel(jobId, by) {
       const before = records.get(jobId);

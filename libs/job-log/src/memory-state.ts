@@ -3,7 +3,7 @@
  * The in-memory job log wraps them, and the property tests check them against Redis.
  */
 import type { JobStatus, TerminalStatus } from '@cc-executor/protocol';
-import { isTerminal } from '@cc-executor/protocol';
+import { DEFAULT_TIMEOUTS, isTerminal } from '@cc-executor/protocol';
 import type { AppendOutcome, Batch, NewJob } from './job-log.ts';
 
 export type RecordState = {
@@ -88,6 +88,18 @@ export function renewLease(
   if (isTerminal(state.status)) return { code: 'terminal', state };
   if (state.fence !== fence || state.status !== 'running') return { code: 'fenced', state };
   return { code: 'ok', state: { ...state, lease: now + leaseMs } };
+}
+
+export function releaseJob(
+  state: RecordState,
+  fence: number,
+  now: number,
+): { code: 'ok' | 'fenced' | 'terminal' | 'cancel_requested'; state: RecordState } {
+  if (isTerminal(state.status)) return { code: 'terminal', state };
+  if (state.fence !== fence || state.status !== 'running') return { code: 'fenced', state };
+  if (state.cancelBy) return { code: 'cancel_requested', state };
+  const deadline = now + DEFAULT_TIMEOUTS.queueMs;
+  return { code: 'ok', state: { ...state, status: 'queued', fence: fence + 1, deadline } };
 }
 
 export function cancelJob(

@@ -1,6 +1,6 @@
 /** The job log in Redis. The scripts hold the rules; this file builds their arguments and reads their replies. */
 import { createHash } from 'node:crypto';
-import type { JobStatus } from '@cc-executor/protocol';
+import { DEFAULT_TIMEOUTS, type JobStatus } from '@cc-executor/protocol';
 import { type RedisConnection, serversOf } from '@cc-executor/redis';
 import type {
   AppendCode,
@@ -11,6 +11,7 @@ import type {
   NewJob,
   Page,
   Position,
+  ReleaseCode,
   RenewOutcome,
 } from './job-log.ts';
 import type { Keys } from './keys.ts';
@@ -106,6 +107,13 @@ export function createRedisJobLog({ redis, keys, retentionMs }: JobLogOptions): 
     return { code: code as RenewOutcome['code'], cancelBy: textOrUndefined(cancelBy) };
   }
 
+  async function release(jobId: string, fence: number): Promise<ReleaseCode> {
+    const [code] = await scripts.release([keys.record(jobId)], [fence, DEFAULT_TIMEOUTS.queueMs]);
+    // Due at once: the sweeper gives it its queue entry.
+    if (code === 'ok') await scripts.schedule([keys.due], [jobId, 0, 'LT']);
+    return code as ReleaseCode;
+  }
+
   async function cancel(jobId: string, by: 'client' | 'disconnect' | 'operator'): Promise<CancelOutcome> {
     const [code, status] = await scripts.cancel(
       [keys.record(jobId), keys.log(jobId)],
@@ -173,6 +181,7 @@ export function createRedisJobLog({ redis, keys, retentionMs }: JobLogOptions): 
     begin: (jobId, leaseMs) => orUnavailable(begin(jobId, leaseMs)),
     append: (batch) => orUnavailable(append(batch)),
     renew: (jobId, fence, leaseMs) => orUnavailable(renew(jobId, fence, leaseMs)),
+    release: (jobId, fence) => orUnavailable(release(jobId, fence)),
     cancel: (jobId, by) => orUnavailable(cancel(jobId, by)),
     range: (...args) => orUnavailable(range(...args)),
     positions: (jobIds) => orUnavailable(positions(jobIds)),

@@ -8,6 +8,7 @@ const scripts = {
   begin: 1,
   append: 2,
   renew: 1,
+  release: 1,
   cancel: 2,
   range: 2,
   claim: 1,

@@ -21,6 +21,8 @@ export const notificationSchemas = {
     ),
   }),
   job_lost: z.object({ jobId: jobIdSchema, lastSeq: z.number().int().nonnegative(), reason: z.string() }),
+  degraded: z.object({ reason: z.string() }),
+  restored: z.object({}),
   goaway: z.object({ reason: z.string(), reconnectAfterMs: z.number().int().nonnegative() }),
 } as const;
 

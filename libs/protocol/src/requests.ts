@@ -74,7 +74,10 @@ export const getResultSchema = jobSchema.extend({ terminal: eventSchema.optional
 export const listParamsSchema = z.strictObject({
   status: jobStatusSchema.optional(),
   limit: z.number().int().min(1).max(100).optional(),
-  cursor: z.string().max(128).optional(),
+  cursor: z
+    .string()
+    .regex(/^\d{1,16}:job_[0-9a-f]{32}$/, 'is no cursor that a list has given')
+    .optional(),
 });
 
 export const listResultSchema = z.object({ jobs: z.array(jobSchema), cursor: z.string().optional() });

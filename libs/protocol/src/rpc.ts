@@ -17,7 +17,7 @@ export const requestFrameSchema = z.object({
   jsonrpc: z.literal('2.0'),
   id: idSchema.optional(),
   method: z.string(),
-  params: z.unknown(),
+  params: z.unknown().optional(),
 });
 
 export const responseFrameSchema = z.union([
@@ -63,9 +63,16 @@ export function parseRequest(
   return { ok: true, request: { method, params: parsed.data, id } as Request };
 }
 
+/** A list of a hundred thousand wrong values must not make an answer of megabytes. */
+const MAX_NAMED_FAULTS = 50;
+
 /** All faults of a value in one line, each with its path. */
-export function describeIssues(error: z.ZodError): string {
-  return error.issues.map((issue) => `${issue.path.join('.') || 'value'}: ${issue.message}`).join('; ');
+export function describeIssues({ issues }: z.ZodError): string {
+  const named = issues
+    .slice(0, MAX_NAMED_FAULTS)
+    .map((issue) => `${issue.path.join('.') || 'value'}: ${issue.message}`);
+  if (issues.length > MAX_NAMED_FAULTS) named.push(`and ${issues.length - MAX_NAMED_FAULTS} more`);
+  return named.join('; ');
 }
 
 export function resultFrame(id: RequestId, result: unknown): string {
@@ -89,8 +96,9 @@ function isMethod(name: string): name is Method {
   return Object.hasOwn(methods, name);
 }
 
-function readId(value: unknown): RequestId | undefined {
-  if (typeof value !== 'object' || value === null || !('id' in value)) return undefined;
+/** Null where there is none: what is no request cannot claim to be a notification, so it is answered. */
+function readId(value: unknown): RequestId {
+  if (typeof value !== 'object' || value === null || !('id' in value)) return null;
   const id = idSchema.safeParse(value.id);
   return id.success ? id.data : null;
 }

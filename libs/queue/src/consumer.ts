@@ -6,7 +6,9 @@
  */
 import type { RedisConnection } from '@cc-executor/redis';
 import { type Job, UnrecoverableError, Worker } from 'bullmq';
+import { openQueue } from './producer.ts';
 import { keepCompleted, keepFailed, QUEUE_NAME, queuePrefix } from './queue-names.ts';
+import { freshWedgeState, isWedged, observe } from './wedge-watch.ts';
 
 /** What the dashboard shows of a processed entry. */
 export type Processed = { status: string; error?: string | undefined };
@@ -19,17 +21,21 @@ export type ConsumerOptions = {
   /** Processes one job. The signal aborts when the entry's lock was lost: another worker may have it now. */
   process: (jobId: string, signal: AbortSignal) => Promise<Processed>;
   onError: (error: Error) => void;
+  /** How long an entry stays this consumer's without a renewal, in ms. */
+  lockMs?: number;
 };
 
 export type Consumer = {
   /** Takes nothing new; resolves when everything taken has been processed. Idempotent. */
   close(): Promise<void>;
-  /** Whether the take-loop runs. */
+  /** Whether the take-loop runs, and takes jobs when some wait. */
   isRunning(): boolean;
 };
 
 /** The lock is longer than the record's lease, so that a lost attempt is seen as lost when BullMQ delivers anew. */
-const LOCK_MS = 30_000;
+const DEFAULT_LOCK_MS = 30_000;
+/** How often to look whether jobs wait that are not taken, in ms. */
+const LOOK_MS = 5_000;
 
 /** Starts taking jobs. */
 export function startConsumer({
@@ -38,38 +44,73 @@ export function startConsumer({
   concurrency,
   process,
   onError,
+  lockMs = DEFAULT_LOCK_MS,
 }: ConsumerOptions): Consumer {
   const active = new Map<string, AbortController>();
+  let taken = 0;
 
   async function take(job: Job): Promise<string> {
     const jobId = job.id ?? '';
     const lockLost = new AbortController();
     active.set(jobId, lockLost);
+    taken += 1;
     try {
       const { status, error } = await process(jobId, lockLost.signal);
       // Thrown so that the dashboard lists it under "failed"; never retried by BullMQ.
       if (error !== undefined) throw new UnrecoverableError(error);
       return status;
     } finally {
-      active.delete(jobId);
+      // After a lost lock the same job can be here twice: the newer one stays.
+      if (active.get(jobId) === lockLost) active.delete(jobId);
     }
   }
 
-  const worker = new Worker(QUEUE_NAME, take, {
-    connection: redis,
-    prefix: queuePrefix(keyPrefix),
-    concurrency,
-    lockDuration: LOCK_MS,
-    removeOnComplete: keepCompleted,
-    removeOnFail: keepFailed,
-  });
-  worker.on('error', onError);
-  worker.on('lockRenewalFailed', (jobIds: string[]) => {
-    for (const jobId of jobIds) active.get(jobId)?.abort(new Error('the lock of the queue entry was lost'));
-  });
+  function open(): Worker {
+    const opened = new Worker(QUEUE_NAME, take, {
+      connection: redis,
+      prefix: queuePrefix(keyPrefix),
+      concurrency,
+      lockDuration: lockMs,
+      removeOnComplete: keepCompleted,
+      removeOnFail: keepFailed,
+    });
+    opened.on('error', onError);
+    opened.on('lockRenewalFailed', (jobIds: string[]) => {
+      for (const jobId of jobIds) active.get(jobId)?.abort(new Error('the lock of the queue entry was lost'));
+    });
+    return opened;
+  }
+
+  let worker = open();
+  let wedge = freshWedgeState;
+  let closing: Promise<unknown> | undefined;
+  // Workers that stood still; what they had taken goes on, and they are closed when that has ended.
+  const retired = new Set<Promise<void>>();
+  const queue = openQueue({ redis, keyPrefix, onError });
+
+  async function look(): Promise<void> {
+    const { wait = 0, prioritized = 0 } = await queue.getJobCounts('wait', 'prioritized');
+    wedge = observe(wedge, { waiting: wait + prioritized, taken, hasRoom: active.size < concurrency });
+    if (!isWedged(wedge) || closing) return;
+    onError(new Error('jobs wait, there is room, and none is taken: the take-loop is started anew'));
+    const old = worker;
+    worker = open();
+    wedge = { taken, idleLooks: 0 };
+    const retiring = old.close().finally(() => retired.delete(retiring));
+    retired.add(retiring);
+  }
+
+  const timer = setInterval(() => {
+    look().catch(onError);
+  }, LOOK_MS);
+  timer.unref();
 
   return {
-    close: () => worker.close(),
-    isRunning: () => worker.isRunning(),
+    async close() {
+      clearInterval(timer);
+      closing ??= Promise.all([worker.close(), ...retired]).then(() => queue.close());
+      await closing;
+    },
+    isRunning: () => worker.isRunning() && wedge.idleLooks === 0,
   };
 }

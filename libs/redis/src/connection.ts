@@ -96,7 +96,11 @@ function retryDelayMs(times: number): number {
 }
 
 function withAddress(error: Error, address: RedisAddress): Error {
-  return new Error(`Redis at ${describeAddress(address)}: ${error.message || error.name}`, { cause: error });
+  // Node's error for a name with several addresses has a code, but no message.
+  const { code } = error as { code?: string };
+  return new Error(`Redis at ${describeAddress(address)}: ${error.message || code || error.name}`, {
+    cause: error,
+  });
 }
 
 /** The single servers behind a connection: the nodes of a cluster, or the one server. */

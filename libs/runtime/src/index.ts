@@ -14,6 +14,7 @@ export { exitCodes, runService, type ServiceContext } from './lifecycle.ts';
 export { listen } from './listen.ts';
 export { createLogger, type Logger } from './logger.ts';
 export { redactUrl } from './redact.ts';
+export { createRepeatedWarning } from './repeated-warning.ts';
 export {
   type Config,
   describeSettings,

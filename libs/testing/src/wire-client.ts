@@ -28,12 +28,12 @@ export type WireClient = {
 
 const terminal = new Set(['completed', 'failed', 'cancelled', 'timed_out']);
 
-/** Connects; with `subprotocol: undefined` as the prototype's clients do. */
+/** Connects; with `subprotocol: null` as the prototype's clients do. */
 export async function connectWire(
   url: string,
-  { subprotocol = 'cc-executor.v1' as string | undefined } = {},
+  { subprotocol = 'cc-executor.v1' }: { subprotocol?: string | null } = {},
 ): Promise<WireClient> {
-  const socket = subprotocol === undefined ? new WebSocket(url) : new WebSocket(url, subprotocol);
+  const socket = subprotocol === null ? new WebSocket(url) : new WebSocket(url, subprotocol);
   const messages: Message[] = [];
   const waiting = new Set<() => void>();
   let nextId = 1;

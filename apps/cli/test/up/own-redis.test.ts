@@ -71,10 +71,14 @@ async function command(port: number, text: string): Promise<string> {
   return answer.toString();
 }
 
+async function exitOf(child: ChildProcess): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  return child.exitCode;
+}
+
 async function endByParent(child: ChildProcess): Promise<number | null> {
   child.stdin?.end();
-  const [code] = (await once(child, 'exit')) as [number | null];
-  return code;
+  return exitOf(child);
 }
 
 test.skipIf(!isInstalled)('keeps what was written over a restart', async () => {
@@ -85,6 +89,21 @@ test.skipIf(!isInstalled)('keeps what was written over a restart', async () => {
   const second = await launchRedis();
   await untilReady(second.port);
   expect(await command(second.port, 'GET job')).toContain('kept');
+});
+
+test.skipIf(!isInstalled)('says nothing while all is well, and everything when it cannot start', async () => {
+  const good = await launchRedis();
+  await untilReady(good.port);
+  expect(good.recording.lines).toEqual([]);
+  const choice = chooseRedis({
+    redisUrl: undefined,
+    path: process.env.PATH,
+    port: good.port,
+    folder: join(folder, 'other'),
+  });
+  const bad = launch(['--import', watch, choice.run?.script ?? '', ...(choice.run?.args ?? [])]);
+  await bad.recording.waitFor(/in use/);
+  expect(await exitOf(bad.child)).toBe(1);
 });
 
 test.skipIf(!isInstalled)('ends with its parent, whose death closes standard input', async () => {
@@ -100,8 +119,7 @@ test.skipIf(!isInstalled)('a second one on the same data folder is refused with 
   const first = await launchRedis();
   await untilReady(first.port);
   const second = await launchRedis();
-  const [code] = (await once(second.child, 'exit')) as [number];
-  expect(code).toBe(78);
+  expect(await exitOf(second.child)).toBe(78);
   expect((await second.recording.waitFor(/locked/))[0]).toBeDefined();
   expect(second.recording.lines.join('\n')).toMatch(/data folder .* another `cc-executor up`.*REDIS_URL/);
   expect(await isRefused(second.port)).toBe(true);

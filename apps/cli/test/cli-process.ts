@@ -1,0 +1,82 @@
+/** Runs the real command as a process of its own; every one is gone after its test. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable, Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterEach } from 'vitest';
+import {
+  type ScriptedConnection,
+  type ScriptedGateway,
+  startScriptedGateway,
+} from '../../../libs/client/test/scripted-gateway.ts';
+
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const cleanups: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+type CliProcess = ChildProcess & { stdin: Writable; stdout: Readable; stderr: Readable };
+
+export type CliRun = {
+  child: CliProcess;
+  /** Resolves when standard error has held this text. */
+  says(part: string): Promise<void>;
+  /** Exit code or signal, and everything that was written. */
+  ended: Promise<{ code: number | NodeJS.Signals; stdout: string; stderr: string }>;
+};
+
+/** Starts the command. Standard input is empty unless `stdin` is 'pipe'. */
+export function runCli(
+  args: string[],
+  { url, stdin = 'ignore' }: { url?: string; stdin?: 'ignore' | 'pipe' } = {},
+): CliRun {
+  // With `stdin: 'ignore'` there is none, and then no test uses it.
+  const child = spawn(process.execPath, [main, ...args], {
+    stdio: [stdin, 'pipe', 'pipe'],
+    env: { PATH: process.env.PATH, ...(url === undefined ? {} : { CC_EXECUTOR_URL: url }) },
+  }) as CliProcess;
+  const exit = once(child, 'exit') as Promise<[number | null, NodeJS.Signals]>;
+  cleanups.push(async () => {
+    child.kill('SIGKILL');
+    await exit;
+  });
+  let said = '';
+  const listeners = new Set<() => void>();
+  child.stderr.on('data', (data) => {
+    said += data;
+    for (const listener of listeners) listener();
+  });
+  const stderrEnd = once(child.stderr, 'close');
+  return {
+    child,
+    says: (part) =>
+      new Promise((resolve, reject) => {
+        const look = () => said.includes(part) && resolve();
+        listeners.add(look);
+        look();
+        exit.then(() => stderrEnd).then(() => reject(new Error(`never said '${part}' but: ${said}`)));
+      }),
+    ended: (async () => {
+      const stdout = await text(child.stdout);
+      const [code, signal] = await exit;
+      await stderrEnd;
+      return { code: code ?? signal, stdout, stderr: said };
+    })(),
+  };
+}
+
+export async function startGateway(): Promise<ScriptedGateway> {
+  const gateway = await startScriptedGateway();
+  cleanups.push(gateway.close);
+  return gateway;
+}
+
+/** Accepts the command's connection and its `execute`. */
+export async function acceptJob(gateway: ScriptedGateway, accepted: object): Promise<ScriptedConnection> {
+  const connection = await gateway.accept();
+  connection.reply(await connection.expect('execute'), accepted);
+  return connection;
+}

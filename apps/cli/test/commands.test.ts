@@ -1,0 +1,189 @@
+import { jobStatuses } from '@cc-executor/protocol';
+import { describe, expect, it } from 'vitest';
+import { completed, output, queued, scriptJob } from '../../../libs/client/test/scripted-gateway.ts';
+import manifest from '../../../package.json' with { type: 'json' };
+import { STATUSES } from '../src/commands/jobs.ts';
+import { runCli, startGateway } from './cli-process.ts';
+
+describe('attach', () => {
+  it('prints a finished job from the given position', async () => {
+    const gateway = await startGateway();
+    const job = scriptJob();
+    const run = runCli(['attach', job.jobId, '--after', '2'], { url: gateway.url });
+    const connection = await gateway.accept();
+    const attach = await connection.expect('attach');
+    expect(attach.params).toEqual({ jobId: job.jobId, afterSeq: 2 });
+    connection.reply(attach, { jobId: job.jobId, epoch: job.epoch, status: 'completed', lastSeq: 4 });
+    connection.notify('event', job.event(3, output('the rest')));
+    connection.notify(
+      'event',
+      job.event(4, { ...completed, text: 'all of it, the rest' } as typeof completed),
+    );
+    expect(await run.ended).toMatchObject({ code: 0, stdout: 'the rest\n' });
+  });
+
+  it('stops listening at SIGINT without cancelling the job', async () => {
+    const gateway = await startGateway();
+    const job = scriptJob();
+    const run = runCli(['attach', job.jobId], { url: gateway.url });
+    const connection = await gateway.accept();
+    const attach = await connection.expect('attach');
+    connection.reply(attach, { jobId: job.jobId, epoch: job.epoch, status: 'running', lastSeq: 1 });
+    connection.notify('event', job.event(1, queued));
+    await run.says('queued');
+    run.child.kill('SIGINT');
+    const { code, stderr } = await run.ended;
+    expect(code).toBe(130);
+    expect(stderr).toContain('the job was not cancelled');
+    await connection.closed;
+    expect(connection.unexpected()).toEqual([]);
+  });
+
+  it('says that there is no such job', async () => {
+    const gateway = await startGateway();
+    const job = scriptJob();
+    const run = runCli(['attach', job.jobId], { url: gateway.url });
+    const connection = await gateway.accept();
+    connection.refuse(await connection.expect('attach'), 'job_not_found');
+    const { code, stderr } = await run.ended;
+    expect(code).toBe(1);
+    expect(stderr).toContain(job.jobId);
+    expect(stderr).toContain('cc-executor jobs');
+  });
+});
+
+describe('cancel', () => {
+  it.each([
+    [0, { status: 'running', accepted: true }, 'is being cancelled'],
+    [0, { status: 'cancelled', accepted: true }, 'is cancelled'],
+    [0, { status: 'cancelled', accepted: false }, 'had ended already: cancelled'],
+    [1, { status: 'completed', accepted: false }, 'had ended already: completed'],
+  ])('exits with %i after %o', async (code, result, said) => {
+    const gateway = await startGateway();
+    const { jobId } = scriptJob();
+    const run = runCli(['cancel', jobId], { url: gateway.url });
+    const connection = await gateway.accept();
+    connection.reply(await connection.expect('cancel'), result);
+    expect(await run.ended).toMatchObject({ code, stdout: `${jobId} ${said}\n` });
+  });
+});
+
+function describedJob(number: number) {
+  const { jobId, epoch } = scriptJob();
+  return {
+    jobId,
+    epoch,
+    status: 'completed',
+    attempt: 1,
+    lastSeq: number,
+    cancelRequested: false,
+    createdAt: 1_000,
+    startedAt: 2_000,
+    endedAt: 5_500,
+    deadlineAt: 60_000,
+    metadata: { ticket: String(number) },
+  };
+}
+
+describe('get', () => {
+  it('shows a job in readable lines, or as JSON', async () => {
+    const gateway = await startGateway();
+    const job = describedJob(7);
+    const terminal = {
+      ...completed,
+      jobId: job.jobId,
+      epoch: job.epoch,
+      seq: 7,
+      attempt: 1,
+      time: 5_500,
+      turns: 3,
+    };
+    for (const args of [[], ['--json']]) {
+      const run = runCli(['get', job.jobId, ...args], { url: gateway.url });
+      const connection = await gateway.accept();
+      connection.reply(await connection.expect('get'), { ...job, terminal });
+      const { code, stdout } = await run.ended;
+      expect(code).toBe(0);
+      if (args.length > 0) expect(JSON.parse(stdout)).toEqual({ ...job, terminal });
+      else expect(stdout).toMatch(/status +completed\n[\s\S]*after 3\.5 s\n[\s\S]*✔ completed +3 turns/);
+    }
+  });
+});
+
+describe('jobs', () => {
+  it('lists jobs as a table and asks for what is wanted', async () => {
+    const gateway = await startGateway();
+    const jobs = [describedJob(1), describedJob(2)];
+    const run = runCli(['jobs', '--status', 'completed', '--limit', '2'], { url: gateway.url });
+    const connection = await gateway.accept();
+    const list = await connection.expect('list');
+    expect(list.params).toEqual({ status: 'completed', limit: 2 });
+    connection.reply(list, { jobs, cursor: 'next' });
+    const { code, stdout, stderr } = await run.ended;
+    expect(code).toBe(0);
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines[0]).toMatch(/^JOB +STATUS +CREATED +TOOK +EVENTS +METADATA$/);
+    expect(lines[1]).toMatch(new RegExp(`^${jobs[0]?.jobId} +completed .* 3\\.5 s +1 +{"ticket":"1"}$`));
+    expect(lines).toHaveLength(3);
+    expect(stderr).toContain('more');
+  });
+
+  it('reads page after page up to the limit, as JSON lines', async () => {
+    const gateway = await startGateway();
+    const run = runCli(['jobs', '--limit', '101', '--json'], { url: gateway.url });
+    const connection = await gateway.accept();
+    const first = await connection.expect('list');
+    expect(first.params).toEqual({ limit: 100 });
+    connection.reply(first, { jobs: Array.from({ length: 100 }, (_, n) => describedJob(n)), cursor: 'next' });
+    const second = await connection.expect('list');
+    expect(second.params).toEqual({ limit: 1, cursor: 'next' });
+    connection.reply(second, { jobs: [describedJob(100)] });
+    const lines = (await run.ended).stdout.trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line).lastSeq)).toEqual(Array.from({ length: 101 }, (_, n) => n));
+  });
+
+  it('knows the statuses of the protocol', () => {
+    expect(STATUSES).toEqual(jobStatuses);
+  });
+});
+
+describe('usage', () => {
+  it.each([
+    ['no prompt', ['run']],
+    ['an option that does not exist', ['run', 'hello', '--modle', 'opus']],
+    ['a command that does not exist', ['rum', 'hello']],
+    ['an argument too many', ['run', 'two', 'prompts']],
+    ['a choice that does not exist', ['run', 'hello', '--retry', 'maybe']],
+    ['a duration that is none', ['run', 'hello', '--timeout', 'soon']],
+    ['a position that is none', ['attach', 'job', '--after', 'x']],
+    ['a limit that is none', ['jobs', '--limit', '0']],
+    ['an address that is none', ['jobs', '--url', 'localhost:8003']],
+    ['no command', []],
+  ])('exits with 2 for %s, and says why', async (_, args) => {
+    const { code, stdout, stderr } = await runCli(args).ended;
+    expect(code).toBe(2);
+    expect(stdout).toBe('');
+    expect(stderr).not.toBe('');
+  });
+
+  it('exits with 2 for a variable that is not valid', async () => {
+    const { code, stderr } = await runCli(['jobs'], { url: 'http://example.com' }).ended;
+    expect(code).toBe(2);
+    expect(stderr).toContain('CC_EXECUTOR_URL');
+  });
+
+  it.each(['run', 'attach', 'cancel', 'get', 'jobs'])('has help with an example for %s', async (command) => {
+    const { code, stdout } = await runCli([command, '--help']).ended;
+    expect(code).toBe(0);
+    expect(stdout).toContain(`$ cc-executor ${command}`);
+  });
+
+  it('lists all commands in its help, and tells its version', async () => {
+    const help = await runCli(['--help']).ended;
+    expect(help.code).toBe(0);
+    for (const command of ['run', 'attach', 'cancel', 'get', 'jobs', 'up']) {
+      expect(help.stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
+    }
+    expect(await runCli(['--version']).ended).toMatchObject({ code: 0, stdout: `${manifest.version}\n` });
+  });
+});

@@ -1,0 +1,155 @@
+import { Writable } from 'node:stream';
+import { ClientError } from '@cc-executor/client';
+import { describe, expect, it } from 'vitest';
+import { readUrl } from '../src/config.ts';
+import { describeError } from '../src/describe-error.ts';
+import { buildExecuteParams, splitTools } from '../src/execute-params.ts';
+import { formatCost, formatDuration, oneLine } from '../src/format.ts';
+import { createScreen } from '../src/screen.ts';
+
+describe('parameters of execute', () => {
+  it('come from the options of run', () => {
+    const params = buildExecuteParams('hello', {
+      model: 'opus',
+      allowedTools: ['Read,Grep', 'Bash(git log:*)'],
+      maxTurns: '5',
+      timeout: '2h',
+      idleTimeout: '90s',
+      metadata: ['ticket=42', 'note=a=b'],
+      priority: '10',
+      retry: 'always',
+      onDisconnect: 'cancel',
+      detach: true,
+    });
+    expect(params).toEqual({
+      prompt: 'hello',
+      model: 'opus',
+      allowedTools: ['Read', 'Grep', 'Bash(git log:*)'],
+      maxTurns: 5,
+      timeouts: { totalMs: 7_200_000, idleMs: 90_000 },
+      metadata: { ticket: '42', note: 'a=b' },
+      priority: 10,
+      retry: 'always',
+      onDisconnect: 'cancel',
+      attach: false,
+    });
+  });
+
+  it('name every fault by its option', () => {
+    const options = { maxTurns: 'many', timeout: 'soon', idleTimeout: '1', metadata: ['=x'], model: '-rf' };
+    expect(() => buildExecuteParams('hello', options)).toThrow(
+      /--timeout: 'soon'[\s\S]*--metadata: '=x'[\s\S]*--model: [\s\S]*--max-turns: [\s\S]*--idle-timeout: /,
+    );
+  });
+
+  it('split tools at commas outside parentheses', () => {
+    expect(splitTools('Bash(a:*, b:*), Read,,Edit')).toEqual(['Bash(a:*, b:*)', 'Read', 'Edit']);
+  });
+});
+
+describe('the address', () => {
+  it('gets the native door when it has no path', () => {
+    expect(readUrl('ws://host:8003')).toBe('ws://host:8003/ws');
+    expect(readUrl('wss://host/proxy/ws')).toBe('wss://host/proxy/ws');
+  });
+});
+
+describe('errors for people', () => {
+  it.each([
+    ['connect_failed', 5],
+    ['connection_closed', 5],
+    ['request_timeout', 5],
+    ['invalid_params', 2],
+    ['job_not_found', 1],
+    ['job_lost', 1],
+  ] as const)('%s exits with %i', (code, exitCode) => {
+    expect(describeError(new ClientError(code)).exitCode).toBe(exitCode);
+  });
+
+  it('give the idempotency key of an execute without an answer', () => {
+    const error = new ClientError('request_timeout', 'No answer.', { idempotencyKey: 'key-1' });
+    expect(describeError(error).message).toContain('--idempotency-key key-1');
+  });
+
+  it('keep the stack of a fault of ours', () => {
+    expect(describeError(new TypeError('oops')).message).toContain('parts.test.ts');
+  });
+});
+
+describe('formats', () => {
+  it('durations, costs and lines', () => {
+    expect([850, 12_340, 192_000, 3_900_000].map(formatDuration)).toEqual([
+      '850 ms',
+      '12.3 s',
+      '3 min 12 s',
+      '1 h 5 min',
+    ]);
+    expect([0.01234, 12.345].map(formatCost)).toEqual(['$0.0123', '$12.35']);
+    expect(oneLine('a\n\tb\u001b[2Jc', 20)).toBe('a b [2Jc');
+    expect(oneLine('abcdef', 4)).toBe('abc…');
+  });
+});
+
+describe('screen', () => {
+  function record(isTTY: boolean) {
+    const written: string[] = [];
+    const stream = (name: string) =>
+      Object.assign(
+        new Writable({
+          decodeStrings: false,
+          write(chunk, _encoding, done) {
+            written.push(`${name}:${chunk}`);
+            done();
+          },
+        }),
+        { isTTY, hasColors: () => false },
+      );
+    return { written, streams: { stdout: stream('out'), stderr: stream('err') } };
+  }
+
+  it('does not put a note into the middle of a line of the same terminal', async () => {
+    const { written, streams } = record(true);
+    const screen = createScreen({ quiet: false, json: false }, streams);
+    await screen.write('half');
+    screen.note('a note');
+    await screen.write('rest', true);
+    await screen.finish();
+    expect(written).toEqual(['out:half', 'err:\na note\n', 'out:rest', 'out:\n']);
+  });
+
+  it('keeps the two streams apart when they are not one terminal', async () => {
+    const { written, streams } = record(false);
+    const screen = createScreen({ quiet: false, json: false }, streams);
+    await screen.write('half');
+    screen.note('a note');
+    await screen.write('rest', true);
+    await screen.finish();
+    expect(written).toEqual(['out:half', 'err:a note\n', 'out:\nrest', 'out:\n']);
+  });
+
+  it('writes only warnings when only the answer is wanted', () => {
+    const { written, streams } = record(true);
+    const screen = createScreen({ quiet: true, json: false }, streams);
+    screen.note('a note');
+    screen.wait('for something');
+    screen.warn('a warning');
+    expect(written).toEqual(['err:a warning\n']);
+  });
+
+  it('is gone when nobody reads, and throws any other error', async () => {
+    for (const code of ['EPIPE', 'EIO']) {
+      const stdout = new Writable({
+        write: (_chunk, _encoding, done) => done(Object.assign(new Error(code), { code })),
+      });
+      stdout.on('error', () => {});
+      const screen = createScreen({ quiet: false, json: false }, { ...record(false).streams, stdout });
+      if (code === 'EIO') {
+        await expect(screen.write('x')).rejects.toThrow('EIO');
+      } else {
+        await screen.write('x');
+        expect(screen.isGone).toBe(true);
+        await screen.finish();
+      }
+    }
+  });
+});

@@ -1,0 +1,114 @@
+import type { EventBody, JobEvent } from '@cc-executor/protocol';
+import pc from 'picocolors';
+import { describe, expect, it } from 'vitest';
+import { createRenderer } from '../src/render.ts';
+
+const plain = pc.createColors(false);
+const jobId = `job_${'0'.repeat(32)}`;
+
+function event(seq: number, body: EventBody, attempt = 1): JobEvent {
+  return { jobId, epoch: 'e', seq, attempt, time: 0, ...body };
+}
+
+function renderAll(bodies: EventBody[], firstSeq = 1) {
+  const renderer = createRenderer(plain);
+  return bodies.map((body, index) => renderer.render(event(firstSeq + index, body)));
+}
+
+describe('rendering events', () => {
+  it('begins each text block on a line of its own, and no other piece', () => {
+    const [first, second, third] = renderAll([
+      { type: 'output', text: 'a', begin: true },
+      { type: 'output', text: 'b' },
+      { type: 'output', text: 'c', begin: true },
+    ]);
+    expect([first, second, third]).toEqual([
+      { text: 'a', freshLine: true },
+      { text: 'b', freshLine: false },
+      { text: 'c', freshLine: true },
+    ]);
+  });
+
+  it('warns of a reset when the text that it voids was printed, and begins anew on a new line', () => {
+    const [, reset, next] = renderAll([
+      { type: 'output', text: 'wrong' },
+      { type: 'reset', discardFromSeq: 1, reason: 'cut' },
+      { type: 'output', text: 'right' },
+    ]);
+    expect(reset?.warnings?.[0]).toContain('void (cut)');
+    expect(next).toEqual({ text: 'right', freshLine: true });
+  });
+
+  it('only notes a reset when nothing void was printed', () => {
+    const [, reset] = renderAll([
+      { type: 'output', text: 'kept' },
+      { type: 'reset', discardFromSeq: 2, reason: 'a new attempt' },
+    ]);
+    expect(reset?.warnings).toBeUndefined();
+    expect(reset?.notes?.[0]).toContain('a new attempt');
+  });
+
+  it('says loudly that the demo answers, even when only the answer is wanted', () => {
+    const [started] = renderAll([{ type: 'started', engine: 'demo' }]);
+    expect(started?.warnings?.[0]).toContain('no Claude runs here');
+  });
+
+  it('names model and attempt', () => {
+    const { notes } = createRenderer(plain).render(event(2, { type: 'started', model: 'opus' }, 3));
+    expect(notes).toEqual(['▶ started  opus, attempt 3']);
+  });
+
+  it('gives each use of a tool one line without control characters', () => {
+    const content = [
+      { type: 'text', text: 'I look.' },
+      { type: 'tool_use', name: 'Bash', input: { command: 'ls\n\u001b[31m -l', description: 'list' } },
+      { type: 'tool_use', name: 'TodoWrite', input: { todos: [1] } },
+      { type: 'tool_use', name: 'Read', input: { file_path: 'x'.repeat(200) } },
+    ];
+    const [rendering] = renderAll([
+      { type: 'message', message: { type: 'assistant', message: { content } } },
+    ]);
+    expect(rendering?.notes).toEqual([
+      '⚒ Bash ls [31m -l',
+      '⚒ TodoWrite {"todos":[1]}',
+      `⚒ Read ${'x'.repeat(94)}…`,
+    ]);
+  });
+
+  it('passes over messages that it does not know', () => {
+    for (const message of [
+      {},
+      { type: 'assistant' },
+      { type: 'user', message: { content: 'x' } },
+      { type: 'new' },
+    ]) {
+      expect(renderAll([{ type: 'message', message }])[0]?.notes).toEqual([]);
+    }
+  });
+
+  it('passes over events of a newer gateway', () => {
+    expect(
+      createRenderer(plain).render({ ...event(1, { type: 'queued' }), type: 'weather' } as never),
+    ).toEqual({});
+  });
+
+  it('says until when it waits', () => {
+    const [rendering] = renderAll([{ type: 'throttled', untilMs: 0, reason: 'rate_limit' }]);
+    expect(rendering?.notes?.[0]).toMatch(/⏸ waiting until \d\d:\d\d:\d\d: rate_limit/);
+  });
+
+  it('prints the answer of a terminal event when no output carried it', () => {
+    const done: EventBody = { type: 'completed', evidence: 'result-line', text: 'whole' };
+    expect(renderAll([{ type: 'queued' }, done])[1]?.text).toBe('whole');
+    expect(renderAll([{ type: 'queued' }, { type: 'output', text: 'whole' }, done])[2]?.text).toBeUndefined();
+    expect(renderAll([done], 5)[0]?.text).toBeUndefined();
+  });
+
+  it('says how the job ended and whether it can be run again', () => {
+    const error = { code: 'upstream_busy', message: 'full', retrySafe: true };
+    const [rendering] = renderAll([{ type: 'failed', error, partial: false, durationMs: 65_000 }]);
+    expect(rendering?.notes).toEqual([
+      `✖ failed: upstream_busy: full; nothing had begun, so it can be run again  1 min 5 s · ${jobId}`,
+    ]);
+  });
+});

@@ -1,0 +1,202 @@
+/**
+ * Gateways in this process over a real Redis and real sockets; the test plays the worker. `close()` of a rig ends
+ * everything that it opened and checks that nothing of it is left in Redis's connections and channels.
+ */
+import { once } from 'node:events';
+import {
+  createKeys,
+  createRedisFeed,
+  createRedisJobLog,
+  type JobFeed,
+  type JobLog,
+  type Keys,
+} from '@cc-executor/job-log';
+import { createEpoch, createJobId, type EventBody, type TerminalBody } from '@cc-executor/protocol';
+import { createProducer, type Producer } from '@cc-executor/queue';
+import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
+import { createHealth, createLogger } from '@cc-executor/runtime';
+import { connectWire, type TestRedis, uniquePrefix, type WireClient } from '@cc-executor/testing';
+import { createAccept } from '../src/accept.ts';
+import { type Gateway, type GatewayOptions, startGateway } from '../src/server.ts';
+
+export const silent = createLogger({ name: 'test', level: 'silent', format: 'json' });
+
+export type TestGateway = Gateway & {
+  url: string;
+  dialectUrl: string;
+  /** Its command connection, and its log, feed and producer on it. */
+  redis: RedisConnection;
+  log: JobLog;
+  feed: JobFeed;
+  producer: Producer;
+};
+
+export type GatewayOverrides = Partial<GatewayOptions> & {
+  commandTimeoutMs?: number;
+  /** Wraps the gateway's log, to lose or delay what it asks. */
+  wrapLog?: (log: JobLog) => JobLog;
+};
+
+export type Rig = {
+  keys: Keys;
+  keyPrefix: string;
+  /** The job log as a worker has it. */
+  log: JobLog;
+  gateway(overrides?: GatewayOverrides): Promise<TestGateway>;
+  /** Connects to the native door and waits for `connected`; closed with the rig. */
+  connect(gateway: TestGateway): Promise<WireClient>;
+  /** Connects to the dialect's door. */
+  dialect(gateway: TestGateway): Promise<WireClient>;
+  /** A job in the log that no gateway accepted. */
+  createJob(jobId?: string): Promise<string>;
+  close(): Promise<void>;
+};
+
+export async function createRig(server: TestRedis): Promise<Rig> {
+  const keyPrefix = uniquePrefix();
+  const keys = createKeys(keyPrefix);
+  const gateways: (() => Promise<void>)[] = [];
+  const clients: WireClient[] = [];
+  const open = (role: 'patient' | 'impatient' | 'subscriber', commandTimeoutMs?: number) =>
+    openRedis(server.url, {
+      name: `${keyPrefix}:${role}`,
+      role,
+      ...(commandTimeoutMs === undefined ? {} : { commandTimeoutMs }),
+      onError: () => {
+        // Tests take Redis away; what the gateway makes of that is what they look at.
+      },
+    });
+  const workerRedis = open('patient');
+  const log = createRedisJobLog({ redis: workerRedis, keys, retentionMs: 60_000 });
+
+  async function gateway({ commandTimeoutMs, wrapLog, ...overrides }: GatewayOverrides = {}) {
+    const redis = open('impatient', commandTimeoutMs);
+    const subscriber = open('subscriber');
+    await Promise.all([once(redis, 'ready'), once(subscriber, 'ready')]);
+    const ownLog = createRedisJobLog({ redis, keys, retentionMs: 60_000 });
+    const gatewayLog = wrapLog ? wrapLog(ownLog) : ownLog;
+    const feed = createRedisFeed({ redis: subscriber, keys });
+    const producer = createProducer({
+      redis,
+      keyPrefix,
+      onError: () => {
+        // As above.
+      },
+    });
+    const started = await startGateway({
+      host: '127.0.0.1',
+      port: 0,
+      heartbeatMs: 60_000,
+      abandonGraceMs: 60_000,
+      drainGraceMs: 50,
+      allowedOrigins: [],
+      log: gatewayLog,
+      feed,
+      accept: createAccept({ log: gatewayLog, producer, logger: silent }),
+      health: createHealth({ service: 'gateway', version: 'test', checks: {} }),
+      logger: silent,
+      ...overrides,
+    });
+    gateways.push(async () => {
+      await started.close();
+      await producer.close();
+      await feed.close();
+      await closeRedis(redis);
+    });
+    return {
+      ...started,
+      url: `ws://127.0.0.1:${started.port}/ws`,
+      dialectUrl: `ws://127.0.0.1:${started.port}/ws/mcp`,
+      redis,
+      log: gatewayLog,
+      feed,
+      producer,
+    };
+  }
+
+  async function connectTo(url: string, subprotocol: string | null): Promise<WireClient> {
+    const client = await connectWire(url, { subprotocol });
+    clients.push(client);
+    await client.until(({ method }) => method === 'connected');
+    return client;
+  }
+
+  return {
+    keys,
+    keyPrefix,
+    log,
+    gateway,
+    connect: ({ url }) => connectTo(url, 'cc-executor.v1'),
+    dialect: ({ dialectUrl }) => connectTo(dialectUrl, null),
+    async createJob(jobId = createJobId()) {
+      await log.create({
+        jobId,
+        epoch: createEpoch(),
+        tenant: 'default',
+        spec: { prompt: 'hello' },
+        queueMs: 60_000,
+        totalMs: 60_000,
+        retry: 'safe',
+      });
+      return jobId;
+    },
+    async close() {
+      for (const client of clients) client.socket.terminate();
+      await Promise.all(gateways.map((end) => end()));
+      await closeRedis(workerRedis);
+      const channels = (await server.channels()).filter((channel) => channel.startsWith(keyPrefix));
+      const connections = String(await server.admin.client('LIST')).split('\n');
+      const left = connections.filter((line) => line.includes(`name=${keyPrefix}`));
+      if (channels.length + left.length > 0)
+        throw new Error(`left over: ${[...channels, ...left].join('; ')}`);
+    },
+  };
+}
+
+/** An attempt that the test writes as a worker would. */
+export type Attempt = {
+  fence: number;
+  write(...events: EventBody[]): Promise<void>;
+  end(event: TerminalBody): Promise<string>;
+};
+
+/** Begins a queued job. */
+export async function takeJob(log: JobLog, jobId: string, leaseMs = 60_000): Promise<Attempt> {
+  const begun = await log.begin(jobId, leaseMs);
+  if (!('attempt' in begun)) throw new Error(`the job could not be begun: ${begun.code}`);
+  const { fence } = begun.attempt;
+  let seq = begun.attempt.lastSeq;
+
+  async function append(events: EventBody[], terminal?: TerminalBody['type']): Promise<string> {
+    const { code } = await log.append({
+      jobId,
+      fence,
+      firstSeq: seq + 1,
+      bodies: events.map((event) => JSON.stringify(event)),
+      hasOutput: events.some(({ type }) => type === 'output'),
+      ...(terminal ? { terminal } : {}),
+    });
+    if (code === 'ok') seq += events.length;
+    return code;
+  }
+
+  return {
+    fence,
+    async write(...events) {
+      const code = await append(events);
+      if (code !== 'ok') throw new Error(`the append was refused: ${code}`);
+    },
+    end: (event) => append([event], event.type),
+  };
+}
+
+export const completed: TerminalBody = { type: 'completed', evidence: 'complete-line', text: 'done' };
+
+export function output(text: string): EventBody {
+  return { type: 'output', text };
+}
+
+/** Polls for what no message tells; the test's own time limit bounds it. */
+export async function untilTrue(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5));
+}

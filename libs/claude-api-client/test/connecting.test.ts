@@ -1,0 +1,198 @@
+import { createServer } from 'node:net';
+import { hostname } from 'node:os';
+import { startScriptedUpstream } from '@cc-executor/testing';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createClaudeApiClient } from '../src/index.ts';
+import { lines, request, run, startPair } from './running.ts';
+
+/** A port on which nothing listens. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+describe('connecting to claude-api', () => {
+  it('says that nothing listens: which address, from where, what to try; and that nothing was sent', async () => {
+    const port = await freePort();
+    const client = createClaudeApiClient({ url: `http://127.0.0.1:${port}` });
+    const { events, outcome } = await run(client);
+    expect(events).toEqual([]);
+    expect(outcome).toMatchObject({ status: 'failed', code: 'upstream_unreachable', sent: false });
+    const { message } = outcome as { message: string };
+    expect(message).toContain(`127.0.0.1 port ${port}: connection refused (ECONNREFUSED)`);
+    expect(message).toContain(`from host ${hostname()}`);
+    expect(message).toContain('is the service started');
+  });
+
+  it('says that the name is not known', async () => {
+    const client = createClaudeApiClient({
+      url: 'http://claude-api.invalid:8000',
+      lookup: async () => {
+        throw Object.assign(new Error('getaddrinfo'), { code: 'ENOTFOUND' });
+      },
+    });
+    const { outcome } = await run(client);
+    expect(outcome).toMatchObject({ status: 'failed', code: 'upstream_unreachable', sent: false });
+    expect((outcome as { message: string }).message).toContain(
+      'the name claude-api.invalid is not known (ENOTFOUND). Is the service up and on the same network',
+    );
+  });
+
+  it.each<[string, () => Promise<string[]>]>([
+    ['the name service does not answer', () => new Promise(() => {})],
+    // Reserved for documentation: nobody answers there, or there is no route at all.
+    ['the address does not answer', async () => ['192.0.2.1']],
+  ])('gives up when %s', async (_what, lookup) => {
+    const client = createClaudeApiClient({ url: 'http://claude-api:8000', lookup, connectTimeoutMs: 50 });
+    const { outcome } = await run(client);
+    expect(outcome).toMatchObject({ status: 'failed', code: 'upstream_unreachable', sent: false });
+  });
+
+  it('skips addresses that refuse, so that any that answers is found', async () => {
+    const upstream = await startScriptedUpstream({ steps: [lines.complete()] }, { host: '127.0.0.3' });
+    onTestFinished(() => upstream.close());
+    const client = createClaudeApiClient({
+      url: `http://claude-api:${upstream.port}`,
+      lookup: async () => ['127.0.0.1', '127.0.0.2', '127.0.0.3'],
+    });
+    for (let call = 1; call <= 5; call += 1) {
+      expect((await run(client)).outcome.status).toBe('completed');
+      expect(upstream.calls).toHaveLength(call);
+    }
+    expect(upstream.calls[0]?.headers.host).toBe(`claude-api:${upstream.port}`);
+  });
+
+  it('names every address when all refuse', async () => {
+    const port = await freePort();
+    const client = createClaudeApiClient({
+      url: `http://claude-api:${port}`,
+      lookup: async () => ['127.0.0.1', '127.0.0.2'],
+    });
+    const { message } = (await run(client)).outcome as { message: string };
+    expect(message).toContain('127.0.0.1 port');
+    expect(message).toContain('127.0.0.2 port');
+  });
+
+  it('spreads calls over all addresses', async () => {
+    const one = await startScriptedUpstream({ steps: [lines.complete()] }, { host: '127.0.0.1' });
+    const other = await startScriptedUpstream(
+      { steps: [lines.complete()] },
+      { host: '127.0.0.2', port: one.port },
+    );
+    onTestFinished(() => Promise.all([one.close(), other.close()]).then(() => {}));
+    const client = createClaudeApiClient({
+      url: `http://claude-api:${one.port}`,
+      lookup: async () => ['127.0.0.1', '127.0.0.2'],
+    });
+    for (let call = 0; call < 40; call += 1) await run(client);
+    // One in 2^39 that all go the same way.
+    expect(Math.min(one.calls.length, other.calls.length)).toBeGreaterThan(0);
+    expect(one.calls.length + other.calls.length).toBe(40);
+  });
+
+  it('sends what claude-api knows, under the path of the URL, and nothing else', async () => {
+    const { upstream } = await startPair({ steps: [lines.complete()] });
+    const client = createClaudeApiClient({ url: `${upstream.url}/behind/`, path: '/execute/stream' });
+    const options = {
+      model: 'opus',
+      maxTurns: 3,
+      allowedTools: ['Read'],
+      conversation: 'c1',
+      idempotencyKey: 'k',
+    };
+    for await (const _ of client.execute({ ...request, options }));
+    expect(upstream.calls[0]).toMatchObject({
+      path: '/behind/execute/stream',
+      headers: { 'content-type': 'application/json', connection: 'close' },
+    });
+    expect(upstream.calls[0]?.body).toEqual({
+      question: 'Tell me a thing',
+      executionId: 'job_1-1',
+      model: 'opus',
+      maxTurns: 3,
+      allowedTools: ['Read'],
+      conversation: 'c1',
+    });
+  });
+});
+
+describe('a refusal', () => {
+  const refusal = (status: number, headers: Record<string, string> = {}) => ({
+    status,
+    headers: { 'content-type': 'application/json', ...headers },
+    steps: [{ raw: '{"error":  "at capacity"}' }],
+  });
+
+  it.each([429, 503, 529])('with %d is upstream_busy, with the wait that was asked for', async (status) => {
+    const { client } = await startPair(refusal(status, { 'retry-after': '7' }));
+    expect((await run(client)).outcome).toEqual({
+      status: 'failed',
+      code: 'upstream_busy',
+      message: `claude-api answered ${status}: {"error": "at capacity"}`,
+      sent: true,
+      httpStatus: status,
+      retryAfterMs: 7_000,
+    });
+  });
+
+  it.each([400, 404, 500, 302])('with %d is upstream_http_error', async (status) => {
+    const { client } = await startPair(refusal(status, { 'retry-after': '7' }));
+    const { outcome } = await run(client);
+    expect(outcome).toMatchObject({
+      status: 'failed',
+      code: 'upstream_http_error',
+      httpStatus: status,
+      sent: true,
+    });
+    expect(outcome).not.toHaveProperty('retryAfterMs');
+  });
+
+  it('with an endless or a broken body ends all the same', async () => {
+    const { upstream, client } = await startPair({
+      status: 500,
+      steps: [{ raw: 'x'.repeat(10_000) }, { hang: true }],
+    });
+    const { outcome } = await run(client);
+    expect(outcome).toMatchObject({ code: 'upstream_http_error' });
+    expect((outcome as { message: string }).message.length).toBeLessThan(400);
+    expect(await upstream.calls[0]?.closed).toBe('caller');
+    upstream.use({ status: 503, steps: [{ raw: 'going' }, { reset: true }] });
+    expect((await run(client)).outcome).toMatchObject({ code: 'upstream_busy' });
+  });
+});
+
+describe('readiness', () => {
+  it('is what GET /ready says', async () => {
+    const { client } = await startPair({});
+    expect(await client.ready()).toEqual({ ok: true, detail: '/ready answers 200', body: { status: 'ok' } });
+  });
+
+  it('is false when it says so, with its reasons', async () => {
+    const upstream = await startScriptedUpstream({}, { ready: 503 });
+    onTestFinished(() => upstream.close());
+    const client = createClaudeApiClient({ url: upstream.url });
+    expect(await client.ready()).toEqual({
+      ok: false,
+      detail: '/ready answers 503',
+      body: { status: 'failing' },
+    });
+  });
+
+  it('is what GET /health says of a service that has no other', async () => {
+    const upstream = await startScriptedUpstream({}, { ready: 404 });
+    onTestFinished(() => upstream.close());
+    const client = createClaudeApiClient({ url: upstream.url });
+    expect(await client.ready()).toMatchObject({ ok: true, detail: '/health answers 200' });
+    expect(upstream.openConnections()).toBe(0);
+  });
+
+  it('is false, with what to try, when nobody answers', async () => {
+    const client = createClaudeApiClient({ url: `http://127.0.0.1:${await freePort()}` });
+    const readiness = await client.ready();
+    expect(readiness.ok).toBe(false);
+    expect(readiness.detail).toContain('connection refused (ECONNREFUSED)');
+  });
+});

@@ -1,0 +1,205 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { startTestRedis, type TestRedis } from '@cc-executor/testing';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { closeRedis, openRedis, type RedisConnection, type RedisRole, serversOf } from '../src/index.ts';
+
+let server: TestRedis;
+const open: RedisConnection[] = [];
+
+beforeAll(async () => {
+  server = await startTestRedis();
+});
+afterEach(async () => {
+  await Promise.all(open.splice(0).map(closeRedis));
+  if (server.pid === undefined) await server.start();
+});
+afterAll(() => server.close());
+
+function connectTo(url: string, role: RedisRole, onError: (error: Error) => void = () => {}) {
+  const redis = openRedis(url, { name: `test-${role}`, role, onError });
+  open.push(redis);
+  return redis;
+}
+
+async function ready(redis: RedisConnection): Promise<RedisConnection> {
+  if (redis.status !== 'ready') await once(redis, 'ready');
+  return redis;
+}
+
+/** A relay to the server that cuts every connection after so many bytes of replies, when told. */
+async function startCuttingRelay(port: number) {
+  let left = Number.POSITIVE_INFINITY;
+  const sockets = new Set<Socket>();
+  const relay = createServer((inside) => {
+    const outside = connect(port, '127.0.0.1');
+    for (const socket of [inside, outside]) {
+      sockets.add(socket);
+      socket.on('error', () => {
+        // Cut: the other side notices.
+      });
+    }
+    inside.pipe(outside);
+    inside.on('close', () => outside.destroy());
+    outside.on('close', () => inside.destroy());
+    outside.on('data', (reply: Buffer) => {
+      if (reply.length <= left) {
+        inside.write(reply);
+        return;
+      }
+      inside.write(reply.subarray(0, left), () => outside.destroy());
+      left = Number.POSITIVE_INFINITY;
+    });
+  }).listen(0, '127.0.0.1');
+  await once(relay, 'listening');
+  const address = relay.address();
+  return {
+    url: `redis://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`,
+    cutAfter(bytes: number) {
+      left = bytes;
+    },
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      relay.close();
+      await once(relay, 'close');
+    },
+  };
+}
+
+describe('an impatient connection', () => {
+  it('fails at once while Redis is away, and works again when it is back', async () => {
+    const errors: Error[] = [];
+    const redis = await ready(connectTo(server.url, 'impatient', (error) => errors.push(error)));
+    const closed = once(redis, 'close');
+    await server.kill();
+    await closed;
+    const before = performance.now();
+    await expect(redis.get('a')).rejects.toThrow();
+    expect(performance.now() - before).toBeLessThan(1_000);
+    await server.start();
+    await ready(redis);
+    expect(await redis.get('a')).toBeNull();
+    for (const error of errors)
+      expect(error.message).toContain(`Redis at redis://127.0.0.1:${server.port}: `);
+  });
+
+  it('gives up a command that Redis does not answer in time', async () => {
+    const redis = openRedis(server.url, {
+      name: 'test',
+      role: 'impatient',
+      commandTimeoutMs: 100,
+      onError: () => {},
+    });
+    open.push(redis);
+    await ready(redis);
+    process.kill(server.pid ?? 0, 'SIGSTOP');
+    try {
+      await expect(redis.get('a')).rejects.toThrow(/timed out/);
+    } finally {
+      process.kill(server.pid ?? 0, 'SIGCONT');
+    }
+  });
+
+  it('does not do later what it refused', async () => {
+    const redis = await ready(connectTo(server.url, 'impatient'));
+    const closed = once(redis, 'close');
+    await server.kill();
+    await closed;
+    await expect(redis.set('refused', '1')).rejects.toThrow();
+    await server.start();
+    await ready(redis);
+    expect(await redis.get('refused')).toBeNull();
+  });
+});
+
+describe('a patient connection', () => {
+  it('waits until Redis is there, and through a restart', async () => {
+    await server.kill();
+    const redis = connectTo(server.url, 'patient');
+    const early = redis.set('early', '1');
+    await server.start();
+    expect(await early).toBe('OK');
+    const closed = once(redis, 'close');
+    await server.kill();
+    await closed;
+    const late = redis.set('late', '1');
+    await server.start();
+    expect(await late).toBe('OK');
+  });
+
+  it('rejects what was left unanswered in the middle of a batch, and is usable at once', async () => {
+    const relay = await startCuttingRelay(server.port);
+    const redis = await ready(connectTo(relay.url, 'patient'));
+    relay.cutAfter('+OK\r\n+OK\r\n+O'.length);
+    const settled = await Promise.allSettled(['a', 'b', 'c', 'd'].map((key) => redis.set(key, '1')));
+    expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'rejected']);
+    expect(await redis.set('c', '1')).toBe('OK');
+    await closeRedis(redis);
+    await relay.close();
+  });
+});
+
+describe('a subscriber', () => {
+  it('subscribes anew after a restart', async () => {
+    const redis = await ready(connectTo(server.url, 'subscriber'));
+    await redis.subscribe('news');
+    await server.kill();
+    await server.start();
+    await ready(redis);
+    await redis.ping();
+    const message = once(redis, 'message');
+    await server.admin.publish('news', 'hello');
+    expect(await message).toEqual(['news', 'hello']);
+  });
+});
+
+describe('every connection', () => {
+  it('is shown to Redis under its name', async () => {
+    await ready(connectTo(server.url, 'patient'));
+    expect(String(await server.admin.client('LIST'))).toContain(' name=test-patient ');
+  });
+
+  it('names the address, not the password, when Redis is not there', async () => {
+    await server.kill();
+    const first = Promise.withResolvers<Error>();
+    connectTo(`redis://:hunter2@localhost:${server.port}`, 'patient', first.resolve);
+    const { message } = await first.promise;
+    expect(message).toContain(`Redis at redis://localhost:${server.port}: `);
+    expect(message).toContain('ECONNREFUSED');
+    expect(message).not.toContain('hunter2');
+  });
+
+  it('closes once, twice, at once while Redis is away, and leaves nothing behind', async () => {
+    const redis = await ready(connectTo(server.url, 'patient'));
+    await Promise.all([closeRedis(redis), closeRedis(redis)]);
+    await closeRedis(redis);
+    expect(redis.status).toBe('end');
+    expect(String(await server.admin.client('LIST'))).not.toContain('name=test-patient');
+    await server.kill();
+    const away = connectTo(server.url, 'patient');
+    const waiting = away.get('a');
+    await Promise.all([closeRedis(away), expect(waiting).rejects.toThrow()]);
+  });
+
+  it('closes within a bound when Redis stands still', async () => {
+    const redis = await ready(connectTo(server.url, 'patient'));
+    process.kill(server.pid ?? 0, 'SIGSTOP');
+    try {
+      await closeRedis(redis);
+    } finally {
+      process.kill(server.pid ?? 0, 'SIGCONT');
+    }
+    await expect(redis.get('a')).rejects.toThrow();
+  }, 8_000);
+
+  it('knows its servers, in a cluster too', async () => {
+    const cluster = await startTestRedis({ cluster: true });
+    const redis = await ready(connectTo(cluster.url, 'impatient'));
+    expect(serversOf(redis)).toHaveLength(1);
+    expect(await redis.set('a', '1')).toBe('OK');
+    const single = connectTo(server.url, 'impatient');
+    expect(serversOf(single)).toEqual([single]);
+    await closeRedis(redis);
+    await cluster.close();
+  });
+});
