@@ -4,6 +4,7 @@
  * Whatever happens here ends in `finish`, which is sent again until Redis has answered; only then is the queue entry
  * let go. If this process dies, the record's lease lapses and the sweeper ends the job.
  */
+import { randomUUID } from 'node:crypto';
 import type { ClaudeApiClient, UpstreamOutcome } from '@cc-executor/claude-api-client';
 import type { Attempt, JobLog } from '@cc-executor/job-log';
 import { DEFAULT_TIMEOUTS, type TerminalBody } from '@cc-executor/protocol';
@@ -33,7 +34,8 @@ export async function processJob(
   lockLost: AbortSignal,
 ): Promise<Processed> {
   const logger = context.logger.child({ jobId });
-  const begun = await untilAnswered(() => context.log.begin(jobId, context.leaseMs), logger);
+  const owner = randomUUID();
+  const begun = await untilAnswered(() => context.log.begin(jobId, context.leaseMs, owner), logger);
   if (!('attempt' in begun)) {
     logger.info({ code: begun.code }, 'nothing to do for this queue entry');
     return { status: begun.code };

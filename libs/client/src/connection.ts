@@ -86,7 +86,6 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
 
   function arrive(params: Connected): void {
-    if (state === 'closed') return;
     connected = params;
     connectedAt = performance.now();
     isDraining = false;
@@ -107,7 +106,6 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
 
   function receive(frame: ServerFrame, size: number): void {
-    if (state === 'closed') return;
     if (frame.kind === 'result') settle(frame.id, { result: frame.result });
     else if (frame.kind === 'error' && frame.id !== undefined) settle(frame.id, { error: frame.error });
     else if (frame.kind === 'error') logger?.warn({ error: frame.error }, 'gateway could not read a request');

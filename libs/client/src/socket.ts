@@ -49,6 +49,7 @@ const CLOSE_GRACE_MS = 1_000;
 export function openSocket(options: SocketOptions): Socket {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let heartbeat: ReturnType<typeof createHeartbeat> | undefined;
+  let isClosing = false;
   let lost = false;
   const socket = construct(options);
 
@@ -86,7 +87,8 @@ export function openSocket(options: SocketOptions): Socket {
   }
 
   function receive(data: unknown): void {
-    if (lost) return;
+    // After close() only its end counts; what was under way is asked for again.
+    if (lost || isClosing) return;
     const frame = readServerFrame(data);
     if (frame.kind === 'violation') {
       giveUp('protocol_violation', frame.message);
@@ -120,7 +122,8 @@ export function openSocket(options: SocketOptions): Socket {
   return {
     send: (frame) => socket?.send(frame),
     close(code, reason) {
-      if (lost) return;
+      if (lost || isClosing) return;
+      isClosing = true;
       close(code, reason);
       arm(CLOSE_GRACE_MS, () => end({ code, reason }));
     },

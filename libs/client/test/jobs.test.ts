@@ -218,9 +218,11 @@ describe('iterators', () => {
     const { client, connection } = await connectPair({ maxQueueSize: 400 });
     const { job, handle } = await startJob(client, connection);
     const iterator = handle.events();
-    for (let seq = 1; seq <= 20; seq += 1) {
+    for (let seq = 1; seq <= 20; seq += 2) {
       connection.notify('event', job.event(seq, output('x')));
+      connection.notify('event', job.event(seq + 1, output('x')));
       expect((await iterator.next()).value.seq).toBe(seq);
+      expect((await iterator.next()).value.seq).toBe(seq + 1);
     }
     connection.notify('event', job.event(21, completed));
     expect((await iterator.next()).value.seq).toBe(21);

@@ -183,6 +183,21 @@ describe('gaps', () => {
     expect(await end).toMatchObject({ code: 'protocol_violation', jobId: job.jobId });
   });
 
+  it('does not give up on a log that has holes but goes forward', async () => {
+    const { client, connection } = await connectPair({ reconnect: { baseMs: 1, maxMs: 1, attempts: 2 } });
+    const { job, handle } = await startJob(client, connection);
+    const all = collectSeqs(handle.events());
+    connection.notify('event', job.event(1, queued));
+    for (let seq = 2; seq <= 7; seq += 1) {
+      connection.notify('event', job.event(seq + 1, output('beyond the hole')));
+      connection.reply(await connection.expect('detach'), {});
+      connection.reply(await connection.expect('attach'), attachedTo(job, 8));
+      connection.notify('event', job.event(seq, output('x')));
+    }
+    connection.notify('event', job.event(8, completed));
+    expect(await all).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
   it('ends with epoch_mismatch at an event of another log', async () => {
     const { client, connection } = await connectPair();
     const { job, handle } = await startJob(client, connection);

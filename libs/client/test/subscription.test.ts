@@ -1,6 +1,7 @@
 import type { JobEvent } from '@cc-executor/protocol';
 import { describe, expect, it } from 'vitest';
 import type { Connection } from '../src/connection.ts';
+import { ClientError } from '../src/errors.ts';
 import { createSubscription, type Listener } from '../src/subscription.ts';
 import { completed, scriptJob } from './scripted-gateway.ts';
 
@@ -31,6 +32,7 @@ function follow() {
     progress() {},
     async request(method: string) {
       requests.push(method);
+      if (method === 'attach') throw new ClientError('unavailable');
       return {};
     },
   } as unknown as Connection;
@@ -73,6 +75,14 @@ describe('a subscription that nobody needs any more', () => {
     subscription.leave([two]);
     await settle();
     expect(requests).toEqual(['detach']);
+    expect(idle()).toBe(1);
+  });
+
+  it('does not try again for a caller who was told that it failed', async () => {
+    const { requests, subscription, idle } = follow();
+    await expect(subscription.join([listen()])).rejects.toMatchObject({ code: 'unavailable' });
+    await settle();
+    expect(requests).toEqual(['attach']);
     expect(idle()).toBe(1);
   });
 });

@@ -82,7 +82,8 @@ export type JobLog = {
   ): Promise<{ jobId: string; hash: string }>;
   /** Writes the record and the event `queued`; a job that is there stays as it is. */
   create(job: NewJob): Promise<Created>;
-  begin(jobId: string, leaseMs: number): Promise<BeginOutcome>;
+  /** `owner` names this pick-up of the job: a begin whose answer was lost is sent again with the same one. */
+  begin(jobId: string, leaseMs: number, owner: string): Promise<BeginOutcome>;
   append(batch: Batch): Promise<AppendOutcome>;
   renew(jobId: string, fence: number, leaseMs: number): Promise<RenewOutcome>;
   /** Hands a job back that did not begin, or may begin again: it is queued once more. */

@@ -48,10 +48,10 @@ export function createMemoryJobLog({ now = Date.now }: { now?: () => number } = 
       store(job.jobId, undefined, createRecord(job, now()));
       return { created: true, epoch: job.epoch, status: 'queued' };
     },
-    async begin(jobId, leaseMs) {
+    async begin(jobId, leaseMs, owner) {
       const before = records.get(jobId);
       if (!before) return { code: 'missing' };
-      const { code, state } = beginAttempt(before, leaseMs, now());
+      const { code, state } = beginAttempt(before, leaseMs, owner, now());
       if (code === 'held' || code === 'terminal') return { code };
       store(jobId, before, state);
       const { fence, events, job, hasOutput } = state;

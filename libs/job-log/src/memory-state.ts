@@ -18,6 +18,7 @@ export type RecordState = {
   lease: number;
   hasOutput: boolean;
   cancelBy: string | undefined;
+  owner: string | undefined;
 };
 
 /** The record of a new job, with its first event. */
@@ -34,6 +35,7 @@ export function createRecord(job: NewJob, now: number): RecordState {
     lease: 0,
     hasOutput: false,
     cancelBy: undefined,
+    owner: undefined,
   };
   return withEvents(state, ['{"type":"queued"}'], now);
 }
@@ -41,14 +43,16 @@ export function createRecord(job: NewJob, now: number): RecordState {
 export function beginAttempt(
   state: RecordState,
   leaseMs: number,
+  owner: string,
   now: number,
 ): { code: 'begun' | 'queue_timeout' | 'held' | 'terminal'; state: RecordState } {
   if (isTerminal(state.status)) return { code: 'terminal', state };
-  if (state.status === 'running') return { code: 'held', state };
+  if (state.status === 'running') return { code: state.owner === owner ? 'begun' : 'held', state };
   const next: RecordState = {
     ...state,
     status: 'running',
     fence: state.fence + 1,
+    owner,
     lease: now + leaseMs,
     deadline: now + state.job.totalMs,
     startedAt: state.startedAt ?? now,

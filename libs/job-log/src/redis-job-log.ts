@@ -64,10 +64,10 @@ export function createRedisJobLog({ redis, keys, retentionMs }: JobLogOptions): 
     return { created: code === 'created', epoch: String(heldEpoch), status: status as JobStatus };
   }
 
-  async function begin(jobId: string, leaseMs: number): Promise<BeginOutcome> {
+  async function begin(jobId: string, leaseMs: number, owner: string): Promise<BeginOutcome> {
     // Lowered before the lease exists, raised lazily by the sweeper: so no lease lapses unseen.
     await scripts.schedule([keys.due], [jobId, leaseMs, 'LT']);
-    const reply = await scripts.begin([keys.record(jobId)], [leaseMs]);
+    const reply = await scripts.begin([keys.record(jobId)], [leaseMs, owner]);
     const [code, fence, lastSeq, epoch, spec, remainingMs, output] = reply;
     if (code === 'begun' || code === 'queue_timeout') {
       return {
@@ -178,7 +178,7 @@ export function createRedisJobLog({ redis, keys, retentionMs }: JobLogOptions): 
   return {
     reserve: (...args) => orUnavailable(reserve(...args)),
     create: (job) => orUnavailable(create(job)),
-    begin: (jobId, leaseMs) => orUnavailable(begin(jobId, leaseMs)),
+    begin: (jobId, leaseMs, owner) => orUnavailable(begin(jobId, leaseMs, owner)),
     append: (batch) => orUnavailable(append(batch)),
     renew: (jobId, fence, leaseMs) => orUnavailable(renew(jobId, fence, leaseMs)),
     release: (jobId, fence) => orUnavailable(release(jobId, fence)),

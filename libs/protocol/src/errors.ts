@@ -55,7 +55,7 @@ export const protocolErrors = {
     rpcCode: -32010,
     retryable: true,
     description:
-      'The gateway cannot reach Redis. Nothing was accepted, unless an idempotency key says otherwise.',
+      'The gateway cannot reach Redis. An `execute` may be sent again with its idempotency key: it cannot run twice.',
   },
   draining: {
     rpcCode: -32011,

@@ -6,15 +6,23 @@
  *   [[size: 200000]]     answer so many characters       [[wait: 500]]        milliseconds before the answer
  *   [[status: 529]]      refuse; `529 2` only twice      [[drop-after: 5]]    cut streamed answers after 5 pieces
  *   [[hang]]             send the headers, then nothing
+ *   [[tool: Read {"file_path":"/x"}]]                    ask for any tool, then report its result
  *
- * Several `[[bash: …]]` are asked for one after another. A value ends at the first `]]`.
+ * Several `[[bash: …]]` and `[[tool: …]]` are asked for one after another. A value ends at the first `]]`.
  */
+
+export interface ToolRequest {
+  readonly name: string;
+  readonly input: object;
+}
 
 export interface ModelBehaviour {
   /** The answer; default is `You said: <prompt>`. */
   text?: string;
   /** Commands to run with the Bash tool, one a turn; the answer then reports the last one's result. */
   bash?: readonly string[];
+  /** The same for any tool: what `bash` is short for. */
+  tools?: readonly ToolRequest[];
   /** Pieces in which a streamed answer comes. */
   chunks?: number;
   /** The answer's length in characters, instead of `text`. */
@@ -31,10 +39,11 @@ export interface ModelBehaviour {
 /** Reads the directives of a prompt. Unknown names are left alone: they are part of what was said. */
 export function parseDirectives(prompt: string): ModelBehaviour {
   const behaviour: ModelBehaviour = {};
-  const bash: string[] = [];
+  const tools: ToolRequest[] = [];
   for (const [, name, value = ''] of prompt.matchAll(/\[\[([a-z-]+)(?::[ \t]?([\s\S]*?))?\]\]/g)) {
     if (name === 'text') behaviour.text = value;
-    else if (name === 'bash') bash.push(value);
+    else if (name === 'bash') tools.push(bashRequest(value));
+    else if (name === 'tool') tools.push(readToolRequest(value));
     else if (name === 'chunks') behaviour.chunks = Number(value);
     else if (name === 'size') behaviour.size = Number(value);
     else if (name === 'delay') behaviour.delayMs = Number(value);

@@ -1,0 +1,113 @@
+import { startTestRedis, type TestRedis } from '@cc-executor/testing';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createAccept } from '../src/accept.ts';
+import { completed, createRig, output, type Rig, silent, takeJob } from './harness.ts';
+
+let server: TestRedis;
+let rig: Rig;
+
+beforeAll(async () => {
+  server = await startTestRedis();
+});
+afterAll(() => server.close());
+beforeEach(async () => {
+  rig = await createRig(server);
+});
+afterEach(() => rig.close());
+
+describe('an idempotency key', () => {
+  test('with the same payload gives the same job, whatever the order of its members', async () => {
+    const client = await rig.connect(await rig.gateway());
+    const first = await client.request('execute', {
+      prompt: 'x',
+      idempotencyKey: 'k',
+      metadata: { a: 1, b: { c: 2, d: [{ e: 3, f: 4 }] } },
+      attach: false,
+    });
+    const again = await client.request('execute', {
+      metadata: { b: { d: [{ f: 4, e: 3 }], c: 2 }, a: 1 },
+      idempotencyKey: 'k',
+      prompt: 'x',
+    });
+    expect(first.result.created).toBe(true);
+    expect(again.result).toEqual({ ...first.result, created: false });
+  });
+
+  test('with another payload is a conflict', async () => {
+    const client = await rig.connect(await rig.gateway());
+    await client.request('execute', { prompt: 'x', idempotencyKey: 'k' });
+    for (const other of [{ prompt: 'y' }, { prompt: 'x', model: 'm' }, { prompt: 'x', metadata: { a: [2, 1] } }]) {
+      const { error } = await client.request('execute', { ...other, idempotencyKey: 'k' });
+      expect(error).toMatchObject({ code: -32002, data: { code: 'idempotency_conflict', retryable: false } });
+    }
+  });
+
+  test('used on two gateways at once makes one job', async () => {
+    const gateways = await Promise.all([rig.gateway(), rig.gateway()]);
+    const clients = await Promise.all(gateways.map(rig.connect));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, i) =>
+        clients[i % 2]?.request('execute', { prompt: 'x', idempotencyKey: 'k', attach: false }),
+      ),
+    );
+    const results = answers.map((answer) => answer?.result);
+    expect(new Set(results.map(({ jobId }) => jobId)).size).toBe(1);
+    expect(new Set(results.map(({ epoch }) => epoch)).size).toBe(1);
+    expect(results.filter(({ created }) => created)).toHaveLength(1);
+    expect((await rig.log.list('default', { limit: 10 })).jobs).toHaveLength(1);
+  });
+
+  test('of an ended job brings its events, and runs nothing', async () => {
+    const gateway = await rig.gateway();
+    const client = await rig.connect(gateway);
+    const { result } = await client.request('execute', { prompt: 'x', idempotencyKey: 'k', attach: false });
+    const attempt = await takeJob(rig.log, result.jobId);
+    await attempt.write(output('answer'));
+    await attempt.end(completed);
+    await gateway.producer.remove(result.jobId);
+    const again = await client.request('execute', { prompt: 'x', idempotencyKey: 'k' });
+    expect(again.result).toMatchObject({ jobId: result.jobId, status: 'completed', created: false });
+    expect((await client.untilTerminal(result.jobId)).map(({ type }) => type)).toEqual([
+      'queued',
+      'output',
+      'completed',
+    ]);
+    // There is no queue entry: making sure of one makes one.
+    expect(await gateway.producer.ensure(result.jobId)).toBe(true);
+  });
+
+  test('of a job that this connection listens to is answered, and brings no event twice', async () => {
+    const client = await rig.connect(await rig.gateway());
+    const { result } = await client.request('execute', { prompt: 'x', idempotencyKey: 'k' });
+    const again = await client.request('execute', { prompt: 'x', idempotencyKey: 'k' });
+    expect(again.result).toEqual({ ...result, created: false });
+    const attempt = await takeJob(rig.log, result.jobId);
+    await attempt.end(completed);
+    expect((await client.untilTerminal(result.jobId)).map(({ seq }) => seq)).toEqual([1, 2]);
+  });
+});
+
+test('an accepted job whose gateway died before enqueueing it gets its entry from a repeated execute', async () => {
+  const gateway = await rig.gateway();
+  const client = await rig.connect(gateway);
+  const dead = createAccept({
+    log: rig.log,
+    producer: { ...gateway.producer, enqueue: () => Promise.reject(new Error('the gateway died here')) },
+    logger: silent,
+  });
+  const { jobId, created } = await dead({ prompt: 'x', idempotencyKey: 'k' });
+  expect(created).toBe(true);
+  const { result } = await client.request('execute', { prompt: 'x', idempotencyKey: 'k', attach: false });
+  expect(result).toMatchObject({ jobId, created: false });
+  expect(await gateway.producer.ensure(jobId)).toBe(false);
+});
+
+test('an `execute` without an id is accepted and attached', async () => {
+  const client = await rig.connect(await rig.gateway());
+  client.send('{"jsonrpc":"2.0","method":"execute","params":{"prompt":"x"}}');
+  const { params } = await client.until(({ method }) => method === 'event');
+  const attempt = await takeJob(rig.log, params.jobId);
+  await attempt.end(completed);
+  await client.untilTerminal(params.jobId);
+  expect(client.messages.every(({ result, error }) => !result && !error)).toBe(true);
+});

@@ -1,0 +1,169 @@
+import { createEpoch } from '@cc-executor/protocol';
+import { startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { completed, createRig, output, type Rig, takeJob, untilTrue } from './harness.ts';
+
+const HEARTBEAT_MS = 200;
+
+let server: TestRedis;
+let rig: Rig;
+
+beforeAll(async () => {
+  server = await startTestRedis();
+});
+afterAll(() => server.close());
+beforeEach(async () => {
+  rig = await createRig(server);
+});
+afterEach(() => rig.close());
+
+function heartbeats(client: WireClient) {
+  return client.messages.filter(({ method }) => method === 'heartbeat').map(({ params }) => params.jobs);
+}
+
+/** A gateway whose subscriber hears nothing: every publication is lost, and no reconnect says so. */
+async function deafGateway(heartbeatMs: number) {
+  const { feed } = await rig.gateway();
+  return rig.gateway({
+    heartbeatMs,
+    feed: {
+      ...feed,
+      subscribe: (jobId) =>
+        feed.subscribe(jobId, () => {
+          // Lost.
+        }),
+      onRestored: () => () => true,
+    },
+  });
+}
+
+test('a heartbeat carries the true position of each attached job, and only of these', async () => {
+  const client = await rig.connect(await rig.gateway({ heartbeatMs: HEARTBEAT_MS }));
+  await client.until(({ method }) => method === 'heartbeat');
+  expect(heartbeats(client)[0]).toEqual([]);
+  const [one, two, other] = await Promise.all([rig.createJob(), rig.createJob(), rig.createJob()]);
+  await client.request('attach', { jobId: one });
+  await client.request('attach', { jobId: two });
+  const attempt = await takeJob(rig.log, one);
+  await attempt.write(output('a'), output('b'));
+  const beat = await client.until(
+    ({ method, params }) => method === 'heartbeat' && params.jobs.some((job: { seq: number }) => job.seq === 3),
+  );
+  expect(beat.params.jobs).toHaveLength(2);
+  expect(beat.params.jobs).toContainEqual({ jobId: one, seq: 3, status: 'running' });
+  expect(beat.params.jobs).toContainEqual({ jobId: two, seq: 1, status: 'queued' });
+  expect(JSON.stringify(heartbeats(client))).not.toContain(other);
+});
+
+test('events whose publication was lost come within one heartbeat, the terminal one too', async () => {
+  const client = await rig.connect(await deafGateway(HEARTBEAT_MS));
+  const jobId = await rig.createJob();
+  await client.request('attach', { jobId });
+  const attempt = await takeJob(rig.log, jobId);
+  await attempt.write(output('a'), output('b'));
+  await client.until(({ params }) => params?.seq === 3);
+  await attempt.end(completed);
+  const before = heartbeats(client).length;
+  const events = await client.untilTerminal(jobId);
+  expect(events.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
+  expect(heartbeats(client).length).toBeLessThanOrEqual(before + 1);
+});
+
+test('without a heartbeat in sight, lost publications are found when the subscriber is back', async () => {
+  const gateway = await rig.gateway({ heartbeatMs: 60_000 });
+  const client = await rig.connect(gateway);
+  const jobId = await rig.createJob();
+  await client.request('attach', { jobId });
+  const attempt = await takeJob(rig.log, jobId);
+  await server.admin.client('KILL', 'TYPE', 'pubsub');
+  // Nobody is subscribed at this moment: what is written now is published to no one.
+  expect(await rig.log.countListeners(jobId)).toBe(0);
+  await attempt.write(output('a'));
+  await attempt.end(completed);
+  expect((await client.untilTerminal(jobId)).map(({ seq }) => seq)).toEqual([1, 2, 3]);
+});
+
+test('after the subscriber came back, live events come as before', async () => {
+  const client = await rig.connect(await rig.gateway());
+  const jobId = await rig.createJob();
+  await client.request('attach', { jobId });
+  const attempt = await takeJob(rig.log, jobId);
+  for (let round = 0; round < 5; round += 1) {
+    await server.admin.client('KILL', 'TYPE', 'pubsub');
+    await untilTrue(async () => (await rig.log.countListeners(jobId)) === 1);
+    await attempt.write(output(`${round}`));
+    await client.until(({ params }) => params?.text === `${round}`);
+  }
+  await attempt.end(completed);
+  expect((await client.untilTerminal(jobId)).map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+});
+
+test('a job whose record is gone is said to be lost, and its attachment ends', async () => {
+  const client = await rig.connect(await rig.gateway({ heartbeatMs: HEARTBEAT_MS }));
+  const jobId = await rig.createJob();
+  await client.request('attach', { jobId });
+  await client.until(({ method }) => method === 'event');
+  await server.admin.del(rig.keys.record(jobId), rig.keys.log(jobId));
+  const lost = await client.until(({ method }) => method === 'job_lost');
+  expect(lost.params).toEqual({ jobId, lastSeq: 1, reason: expect.stringContaining('gone') });
+  await untilTrue(async () => !(await server.channels()).includes(rig.keys.channel(jobId)));
+  expect((await client.request('attach', { jobId })).error.data.code).toBe('job_not_found');
+});
+
+test('a log that was made anew is another log: lost to who listened, refused to who resumes', async () => {
+  const client = await rig.connect(await rig.gateway({ heartbeatMs: HEARTBEAT_MS }));
+  const jobId = await rig.createJob();
+  const { result } = await client.request('attach', { jobId });
+  await client.until(({ method }) => method === 'event');
+  await server.admin.del(rig.keys.record(jobId), rig.keys.log(jobId));
+  await rig.createJob(jobId);
+  const lost = await client.until(({ method }) => method === 'job_lost');
+  expect(lost.params).toMatchObject({ jobId, lastSeq: 1 });
+  const again = await client.request('attach', { jobId, afterSeq: 1, epoch: result.epoch });
+  expect(again.error.data.code).toBe('epoch_mismatch');
+  expect(client.events(jobId)).toHaveLength(1);
+});
+
+test('busy heartbeats never take a job for lost that is there', async () => {
+  const gateway = await rig.gateway({ heartbeatMs: 50 });
+  const clients = await Promise.all(Array.from({ length: 8 }, () => rig.connect(gateway)));
+  await Promise.all(
+    clients.map(async (client) => {
+      for (let round = 0; round < 10; round += 1) {
+        const jobId = await rig.createJob();
+        await client.request('attach', { jobId });
+        const attempt = await takeJob(rig.log, jobId);
+        for (let i = 0; i < 10; i += 1) await attempt.write(output('x'));
+        await attempt.end(completed);
+        expect(await client.untilTerminal(jobId)).toHaveLength(12);
+      }
+    }),
+  );
+  for (const client of clients) {
+    expect(client.messages.filter(({ method }) => method === 'job_lost')).toEqual([]);
+  }
+});
+
+test('a client that does not answer pings is closed with 4002, one that does stays', async () => {
+  const gateway = await rig.gateway({ heartbeatMs: 60 });
+  const [silent, alive] = await Promise.all([rig.connect(gateway), rig.connect(gateway)]);
+  silent.socket.pong = () => {
+    // Half-open: what it is sent arrives, what it would answer does not.
+  };
+  expect(await silent.closed).toEqual({ code: 4002, reason: 'heartbeat_missed' });
+  await alive.until(() => heartbeats(alive).length > 8);
+  expect(alive.socket.readyState).toBe(alive.socket.OPEN);
+  expect(gateway.connections()).toBe(1);
+});
+
+test('a publication of another epoch than the log’s is not forwarded', async () => {
+  const client = await rig.connect(await rig.gateway());
+  const jobId = await rig.createJob();
+  await client.request('attach', { jobId });
+  await client.until(({ method }) => method === 'event');
+  const forged = `${createEpoch()} 2 2 completed\n{"jobId":"${jobId}","seq":2,"type":"completed"}`;
+  await server.admin.publish(rig.keys.channel(jobId), forged);
+  const attempt = await takeJob(rig.log, jobId);
+  await attempt.end({ type: 'cancelled', by: 'client', partial: false });
+  expect((await client.untilTerminal(jobId)).map(({ type }) => type)).toEqual(['queued', 'cancelled']);
+});

@@ -1,0 +1,108 @@
+import { readFile } from 'node:fs/promises';
+import { mayReconnect } from '@cc-executor/protocol';
+import { connectWire, startService, startTestRedis, type TestRedis } from '@cc-executor/testing';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { completed, createRig, output, type Rig, takeJob, untilTrue } from './harness.ts';
+
+const MB = 1024 * 1024;
+
+let server: TestRedis;
+let rig: Rig;
+
+beforeAll(async () => {
+  server = await startTestRedis();
+});
+afterAll(() => server.close());
+beforeEach(async () => {
+  rig = await createRig(server);
+});
+afterEach(() => rig.close());
+
+/** Appends this many bytes of output, in batches of 512 KiB, and ends the job. Returns the last seq. */
+async function writeBytes(jobId: string, bytes: number): Promise<number> {
+  const attempt = await takeJob(rig.log, jobId);
+  const batch = Array.from({ length: 16 }, () => output('x'.repeat(32 * 1024)));
+  const count = bytes / (MB / 2);
+  for (let i = 0; i < count; i += 1) await attempt.write(...batch);
+  await attempt.end(completed);
+  return 2 + 16 * count;
+}
+
+async function residentBytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
+}
+
+test('a client that stops reading costs the gateway little memory, and loses nothing', async (context) => {
+  if (process.platform !== 'linux') context.skip('memory of another process is read from /proc');
+  const gateway = await startService({
+    app: 'gateway',
+    env: { REDIS_URL: server.url, REDIS_KEY_PREFIX: rig.keyPrefix, GATEWAY_PORT: '0', GATEWAY_HEARTBEAT_MS: '60s' },
+    readyMessage: 'gateway listens',
+  });
+  try {
+    const client = await connectWire(`ws://127.0.0.1:${gateway.ready.port}/ws`);
+    const jobId = await rig.createJob();
+    const other = await connectWire(`ws://127.0.0.1:${gateway.ready.port}/ws`);
+    await client.request('attach', { jobId });
+    const before = await residentBytes(gateway.pid);
+    client.socket.pause();
+    const lastSeq = await writeBytes(jobId, 50 * MB);
+    // Its answer shows that the gateway has heard everything that was published before.
+    expect((await other.request('get', { jobId })).result.lastSeq).toBe(lastSeq);
+    const grown = (await residentBytes(gateway.pid)) - before;
+    expect(grown).toBeLessThan(40 * MB);
+    client.socket.resume();
+    const events = await client.untilTerminal(jobId);
+    expect(events.map(({ seq }) => seq)).toEqual(Array.from({ length: lastSeq }, (_, i) => i + 1));
+    await Promise.all([client.close(), other.close()]);
+  } finally {
+    await gateway.stop();
+  }
+});
+
+test('a client that stops reading for too long is closed resumably, and goes on where it was', async () => {
+  const gateway = await rig.gateway({ heartbeatMs: 100 });
+  const client = await rig.connect(gateway);
+  const jobId = await rig.createJob();
+  await client.request('attach', { jobId });
+  client.socket.pause();
+  const lastSeq = await writeBytes(jobId, 16 * MB);
+  await untilTrue(() => gateway.connections() === 0);
+  client.socket.resume();
+  expect(mayReconnect((await client.closed).code)).toBe(true);
+  const seen = client.events(jobId).length;
+  expect(seen).toBeLessThan(lastSeq);
+  const again = await rig.connect(gateway);
+  await again.request('attach', { jobId, afterSeq: seen });
+  const rest = await again.untilTerminal(jobId);
+  expect(rest[0]?.seq).toBe(seen + 1);
+  expect(rest.at(-1)?.seq).toBe(lastSeq);
+});
+
+test('a client that asks without reading the answers is closed', async () => {
+  const gateway = await rig.gateway();
+  const client = await rig.connect(gateway);
+  const jobId = await rig.createJob();
+  const attempt = await takeJob(rig.log, jobId);
+  await attempt.end({ ...completed, text: 'x'.repeat(64 * 1024) });
+  client.socket.pause();
+  for (let id = 0; id < 1_000; id += 1) {
+    client.send(JSON.stringify({ jsonrpc: '2.0', id, method: 'get', params: { jobId } }));
+  }
+  await untilTrue(() => gateway.connections() === 0);
+  client.socket.resume();
+  expect(mayReconnect((await client.closed).code)).toBe(true);
+});
+
+test('a client that reads, but has much to catch up on, is not taken for a slow one', async () => {
+  const gateway = await rig.gateway({ heartbeatMs: 50 });
+  const client = await rig.connect(gateway);
+  const jobIds = await Promise.all(Array.from({ length: 40 }, () => rig.createJob()));
+  const [lastSeq] = await Promise.all(jobIds.map((jobId) => writeBytes(jobId, 2 * MB)));
+  void client.closed.then(console.log);
+  const attached = jobIds.map((jobId) => client.request('attach', { jobId }));
+  await Promise.all(attached);
+  for (const jobId of jobIds) expect(await client.untilTerminal(jobId)).toHaveLength(lastSeq ?? 0);
+  expect(client.socket.readyState).toBe(client.socket.OPEN);
+});

@@ -1,0 +1,271 @@
+/** Conformance: the record of a job, from its creation to its end. */
+import { createEpoch, createJobId } from '@cc-executor/protocol';
+import { describe, expect, it } from 'vitest';
+import { cancelled, completed, newJob, output, parseEvents, readAll, runningJob, type Twin } from './twin.ts';
+
+export function describeRecord(twin: () => Twin): void {
+  describe('an idempotency key', () => {
+    it('keeps the first job id and payload hash, per tenant', async () => {
+      const { log } = twin();
+      const key = `any text: { } "ü" ${createEpoch()}`;
+      const [first, second] = [createJobId(), createJobId()];
+      expect(await log.reserve('a', key, first, 'hash-1')).toEqual({ jobId: first, hash: 'hash-1' });
+      expect(await log.reserve('a', key, second, 'hash-2')).toEqual({ jobId: first, hash: 'hash-1' });
+      expect(await log.reserve('b', key, second, 'hash-2')).toEqual({ jobId: second, hash: 'hash-2' });
+    });
+
+    it('goes to one of many that ask at once', async () => {
+      const { log } = twin();
+      const key = createEpoch();
+      const held = await Promise.all(
+        Array.from({ length: 20 }, () => log.reserve('a', key, createJobId(), 'hash')),
+      );
+      expect(new Set(held.map(({ jobId }) => jobId)).size).toBe(1);
+    });
+  });
+
+  describe('creating', () => {
+    it('writes the record and the event queued', async () => {
+      const { log } = twin();
+      const job = newJob({ spec: { prompt: 'x', metadata: { a: [1, '"', null] } } });
+      expect(await log.create(job)).toEqual({ created: true, epoch: job.epoch, status: 'queued' });
+      const stored = await log.get(job.jobId);
+      expect(stored).toMatchObject({ tenant: job.tenant, spec: job.spec });
+      expect(stored?.job).toEqual({
+        jobId: job.jobId,
+        epoch: job.epoch,
+        status: 'queued',
+        attempt: 0,
+        lastSeq: 1,
+        cancelRequested: false,
+        createdAt: expect.any(Number),
+        deadlineAt: (stored?.job.createdAt ?? 0) + job.queueMs,
+        metadata: { a: [1, '"', null] },
+      });
+      expect(parseEvents(await readAll(log, job.jobId))).toEqual([
+        {
+          jobId: job.jobId,
+          epoch: job.epoch,
+          seq: 1,
+          attempt: 0,
+          time: stored?.job.createdAt,
+          type: 'queued',
+        },
+      ]);
+    });
+
+    it('again changes nothing, whatever has become of the job', async () => {
+      const { log } = twin();
+      const job = newJob();
+      await log.create(job);
+      const again = { ...job, epoch: createEpoch() };
+      expect(await log.create(again)).toEqual({ created: false, epoch: job.epoch, status: 'queued' });
+      await log.begin(job.jobId, 1_000);
+      expect(await log.create(again)).toEqual({ created: false, epoch: job.epoch, status: 'running' });
+      await log.append({
+        jobId: job.jobId,
+        fence: 1,
+        firstSeq: 2,
+        bodies: [completed],
+        hasOutput: false,
+        terminal: 'completed',
+      });
+      expect(await log.create(again)).toEqual({ created: false, epoch: job.epoch, status: 'completed' });
+      expect(await readAll(log, job.jobId)).toHaveLength(2);
+    });
+
+    it('by many at once happens once', async () => {
+      const { log } = twin();
+      const job = newJob();
+      const outcomes = await Promise.all(Array.from({ length: 10 }, () => log.create(job)));
+      expect(outcomes.filter(({ created }) => created)).toHaveLength(1);
+      expect(await readAll(log, job.jobId)).toHaveLength(1);
+    });
+  });
+
+  describe('beginning', () => {
+    it('gives the attempt its fence, its position, what to do and how long', async () => {
+      const { log } = twin();
+      const job = newJob({ totalMs: 5_000 });
+      await log.create(job);
+      expect(await log.begin(job.jobId, 1_000)).toEqual({
+        code: 'begun',
+        attempt: {
+          fence: 1,
+          lastSeq: 1,
+          epoch: job.epoch,
+          spec: job.spec,
+          remainingMs: 5_000,
+          hasOutput: false,
+        },
+      });
+      const stored = await log.get(job.jobId);
+      expect(stored?.job).toMatchObject({ status: 'running', attempt: 1, lastSeq: 1 });
+      expect(stored?.job.deadlineAt).toBe((stored?.job.startedAt ?? 0) + 5_000);
+    });
+
+    it('is refused while another has the job, even with a lapsed lease, and of jobs that ended or are not there', async () => {
+      const { log, pass } = twin();
+      const job = newJob();
+      await log.create(job);
+      await log.begin(job.jobId, 1);
+      await pass(5);
+      expect(await log.begin(job.jobId, 1_000)).toEqual({ code: 'held' });
+      await log.append({
+        jobId: job.jobId,
+        fence: 1,
+        firstSeq: 2,
+        bodies: [completed],
+        hasOutput: false,
+        terminal: 'completed',
+      });
+      expect(await log.begin(job.jobId, 1_000)).toEqual({ code: 'terminal' });
+      expect(await log.begin(createJobId(), 1_000)).toEqual({ code: 'missing' });
+    });
+
+    it('by many at once is given to one', async () => {
+      const { log } = twin();
+      const job = newJob();
+      await log.create(job);
+      const outcomes = await Promise.all(Array.from({ length: 10 }, () => log.begin(job.jobId, 1_000)));
+      expect(outcomes.map(({ code }) => code).sort()).toEqual(['begun', ...Array(9).fill('held')]);
+    });
+
+    it('of a job that waited too long says so, and leaves it to the taker to end it', async () => {
+      const { log, pass } = twin();
+      const job = newJob({ queueMs: 1 });
+      await log.create(job);
+      await pass(5);
+      expect(await log.begin(job.jobId, 1_000)).toMatchObject({
+        code: 'queue_timeout',
+        attempt: { fence: 1, lastSeq: 1 },
+      });
+      const body = JSON.stringify({ type: 'timed_out', limit: 'queue', partial: false });
+      expect(
+        await log.append({
+          jobId: job.jobId,
+          fence: 1,
+          firstSeq: 2,
+          bodies: [body],
+          hasOutput: false,
+          terminal: 'timed_out',
+        }),
+      ).toEqual({ code: 'ok', lastSeq: 2, cancelBy: undefined });
+    });
+  });
+
+  describe('renewing', () => {
+    it('is for the attempt that has the job', async () => {
+      const { log } = twin();
+      const job = await runningJob(log);
+      expect(await log.renew(job.jobId, 1, 1_000)).toEqual({ code: 'ok', cancelBy: undefined });
+      expect(await log.renew(job.jobId, 2, 1_000)).toEqual({ code: 'fenced', cancelBy: undefined });
+      expect(await log.renew(createJobId(), 1, 1_000)).toEqual({ code: 'missing', cancelBy: undefined });
+      const queued = newJob();
+      await log.create(queued);
+      expect(await log.renew(queued.jobId, 0, 1_000)).toEqual({ code: 'fenced', cancelBy: undefined });
+    });
+
+    it('tells of a cancel, and of the end', async () => {
+      const { log } = twin();
+      const { jobId } = await runningJob(log);
+      await log.cancel(jobId, 'disconnect');
+      expect(await log.renew(jobId, 1, 1_000)).toEqual({ code: 'ok', cancelBy: 'disconnect' });
+      await log.append({
+        jobId,
+        fence: 1,
+        firstSeq: 2,
+        bodies: [cancelled],
+        hasOutput: false,
+        terminal: 'cancelled',
+      });
+      expect(await log.renew(jobId, 1, 1_000)).toEqual({ code: 'terminal', cancelBy: undefined });
+    });
+  });
+
+  describe('cancelling', () => {
+    it('ends a queued job at once', async () => {
+      const { log } = twin();
+      const { jobId } = newJob();
+      await log.create(newJob({ jobId }));
+      expect(await log.cancel(jobId, 'client')).toEqual({ code: 'cancelled', status: 'cancelled' });
+      const stored = await log.get(jobId);
+      expect(stored?.job).toMatchObject({ status: 'cancelled', lastSeq: 2, cancelRequested: true });
+      expect(stored?.job.endedAt).toBeGreaterThanOrEqual(stored?.job.createdAt ?? Number.NaN);
+      const last = parseEvents(await readAll(log, jobId)).at(-1);
+      expect(last).toMatchObject({ seq: 2, type: 'cancelled', by: 'client', partial: false });
+      expect(await log.begin(jobId, 1_000)).toEqual({ code: 'terminal' });
+    });
+
+    it('of a running job is recorded once, and leaves only the end as cancelled', async () => {
+      const { log } = twin();
+      const { jobId } = await runningJob(log);
+      expect(await log.cancel(jobId, 'disconnect')).toEqual({ code: 'requested', status: 'running' });
+      expect(await log.cancel(jobId, 'client')).toEqual({ code: 'requested', status: 'running' });
+      const batch = { jobId, fence: 1, firstSeq: 2, hasOutput: false };
+      expect(await log.append({ ...batch, bodies: [output('late')] })).toEqual({
+        code: 'ok',
+        lastSeq: 2,
+        cancelBy: 'disconnect',
+      });
+      const end = { ...batch, firstSeq: 3 };
+      expect(await log.append({ ...end, bodies: [completed], terminal: 'completed' })).toEqual({
+        code: 'cancel_requested',
+        lastSeq: 2,
+        cancelBy: 'disconnect',
+      });
+      expect(await log.append({ ...end, bodies: [cancelled], terminal: 'cancelled' })).toMatchObject({
+        code: 'ok',
+        lastSeq: 3,
+      });
+    });
+
+    it('says how a job had ended already, or that there is none', async () => {
+      const { log } = twin();
+      const { jobId } = await runningJob(log);
+      const bodies = [completed];
+      await log.append({ jobId, fence: 1, firstSeq: 2, bodies, hasOutput: false, terminal: 'completed' });
+      expect(await log.cancel(jobId, 'client')).toEqual({ code: 'terminal', status: 'completed' });
+      expect((await log.get(jobId))?.job.cancelRequested).toBe(false);
+      expect(await log.cancel(createJobId(), 'client')).toEqual({ code: 'missing' });
+    });
+  });
+
+  describe('handing back', () => {
+    it('queues the job again and fences the attempt off', async () => {
+      const { log } = twin();
+      const { jobId } = await runningJob(log);
+      const batch = { jobId, fence: 1, firstSeq: 2, bodies: [output('x')], hasOutput: true };
+      await log.append(batch);
+      expect(await log.release(jobId, 1)).toBe('ok');
+      expect(await log.append({ ...batch, firstSeq: 3 })).toMatchObject({ code: 'fenced' });
+      expect(await log.renew(jobId, 1, 1_000)).toMatchObject({ code: 'fenced' });
+      const begun = await log.begin(jobId, 1_000);
+      expect(begun).toMatchObject({ code: 'begun', attempt: { lastSeq: 2, hasOutput: true } });
+      const fence = 'attempt' in begun ? begun.attempt.fence : 0;
+      expect(await log.append({ ...batch, fence, firstSeq: 3 })).toMatchObject({ code: 'ok', lastSeq: 3 });
+    });
+
+    it('and cancelling then says that output stands in the log', async () => {
+      const { log } = twin();
+      const { jobId } = await runningJob(log);
+      await log.append({ jobId, fence: 1, firstSeq: 2, bodies: [output('x')], hasOutput: true });
+      await log.release(jobId, 1);
+      expect(await log.cancel(jobId, 'operator')).toMatchObject({ code: 'cancelled' });
+      const last = parseEvents(await readAll(log, jobId)).at(-1);
+      expect(last).toMatchObject({ type: 'cancelled', by: 'operator', partial: true });
+    });
+
+    it('is refused to others, after a cancel, and of jobs that ended or are not there', async () => {
+      const { log } = twin();
+      const { jobId } = await runningJob(log);
+      expect(await log.release(jobId, 2)).toBe('fenced');
+      await log.cancel(jobId, 'client');
+      expect(await log.release(jobId, 1)).toBe('cancel_requested');
+      const bodies = [cancelled];
+      await log.append({ jobId, fence: 1, firstSeq: 2, bodies, hasOutput: false, terminal: 'cancelled' });
+      expect(await log.release(jobId, 1)).toBe('terminal');
+      expect(await log.release(createJobId(), 1)).toBe('missing');
+    });
+  });
+}

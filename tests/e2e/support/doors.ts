@@ -1,0 +1,133 @@
+/**
+ * The gateway's two doors behind one interface, so that a test can go through both: the native protocol, and the
+ * prototype's dialect in the prototype's manner (no `id`, one task at a time, the joined `content`s are the text).
+ */
+import { emptyFold, foldEvents, foldedText, isTerminalEvent } from '@cc-executor/protocol';
+import { connectWire, type Message, type Stack, type WireClient } from '@cc-executor/testing';
+
+export type Ending = {
+  status: 'COMPLETED' | 'FAILED' | 'CANCELLED';
+  /** `failed`'s code, or `timed_out`. */
+  code?: string | undefined;
+  text: string;
+};
+
+export type Task = {
+  ended: Promise<Ending>;
+  /** Resolves when the text so far holds this. */
+  untilText(part: string): Promise<void>;
+  /** Resolves when so many signs of life (heartbeats, repeated RUNNING) have come since the start of the task. */
+  untilAlive(count: number): Promise<void>;
+  cancel(): Promise<void>;
+  /** Known once the job runs. */
+  jobId(): Promise<string>;
+};
+
+export type Visitor = {
+  wire: WireClient;
+  /** Starts a task. */
+  execute(prompt: string): Promise<Task>;
+  close(): Promise<void>;
+};
+
+export type Door = { name: string; connect(stack: Stack, gateway?: number): Promise<Visitor> };
+
+export const nativeDoor: Door = {
+  name: 'the native door',
+  async connect(stack, gateway = 0) {
+    const wire = await connectWire(stack.url(gateway));
+    await wire.until(({ method }) => method === 'connected');
+    return {
+      wire,
+      close: wire.close,
+      async execute(prompt) {
+        const answer = await wire.request('execute', { prompt });
+        if (answer.error) throw new Error(`execute was refused: ${answer.error.message}`);
+        return nativeTask(wire, answer.result.jobId);
+      },
+    };
+  },
+};
+
+export const dialectDoor: Door = {
+  name: "the prototype's dialect",
+  async connect(stack, gateway = 0) {
+    const wire = await connectWire(stack.dialectUrl(gateway), { subprotocol: null });
+    await wire.until(({ method }) => method === 'connected');
+    return { wire, close: wire.close, execute: async (prompt) => dialectTask(wire, prompt) };
+  },
+};
+
+export const doors: readonly Door[] = [nativeDoor, dialectDoor];
+
+function nativeTask(wire: WireClient, jobId: string): Task {
+  const textOf = () => foldedText(foldEvents(emptyFold, wire.events(jobId)));
+  const first = wire.messages.length;
+  async function follow(): Promise<Ending> {
+    const end = (await wire.untilTerminal(jobId)).find(isTerminalEvent);
+    if (!end) throw new Error('no terminal event');
+    const text = textOf();
+    if (end.type === 'timed_out') return { status: 'FAILED', code: 'timed_out', text };
+    if (end.type === 'failed') return { status: 'FAILED', code: end.error.code, text };
+    return { status: end.type === 'completed' ? 'COMPLETED' : 'CANCELLED', text };
+  }
+  return {
+    ended: quietly(follow()),
+    untilText: (part) => untilText(wire, textOf, part),
+    untilAlive: (count) => untilCount(wire, first, count, ({ method }) => method === 'heartbeat'),
+    async cancel() {
+      const { result } = await wire.request('cancel', { jobId });
+      if (result?.accepted !== true) throw new Error(`the cancel came too late: ${JSON.stringify(result)}`);
+    },
+    jobId: async () => jobId,
+  };
+}
+
+function dialectTask(wire: WireClient, command: string): Task {
+  const first = wire.messages.length;
+  const own = () => wire.messages.slice(first);
+  const textOf = () =>
+    own()
+      .filter(({ method }) => method === 'output')
+      .map(({ params }) => params.content as string)
+      .join('');
+  const isNew = (message: Message) => wire.messages.indexOf(message) >= first;
+  const statusOf = ({ method, params }: Message) => (method === 'statusUpdate' ? params.status : undefined);
+  async function follow(): Promise<Ending> {
+    const { params } = await wire.until(
+      (message) => ['COMPLETED', 'FAILED', 'CANCELLED'].includes(statusOf(message)) && isNew(message),
+    );
+    return { status: params.status, code: params.error?.code, text: textOf() };
+  }
+  wire.send(JSON.stringify({ jsonrpc: '2.0', method: 'execute', params: { command } }));
+  return {
+    ended: quietly(follow()),
+    untilText: (part) => untilText(wire, textOf, part),
+    untilAlive: (count) => untilCount(wire, first, count + 1, (message) => statusOf(message) === 'RUNNING'),
+    cancel: async () =>
+      wire.send(JSON.stringify({ jsonrpc: '2.0', method: 'control', params: { type: 'CANCEL' } })),
+    async jobId() {
+      const message = await wire.until((candidate) => candidate.params?.jobId !== undefined && isNew(candidate));
+      return message.params.jobId;
+    },
+  };
+}
+
+async function untilText(wire: WireClient, textOf: () => string, part: string): Promise<void> {
+  await wire.until(() => textOf().includes(part));
+}
+
+async function untilCount(
+  wire: WireClient,
+  first: number,
+  count: number,
+  fits: (message: Message) => boolean,
+): Promise<void> {
+  await wire.until(() => wire.messages.slice(first).filter(fits).length >= count);
+}
+
+/** A test that has failed already must not fail a second time because nobody waits for this any more. */
+function quietly<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
+}
