@@ -1,26 +1,55 @@
 /** The CLI's arguments for a request. Every value is bound to its flag with `=`, so none can be taken for one. */
 import type { ExecutionRequest } from './engine.ts';
 
-/** What holds for requests that do not say otherwise. */
-export interface CliDefaults {
-  readonly permissionMode: string;
-  readonly allowedTools: readonly string[];
+/** What the operator lets Claude Code be, whatever a request says. */
+export interface CliProfile {
+  /** Built-in tools that there are; undefined: all of Claude Code's. */
+  readonly tools: readonly string[] | undefined;
+  /** File tools stay inside the workspace, and settings files that lie there or in the home folder are ignored. */
+  readonly restricted: boolean;
+  /** Prompts that begin with `/` run Claude Code's own commands, `/config` and `/model` among them. */
+  readonly slashCommands: boolean;
+  /** Without transcripts nothing can be continued or verified. */
+  readonly keepTranscripts: boolean;
+}
+
+/** The conversation that a run begins or goes on with. */
+export interface CliSession {
+  readonly conversation: string;
+  readonly resume: boolean;
 }
 
 /** Builds the arguments; the prompt is not among them, it goes to standard input. */
-export function buildCliArguments(request: ExecutionRequest, defaults: CliDefaults): string[] {
-  const { model, appendSystemPrompt, disallowedTools = [], maxTurns } = request;
-  const { allowedTools = defaults.allowedTools, permissionMode = defaults.permissionMode } = request;
+export function buildCliArguments(
+  request: ExecutionRequest,
+  profile: CliProfile,
+  { conversation, resume }: CliSession,
+): string[] {
+  const one = (flag: string, value: string | number | undefined) =>
+    value === undefined ? [] : [`--${flag}=${value}`];
+  const each = (flag: string, values: readonly string[] = []) => values.map((value) => `--${flag}=${value}`);
   return [
     '-p',
     '--output-format=stream-json',
     '--verbose',
     '--include-partial-messages',
-    `--permission-mode=${permissionMode}`,
-    ...(model === undefined ? [] : [`--model=${model}`]),
-    ...(appendSystemPrompt === undefined ? [] : [`--append-system-prompt=${appendSystemPrompt}`]),
-    ...allowedTools.map((tool) => `--allowedTools=${tool}`),
-    ...disallowedTools.map((tool) => `--disallowedTools=${tool}`),
-    ...(maxTurns === undefined ? [] : [`--max-turns=${maxTurns}`]),
+    // Only what mcpConfig names: a workspace may hold an .mcp.json of its own.
+    '--strict-mcp-config',
+    ...(profile.restricted ? ['--restricted'] : []),
+    ...(profile.slashCommands ? [] : ['--disable-slash-commands']),
+    ...(profile.keepTranscripts ? [] : ['--no-session-persistence']),
+    ...one('tools', profile.tools?.join(',')),
+    ...(resume ? one('resume', conversation) : one('session-id', conversation)),
+    ...one('permission-mode', request.permissionMode),
+    ...one('model', request.model),
+    ...one('fallback-model', request.fallbackModel),
+    ...one('append-system-prompt', request.appendSystemPrompt),
+    ...each('allowedTools', request.allowedTools),
+    ...each('disallowedTools', request.disallowedTools),
+    ...one('max-turns', request.maxTurns),
+    ...one('max-budget-usd', request.maxBudgetUsd),
+    ...one('effort', request.effort),
+    ...each('add-dir', request.addDirs),
+    ...each('mcp-config', request.mcpFiles),
   ];
 }

@@ -2,16 +2,29 @@
  * What runs a prompt. An engine puts out lines of Claude Code's stream-json and says how it ended; it knows
  * nothing of HTTP, and whoever calls it knows nothing of processes.
  */
+import type { Place, PlaceRefusal } from './places.ts';
 
+/** A prompt with its options, as the operator's policy lets them stand. */
 export interface ExecutionRequest {
   readonly executionId: string;
   readonly question: string;
   readonly model?: string | undefined;
+  /** One model, or several separated by commas. */
+  readonly fallbackModel?: string | undefined;
   readonly appendSystemPrompt?: string | undefined;
   readonly allowedTools?: readonly string[] | undefined;
   readonly disallowedTools?: readonly string[] | undefined;
   readonly permissionMode?: string | undefined;
   readonly maxTurns?: number | undefined;
+  readonly maxBudgetUsd?: number | undefined;
+  readonly effort?: string | undefined;
+  /** Directories outside of the workspace, without symbolic links. */
+  readonly addDirs?: readonly string[] | undefined;
+  readonly mcpFiles?: readonly string[] | undefined;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly workspace?: string | undefined;
+  /** The earlier conversation to continue. */
+  readonly conversation?: string | undefined;
 }
 
 export interface EngineDescription {
@@ -19,6 +32,8 @@ export interface EngineDescription {
   readonly ok: boolean;
   readonly detail: string;
   readonly version?: string;
+  /** The ways to the model that were found, in words; never their values. */
+  readonly login?: readonly string[];
 }
 
 /** How a run ended. Whether that was a success is not the engine's to say. */
@@ -32,16 +47,44 @@ export interface EngineEnding {
   readonly failure?: { readonly code: string; readonly message: string };
 }
 
+/** Holds a run and lets it go on. */
+export interface PauseSwitch {
+  readonly isPaused: boolean;
+  /** The run's part: does what is asked, and resolves when it is done. It is not called twice with the same value. */
+  follow(apply: (paused: boolean) => Promise<void>): void;
+}
+
 export interface RunOptions {
-  /** Aborting stops the run; the promise settles when nothing of it is left. */
+  /** What `prepare` gave; the run releases it. */
+  readonly place: Place;
+  /** Aborting stops the run, also a paused one; the promise settles when nothing of it is left. */
   readonly signal: AbortSignal;
+  readonly pause: PauseSwitch;
   /** Takes complete lines in order. While the promise it may return is pending, the engine should not read on. */
   readonly onLines: (lines: readonly string[]) => void | Promise<void>;
+}
+
+/** What an execution's answer was according to Claude Code's own transcript. */
+export interface TranscriptAnswer {
+  readonly conversation: string;
+  /** The text blocks of the main conversation; `bytes` and `sha256` are of them joined. */
+  readonly blocks: readonly string[];
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+export interface NotVerifiable {
+  readonly reason: 'demo_engine' | 'unknown_execution' | 'under_way' | 'not_kept' | 'transcript_missing';
+  readonly message: string;
 }
 
 export interface Engine {
   readonly name: 'claude' | 'demo';
   describe(): Promise<EngineDescription>;
+  /** Takes the workspace and the conversation for a run; whoever got a place runs or releases it. */
+  prepare(request: ExecutionRequest): Promise<{ place: Place } | PlaceRefusal>;
   /** Never rejects for what the run did; that is in the ending. */
   run(request: ExecutionRequest, options: RunOptions): Promise<EngineEnding>;
+  /** Looks an earlier execution up. */
+  readTranscript(executionId: string): Promise<TranscriptAnswer | NotVerifiable>;
 }

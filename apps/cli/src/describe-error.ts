@@ -25,8 +25,9 @@ export function describeError(error: unknown): Description {
   }
   if (error instanceof ClientError) {
     const job = error.jobId === undefined ? '' : ` (${error.jobId})`;
+    // It may have been accepted although its answer was lost.
     const again =
-      error.idempotencyKey === undefined || error.code !== 'request_timeout'
+      error.idempotencyKey === undefined || !error.retryable
         ? ''
         : `\n  With --idempotency-key ${error.idempotencyKey} it cannot run twice.`;
     const advice = ADVICE[error.code] === undefined ? '' : `\n  ${ADVICE[error.code]}`;

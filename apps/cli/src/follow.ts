@@ -14,7 +14,7 @@ export async function followJob(
   job: JobHandle,
   { screen, json }: { screen: Screen; json: boolean },
 ): Promise<number> {
-  const stopTelling = tellReconnects(client, screen);
+  const stopTelling = tellTroubles(client, screen);
   const renderer = createRenderer(screen.colors);
   const render = json ? renderJson : renderer.render;
   try {
@@ -47,10 +47,19 @@ function renderJson(event: JobEvent): Rendering {
   return { text: `${JSON.stringify(event)}\n` };
 }
 
-function tellReconnects(client: Client, screen: Screen): () => void {
-  return client.on('state', (state) => {
-    if (state === 'reconnecting')
-      screen.note(screen.colors.yellow('⚠ connection lost; the job goes on. Reconnecting …'));
-    if (state === 'connected') screen.note(screen.colors.dim('connected again'));
-  });
+function tellTroubles(client: Client, screen: Screen): () => void {
+  const { dim, yellow } = screen.colors;
+  const stops = [
+    client.on('state', (state) => {
+      if (state === 'reconnecting') screen.note(yellow('⚠ connection lost; the job goes on. Reconnecting …'));
+      if (state === 'connected') screen.note(dim('connected again'));
+    }),
+    client.on('health', (health) => {
+      if (health === 'restored') screen.note(dim('the gateway reads its log again'));
+      else screen.note(yellow('⚠ the gateway cannot read its log now; what comes meanwhile is shown later'));
+    }),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+  };
 }

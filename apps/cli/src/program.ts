@@ -2,8 +2,8 @@
  * The command line as a whole: which commands there are, and how an error becomes a message and an exit code.
  * Commands load what they work with only when they run: `--help` and a mistyped option answer at once.
  */
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import manifest from '../package.json' with { type: 'json' };
 import { registerAttach } from './commands/attach.ts';
 import { registerCancel } from './commands/cancel.ts';
 import { registerGet } from './commands/get.ts';
@@ -40,7 +40,7 @@ async function createProgram(args: string[]): Promise<Command> {
     .description(
       'Runs Claude Code for other programs: every accepted job ends with exactly one terminal event.',
     )
-    .version(manifest.version, '-V, --version')
+    .version(readVersion(), '-V, --version')
     .addHelpText('after', HELP)
     .showHelpAfterError('(--help shows what there is)')
     .exitOverride();
@@ -53,6 +53,12 @@ async function createProgram(args: string[]): Promise<Command> {
     registerUp(program);
   }
   return program;
+}
+
+/** As runtime's `version`, without loading the rest of it. */
+function readVersion(): string {
+  const manifest = new URL('../../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
 }
 
 /** Commander has written its message already; help that was asked for is no error. */

@@ -6,6 +6,7 @@ import { type Attachment, attach, type JobFeed, type JobLog, type Listener } fro
 import { MAX_ATTACHMENTS, ProtocolError } from '@cc-executor/protocol';
 import type { Logger } from '@cc-executor/runtime';
 import type { AbandonWatch } from './abandon-watch.ts';
+import { createReadTurns } from './read-turns.ts';
 
 /** What a door does with the events of a job. */
 export type EventSink = {
@@ -46,6 +47,8 @@ export function createAttachments(
   const byJob = new Map<string, Attachment>();
   // Attaching takes a moment: a second request for the same job meanwhile is refused as well. True: detached since.
   const pending = new Map<string, boolean>();
+  const turns = createReadTurns(sink.hasRoom);
+  const pagedLog: JobLog = { ...log, range: (...page) => turns.take(() => log.range(...page)) };
   let closed = false;
 
   function listenerFor(jobId: string): Listener {
@@ -68,10 +71,12 @@ export function createAttachments(
     if (byJob.has(jobId) || pending.has(jobId)) throw new ProtocolError('already_attached');
     if (isFull()) throw new ProtocolError('too_many_attachments');
     pending.set(jobId, false);
+    // Also of who fails to attach: an accepted job that nobody came to listen to is abandoned, too.
+    abandonWatch.came(jobId);
     try {
       // The subscriber waits through an outage of Redis: asked first, this says at once that there is one.
       if (!(await log.positions([jobId])).has(jobId)) throw new ProtocolError('job_not_found');
-      const outcome = await attach({ log, feed }, { jobId, afterSeq, epoch }, listenerFor(jobId));
+      const outcome = await attach({ log: pagedLog, feed }, { jobId, afterSeq, epoch }, listenerFor(jobId));
       if (outcome.code === 'missing') throw new ProtocolError('job_not_found');
       if (outcome.code === 'epoch_mismatch') throw new ProtocolError('epoch_mismatch');
       if (outcome.code === 'position_ahead') {
@@ -81,10 +86,13 @@ export function createAttachments(
         );
       }
       byJob.set(jobId, outcome.attachment);
-      abandonWatch.came(jobId);
-      // The connection went while we waited, or it detached: for the watch it came and left.
+      // The connection went while we waited, or it detached.
       if (closed || pending.get(jobId)) leave(jobId, outcome.attachment);
       return { attachment: outcome.attachment, begin: outcome.begin };
+    } catch (error) {
+      const isKnown = !(error instanceof ProtocolError && error.code === 'job_not_found');
+      abandonWatch.left(jobId, isKnown ? 'gone' : 'ended');
+      throw error;
     } finally {
       pending.delete(jobId);
     }
@@ -114,10 +122,12 @@ export function createAttachments(
     isFull,
     all: () => byJob.values(),
     resume() {
+      turns.resume();
       for (const attachment of byJob.values()) attachment.resume();
     },
     close() {
       closed = true;
+      turns.close();
       for (const jobId of [...byJob.keys()]) remove(jobId);
     },
   };

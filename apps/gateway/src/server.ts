@@ -114,6 +114,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     for (const connection of connections) connection.close('going_away');
     await emptied(1_000);
     for (const connection of connections) connection.terminate();
+    await emptied(1_000);
     heartbeats.close();
     abandonWatch.close();
     offRestored();

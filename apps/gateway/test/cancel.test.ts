@@ -23,7 +23,7 @@ test('a queued job is cancelled at once, and no worker can begin it', async () =
   expect((await client.request('cancel', { jobId })).result).toEqual({ status: 'cancelled', accepted: true });
   const events = await client.untilTerminal(jobId);
   expect(events.at(-1)).toMatchObject({ type: 'cancelled', by: 'client', partial: false, seq: 2 });
-  expect((await rig.log.begin(jobId, 1_000)).code).toBe('terminal');
+  expect((await rig.log.begin(jobId, 1_000, 'me')).code).toBe('terminal');
 });
 
 test('the cancel of a running job is recorded, and wins over a finish that comes later', async () => {
@@ -42,7 +42,10 @@ test('an ended job is not cancelled, and the answer says how it ended', async ()
   const { jobId } = result;
   const attempt = await takeJob(rig.log, jobId);
   await attempt.end(completed);
-  expect((await client.request('cancel', { jobId })).result).toEqual({ status: 'completed', accepted: false });
+  expect((await client.request('cancel', { jobId })).result).toEqual({
+    status: 'completed',
+    accepted: false,
+  });
   expect((await client.request('cancel', { jobId: createJobId() })).error.data.code).toBe('job_not_found');
 });
 

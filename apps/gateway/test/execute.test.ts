@@ -36,7 +36,11 @@ describe('an idempotency key', () => {
   test('with another payload is a conflict', async () => {
     const client = await rig.connect(await rig.gateway());
     await client.request('execute', { prompt: 'x', idempotencyKey: 'k' });
-    for (const other of [{ prompt: 'y' }, { prompt: 'x', model: 'm' }, { prompt: 'x', metadata: { a: [2, 1] } }]) {
+    for (const other of [
+      { prompt: 'y' },
+      { prompt: 'x', model: 'm' },
+      { prompt: 'x', metadata: { a: [2, 1] } },
+    ]) {
       const { error } = await client.request('execute', { ...other, idempotencyKey: 'k' });
       expect(error).toMatchObject({ code: -32002, data: { code: 'idempotency_conflict', retryable: false } });
     }

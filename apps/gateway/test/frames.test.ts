@@ -68,7 +68,9 @@ test('a notification is carried out and gets no answer, not even an error', asyn
   client.send(`{"jsonrpc":"2.0","method":"cancel","params":{"jobId":"${jobId}"}}`);
   client.send('{"jsonrpc":"2.0","method":"no_such_method"}');
   client.send('{"jsonrpc":"2.0","method":"attach","params":{"jobId":1}}');
-  client.send('{"jsonrpc":"2.0","method":"attach","params":{"jobId":"job_00000000000000000000000000000000"}}');
+  client.send(
+    '{"jsonrpc":"2.0","method":"attach","params":{"jobId":"job_00000000000000000000000000000000"}}',
+  );
   expect(await answersWithoutId()).toEqual([]);
   expect((await client.request('get', { jobId })).result.status).toBe('cancelled');
 });

@@ -2,6 +2,7 @@
  * Gateways in this process over a real Redis and real sockets; the test plays the worker. `close()` of a rig ends
  * everything that it opened and checks that nothing of it is left in Redis's connections and channels.
  */
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import {
   createKeys,
@@ -162,7 +163,7 @@ export type Attempt = {
 
 /** Begins a queued job. */
 export async function takeJob(log: JobLog, jobId: string, leaseMs = 60_000): Promise<Attempt> {
-  const begun = await log.begin(jobId, leaseMs);
+  const begun = await log.begin(jobId, leaseMs, randomUUID());
   if (!('attempt' in begun)) throw new Error(`the job could not be begun: ${begun.code}`);
   const { fence } = begun.attempt;
   let seq = begun.attempt.lastSeq;
@@ -190,7 +191,7 @@ export async function takeJob(log: JobLog, jobId: string, leaseMs = 60_000): Pro
   };
 }
 
-export const completed: TerminalBody = { type: 'completed', evidence: 'complete-line', text: 'done' };
+export const completed = { type: 'completed', evidence: 'complete-line', text: 'done' } as const;
 
 export function output(text: string): EventBody {
   return { type: 'output', text };

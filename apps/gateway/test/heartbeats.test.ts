@@ -47,7 +47,8 @@ test('a heartbeat carries the true position of each attached job, and only of th
   const attempt = await takeJob(rig.log, one);
   await attempt.write(output('a'), output('b'));
   const beat = await client.until(
-    ({ method, params }) => method === 'heartbeat' && params.jobs.some((job: { seq: number }) => job.seq === 3),
+    ({ method, params }) =>
+      method === 'heartbeat' && params.jobs.some((job: { seq: number }) => job.seq === 3),
   );
   expect(beat.params.jobs).toHaveLength(2);
   expect(beat.params.jobs).toContainEqual({ jobId: one, seq: 3, status: 'running' });
@@ -75,7 +76,7 @@ test('without a heartbeat in sight, lost publications are found when the subscri
   const jobId = await rig.createJob();
   await client.request('attach', { jobId });
   const attempt = await takeJob(rig.log, jobId);
-  await server.admin.client('KILL', 'TYPE', 'pubsub');
+  await server.admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
   // Nobody is subscribed at this moment: what is written now is published to no one.
   expect(await rig.log.countListeners(jobId)).toBe(0);
   await attempt.write(output('a'));
@@ -89,7 +90,7 @@ test('after the subscriber came back, live events come as before', async () => {
   await client.request('attach', { jobId });
   const attempt = await takeJob(rig.log, jobId);
   for (let round = 0; round < 5; round += 1) {
-    await server.admin.client('KILL', 'TYPE', 'pubsub');
+    await server.admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
     await untilTrue(async () => (await rig.log.countListeners(jobId)) === 1);
     await attempt.write(output(`${round}`));
     await client.until(({ params }) => params?.text === `${round}`);

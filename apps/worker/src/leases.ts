@@ -39,12 +39,14 @@ export function createLeases({
 
   async function renew(jobId: string): Promise<void> {
     const entry = kept.get(jobId);
-    if (!entry || entry.pending) return;
+    if (!entry) return;
     const { attempt } = entry;
+    // First of all: without Redis, the renewal under way is never answered.
     if (performance.now() - entry.renewedAt > MAX_UNRENEWED_LEASES * leaseMs) {
       attempt.onLost('Redis did not answer for too long');
       return;
     }
+    if (entry.pending) return;
     entry.pending = true;
     try {
       const { code, cancelBy } = await log.renew(jobId, attempt.fence, leaseMs);

@@ -13,7 +13,7 @@ import { backoffDelay, type Logger, sleep } from '@cc-executor/runtime';
 import type { Leases } from './leases.ts';
 import { createLogWriter, type LogWriter } from './log-writer.ts';
 import { planRetry } from './retry.ts';
-import { createStop, type Stop } from './stop-reason.ts';
+import { type CancelBy, createStop, type Stop } from './stop-reason.ts';
 import { terminalEventOf } from './terminal-event.ts';
 import { createEventTranslator } from './upstream-events.ts';
 
@@ -50,7 +50,7 @@ export async function processJob(
     lastSeq: attempt.lastSeq,
     logger: attemptLogger,
     onRefused: (code) => stop.request({ kind: 'lost', detail: code }),
-    onCancel: () => stop.request({ kind: 'cancel', by: 'client' }),
+    onCancel: (by) => stop.request({ kind: 'cancel', by: by as CancelBy }),
   });
   const release = watchAttempt(context, jobId, attempt, stop, lockLost);
   try {
@@ -58,8 +58,11 @@ export async function processJob(
     const terminal =
       begun.code === 'queue_timeout'
         ? ({ type: 'timed_out', limit: 'queue', partial: attempt.hasOutput } as const)
-        : await run(context, jobId, attempt, writer, stop);
-    if (terminal === 'hand-back') return await handBack(context, jobId, attempt, writer, attemptLogger);
+        : await run({ ...context, logger: attemptLogger }, jobId, attempt, writer, stop).catch((err) => {
+            attemptLogger.error({ err }, 'a fault of ours ended the attempt');
+            return faultEvent(attempt.hasOutput || writer.hasOutput());
+          });
+    if (terminal === 'hand-back') return await handBack(context, jobId, attempt, writer, stop, attemptLogger);
     return await finish(writer, terminal, stop, attemptLogger);
   } finally {
     release();
@@ -90,13 +93,14 @@ function watchAttempt(
     jobId,
     fence: attempt.fence,
     onLost: (detail) => stop.request({ kind: 'lost', detail }),
-    onCancel: (by) => stop.request({ kind: 'cancel', by: by as 'client' }),
+    onCancel: (by) => stop.request({ kind: 'cancel', by: by as CancelBy }),
   });
   const deadline = setTimeout(() => stop.request({ kind: 'deadline' }), attempt.remainingMs);
   const onDrain = () => stop.request({ kind: 'drain' });
   // The lock is BullMQ's; the job is ours as long as the record says so. Asking it now ends us early if it is not.
   const onLockLost = () => leases.check(jobId);
   if (drain.aborted) onDrain();
+  if (lockLost.aborted) onLockLost();
   drain.addEventListener('abort', onDrain);
   lockLost.addEventListener('abort', onLockLost);
   return () => {
@@ -117,12 +121,17 @@ async function run(
 ): Promise<TerminalBody | 'hand-back'> {
   const policy = attempt.spec.retry ?? 'safe';
   const deadlineAt = performance.now() + attempt.remainingMs;
+  let outcome: UpstreamOutcome = { status: 'aborted' };
   let restarts = 0;
   if (attempt.hasOutput) {
     writer.write({ type: 'reset', discardFromSeq: 2, reason: 'the earlier attempt was lost' });
   }
   for (let call = 1; ; call += 1) {
-    const outcome = await callUpstream(claudeApi, jobId, call, attempt, writer, stop);
+    const stopped = stop.reason();
+    // Here nothing is under way, and what was may be repeated.
+    if (stopped?.kind === 'drain') return 'hand-back';
+    if (stopped) return terminalEventOf(outcome, stopped, attempt.hasOutput || writer.hasOutput());
+    outcome = await callUpstream(claudeApi, jobId, call, attempt, writer, stop);
     const hasOutput = attempt.hasOutput || writer.hasOutput();
     const reason = stop.reason();
     const remainingMs = deadlineAt - performance.now();
@@ -132,14 +141,14 @@ async function run(
     }
     if (reason || !retry) return terminalEventOf(outcome, reason, hasOutput);
     const code = outcome.status === 'failed' ? outcome.code : outcome.status;
-    logger.info({ jobId, call, code, ...retry }, 'upstream is tried again');
+    logger.info({ call, code, ...retry }, 'upstream is tried again');
     if (retry.restart) {
       restarts += 1;
       writer.write({ type: 'reset', discardFromSeq: attempt.lastSeq + 1, reason: code });
     }
     writer.write({ type: 'throttled', untilMs: Date.now() + retry.delayMs, reason: code });
     await sleep(retry.delayMs, stop.signal).catch(() => {
-      // Stopped while waiting: the next call returns at once.
+      // Stopped while waiting: there is no next call.
     });
   }
 }
@@ -184,16 +193,18 @@ async function callUpstream(
 async function handBack(
   { log }: ProcessContext,
   jobId: string,
-  { fence }: Attempt,
+  { fence, hasOutput }: Attempt,
   writer: LogWriter,
+  stop: Stop,
   logger: Logger,
 ): Promise<Processed> {
   await writer.flushed();
   const code = await untilAnswered(() => log.release(jobId, fence), logger);
   logger.info({ code }, 'job handed back');
   if (code !== 'cancel_requested') return { status: code === 'ok' ? 'handed back' : code };
-  const written = await writer.finish({ type: 'cancelled', by: 'client', partial: writer.hasOutput() });
-  return { status: written === 'ok' ? 'cancelled' : 'lost' };
+  const partial = hasOutput || writer.hasOutput();
+  // Refused in favour of the cancel: the refusal says who cancelled.
+  return finish(writer, terminalEventOf({ status: 'aborted' }, { kind: 'drain' }, partial), stop, logger);
 }
 
 async function finish(
@@ -211,7 +222,7 @@ async function finish(
   let written = await writer.finish(event);
   if (written === 'cancel_requested') {
     // A cancel was recorded before this finish: it wins.
-    event = { type: 'cancelled', by: 'client', ...partialOf(terminal, writer) };
+    event = { type: 'cancelled', by: stop.cancelBy() ?? 'client', ...endingOf(terminal, writer) };
     written = await writer.finish(event);
   }
   if (written !== 'ok') {
@@ -223,8 +234,13 @@ async function finish(
   return { status: event.type, error };
 }
 
-function partialOf(terminal: TerminalBody, writer: LogWriter) {
+function endingOf(terminal: TerminalBody, writer: LogWriter) {
   const { usage, costUsd, durationMs, turns, conversation, digest } = terminal;
   const known = { usage, costUsd, durationMs, turns, conversation, digest };
-  return { ...known, partial: writer.hasOutput() };
+  return { ...known, partial: 'partial' in terminal ? terminal.partial : writer.hasOutput() };
+}
+
+function faultEvent(partial: boolean): TerminalBody {
+  const message = 'a fault of the worker; it is in its log';
+  return { type: 'failed', error: { code: 'internal', message, retrySafe: false }, partial };
 }

@@ -1,5 +1,5 @@
 /** Whether, and when, an attempt may call upstream again. Pure. */
-import type { UpstreamOutcome } from '@cc-executor/claude-api-client';
+import type { UpstreamFailure, UpstreamOutcome } from '@cc-executor/claude-api-client';
 import type { RetryPolicy } from '@cc-executor/protocol';
 import { backoffDelay } from '@cc-executor/runtime';
 
@@ -7,9 +7,6 @@ const BASE_MS = 250;
 const MAX_MS = 15_000;
 /** How often a job that is declared idempotent is begun anew after it had begun. */
 const MAX_RESTARTS = 3;
-
-/** Upstream answered that it took nothing: 429, 503, 529. */
-const REFUSED = 'upstream_busy';
 
 /** Ends that say nothing about the work: another try may go better. Claude's own verdicts are not among them. */
 const restartable = new Set<string>([
@@ -23,6 +20,11 @@ const restartable = new Set<string>([
   'claude_overloaded',
   'claude_rate_limited',
 ]);
+
+/** It never left, or upstream answered that it took nothing: 429, 503, 529. */
+export function didNotBegin({ sent, code }: UpstreamFailure): boolean {
+  return !sent || code === 'upstream_busy';
+}
 
 export type Retry = {
   delayMs: number;
@@ -46,6 +48,7 @@ export function planRetry({
 }: {
   outcome: UpstreamOutcome;
   policy: RetryPolicy;
+  /** Output stands in the log, of this call or of an earlier one. */
   hasOutput: boolean;
   /** Calls made so far, from 1. */
   call: number;
@@ -55,9 +58,11 @@ export function planRetry({
   random?: () => number;
 }): Retry | undefined {
   if (outcome.status !== 'failed' || policy === 'never') return undefined;
-  const didNotBegin = !hasOutput && (!outcome.sent || outcome.code === REFUSED);
-  const mayRestart = policy === 'always' && restarts < MAX_RESTARTS && restartable.has(outcome.code);
-  if (!didNotBegin && !mayRestart) return undefined;
+  const restart = !didNotBegin(outcome);
+  const mayRepeat = restart
+    ? policy === 'always' && restarts < MAX_RESTARTS && restartable.has(outcome.code)
+    : policy === 'always' || !hasOutput;
+  if (!mayRepeat) return undefined;
   const backoffMs = backoffDelay({
     attempt: call,
     baseMs: BASE_MS,
@@ -65,5 +70,5 @@ export function planRetry({
     ...(random ? { random } : {}),
   });
   const delayMs = Math.max(outcome.retryAfterMs ?? 0, backoffMs);
-  return delayMs < remainingMs ? { delayMs, restart: !didNotBegin } : undefined;
+  return delayMs < remainingMs ? { delayMs, restart } : undefined;
 }

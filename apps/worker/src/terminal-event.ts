@@ -1,6 +1,7 @@
 /** How an attempt's end becomes the job's terminal event. Pure. */
 import type { UpstreamOutcome } from '@cc-executor/claude-api-client';
 import { MAX_TERMINAL_TEXT_LENGTH, type TerminalBody } from '@cc-executor/protocol';
+import { didNotBegin } from './retry.ts';
 import type { StopReason } from './stop-reason.ts';
 
 /**
@@ -21,8 +22,9 @@ export function terminalEventOf(
   if (stop) return stoppedEvent(stop, ending);
   if (outcome.status === 'timed_out') return { type: 'timed_out', limit: outcome.limit, ...ending };
   if (outcome.status === 'failed') {
-    const { code, message, sent } = outcome;
-    return { type: 'failed', error: { code, message, retrySafe: !sent && !hasOutput }, ...ending };
+    const { code, message } = outcome;
+    const retrySafe = didNotBegin(outcome) && !hasOutput;
+    return { type: 'failed', error: { code, message, retrySafe }, ...ending };
   }
   return failed('internal', 'the call was aborted without a reason', ending);
 }

@@ -28,6 +28,12 @@ export type ClientOptions = {
   logger?: ClientLogger;
 };
 
+export type ClientEvents = {
+  state: ClientState;
+  /** The gateway cannot read its log ('degraded': events may be late, none is lost), or can again. */
+  health: 'degraded' | 'restored';
+};
+
 export type Client = {
   readonly state: ClientState;
   /**
@@ -49,15 +55,18 @@ export type Client = {
   cancel(jobId: string): Promise<Result<'cancel'>>;
   get(jobId: string): Promise<Result<'get'>>;
   list(params?: Params<'list'>): Promise<Result<'list'>>;
-  /** Calls the listener at each change of state; returns what takes it off again. */
-  on(event: 'state', listener: (state: ClientState) => void): () => void;
+  /** Calls the listener at each change; returns what takes it off again. */
+  on<E extends keyof ClientEvents>(event: E, listener: (value: ClientEvents[E]) => void): () => void;
   /** Ends everything that waits with `connection_closed`. Jobs go on. Idempotent. */
   close(): Promise<void>;
 };
 
 export function createClient(options: ClientOptions): Client {
   const subscriptions = new Map<string, Subscription>();
-  const stateListeners = new Set<(state: ClientState) => void>();
+  const listeners: { [E in keyof ClientEvents]: Set<(value: ClientEvents[E]) => void> } = {
+    state: new Set(),
+    health: new Set(),
+  };
   const reconnect = { ...DEFAULT_RECONNECT, ...options.reconnect };
   let closedWith: ClientError | undefined;
 
@@ -68,7 +77,7 @@ export function createClient(options: ClientOptions): Client {
     requestTimeoutMs: options.requestTimeoutMs ?? 15_000,
     reconnect,
     logger: options.logger,
-    onState: tellState,
+    onState: (state) => tell(listeners.state, state),
     onConnected: () => forEachSubscription((subscription) => subscription.wake()),
     onLost: () => forEachSubscription((subscription) => subscription.connectionLost()),
     onClosed(error) {
@@ -83,10 +92,10 @@ export function createClient(options: ClientOptions): Client {
     for (const subscription of [...subscriptions.values()]) action(subscription);
   }
 
-  function tellState(state: ClientState): void {
-    for (const listener of stateListeners) {
+  function tell<T>(told: Set<(value: T) => void>, value: T): void {
+    for (const listener of told) {
       // Later, so that a listener that throws does not break the connection in the middle of a change.
-      queueMicrotask(() => listener(state));
+      queueMicrotask(() => listener(value));
     }
   }
 
@@ -98,6 +107,8 @@ export function createClient(options: ClientOptions): Client {
     } else if (frame.kind === 'job_lost') {
       const error = new ClientError('job_lost', `The job is lost: ${frame.params.reason}.`);
       subscriptions.get(frame.params.jobId)?.fail(error);
+    } else if (frame.kind === 'degraded' || frame.kind === 'restored') {
+      tell(listeners.health, frame.kind);
     }
   }
 
@@ -118,9 +129,9 @@ export function createClient(options: ClientOptions): Client {
     return subscription;
   }
 
-  async function join(jobId: string, listeners: Listener[], epoch?: string) {
+  async function join(jobId: string, joiners: Listener[], epoch?: string) {
     if (closedWith) throw closedWith;
-    return subscribe(jobId, epoch).join(listeners, epoch);
+    return subscribe(jobId, epoch).join(joiners, epoch);
   }
 
   function cancel(jobId: string): Promise<Result<'cancel'>> {
@@ -129,7 +140,7 @@ export function createClient(options: ClientOptions): Client {
 
   const host: JobHost = {
     join,
-    leave: (jobId, listeners) => subscriptions.get(jobId)?.leave(listeners),
+    leave: (jobId, leavers) => subscriptions.get(jobId)?.leave(leavers),
     cancel,
     maxQueueSize: options.maxQueueSize ?? 1_048_576,
   };
@@ -176,9 +187,10 @@ export function createClient(options: ClientOptions): Client {
     cancel,
     get: (jobId) => connection.request('get', { jobId }, { resend: true }),
     list: (params = {}) => connection.request('list', params, { resend: true }),
-    on(_event, listener) {
-      stateListeners.add(listener);
-      return () => stateListeners.delete(listener);
+    on(event, listener) {
+      const told = listeners[event];
+      told.add(listener);
+      return () => told.delete(listener);
     },
     close: connection.close,
   };

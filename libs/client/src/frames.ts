@@ -2,7 +2,12 @@
  * Reads what the gateway sends. Control messages are checked against the schema; of an event only the head is,
  * because events are the hot path. Unknown notifications and event types pass: a newer gateway may send them.
  */
-import { type JobEvent, type Notification, notificationSchemas } from '@cc-executor/protocol';
+import {
+  type JobEvent,
+  type Notification,
+  type NotificationMethod,
+  notificationSchemas,
+} from '@cc-executor/protocol';
 import { asRecord } from './errors.ts';
 
 export type ServerFrame =
@@ -12,6 +17,8 @@ export type ServerFrame =
   | { kind: 'connected'; params: Notification<'connected'> }
   | { kind: 'heartbeat'; params: Notification<'heartbeat'> }
   | { kind: 'job_lost'; params: Notification<'job_lost'> }
+  | { kind: 'degraded'; params: Notification<'degraded'> }
+  | { kind: 'restored'; params: Notification<'restored'> }
   | { kind: 'goaway'; params: Notification<'goaway'> }
   | { kind: 'unknown' }
   | { kind: 'violation'; message: string };
@@ -37,12 +44,16 @@ function readNotification(method: string, params: unknown): ServerFrame {
   if (method === 'event') {
     return hasEventHead(params) ? { kind: 'event', event: params } : violation('an event without its head');
   }
-  if (method === 'connected' || method === 'heartbeat' || method === 'job_lost' || method === 'goaway') {
+  if (isControl(method)) {
     const parsed = notificationSchemas[method].safeParse(params);
     if (!parsed.success) return violation(`a '${method}' that does not fit its schema`);
     return { kind: method, params: parsed.data } as ServerFrame;
   }
   return { kind: 'unknown' };
+}
+
+function isControl(method: string): method is Exclude<NotificationMethod, 'event'> {
+  return Object.hasOwn(notificationSchemas, method);
 }
 
 function hasEventHead(params: unknown): params is JobEvent {

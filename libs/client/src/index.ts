@@ -1,5 +1,5 @@
 /** The SDK for browsers and Node: connect, execute, attach, resume. */
-export { type Client, type ClientOptions, createClient } from './client.ts';
+export { type Client, type ClientEvents, type ClientOptions, createClient } from './client.ts';
 export type { ClientLogger, ClientState, Connected } from './connection.ts';
 export { ClientError, type ErrorCode } from './errors.ts';
 export type { JobHandle } from './job-handle.ts';

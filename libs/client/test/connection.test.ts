@@ -187,11 +187,11 @@ describe('losing the connection', () => {
   });
 
   it('reads the frames that waited while the event loop was blocked before it counts as dead', async () => {
-    const { client, connection } = await connectPair({}, { heartbeatMs: 20 });
+    const { client, connection } = await connectPair({}, { heartbeatMs: 100 });
     const listing = client.list();
     const request = await connection.expect('list');
     connection.reply(request, { jobs: [] });
-    const until = performance.now() + 80;
+    const until = performance.now() + 300;
     while (performance.now() < until) {
       // Blocked.
     }
@@ -235,7 +235,7 @@ describe('requests', () => {
   });
 
   it('fails with request_timeout when no answer comes, and ignores a late one', async () => {
-    const { client, connection } = await connectPair({ requestTimeoutMs: 20 });
+    const { client, connection } = await connectPair({ requestTimeoutMs: 250 });
     const listing = failure(client.list());
     const request = await connection.expect('list');
     expect(await listing).toMatchObject({ code: 'request_timeout', retryable: true });
@@ -260,10 +260,10 @@ describe('requests', () => {
   });
 
   it('does not count the time without a connection', async () => {
-    const { gateway, client, connection } = await connectPair({ requestTimeoutMs: 30 });
+    const { gateway, client, connection } = await connectPair({ requestTimeoutMs: 200 });
     const listing = client.list();
     await connection.expect('list');
-    connection.notify('goaway', { reason: 'drain', reconnectAfterMs: 80 });
+    connection.notify('goaway', { reason: 'drain', reconnectAfterMs: 300 });
     connection.close(4000, 'going_away');
     const second = await gateway.accept();
     second.reply(await second.expect('list'), { jobs: [] });
@@ -329,6 +329,21 @@ describe('frames', () => {
     connection.raw(data);
     expect((await listing).code).toBe('protocol_violation');
     expect(client.state).toBe('closed');
+  });
+
+  it('tells when the gateway cannot read its log, and when it can again', async () => {
+    const { client, connection } = await connectPair();
+    const told: string[] = [];
+    const restored = new Promise<void>((resolve) => {
+      client.on('health', (health) => {
+        told.push(health);
+        if (health === 'restored') resolve();
+      });
+    });
+    connection.notify('degraded', { reason: 'Redis is away' });
+    connection.notify('restored', {});
+    await restored;
+    expect(told).toEqual(['degraded', 'restored']);
   });
 
   it('ignores notifications it does not know', async () => {

@@ -221,6 +221,10 @@ describe('iterators', () => {
     for (let seq = 1; seq <= 20; seq += 2) {
       connection.notify('event', job.event(seq, output('x')));
       connection.notify('event', job.event(seq + 1, output('x')));
+      const listing = client.list();
+      connection.reply(await connection.expect('list'), { jobs: [] });
+      // Both events wait in the queue by now.
+      await listing;
       expect((await iterator.next()).value.seq).toBe(seq);
       expect((await iterator.next()).value.seq).toBe(seq + 1);
     }

@@ -105,7 +105,7 @@ describe('resuming', () => {
   });
 
   it('detaches before it attaches again when an attach was not answered', async () => {
-    const { gateway, client, connection } = await connectPair({ requestTimeoutMs: 20 });
+    const { gateway, client, connection } = await connectPair({ requestTimeoutMs: 250 });
     const { job, handle } = await startJob(client, connection);
     connection.cut();
     const next = await gateway.accept();

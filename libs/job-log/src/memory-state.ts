@@ -19,6 +19,8 @@ export type RecordState = {
   hasOutput: boolean;
   cancelBy: string | undefined;
   owner: string | undefined;
+  /** The attempt that has the job came after its time in the queue. */
+  late: boolean;
 };
 
 /** The record of a new job, with its first event. */
@@ -36,6 +38,7 @@ export function createRecord(job: NewJob, now: number): RecordState {
     hasOutput: false,
     cancelBy: undefined,
     owner: undefined,
+    late: false,
   };
   return withEvents(state, ['{"type":"queued"}'], now);
 }
@@ -47,17 +50,20 @@ export function beginAttempt(
   now: number,
 ): { code: 'begun' | 'queue_timeout' | 'held' | 'terminal'; state: RecordState } {
   if (isTerminal(state.status)) return { code: 'terminal', state };
-  if (state.status === 'running') return { code: state.owner === owner ? 'begun' : 'held', state };
+  const begun = (late: boolean) => (late ? 'queue_timeout' : 'begun');
+  if (state.status === 'running') return { code: state.owner === owner ? begun(state.late) : 'held', state };
+  const late = state.deadline < now;
   const next: RecordState = {
     ...state,
     status: 'running',
     fence: state.fence + 1,
     owner,
+    late,
     lease: now + leaseMs,
     deadline: now + state.job.totalMs,
     startedAt: state.startedAt ?? now,
   };
-  return { code: state.deadline < now ? 'queue_timeout' : 'begun', state: next };
+  return { code: begun(late), state: next };
 }
 
 export function appendBatch(

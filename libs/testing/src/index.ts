@@ -1,5 +1,40 @@
 /** What tests share: stand-ins for the world around the product, and programs to run against it. */
 
+export { checkHistory, describeViolations } from './checker.ts';
+export type { Bounds, CheckOptions, Invariant, Violation } from './checks/violation.ts';
+export type { LaneFaults } from './fault-lane.ts';
+export {
+  type FaultProxy,
+  type FaultProxyOptions,
+  type HowToCut,
+  type ProxyCounters,
+  type ProxyFaults,
+  startFaultProxy,
+} from './fault-proxy.ts';
+export {
+  type Acknowledged,
+  type Attached,
+  type AttachmentEnding,
+  type CancelAnswered,
+  type Fault,
+  formatHistory,
+  type History,
+  type Leftovers,
+  parseHistory,
+  type StoredJob,
+  type UpstreamCallRecord,
+  type UpstreamEnding,
+} from './history.ts';
+export { type AttachmentRecorder, createHistoryRecorder, type HistoryRecorder } from './history-recorder.ts';
+export {
+  type CallEnd,
+  type Plan,
+  planPrompt,
+  planText,
+  type RecordingUpstream,
+  startRecordingUpstream,
+} from './recording-upstream.ts';
+export { commandContains, type ReplyDrop } from './reply-drop.ts';
 export {
   recordingScript,
   type ScriptedUpstream,

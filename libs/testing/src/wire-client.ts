@@ -13,6 +13,8 @@ export type WireClient = {
   messages: Message[];
   /** Sends a request and resolves with its answer, be it a result or an error. */
   request(method: string, params?: unknown): Promise<Message>;
+  /** The id of the last request. */
+  lastId(): number;
   /** Sends a text as it is. */
   send(text: string): void;
   /** Resolves with the first message, past or to come, that fits; rejects when the socket closes first. */
@@ -35,6 +37,10 @@ export async function connectWire(
 ): Promise<WireClient> {
   const socket = subprotocol === null ? new WebSocket(url) : new WebSocket(url, subprotocol);
   const messages: Message[] = [];
+  // Looked at with every message: a search through all of them would not carry hundreds of jobs.
+  const answers = new Map<number, Message>();
+  const eventsByJob = new Map<string, JobEvent[]>();
+  const ended = new Set<string>();
   const waiting = new Set<() => void>();
   let nextId = 1;
   let isClosed = false;
@@ -47,9 +53,20 @@ export async function connectWire(
     });
   });
   socket.on('message', (data) => {
-    messages.push(JSON.parse(data.toString()) as Message);
+    take(JSON.parse(data.toString()) as Message);
     for (const look of waiting) look();
   });
+
+  function take(message: Message): void {
+    messages.push(message);
+    if (message.method === undefined && message.id !== undefined) answers.set(message.id, message);
+    if (message.method !== 'event') return;
+    const event = message.params as JobEvent;
+    const known = eventsByJob.get(event.jobId) ?? [];
+    eventsByJob.set(event.jobId, known);
+    known.push(event);
+    if (terminal.has(event.type)) ended.add(event.jobId);
+  }
 
   function untilFound<T>(find: () => T | undefined, what: string): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -66,9 +83,7 @@ export async function connectWire(
   }
 
   function events(jobId: string): JobEvent[] {
-    return messages
-      .filter((message) => message.method === 'event' && message.params.jobId === jobId)
-      .map((message) => message.params as JobEvent);
+    return [...(eventsByJob.get(jobId) ?? [])];
   }
 
   const client: WireClient = {
@@ -78,19 +93,14 @@ export async function connectWire(
       const id = nextId;
       nextId += 1;
       socket.send(JSON.stringify({ jsonrpc: '2.0', id, method, params }));
-      return untilFound(
-        () => messages.find((message) => message.id === id && message.method === undefined),
-        `the answer to ${method}`,
-      );
+      return untilFound(() => answers.get(id), `the answer to ${method}`);
     },
+    lastId: () => nextId - 1,
     send: (text) => socket.send(text),
     until: (fits) => untilFound(() => messages.find(fits), 'a message'),
     events,
     untilTerminal: (jobId) =>
-      untilFound(() => {
-        const all = events(jobId);
-        return all.some((event) => terminal.has(event.type)) ? all : undefined;
-      }, `the terminal event of ${jobId}`),
+      untilFound(() => (ended.has(jobId) ? events(jobId) : undefined), `the terminal event of ${jobId}`),
     closed,
     async close() {
       socket.close();

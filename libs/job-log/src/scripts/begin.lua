@@ -8,7 +8,7 @@
 --                    an outage of Redis a lease can look lapsed that its owner is about to renew
 --   'terminal'       it has ended
 --   'missing'        there is no record
-local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'spec', 'deadline', 'totalMs', 'output', 'owner')
+local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'spec', 'deadline', 'totalMs', 'output', 'owner', 'late')
 local status, fence = r[1], tonumber(r[2])
 if not status then
   return { 'missing' }
@@ -18,7 +18,7 @@ if is_terminal(status) then
 end
 if status == 'running' then
   if r[9] == ARGV[2] then
-    return { 'begun', fence, tonumber(r[3]), r[4], r[5], tonumber(r[7]), r[8] or '' }
+    return { r[10] == '1' and 'queue_timeout' or 'begun', fence, tonumber(r[3]), r[4], r[5], tonumber(r[7]), r[8] or '' }
   end
   return { 'held' }
 end
@@ -30,5 +30,6 @@ end
 fence = fence + 1
 redis.call('HSETNX', KEYS[1], 'startedAt', now)
 redis.call('HSET', KEYS[1], 'status', 'running', 'fence', fence, 'deadline', deadline, 'owner', ARGV[2],
+  'late', code == 'queue_timeout' and '1' or '',
   'lease', string.format('%.0f', tonumber(now) + tonumber(ARGV[1])))
 return { code, fence, tonumber(r[3]), r[4], r[5], tonumber(r[7]), r[8] or '' }

@@ -60,7 +60,7 @@ export function describeRecord(twin: () => Twin): void {
       await log.create(job);
       const again = { ...job, epoch: createEpoch() };
       expect(await log.create(again)).toEqual({ created: false, epoch: job.epoch, status: 'queued' });
-      await log.begin(job.jobId, 1_000);
+      await log.begin(job.jobId, 1_000, 'worker-1');
       expect(await log.create(again)).toEqual({ created: false, epoch: job.epoch, status: 'running' });
       await log.append({
         jobId: job.jobId,
@@ -88,7 +88,7 @@ export function describeRecord(twin: () => Twin): void {
       const { log } = twin();
       const job = newJob({ totalMs: 5_000 });
       await log.create(job);
-      expect(await log.begin(job.jobId, 1_000)).toEqual({
+      expect(await log.begin(job.jobId, 1_000, 'worker-1')).toEqual({
         code: 'begun',
         attempt: {
           fence: 1,
@@ -108,9 +108,9 @@ export function describeRecord(twin: () => Twin): void {
       const { log, pass } = twin();
       const job = newJob();
       await log.create(job);
-      await log.begin(job.jobId, 1);
+      await log.begin(job.jobId, 1, 'worker-1');
       await pass(5);
-      expect(await log.begin(job.jobId, 1_000)).toEqual({ code: 'held' });
+      expect(await log.begin(job.jobId, 1_000, 'worker-2')).toEqual({ code: 'held' });
       await log.append({
         jobId: job.jobId,
         fence: 1,
@@ -119,16 +119,34 @@ export function describeRecord(twin: () => Twin): void {
         hasOutput: false,
         terminal: 'completed',
       });
-      expect(await log.begin(job.jobId, 1_000)).toEqual({ code: 'terminal' });
-      expect(await log.begin(createJobId(), 1_000)).toEqual({ code: 'missing' });
+      expect(await log.begin(job.jobId, 1_000, 'worker-1')).toEqual({ code: 'terminal' });
+      expect(await log.begin(createJobId(), 1_000, 'worker-1')).toEqual({ code: 'missing' });
     });
 
     it('by many at once is given to one', async () => {
       const { log } = twin();
       const job = newJob();
       await log.create(job);
-      const outcomes = await Promise.all(Array.from({ length: 10 }, () => log.begin(job.jobId, 1_000)));
+      const outcomes = await Promise.all(
+        Array.from({ length: 10 }, (_, i) => log.begin(job.jobId, 1_000, `worker-${i}`)),
+      );
       expect(outcomes.map(({ code }) => code).sort()).toEqual(['begun', ...Array(9).fill('held')]);
+    });
+
+    it('again, by the one that has the job, gives the same answer', async () => {
+      const { log, pass } = twin();
+      const job = newJob();
+      await log.create(job);
+      const begun = await log.begin(job.jobId, 1_000, 'worker-1');
+      expect(await log.begin(job.jobId, 1_000, 'worker-1')).toEqual(begun);
+      const late = newJob({ queueMs: 1 });
+      await log.create(late);
+      await pass(5);
+      const tooLate = await log.begin(late.jobId, 1_000, 'worker-1');
+      expect(tooLate.code).toBe('queue_timeout');
+      expect(await log.begin(late.jobId, 1_000, 'worker-1')).toEqual(tooLate);
+      await log.release(late.jobId, 1);
+      expect(await log.begin(late.jobId, 1_000, 'worker-1')).toMatchObject({ code: 'begun' });
     });
 
     it('of a job that waited too long says so, and leaves it to the taker to end it', async () => {
@@ -136,7 +154,7 @@ export function describeRecord(twin: () => Twin): void {
       const job = newJob({ queueMs: 1 });
       await log.create(job);
       await pass(5);
-      expect(await log.begin(job.jobId, 1_000)).toMatchObject({
+      expect(await log.begin(job.jobId, 1_000, 'worker-1')).toMatchObject({
         code: 'queue_timeout',
         attempt: { fence: 1, lastSeq: 1 },
       });
@@ -194,7 +212,7 @@ export function describeRecord(twin: () => Twin): void {
       expect(stored?.job.endedAt).toBeGreaterThanOrEqual(stored?.job.createdAt ?? Number.NaN);
       const last = parseEvents(await readAll(log, jobId)).at(-1);
       expect(last).toMatchObject({ seq: 2, type: 'cancelled', by: 'client', partial: false });
-      expect(await log.begin(jobId, 1_000)).toEqual({ code: 'terminal' });
+      expect(await log.begin(jobId, 1_000, 'worker-1')).toEqual({ code: 'terminal' });
     });
 
     it('of a running job is recorded once, and leaves only the end as cancelled', async () => {
@@ -240,7 +258,7 @@ export function describeRecord(twin: () => Twin): void {
       expect(await log.release(jobId, 1)).toBe('ok');
       expect(await log.append({ ...batch, firstSeq: 3 })).toMatchObject({ code: 'fenced' });
       expect(await log.renew(jobId, 1, 1_000)).toMatchObject({ code: 'fenced' });
-      const begun = await log.begin(jobId, 1_000);
+      const begun = await log.begin(jobId, 1_000, 'worker-1');
       expect(begun).toMatchObject({ code: 'begun', attempt: { lastSeq: 2, hasOutput: true } });
       const fence = 'attempt' in begun ? begun.attempt.fence : 0;
       expect(await log.append({ ...batch, fence, firstSeq: 3 })).toMatchObject({ code: 'ok', lastSeq: 3 });

@@ -29,7 +29,7 @@ export function newJob(changes: Partial<NewJob> = {}): NewJob {
 export async function runningJob(log: JobLog, changes: Partial<NewJob> = {}): Promise<NewJob> {
   const job = newJob(changes);
   await log.create(job);
-  const begun = await log.begin(job.jobId, 10_000);
+  const begun = await log.begin(job.jobId, 10_000, 'worker-1');
   if (begun.code !== 'begun') throw new Error(`the job was ${begun.code}`);
   return job;
 }

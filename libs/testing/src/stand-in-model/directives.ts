@@ -55,5 +55,15 @@ export function parseDirectives(prompt: string): ModelBehaviour {
       behaviour.status = { code: Number(code), times: times === undefined ? Infinity : Number(times) };
     }
   }
-  return bash.length > 0 ? { ...behaviour, bash } : behaviour;
+  return tools.length > 0 ? { ...behaviour, tools } : behaviour;
+}
+
+/** What asks for a command to be run. */
+export function bashRequest(command: string): ToolRequest {
+  return { name: 'Bash', input: { command, description: 'Runs what the prompt asked for' } };
+}
+
+function readToolRequest(value: string): ToolRequest {
+  const [name = '', json = '{}'] = value.trim().split(/\s+([\s\S]*)/, 2);
+  return { name, input: JSON.parse(json) as object };
 }

@@ -68,17 +68,13 @@ export async function streamReply(
 
 function* deltas(reply: Reply): Generator<object> {
   if (reply.type === 'tool')
-    yield { type: 'input_json_delta', partial_json: JSON.stringify(toolInput(reply.command)) };
+    yield { type: 'input_json_delta', partial_json: JSON.stringify(reply.tool.input) };
   else for (const text of reply.pieces) yield { type: 'text_delta', text };
 }
 
 function fullBlock(reply: Reply): object {
   if (reply.type === 'text') return { type: 'text', text: reply.text };
-  return { type: 'tool_use', id: `toolu_${randomUUID()}`, name: 'Bash', input: toolInput(reply.command) };
-}
-
-function toolInput(command: string): object {
-  return { command, description: 'Runs what the prompt asked for' };
+  return { type: 'tool_use', id: `toolu_${randomUUID()}`, ...reply.tool };
 }
 
 function outputTokens(reply: Reply): number {

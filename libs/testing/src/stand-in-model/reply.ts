@@ -1,28 +1,29 @@
-/** Decides what the stand-in model answers: one text block, or one Bash call. Pure. */
-import type { ModelBehaviour } from './directives.ts';
+/** Decides what the stand-in model answers: one text block, or one tool call. Pure. */
+import { bashRequest, type ModelBehaviour, type ToolRequest } from './directives.ts';
 import type { ModelRequest } from './model-request.ts';
 
 const PIECE_LENGTH = 12;
 
 export type Reply =
   | { readonly type: 'text'; readonly text: string; readonly pieces: readonly string[] }
-  | { readonly type: 'tool'; readonly command: string };
+  | { readonly type: 'tool'; readonly tool: ToolRequest };
 
-/** The next turn of the conversation: the first Bash call that has no result yet, or the answer. */
+/** The next turn of the conversation: the first tool call that has no result yet, or the answer. */
 export function composeReply(request: ModelRequest, behaviour: ModelBehaviour): Reply {
-  const command = behaviour.bash?.[request.toolResults.length];
-  if (command !== undefined) return { type: 'tool', command };
+  const tools = behaviour.tools ?? behaviour.bash?.map(bashRequest);
+  const tool = tools?.[request.toolResults.length];
+  if (tool !== undefined) return { type: 'tool', tool };
   const text = answerText(request, behaviour);
   return { type: 'text', text, pieces: cut(text, behaviour.chunks) };
 }
 
 function answerText(
   { prompt, toolResults }: ModelRequest,
-  { text, size, chunks, bash }: ModelBehaviour,
+  { text, size, chunks, bash, tools }: ModelBehaviour,
 ): string {
   if (text !== undefined) return text;
   if (size !== undefined) return 'abcdefghijklmno\n'.repeat(Math.ceil(size / 16)).slice(0, size);
-  if (bash !== undefined) return `The output is:\n${toolResults.at(-1) ?? ''}`;
+  if (bash !== undefined || tools !== undefined) return `The output is:\n${toolResults.at(-1) ?? ''}`;
   if (chunks !== undefined) return Array.from({ length: chunks }, (_, index) => `w${index} `).join('');
   return `You said: ${prompt}`;
 }

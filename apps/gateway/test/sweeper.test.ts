@@ -1,0 +1,265 @@
+import { createRedisSweep, type JobSweep } from '@cc-executor/job-log';
+import { createEpoch, createJobId, type JobEvent, type RetryPolicy } from '@cc-executor/protocol';
+import { startTestRedis, type TestRedis } from '@cc-executor/testing';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { type Sweeper, type SweeperOptions, startSweeper } from '../src/sweeper.ts';
+import {
+  completed,
+  createRig,
+  output,
+  type Rig,
+  silent,
+  type TestGateway,
+  takeJob,
+  untilTrue,
+} from './harness.ts';
+
+const LEASE_MS = 300;
+
+let server: TestRedis;
+let rig: Rig;
+let gateway: TestGateway;
+let sweep: JobSweep;
+let sweepers: Sweeper[];
+
+beforeAll(async () => {
+  server = await startTestRedis();
+});
+afterAll(() => server.close());
+beforeEach(async () => {
+  rig = await createRig(server);
+  gateway = await rig.gateway();
+  sweep = createRedisSweep({ redis: gateway.redis, keys: rig.keys, retentionMs: 60_000 });
+  sweepers = [];
+});
+afterEach(async () => {
+  await Promise.all(sweepers.map((sweeper) => sweeper.close()));
+  await rig.close();
+});
+
+function start(overrides: Partial<SweeperOptions> = {}): Sweeper {
+  const sweeper = startSweeper({
+    sweep,
+    producer: gateway.producer,
+    intervalMs: 50,
+    leaseMs: 0,
+    logger: silent,
+    ...overrides,
+  });
+  sweepers.push(sweeper);
+  return sweeper;
+}
+
+async function createJob({
+  queueMs = 60_000,
+  totalMs = 60_000,
+  retry = 'safe' as RetryPolicy,
+  enqueue = true,
+} = {}): Promise<string> {
+  const jobId = createJobId();
+  await rig.log.create({
+    jobId,
+    epoch: createEpoch(),
+    tenant: 'default',
+    spec: { prompt: 'x', retry },
+    queueMs,
+    totalMs,
+    retry,
+  });
+  if (enqueue) await gateway.producer.enqueue(jobId);
+  return jobId;
+}
+
+/** The sweeper would look at it now: tests do not wait for what the index says. */
+async function makeDue(jobId: string): Promise<void> {
+  await server.admin.zadd(rig.keys.due, 0, jobId);
+}
+
+async function untilStatus(jobId: string, status: string): Promise<JobEvent[]> {
+  await untilTrue(async () => (await rig.log.get(jobId))?.job.status === status);
+  const page = await rig.log.range(jobId, 0, 1_000, 1_000_000);
+  return (page?.events ?? []).map((event) => JSON.parse(event));
+}
+
+test('three sweepers end a job whose worker is lost exactly once, as worker_lost, and its worker may not write', async () => {
+  for (let i = 0; i < 3; i += 1) start();
+  const jobIds = await Promise.all(Array.from({ length: 20 }, () => createJob()));
+  const attempts = await Promise.all(jobIds.map((jobId) => takeJob(rig.log, jobId, LEASE_MS)));
+  await attempts[0]?.write(output('half an ans'));
+  for (const [i, jobId] of jobIds.entries()) {
+    const events = await untilStatus(jobId, 'failed');
+    expect(events.filter(({ type }) => type === 'failed')).toHaveLength(1);
+    expect(events.at(-1)).toMatchObject({
+      error: { code: 'worker_lost', retrySafe: false },
+      partial: i === 0,
+      attempt: 2,
+    });
+    expect(await attempts[i]?.end(completed)).toBe('fenced');
+  }
+  await untilTrue(async () => (await server.admin.zcard(rig.keys.due)) === 0);
+});
+
+test('a job whose lease is renewed is left alone', async () => {
+  const alive = await createJob();
+  const attempt = await takeJob(rig.log, alive, 60_000);
+  const lost = await createJob();
+  await takeJob(rig.log, lost, LEASE_MS);
+  await makeDue(alive);
+  start();
+  await untilStatus(lost, 'failed');
+  // It was looked at in the same sweeps, and stands in the index with its lease.
+  expect(Number(await server.admin.zscore(rig.keys.due, alive))).toBeGreaterThan(Date.now() + 30_000);
+  expect(await attempt.end(completed)).toBe('ok');
+});
+
+test('a lost job with a recorded cancel ends as cancelled, in the name of who cancelled', async () => {
+  const jobId = await createJob();
+  await takeJob(rig.log, jobId, LEASE_MS);
+  await rig.log.cancel(jobId, 'operator');
+  start();
+  expect((await untilStatus(jobId, 'cancelled')).at(-1)).toMatchObject({ type: 'cancelled', by: 'operator' });
+});
+
+test('a lost job that may always run again is queued again; the lost attempt is fenced off', async () => {
+  const jobId = await createJob({ retry: 'always' });
+  const lost = await takeJob(rig.log, jobId, LEASE_MS);
+  await lost.write(output('first try'));
+  // Its entry was processed: the lost worker's BullMQ lock has passed.
+  await gateway.producer.remove(jobId);
+  start();
+  await untilStatus(jobId, 'queued');
+  await untilTrue(async () => !(await gateway.producer.ensure(jobId)));
+  expect(await lost.end(completed)).toBe('fenced');
+  const next = await takeJob(rig.log, jobId);
+  expect(next.fence).toBeGreaterThan(lost.fence + 1);
+  expect(await lost.end(completed)).toBe('fenced');
+  expect(await next.end(completed)).toBe('ok');
+});
+
+test('a job that nobody took in time is timed_out with the limit of the queue', async () => {
+  const jobId = await createJob({ queueMs: 100 });
+  await makeDue(jobId);
+  start();
+  expect((await untilStatus(jobId, 'timed_out')).at(-1)).toMatchObject({
+    type: 'timed_out',
+    limit: 'queue',
+    partial: false,
+  });
+  expect((await rig.log.begin(jobId, LEASE_MS, 'me')).code).toBe('terminal');
+});
+
+test('a job past its deadline whose worker goes on renewing is timed_out by the sweeper', async () => {
+  const jobId = await createJob({ totalMs: 60_000 });
+  const attempt = await takeJob(rig.log, jobId, 60_000);
+  await server.admin.hset(rig.keys.record(jobId), 'deadline', Date.now() - 60_000);
+  await makeDue(jobId);
+  start();
+  expect((await untilStatus(jobId, 'timed_out')).at(-1)).toMatchObject({ limit: 'total' });
+  expect(await attempt.end(completed)).toBe('fenced');
+});
+
+test('an accepted job without a queue entry gets one, and it is looked at again', async () => {
+  const jobId = await createJob({ enqueue: false });
+  await makeDue(jobId);
+  start();
+  await untilTrue(async () => Number(await server.admin.zscore(rig.keys.due, jobId)) > 0);
+  await untilTrue(async () => !(await gateway.producer.ensure(jobId)));
+  const due = Number(await server.admin.zscore(rig.keys.due, jobId));
+  expect(due - Date.now()).toBeLessThanOrEqual(30_000);
+  expect((await rig.log.get(jobId))?.job.status).toBe('queued');
+});
+
+test('after Redis was away it waits for one lease before it acts', async () => {
+  const jobId = await createJob();
+  const attempt = await takeJob(rig.log, jobId, 1);
+  await makeDue(jobId);
+  const claims: number[] = [];
+  const counted: JobSweep = {
+    ...sweep,
+    claim(...args) {
+      claims.push(performance.now());
+      return sweep.claim(...args);
+    },
+  };
+  const startedAt = performance.now();
+  const sweeper = start({ sweep: counted, leaseMs: 400 });
+  sweeper.redisWasAway();
+  await untilTrue(() => claims.length > 0);
+  expect((claims[0] ?? 0) - startedAt).toBeGreaterThanOrEqual(400);
+  await untilStatus(jobId, 'failed');
+  expect(await attempt.end(completed)).toBe('fenced');
+});
+
+test('a sweep that fails is a sign that Redis is away', async () => {
+  const jobId = await createJob();
+  await takeJob(rig.log, jobId, 1);
+  await makeDue(jobId);
+  const claims: number[] = [];
+  const flaky: JobSweep = {
+    ...sweep,
+    claim(...args) {
+      claims.push(performance.now());
+      return claims.length === 1 ? Promise.reject(new Error('no answer')) : sweep.claim(...args);
+    },
+  };
+  start({ sweep: flaky, leaseMs: 300 });
+  await untilStatus(jobId, 'failed');
+  expect((claims[1] ?? 0) - (claims[0] ?? 0)).toBeGreaterThanOrEqual(300);
+});
+
+test('an old claim does nothing: Redis, or the sweeper, stood still in between', async () => {
+  const jobId = await createJob();
+  const attempt = await takeJob(rig.log, jobId, 1);
+  await makeDue(jobId);
+  const claim = await sweep.claim(10, 5_000);
+  expect(claim.jobIds).toEqual([jobId]);
+  expect(await sweep.settle(jobId, { ...claim, at: claim.at - 10_000 })).toEqual({ code: 'stale' });
+  expect((await rig.log.get(jobId))?.job.status).toBe('running');
+  expect(await attempt.end(completed)).toBe('ok');
+});
+
+test('the index is empty when every job has ended, and forgets a job that is gone', async () => {
+  const [done, gone, cancelled] = await Promise.all([createJob(), createJob(), createJob()]);
+  await takeJob(rig.log, done).then((attempt) => attempt.end(completed));
+  await server.admin.del(rig.keys.record(gone), rig.keys.log(gone));
+  await rig.log.cancel(cancelled, 'client');
+  for (const jobId of [done, gone, cancelled]) await makeDue(jobId);
+  start();
+  await untilTrue(async () => (await server.admin.zcard(rig.keys.due)) === 0);
+});
+
+test('one claim gives a job to one sweeper', async () => {
+  const jobIds = await Promise.all(Array.from({ length: 30 }, () => createJob()));
+  for (const jobId of jobIds) await makeDue(jobId);
+  const claims = await Promise.all(Array.from({ length: 5 }, () => sweep.claim(10, 5_000)));
+  const claimed = claims.flatMap((claim) => claim.jobIds);
+  expect(claimed).toHaveLength(30);
+  expect(new Set(claimed)).toEqual(new Set(jobIds));
+});
+
+test('closing waits for the sweep under way', async () => {
+  const jobId = await createJob();
+  await takeJob(rig.log, jobId, 1);
+  await makeDue(jobId);
+  const reached = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  const slow: JobSweep = {
+    ...sweep,
+    async settle(...args) {
+      reached.resolve();
+      await gate.promise;
+      return sweep.settle(...args);
+    },
+  };
+  const sweeper = start({ sweep: slow });
+  await reached.promise;
+  let closed = false;
+  const closing = sweeper.close().then(() => {
+    closed = true;
+  });
+  await rig.log.get(jobId);
+  expect(closed).toBe(false);
+  gate.resolve();
+  await closing;
+  expect((await rig.log.get(jobId))?.job.status).toBe('failed');
+});

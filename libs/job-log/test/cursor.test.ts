@@ -1,0 +1,65 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createCursor, hasGap, offerRun } from '../src/index.ts';
+import { seqRange } from './recorder.ts';
+
+type Run = { firstSeq: number; lastSeq: number; empty: boolean };
+
+const text = (seq: number) => `event ${seq}`;
+
+/** Runs of a log of `length` events in any order: dropped, duplicated, overlapping, too large to carry events. */
+const histories = fc.integer({ min: 1, max: 40 }).chain((length) =>
+  fc.record({
+    length: fc.constant(length),
+    afterSeq: fc.integer({ min: 0, max: length }),
+    runs: fc.array(
+      fc
+        .tuple(
+          fc.integer({ min: 1, max: length }),
+          fc.integer({ min: 1, max: length }),
+          fc.integer({ min: 0, max: 9 }),
+        )
+        .map(
+          ([a, b, empty]): Run => ({
+            firstSeq: Math.min(a, b),
+            lastSeq: Math.max(a, b),
+            empty: empty === 0,
+          }),
+        ),
+      { maxLength: 60 },
+    ),
+  }),
+);
+
+describe('the cursor', () => {
+  it('gives every event once and in order, whatever comes, and knows what is missing', () => {
+    fc.assert(
+      fc.property(histories, ({ length, afterSeq, runs }) => {
+        let cursor = createCursor(afterSeq);
+        const given: string[] = [];
+        let highest = afterSeq;
+        const offer = (firstSeq: number, lastSeq: number, events: string[]) => {
+          const offered = offerRun(cursor, firstSeq, lastSeq, events);
+          expect(offered.cursor.position).toBe(cursor.position + offered.deliver.length);
+          ({ cursor } = offered);
+          given.push(...offered.deliver);
+          highest = Math.max(highest, lastSeq);
+          expect(given).toEqual(seqRange(afterSeq + 1, cursor.position).map(text));
+          expect(cursor.known).toBe(highest);
+          expect(hasGap(cursor)).toBe(cursor.position < highest);
+        };
+        for (const { firstSeq, lastSeq, empty } of runs) {
+          offer(firstSeq, lastSeq, empty ? [] : seqRange(firstSeq, lastSeq).map(text));
+        }
+        // Pages read from the log, of three events each: whatever was lost before, nothing is missing after them.
+        for (let page = 0; page <= length && (page === 0 || hasGap(cursor)); page += 1) {
+          const from = cursor.position + 1;
+          offer(from, length, seqRange(from, Math.min(from + 2, length)).map(text));
+        }
+        expect(cursor).toEqual({ position: length, known: length });
+        expect(given).toEqual(seqRange(afterSeq + 1, length).map(text));
+      }),
+      { numRuns: 500 },
+    );
+  });
+});

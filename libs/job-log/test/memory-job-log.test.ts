@@ -1,0 +1,18 @@
+import { createMemoryJobLog } from '../src/index.ts';
+import { describeJobLog } from './job-log-suite.ts';
+
+describeJobLog('the job log in memory', async () => {
+  let now = 1_795_468_090_093;
+  const { log, feed } = createMemoryJobLog({ now: () => now });
+  return {
+    log,
+    feed,
+    async pass(ms) {
+      now += ms;
+    },
+    async createdTogether() {
+      // Its clock stands still by itself.
+    },
+    close: () => feed.close(),
+  };
+});

@@ -1,0 +1,64 @@
+/** The job log on a Redis of the test's own, under a prefix of its own. */
+import { closeRedis, openRedis, type RedisConnection, type RedisRole } from '@cc-executor/redis';
+import { startTestRedis, type TestRedis, type TestRedisOptions, uniquePrefix } from '@cc-executor/testing';
+import { createKeys, createRedisFeed, createRedisJobLog, type Keys } from '../src/index.ts';
+import type { Twin } from './suite/twin.ts';
+
+export type RedisTwin = Twin & {
+  server: TestRedis;
+  keys: Keys;
+  redis: RedisConnection;
+  /** Another connection to the same server, closed with the twin. */
+  connect(role: RedisRole): RedisConnection;
+  now(): Promise<number>;
+};
+
+export async function openRedisTwin(
+  options: TestRedisOptions & { retentionMs?: number } = {},
+): Promise<RedisTwin> {
+  const server = await startTestRedis(options);
+  const connections: RedisConnection[] = [];
+  const connect = (role: RedisRole) => {
+    const onError = () => {
+      // Some tests take the server away.
+    };
+    const redis = openRedis(server.url, { name: `test-${role}`, role, onError });
+    connections.push(redis);
+    return redis;
+  };
+  const keys = createKeys(uniquePrefix());
+  const redis = connect('patient');
+  const log = createRedisJobLog({ redis, keys, retentionMs: options.retentionMs ?? 60_000 });
+  const feed = createRedisFeed({ redis: connect('subscriber'), keys });
+
+  async function now(): Promise<number> {
+    const [seconds, micros] = await server.admin.time();
+    return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
+  }
+
+  return {
+    server,
+    keys,
+    redis,
+    log,
+    feed,
+    connect,
+    now,
+    async pass(ms) {
+      const until = (await now()) + ms;
+      while ((await now()) < until);
+    },
+    async createdTogether(tenant, jobIds) {
+      const at = await now();
+      for (const jobId of jobIds) {
+        await redis.zadd(keys.jobs(tenant), 'XX', at, jobId);
+        await redis.hset(keys.record(jobId), 'createdAt', at);
+      }
+    },
+    async close() {
+      await feed.close();
+      await Promise.all(connections.map(closeRedis));
+      await server.close();
+    },
+  };
+}

@@ -1,0 +1,77 @@
+/** Conformance: listing jobs, newest first, page by page. */
+import { createEpoch } from '@cc-executor/protocol';
+import { describe, expect, it } from 'vitest';
+import type { JobLog } from '../../src/index.ts';
+import { newJob, type Twin } from './twin.ts';
+
+async function createJobs(log: JobLog, tenant: string, count: number): Promise<string[]> {
+  const jobs = Array.from({ length: count }, () => newJob({ tenant }));
+  await Promise.all(jobs.map((job) => log.create(job)));
+  return jobs.map(({ jobId }) => jobId);
+}
+
+/** Reads page after page; throws when the cursor leads nowhere. */
+async function listAll(
+  log: JobLog,
+  tenant: string,
+  query: { status?: 'queued' | 'cancelled'; limit: number },
+): Promise<string[]> {
+  const found: string[] = [];
+  let cursor: string | undefined;
+  for (let pages = 0; pages < 1_000; pages += 1) {
+    const page = await log.list(tenant, { ...query, ...(cursor === undefined ? {} : { cursor }) });
+    expect(page.jobs.length).toBeLessThanOrEqual(query.limit);
+    found.push(...page.jobs.map(({ jobId }) => jobId));
+    if (page.cursor === undefined) return found;
+    expect(page.cursor).toMatch(/^\d+:job_[0-9a-f]{32}$/);
+    cursor = page.cursor;
+  }
+  throw new Error('the list has no end');
+}
+
+export function describeList(twin: () => Twin): void {
+  describe('the list of jobs', () => {
+    it('is newest first, page by page, and only of the tenant', async () => {
+      const { log, pass } = twin();
+      const tenant = createEpoch();
+      const ids: string[] = [];
+      for (let i = 0; i < 7; i += 1) {
+        ids.unshift(...(await createJobs(log, tenant, 1)));
+        await pass(2);
+      }
+      await createJobs(log, `${tenant}-other`, 1);
+      for (const limit of [1, 2, 3, 7, 100]) expect(await listAll(log, tenant, { limit })).toEqual(ids);
+      expect(await log.list(createEpoch(), { limit: 10 })).toEqual({ jobs: [], cursor: undefined });
+    });
+
+    it('has every job once, however many were created in one millisecond', async () => {
+      const { log, createdTogether } = twin();
+      const tenant = createEpoch();
+      const ids = await createJobs(log, tenant, 450);
+      await createdTogether(tenant, ids);
+      const sorted = [...ids].sort().reverse();
+      for (const limit of [100, 60, 7]) expect(await listAll(log, tenant, { limit })).toEqual(sorted);
+    });
+
+    it('can be of one status', async () => {
+      const { log } = twin();
+      const tenant = createEpoch();
+      const ids = await createJobs(log, tenant, 230);
+      const cancelled = ids.filter((_, i) => i % 50 === 0);
+      for (const jobId of cancelled) await log.cancel(jobId, 'client');
+      expect((await listAll(log, tenant, { status: 'cancelled', limit: 2 })).sort()).toEqual(
+        cancelled.sort(),
+      );
+      expect(await listAll(log, tenant, { status: 'queued', limit: 100 })).toHaveLength(225);
+    });
+
+    it('shows jobs as they are', async () => {
+      const { log } = twin();
+      const tenant = createEpoch();
+      const [jobId = ''] = await createJobs(log, tenant, 1);
+      await log.begin(jobId, 1_000, 'worker-1');
+      const { jobs } = await log.list(tenant, { limit: 1 });
+      expect(jobs).toEqual([(await log.get(jobId))?.job]);
+    });
+  });
+}

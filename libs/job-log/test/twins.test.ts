@@ -1,0 +1,170 @@
+/**
+ * Random commands of two competing attempts, of clients that cancel, and of the sweeper's hand-back, given to both
+ * twins: they answer alike, and whatever happens the log keeps its invariants.
+ */
+import { isTerminalEvent, type TerminalStatus } from '@cc-executor/protocol';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createMemoryJobLog, type JobLog } from '../src/index.ts';
+import { openRedisTwin, type RedisTwin } from './redis-twin.ts';
+import { newJob, parseEvents, readAll } from './suite/twin.ts';
+
+type Command =
+  | { do: 'begin'; by: 0 | 1 }
+  | { do: 'append'; by: 0 | 1; skew: number; count: number; output: boolean }
+  | { do: 'finish'; by: 0 | 1; skew: number; as: TerminalStatus }
+  | { do: 'renew' | 'release'; by: 0 | 1 }
+  | { do: 'cancel'; who: 'client' | 'disconnect' }
+  | { do: 'create' }
+  | { do: 'read'; afterSeq: number; maxEvents: number };
+
+const by = fc.constantFrom(0 as const, 1 as const);
+/** Mostly the right position; sometimes a repetition, an overlap or a hole. */
+const skew = fc.oneof(
+  { weight: 6, arbitrary: fc.constant(0) },
+  { weight: 2, arbitrary: fc.integer({ min: -3, max: 2 }) },
+);
+const commands: fc.Arbitrary<Command[]> = fc.array(
+  fc.oneof(
+    { weight: 4, arbitrary: fc.record({ do: fc.constant('begin' as const), by }) },
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        do: fc.constant('append' as const),
+        by,
+        skew,
+        count: fc.integer({ min: 0, max: 4 }),
+        output: fc.boolean(),
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        do: fc.constant('finish' as const),
+        by,
+        skew,
+        as: fc.constantFrom(
+          'completed' as const,
+          'failed' as const,
+          'cancelled' as const,
+          'timed_out' as const,
+        ),
+      }),
+    },
+    { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('renew' as const, 'release' as const), by }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        do: fc.constant('cancel' as const),
+        who: fc.constantFrom('client' as const, 'disconnect' as const),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('create' as const) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        do: fc.constant('read' as const),
+        afterSeq: fc.integer({ min: 0, max: 8 }),
+        maxEvents: fc.integer({ min: 1, max: 5 }),
+      }),
+    },
+  ),
+  { maxLength: 25 },
+);
+
+/** One attempt as a worker sees it: its fence, and the seq that it believes to be the last. */
+type Worker = { fence: number; lastSeq: number };
+
+/** Runs the commands against one twin and returns everything that it answered, times left out. */
+async function play(log: JobLog, script: Command[]): Promise<{ answers: unknown[]; events: string[] }> {
+  const job = newJob({ jobId: `job_${'0'.repeat(32)}`, epoch: 'e' });
+  // Both twins need the same ids in their events, and each run a job of its own: the id is put back below.
+  const own = newJob();
+  const anonymous = (text: string) => text.replaceAll(own.jobId, job.jobId).replace(/"time":\d+/, '"time":0');
+  const ownJob = { ...own, epoch: job.epoch };
+  await log.create(ownJob);
+  const workers: [Worker, Worker] = [
+    { fence: 0, lastSeq: 1 },
+    { fence: 0, lastSeq: 1 },
+  ];
+  const { jobId } = own;
+  const answers: unknown[] = [];
+  for (const [i, command] of script.entries()) {
+    answers.push(await run(command, i));
+  }
+  const stored = await log.get(jobId);
+  const { status, attempt, lastSeq, cancelRequested } = stored?.job ?? {};
+  answers.push({ status, attempt, lastSeq, cancelRequested, last: anonymous(stored?.lastEvent ?? '') });
+  answers.push((await log.positions([jobId])).get(jobId));
+  return { answers, events: (await readAll(log, jobId)).map(anonymous) };
+
+  async function run(command: Command, i: number): Promise<unknown> {
+    switch (command.do) {
+      case 'begin': {
+        const outcome = await log.begin(jobId, 60_000, `worker-${command.by}`);
+        if ('attempt' in outcome) workers[command.by] = outcome.attempt;
+        return outcome;
+      }
+      case 'append':
+      case 'finish': {
+        const worker = workers[command.by];
+        const bodies =
+          command.do === 'finish'
+            ? [JSON.stringify({ type: command.as, by: i })]
+            : Array.from({ length: command.count }, (_, n) =>
+                JSON.stringify({ type: 'output', text: `${i}.${n}` }),
+              );
+        const outcome = await log.append({
+          jobId,
+          fence: worker.fence,
+          firstSeq: Math.max(worker.lastSeq + 1 + command.skew, 1),
+          bodies,
+          hasOutput: command.do === 'append' && command.output,
+          ...(command.do === 'finish' ? { terminal: command.as } : {}),
+        });
+        if (outcome.code === 'ok') worker.lastSeq = outcome.lastSeq;
+        return outcome;
+      }
+      case 'renew':
+        return log.renew(jobId, workers[command.by].fence, 60_000);
+      case 'release':
+        return log.release(jobId, workers[command.by].fence);
+      case 'cancel':
+        return log.cancel(jobId, command.who);
+      case 'create':
+        return log.create({ ...ownJob, epoch: 'another' });
+      case 'read': {
+        const page = await log.range(jobId, command.afterSeq, command.maxEvents, 1e9);
+        return page && { ...page, events: page.events.map(anonymous) };
+      }
+    }
+  }
+}
+
+describe('the two implementations', () => {
+  let redis: RedisTwin;
+  beforeAll(async () => {
+    redis = await openRedisTwin();
+  });
+  afterAll(() => redis.close());
+
+  it('answer any history alike, and keep the invariants of the log', async () => {
+    await fc.assert(
+      fc.asyncProperty(commands, async (script) => {
+        const inMemory = await play(createMemoryJobLog().log, script);
+        const inRedis = await play(redis.log, script);
+        expect(inRedis).toEqual(inMemory);
+
+        const events = parseEvents(inRedis.events);
+        expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i + 1));
+        const ends = events.filter(isTerminalEvent);
+        expect(ends.length).toBeLessThanOrEqual(1);
+        if (ends[0]) expect(events.at(-1)).toBe(ends[0]);
+        // Nothing of an attempt stands after a newer one began: attempt numbers never go down.
+        const attempts = events.map(({ attempt }) => attempt);
+        expect(attempts).toEqual([...attempts].sort((a, b) => a - b));
+      }),
+      { numRuns: 250 },
+    );
+  }, 60_000);
+});

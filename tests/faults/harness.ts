@@ -1,0 +1,144 @@
+/**
+ * A stack under faults: short leases, an upstream that records its calls, proxies in front of what can be cut off,
+ * clients that record all they see, and at the end one check of the whole history.
+ */
+import { randomBytes } from 'node:crypto';
+import { createKeys } from '@cc-executor/job-log';
+import {
+  checkHistory,
+  createHistoryRecorder,
+  type FaultProxy,
+  type History,
+  type HistoryRecorder,
+  type Plan,
+  planPrompt,
+  type RecordingUpstream,
+  type ServiceProcess,
+  type Stack,
+  startFaultProxy,
+  startRecordingUpstream,
+  startStack,
+  startTestRedis,
+  type TestRedis,
+  type Violation,
+} from '@cc-executor/testing';
+import { findLeftovers, readStoredJobs } from './final-state.ts';
+import { openRecordingClient, type RecordingClient } from './recording-client.ts';
+
+/** Short, so that a test takes seconds; every duration scales with them. */
+export const LEASE_MS = 1_500;
+export const HEARTBEAT_MS = 500;
+
+export type FaultStack = {
+  stack: Stack;
+  redis: TestRedis;
+  upstream: RecordingUpstream;
+  recorder: HistoryRecorder;
+  /** Between the gateways and Redis, the workers and Redis, the workers and upstream. */
+  proxies: { gatewayRedis: FaultProxy; workerRedis: FaultProxy; upstream: FaultProxy };
+  startGateway(env?: Record<string, string>): Promise<ServiceProcess>;
+  startWorker(env?: Record<string, string>): Promise<ServiceProcess>;
+  /** A client of the n-th gateway. */
+  client(gateway?: number): Promise<RecordingClient>;
+  /** A plan with a fresh nonce, and its prompt. */
+  plan(parts?: Partial<Omit<Plan, 'nonce'>>): { plan: Plan; prompt: string };
+  /** Waits until every job has ended and upstream is idle, then takes the history and checks it. */
+  check(options?: { quiet?: boolean }): Promise<{ history: History; violations: Violation[] }>;
+  /** Idempotent. */
+  close(): Promise<void>;
+};
+
+export type FaultStackOptions = {
+  gateways?: number;
+  workers?: number;
+  env?: Record<string, string>;
+  /** Redis keeps its data on disk, so that it survives a restart. */
+  appendonly?: boolean;
+};
+
+export async function startFaultStack(options: FaultStackOptions = {}): Promise<FaultStack> {
+  const redis = await startTestRedis({ appendonly: options.appendonly ?? false });
+  const upstream = await startRecordingUpstream();
+  const proxies = {
+    gatewayRedis: await startFaultProxy({ target: { port: redis.port }, protocol: 'redis' }),
+    workerRedis: await startFaultProxy({ target: { port: redis.port }, protocol: 'redis' }),
+    upstream: await startFaultProxy({ target: { port: upstream.port } }),
+  };
+  const recorder = createHistoryRecorder();
+  const clients: RecordingClient[] = [];
+  const stack = await startStack({
+    redis,
+    gateways: 0,
+    workers: 0,
+    upstream: { url: proxies.upstream.url('http') },
+    env: {
+      JOB_LEASE_MS: `${LEASE_MS}`,
+      GATEWAY_HEARTBEAT_MS: `${HEARTBEAT_MS}`,
+      GATEWAY_SWEEP_MS: '100',
+      GATEWAY_DRAIN_GRACE_MS: '500',
+      GATEWAY_ABANDON_GRACE_MS: '1000',
+      WORKER_DRAIN_GRACE_MS: '2000',
+      WORKER_CONNECT_TIMEOUT_MS: '1000',
+      ...options.env,
+    },
+  });
+
+  const startGateway = (env = {}) => stack.startGateway({ REDIS_URL: proxies.gatewayRedis.url(), ...env });
+  const startWorker = (env = {}) => stack.startWorker({ REDIS_URL: proxies.workerRedis.url(), ...env });
+  for (let i = 0; i < (options.gateways ?? 1); i += 1) await startGateway();
+  for (let i = 0; i < (options.workers ?? 1); i += 1) await startWorker();
+
+  async function client(gateway = 0): Promise<RecordingClient> {
+    const opened = await openRecordingClient(stack.url(gateway), `gateway-${gateway}`, recorder);
+    clients.push(opened);
+    return opened;
+  }
+
+  function plan(parts: Partial<Omit<Plan, 'nonce'>> = {}) {
+    const made: Plan = {
+      nonce: randomBytes(6).toString('hex'),
+      chunks: 20,
+      paceMs: 20,
+      ends: ['complete'],
+      ...parts,
+    };
+    return { plan: made, prompt: planPrompt(made) };
+  }
+
+  async function check({ quiet = true } = {}) {
+    await upstream.untilIdle();
+    const keys = createKeys('cce');
+    const stored = await readStoredJobs(redis.admin, keys, recorder.jobIds());
+    const leftovers = quiet ? await findLeftovers(redis, keys, recorder.jobIds()) : {};
+    // A listener may have to wait for a lease, the patience after an outage, and a heartbeat.
+    const bounds = { terminalMs: 4 * LEASE_MS + 2 * HEARTBEAT_MS, upstreamMs: 2 * LEASE_MS };
+    const history = recorder.finish({ calls: upstream.calls(), stored, leftovers });
+    return { history, violations: checkHistory(history, { bounds }) };
+  }
+
+  let closing: Promise<void> | undefined;
+  async function close(): Promise<void> {
+    for (const opened of clients) opened.close();
+    await stack.close();
+    await Promise.all(Object.values(proxies).map((proxy) => proxy.close()));
+    await upstream.close();
+    await redis.close();
+  }
+
+  return {
+    stack,
+    redis,
+    upstream,
+    recorder,
+    proxies,
+    startGateway,
+    startWorker,
+    client,
+    plan,
+    check,
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+}

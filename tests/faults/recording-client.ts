@@ -1,0 +1,101 @@
+/** A bare client that tells the recorder everything it is told, with events as the very text that came. */
+
+import type { ExecuteParams, JobStatus, TerminalEvent } from '@cc-executor/protocol';
+import type { HistoryRecorder } from '@cc-executor/testing';
+import { type AttachmentRecorder, connectWire, type Message, type WireClient } from '@cc-executor/testing';
+
+export type RecordingClient = {
+  wire: WireClient;
+  /** Executes and listens; throws when the answer is an error. */
+  execute(params: ExecuteParams): Promise<string>;
+  attach(jobId: string, afterSeq?: number): Promise<void>;
+  cancel(jobId: string): Promise<{ status: JobStatus; accepted: boolean }>;
+  /** Resolves with the terminal event of a job that this client listens to. */
+  terminal(jobId: string): Promise<TerminalEvent>;
+  close(): void;
+};
+
+const EVENT_HEAD = '{"jsonrpc":"2.0","method":"event","params":';
+const terminalTypes = new Set(['completed', 'failed', 'cancelled', 'timed_out']);
+let count = 0;
+
+export async function openRecordingClient(
+  url: string,
+  gateway: string,
+  recorder: HistoryRecorder,
+): Promise<RecordingClient> {
+  const wire = await connectWire(url);
+  const attachments = new Map<string, AttachmentRecorder>();
+  count += 1;
+  const client = `client-${count}`;
+
+  wire.socket.prependListener('message', (data: Buffer) => {
+    const text = data.toString();
+    if (text.startsWith(EVENT_HEAD)) {
+      const json = text.slice(EVENT_HEAD.length, -1);
+      const { jobId, type } = JSON.parse(json) as { jobId: string; type: string };
+      attachments.get(jobId)?.event(json);
+      if (terminalTypes.has(type)) attachments.get(jobId)?.end('terminal');
+    } else if (text.includes('"method":"job_lost"')) {
+      const { params } = JSON.parse(text) as { params: { jobId: string; reason: string } };
+      attachments.get(params.jobId)?.end('job_lost', params.reason);
+    }
+  });
+  void wire.closed.then(() => {
+    for (const attachment of attachments.values()) attachment.end('disconnected');
+  });
+
+  function listen(jobId: string, afterSeq: number): void {
+    attachments.set(jobId, recorder.attached({ jobId, client, gateway, afterSeq }));
+  }
+
+  /** Before the answer, no event can come; so it is looked at in the order of arrival. */
+  async function request(
+    method: string,
+    params: unknown,
+    onResult: (message: Message) => void,
+  ): Promise<Message> {
+    const { promise, resolve } = Promise.withResolvers<Message>();
+    const answered = wire.request(method, params);
+    const id = wire.lastId();
+    const look = (data: Buffer) => {
+      const message = JSON.parse(data.toString()) as Message;
+      if (message.id !== id || message.method !== undefined) return;
+      wire.socket.off('message', look);
+      if (message.result) onResult(message);
+      resolve(message);
+    };
+    wire.socket.prependListener('message', look);
+    const message = await Promise.race([promise, answered]);
+    if (message.error) throw Object.assign(new Error(message.error.message), message.error.data);
+    return message;
+  }
+
+  return {
+    wire,
+    async execute(params) {
+      const { result } = await request('execute', params, ({ result: accepted }) => {
+        const { retry = 'safe', idempotencyKey } = params;
+        recorder.acknowledged({
+          ...{ jobId: accepted.jobId, epoch: accepted.epoch, created: accepted.created, gateway, retry },
+          ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+        });
+        if (params.attach !== false) listen(accepted.jobId, 0);
+      });
+      return result.jobId;
+    },
+    async attach(jobId, afterSeq = 0) {
+      await request('attach', { jobId, afterSeq }, () => listen(jobId, afterSeq));
+    },
+    async cancel(jobId) {
+      const { result } = await request('cancel', { jobId }, ({ result: answer }) => {
+        recorder.cancelAnswered({ jobId, gateway, ...answer });
+      });
+      return result;
+    },
+    async terminal(jobId) {
+      return (await wire.untilTerminal(jobId)).at(-1) as TerminalEvent;
+    },
+    close: () => wire.socket.terminate(),
+  };
+}
