@@ -34,7 +34,7 @@ async function lookOnce(
   const queue = '{cce:queue}:jobs';
   const jobKeys = jobIds.flatMap((jobId) => [keys.record(jobId), keys.log(jobId)]);
   const [due, waiting, active, expiries] = await Promise.all([
-    admin.zrange(keys.due, 0, -1),
+    admin.zrange(keys.due, '0', '-1'),
     admin.lrange(`${queue}:wait`, 0, -1),
     admin.lrange(`${queue}:active`, 0, -1),
     Promise.all(jobKeys.map((key) => admin.pttl(key))),

@@ -12,7 +12,7 @@ test('worker · SIGKILL · d: a job whose worker dies mid-stream ends as worker_
   const { prompt } = faults.plan({ chunks: 400 });
   const jobId = await one.execute({ prompt });
   await other.attach(jobId);
-  await faults.upstream.untilOutput(jobId);
+  await one.wire.until((message) => message.params?.type === 'output');
   const over = faults.recorder.fault('worker SIGKILL');
   faults.stack.workers[0]?.kill('SIGKILL');
   await faults.stack.workers[0]?.exited;

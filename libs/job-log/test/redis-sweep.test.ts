@@ -1,0 +1,205 @@
+import { createJobId } from '@cc-executor/protocol';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createRedisSweep, DEFAULT_TENANT, type JobSweep } from '../src/index.ts';
+import { openRedisTwin, type RedisTwin } from './redis-twin.ts';
+import {
+  cancelled,
+  completed,
+  listen,
+  newJob,
+  output,
+  parseEvents,
+  readAll,
+  runningJob,
+} from './suite/twin.ts';
+
+let twin: RedisTwin;
+let sweep: JobSweep;
+beforeAll(async () => {
+  twin = await openRedisTwin();
+  sweep = createRedisSweep({ redis: twin.redis, keys: twin.keys, retentionMs: 60_000 });
+});
+afterAll(() => twin.close());
+beforeEach(() => twin.redis.del(twin.keys.due));
+
+/** Decides about a job as if it had been claimed now. */
+async function settle(jobId: string) {
+  return sweep.settle(jobId, { at: await twin.now(), jobIds: [jobId] });
+}
+
+async function dueAt(jobId: string): Promise<number | undefined> {
+  const score = await twin.redis.zscore(twin.keys.due, jobId);
+  return score === null ? undefined : Number(score);
+}
+
+/** A job whose only attempt stopped renewing its lease. */
+async function abandonedJob(changes: Parameters<typeof newJob>[0] = {}, withOutput = false) {
+  const job = newJob(changes);
+  await twin.log.create(job);
+  await twin.log.begin(job.jobId, 1, 'worker-1');
+  const { jobId } = job;
+  if (withOutput)
+    await twin.log.append({ jobId, fence: 1, firstSeq: 2, bodies: [output('x')], hasOutput: true });
+  await twin.pass(3);
+  return job;
+}
+
+const lastEvent = async (jobId: string) => parseEvents(await readAll(twin.log, jobId)).at(-1);
+
+describe('claiming', () => {
+  it('gives each due job to one sweeper, and again when nothing is done with it', async () => {
+    const jobs = await Promise.all(Array.from({ length: 10 }, () => runningJob(twin.log)));
+    const ids = jobs.map(({ jobId }) => jobId).sort();
+    expect((await sweep.claim(100, 10)).jobIds).toEqual([]);
+    for (const jobId of ids) await twin.redis.zadd(twin.keys.due, 1, jobId);
+    const claims = await Promise.all([sweep.claim(4, 20), sweep.claim(100, 20), sweep.claim(100, 20)]);
+    expect(claims.map(({ jobIds }) => jobIds.length)).toEqual([4, 6, 0]);
+    expect(claims.flatMap(({ jobIds }) => jobIds).sort()).toEqual(ids);
+    await twin.pass(21);
+    const again = await sweep.claim(100, 1_000);
+    expect(again.jobIds.sort()).toEqual(ids);
+    expect(Math.abs(again.at - (await twin.now()))).toBeLessThan(1_000);
+  });
+
+  it('finds a new job after a while, and a running one no later than its lease lapses', async () => {
+    const job = newJob();
+    await twin.log.create(job);
+    const created = (await dueAt(job.jobId)) ?? 0;
+    expect(created).toBeGreaterThan((await twin.now()) + 1_000);
+    await twin.log.create(job);
+    expect(await dueAt(job.jobId)).toBe(created);
+    await twin.log.begin(job.jobId, 100, 'worker-1');
+    expect(await dueAt(job.jobId)).toBeLessThanOrEqual((await twin.now()) + 100);
+  });
+
+  it('finds a job at once that was handed back', async () => {
+    const { jobId } = await runningJob(twin.log);
+    await twin.log.release(jobId, 1);
+    expect((await sweep.claim(10, 1_000)).jobIds).toEqual([jobId]);
+  });
+});
+
+describe('deciding', () => {
+  it('leaves alone what waits in time, and says until when', async () => {
+    const job = newJob();
+    await twin.log.create(job);
+    const deadline = (await twin.log.get(job.jobId))?.job.deadlineAt;
+    expect(await settle(job.jobId)).toEqual({ code: 'queued', nextAt: deadline });
+  });
+
+  it('leaves alone what a worker has, and says until when its lease goes', async () => {
+    const { jobId } = await runningJob(twin.log);
+    const settled = await settle(jobId);
+    expect(settled.code).toBe('alive');
+    const lease = Number(await twin.redis.hget(twin.keys.record(jobId), 'lease'));
+    expect(settled).toEqual({ code: 'alive', nextAt: lease });
+  });
+
+  it('ends what waited too long as timed_out', async () => {
+    const { jobId } = newJob();
+    await twin.log.create(newJob({ jobId, queueMs: 1 }));
+    await twin.pass(3);
+    expect(await settle(jobId)).toEqual({ code: 'ended', status: 'timed_out' });
+    expect(await lastEvent(jobId)).toMatchObject({
+      seq: 2,
+      type: 'timed_out',
+      limit: 'queue',
+      partial: false,
+    });
+  });
+
+  it.each([false, true])(
+    'ends an abandoned job as worker_lost, with its output kept (%s), and fences the attempt off',
+    async (withOutput) => {
+      const { jobId } = await abandonedJob({}, withOutput);
+      const listener = await listen(twin.feed, jobId);
+      expect(await settle(jobId)).toEqual({ code: 'ended', status: 'failed' });
+      const seq = withOutput ? 3 : 2;
+      expect(await lastEvent(jobId)).toMatchObject({
+        seq,
+        attempt: 2,
+        type: 'failed',
+        error: { code: 'worker_lost', retrySafe: false },
+        partial: withOutput,
+      });
+      await listener.until(({ length }) => length === 1);
+      expect(listener.publications).toMatchObject([{ firstSeq: seq, lastSeq: seq, status: 'failed' }]);
+      listener.unsubscribe();
+      const late = { jobId, fence: 1, firstSeq: seq, bodies: [completed], hasOutput: false };
+      expect(await twin.log.append({ ...late, terminal: 'completed' })).toMatchObject({ code: 'fenced' });
+      expect(await twin.log.renew(jobId, 1, 1_000)).toMatchObject({ code: 'terminal' });
+      expect(await twin.redis.pttl(twin.keys.record(jobId))).toBeGreaterThan(0);
+      expect(await twin.redis.pttl(twin.keys.log(jobId))).toBeGreaterThan(0);
+      expect(await settle(jobId)).toEqual({ code: 'terminal' });
+    },
+  );
+
+  it('ends an abandoned job that was cancelled as cancelled, by whom it was', async () => {
+    const { jobId } = await abandonedJob();
+    await twin.log.cancel(jobId, 'disconnect');
+    expect(await settle(jobId)).toEqual({ code: 'ended', status: 'cancelled' });
+    expect(await lastEvent(jobId)).toMatchObject({ type: 'cancelled', by: 'disconnect', partial: false });
+  });
+
+  it('queues an abandoned job again that may be repeated, and fences the attempt off', async () => {
+    const { jobId } = await abandonedJob({ retry: 'always' }, true);
+    const settled = await settle(jobId);
+    expect(settled).toEqual({
+      code: 'requeued',
+      nextAt: (await twin.log.get(jobId))?.job.deadlineAt,
+    });
+    expect(
+      await twin.log.append({ jobId, fence: 1, firstSeq: 3, bodies: [cancelled], hasOutput: false }),
+    ).toMatchObject({ code: 'fenced' });
+    const again = await twin.log.begin(jobId, 1_000, 'worker-1');
+    expect(again).toMatchObject({ code: 'begun', attempt: { lastSeq: 2, hasOutput: true } });
+  });
+
+  it('ends a job whose worker renews but does not keep the deadline, after a slack', async () => {
+    const { jobId } = await runningJob(twin.log);
+    const record = twin.keys.record(jobId);
+    await twin.redis.hset(record, 'deadline', (await twin.now()) - 1);
+    expect(await settle(jobId)).toMatchObject({ code: 'alive' });
+    await twin.redis.hset(record, 'deadline', (await twin.now()) - 60_000);
+    expect(await settle(jobId)).toEqual({ code: 'ended', status: 'timed_out' });
+    expect(await lastEvent(jobId)).toMatchObject({ type: 'timed_out', limit: 'total' });
+  });
+
+  it('does nothing on an old claim, and nothing to a job that is not there', async () => {
+    const { jobId } = await abandonedJob();
+    const old = { at: (await twin.now()) - 10_000, jobIds: [jobId] };
+    expect(await sweep.settle(jobId, old)).toEqual({ code: 'stale' });
+    expect((await twin.log.get(jobId))?.job.status).toBe('running');
+    expect(await settle(createJobId())).toEqual({ code: 'gone' });
+  });
+
+  it('by many at once ends a job once', async () => {
+    const { jobId } = await abandonedJob();
+    const settled = await Promise.all(Array.from({ length: 10 }, () => settle(jobId)));
+    expect(settled.map(({ code }) => code).sort()).toEqual(['ended', ...Array(9).fill('terminal')]);
+    expect(await readAll(twin.log, jobId)).toHaveLength(2);
+  });
+});
+
+describe('the index of what is due', () => {
+  it('is put right, but a job that was taken out does not come back', async () => {
+    const { jobId } = await runningJob(twin.log);
+    await sweep.reschedule(jobId, 5);
+    expect(await dueAt(jobId)).toBe(5);
+    await sweep.reschedule(jobId, undefined);
+    expect(await dueAt(jobId)).toBeUndefined();
+    await sweep.reschedule(jobId, 5);
+    expect(await dueAt(jobId)).toBeUndefined();
+  });
+});
+
+describe('pruning', () => {
+  it('takes out of the list what expired long ago, and nothing else', async () => {
+    const index = twin.keys.jobs(DEFAULT_TENANT);
+    const job = newJob({ tenant: DEFAULT_TENANT });
+    await twin.log.create(job);
+    await twin.redis.zadd(index, String((await twin.now()) - 3 * 24 * 60 * 60_000), createJobId());
+    expect(await sweep.prune()).toBe(1);
+    expect(await twin.redis.zrange(index, 0, -1)).toEqual([job.jobId]);
+  });
+});
