@@ -5,11 +5,15 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { sleep } from '@cc-executor/runtime';
-import { killMarked, MARKER_VARIABLE, signalGroup } from './process-tree.ts';
+import type { PauseSwitch } from './engine.ts';
+import { killMarked, killMarkedSync, MARKER_VARIABLE, signalGroup, signalTree } from './process-tree.ts';
 
 const STDERR_KEPT_BYTES = 8 * 1024;
 /** After the program and its children are gone, its pipes should close at once. */
 const CLOSE_WITHIN_MS = 2_000;
+
+/** What runs now, for the case that this process must end without waiting: marker by process id. */
+const running = new Map<number, string>();
 
 export interface CliCommand {
   readonly file: string;
@@ -28,6 +32,8 @@ export interface CliOptions {
   readonly stopGraceMs: number;
   /** Takes standard output. Reading pauses while the promise it may return is pending, and the program lives. */
   readonly onOutput: (chunk: Buffer) => void | Promise<void>;
+  /** While it says so the program and all it started stand still, and nothing is read. */
+  readonly pause?: PauseSwitch;
 }
 
 export interface CliEnding {
@@ -49,27 +55,55 @@ export async function runCliProcess(command: CliCommand, options: CliOptions): P
   const { promise: closed, resolve: onClose } = Promise.withResolvers<void>();
   child.once('close', () => onClose());
 
+  let receiverBusy = false;
+  let paused = false;
+
+  function adjustReading(): void {
+    // Once the program has ended what is left is little, and is read whatever the receiver does.
+    if ((receiverBusy || paused) && !ended.signal.aborted) child.stdout.pause();
+    else child.stdout.resume();
+  }
+
+  async function setPaused(value: boolean): Promise<void> {
+    if (ended.signal.aborted) return;
+    paused = value;
+    if (value) adjustReading();
+    await signalTree(pid, command.marker, value ? 'SIGSTOP' : 'SIGCONT');
+    adjustReading();
+  }
+
+  async function stop(): Promise<void> {
+    // A process that stands still cannot take the hint.
+    if (paused) await setPaused(false);
+    await descend(pid, options.stopGraceMs, ended.signal);
+  }
+
   child.stdout.on('data', (chunk: Buffer) => {
     const wait = options.onOutput(chunk);
-    if (wait === undefined || ended.signal.aborted) return;
-    child.stdout.pause();
-    // Once the program has ended what is left is little, and is read whatever the receiver does.
-    void wait.finally(() => child.stdout.resume());
+    if (wait === undefined) return;
+    receiverBusy = true;
+    adjustReading();
+    void wait.finally(() => {
+      receiverBusy = false;
+      adjustReading();
+    });
   });
   // It may end, or close its input, before it has read the prompt: its exit says what that means.
   child.stdin.on('error', () => {});
   child.stdin.end(command.input);
 
-  const stop = () => void descend(pid, options.stopGraceMs, ended.signal);
-  if (options.signal.aborted) stop();
-  else options.signal.addEventListener('abort', stop, { once: true });
+  const onAbort = () => void stop();
+  if (options.signal.aborted) onAbort();
+  else options.signal.addEventListener('abort', onAbort, { once: true });
+  options.pause?.follow(setPaused);
 
   const [exitCode, signal] = await exited;
   ended.abort();
-  options.signal.removeEventListener('abort', stop);
+  options.signal.removeEventListener('abort', onAbort);
   signalGroup(pid, 'SIGKILL');
   await killMarked(command.marker);
-  child.stdout.resume();
+  running.delete(pid);
+  adjustReading();
   // A process that nothing here can find may still hold the pipes open: they are left to it.
   const late = setTimeout(onClose, CLOSE_WITHIN_MS);
   await closed;
@@ -77,6 +111,17 @@ export async function runCliProcess(command: CliCommand, options: CliOptions): P
   child.stdout.destroy();
   child.stderr.destroy();
   return { exitCode, signal, stderr: stderr() };
+}
+
+/**
+ * Kills all that runs now with all that it started, without giving way: for a handler of the process's `exit`. Nothing
+ * else may be expected of a process that was told to end at once.
+ */
+export function killRunning(): void {
+  if (running.size === 0) return;
+  for (const pid of running.keys()) signalGroup(pid, 'SIGKILL');
+  const markers = new Set(running.values());
+  killMarkedSync((marker) => markers.has(marker));
 }
 
 type Exit = [number | null, NodeJS.Signals | null];
@@ -92,6 +137,7 @@ async function start({ file, args, cwd, env, marker }: CliCommand): Promise<Star
       detached: true,
       stdio: 'pipe',
     });
+    if (child.pid !== undefined) running.set(child.pid, marker);
     const { promise: exited, resolve } = Promise.withResolvers<Exit>();
     child.once('exit', (code, signal) => resolve([code, signal]));
     await once(child, 'spawn');

@@ -41,6 +41,8 @@ await runService({
       redis: queueRedis,
       keyPrefix: config.keyPrefix,
       concurrency: config.concurrency,
+      // Longer than the lease: by the time BullMQ hands a lost entry over, the sweeper has seen to its job.
+      lockMs: 2 * config.leaseMs,
       process: (jobId, lockLost) => processJob(context, jobId, lockLost),
       onError: createRepeatedWarning(logger, 'queue'),
     });

@@ -71,6 +71,7 @@ export function startConsumer({
       prefix: queuePrefix(keyPrefix),
       concurrency,
       lockDuration: lockMs,
+      stalledInterval: lockMs,
       removeOnComplete: keepCompleted,
       removeOnFail: keepFailed,
     });
@@ -96,7 +97,10 @@ export function startConsumer({
     const old = worker;
     worker = open();
     wedge = { taken, idleLooks: 0 };
-    const retiring = old.close().finally(() => retired.delete(retiring));
+    const retiring = old
+      .close()
+      .catch(onError)
+      .finally(() => retired.delete(retiring));
     retired.add(retiring);
   }
 

@@ -1,0 +1,174 @@
+/**
+ * Where executions run, and which conversation they belong to. Without a workspace that is a folder of the
+ * conversation's own, made empty for the run and removed after it; its path stays the same, so that a conversation
+ * goes on where it was. A named workspace is kept below the configured root.
+ * Invariants: one run at a time in a workspace, and in a conversation; no path leads out of its root.
+ */
+import { randomUUID } from 'node:crypto';
+import { lstat, mkdir, readdir, realpath, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Logger } from '@cc-executor/runtime';
+import type { ExecutionRequest } from './engine.ts';
+import { acquireLock, type FolderLock } from './folder-lock.ts';
+import { findConversation, type TranscriptFile } from './transcripts.ts';
+
+const FRESH = /^execution-([0-9a-f-]{36})$/;
+const RETRY_AFTER_SECONDS = 5;
+
+export interface Place {
+  readonly cwd: string;
+  readonly conversation: string;
+  /** The conversation goes on; its transcript so far. */
+  readonly earlier?: TranscriptFile | undefined;
+  /** The place could not be made. */
+  readonly failure?: { readonly code: string; readonly message: string };
+  /** Gives it back, and removes what is not to be kept. Idempotent. */
+  release(): Promise<void>;
+}
+
+export interface PlaceRefusal {
+  readonly statusCode: 400 | 403 | 404 | 409;
+  readonly code:
+    | 'workspaces_off'
+    | 'workspace_invalid'
+    | 'workspace_busy'
+    | 'conversation_unknown'
+    | 'conversation_elsewhere'
+    | 'conversation_busy';
+  readonly message: string;
+  readonly retryAfterSeconds?: number;
+}
+
+export interface Places {
+  open(request: ExecutionRequest): Promise<{ place: Place } | PlaceRefusal>;
+  /** Removes folders that runs of processes which have ended left behind; gives their number. */
+  sweep(): Promise<number>;
+}
+
+export interface PlacesOptions {
+  readonly workDir: string;
+  /** Undefined: there are no named workspaces. */
+  readonly workspacesDir: string | undefined;
+  /** Where Claude Code keeps its transcripts. */
+  readonly configFolder: string;
+  readonly logger: Logger;
+}
+
+export function createPlaces(options: PlacesOptions): Places {
+  const { workDir, workspacesDir, configFolder, logger } = options;
+
+  async function open(request: ExecutionRequest): Promise<{ place: Place } | PlaceRefusal> {
+    const earlier =
+      request.conversation === undefined
+        ? undefined
+        : await findConversation(configFolder, request.conversation);
+    const home = earlier === undefined ? undefined : await whereIs(earlier);
+    if (request.conversation !== undefined && home === undefined) {
+      const message = `There is no conversation ${request.conversation} here: it was never begun, or is no longer kept`;
+      return { statusCode: 404, code: 'conversation_unknown', message };
+    }
+    if (home !== undefined && request.workspace !== undefined && request.workspace !== home.workspace) {
+      const where = home.workspace === undefined ? 'no workspace' : `the workspace ${home.workspace}`;
+      const message = `The conversation ${request.conversation} belongs to ${where}`;
+      return { statusCode: 400, code: 'conversation_elsewhere', message };
+    }
+    const conversation = request.conversation ?? randomUUID();
+    const workspace = request.workspace ?? home?.workspace;
+    const locks: FolderLock[] = [];
+    const letGo = () => Promise.all(locks.map((lock) => lock.release()));
+    try {
+      const forConversation = await acquireLock(join(workDir, 'locks', conversation));
+      if (forConversation === undefined) return busy('conversation', conversation);
+      locks.push(forConversation);
+      if (workspace === undefined) return { place: await openFresh(conversation, earlier, letGo) };
+      const found = await openWorkspace(workspace, locks);
+      if (typeof found !== 'string') {
+        await letGo();
+        return found;
+      }
+      const release = async () => void (await letGo());
+      return { place: { cwd: found, conversation, earlier, release } };
+    } catch (err) {
+      logger.error({ err, executionId: request.executionId }, 'no folder to run in');
+      await letGo();
+      const { code, message } = err as NodeJS.ErrnoException;
+      const failure = {
+        code: 'work_folder',
+        message: `The folder for the execution could not be made: ${code ?? message}`,
+      };
+      return { place: { cwd: '', conversation, failure, release: async () => {} } };
+    }
+  }
+
+  async function openFresh(
+    conversation: string,
+    earlier: TranscriptFile | undefined,
+    letGo: () => Promise<unknown>,
+  ): Promise<Place> {
+    const cwd = join(await realpath(workDir), `execution-${conversation}`);
+    await rm(cwd, { recursive: true, force: true });
+    await mkdir(cwd, { mode: 0o700 });
+    async function release() {
+      await rm(cwd, { recursive: true, force: true, maxRetries: 3 }).catch((err: unknown) => {
+        logger.warn({ err, folder: cwd }, 'folder not removed');
+      });
+      await letGo();
+    }
+    return { cwd, conversation, earlier, release };
+  }
+
+  async function openWorkspace(name: string, locks: FolderLock[]): Promise<string | PlaceRefusal> {
+    if (workspacesDir === undefined) {
+      const message = 'This server keeps no workspaces: its operator has not set CLAUDE_WORKSPACES_DIR';
+      return { statusCode: 403, code: 'workspaces_off', message };
+    }
+    await mkdir(workspacesDir, { recursive: true, mode: 0o700 });
+    const root = await realpath(workspacesDir);
+    const lock = await acquireLock(join(root, '.locks', name));
+    if (lock === undefined) return busy('workspace', name);
+    locks.push(lock);
+    const cwd = join(root, name);
+    await mkdir(cwd, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+    // A run may have put a link in place of its folder; it leads nowhere from here.
+    if ((await lstat(cwd)).isDirectory()) return cwd;
+    const message = `The workspace ${name} is not a folder`;
+    return { statusCode: 400, code: 'workspace_invalid', message };
+  }
+
+  /** Conversations that were not begun here (by the same user in a terminal, say) are none of the callers' business. */
+  async function whereIs({ cwd }: TranscriptFile): Promise<{ workspace: string | undefined } | undefined> {
+    const name = cwd.slice(dirname(cwd).length).replace(/^\//, '');
+    const isAt = async (root: string | undefined) =>
+      root !== undefined && dirname(cwd) === (await realpath(root).catch(() => undefined));
+    if (FRESH.test(name) && (await isAt(workDir))) return { workspace: undefined };
+    return (await isAt(workspacesDir)) ? { workspace: name } : undefined;
+  }
+
+  async function sweep(): Promise<number> {
+    let removed = 0;
+    const names = await readdir(workDir).catch(() => [] as string[]);
+    for (const name of names) {
+      const conversation = FRESH.exec(name)?.[1];
+      if (conversation === undefined) continue;
+      const lock = await acquireLock(join(workDir, 'locks', conversation));
+      if (lock === undefined) continue;
+      await rm(join(workDir, name), { recursive: true, force: true, maxRetries: 3 });
+      await lock.release();
+      removed += 1;
+    }
+    return removed;
+  }
+
+  return { open, sweep };
+}
+
+function busy(what: 'workspace' | 'conversation', name: string): PlaceRefusal {
+  return {
+    statusCode: 409,
+    code: `${what}_busy`,
+    message: `The ${what} ${name} is in use by another execution`,
+    retryAfterSeconds: RETRY_AFTER_SECONDS,
+  };
+}

@@ -1,0 +1,201 @@
+/** What the worker's tests share: a claude-api client that plays scripts, jobs in a log, and looks into that log. */
+import type {
+  ClaudeApiClient,
+  ExecuteOptions,
+  UpstreamEvent,
+  UpstreamFailure,
+  UpstreamOutcome,
+  UpstreamRequest,
+} from '@cc-executor/claude-api-client';
+import { createMemoryJobLog, type JobLog, type JobSpec } from '@cc-executor/job-log';
+import { createEpoch, createJobId, type JobEvent } from '@cc-executor/protocol';
+import { createLogger } from '@cc-executor/runtime';
+import { createLeases } from '../src/leases.ts';
+import { type ProcessContext, processJob } from '../src/process-job.ts';
+
+export const silent = createLogger({ name: 'test', level: 'silent', format: 'json' });
+
+/** A batch of events, something to wait for, or a call to make. A script without an `end` hangs until it is aborted. */
+export type Step = UpstreamEvent[] | Promise<unknown> | (() => void);
+
+export type Call = { request: UpstreamRequest; options: ExecuteOptions; ended: boolean };
+
+export type ScriptedClaudeApi = {
+  client: ClaudeApiClient;
+  calls: Call[];
+  /** Resolves when so many calls were begun. */
+  untilCalled(count: number): Promise<Call>;
+};
+
+/** Plays one script per call, the last one again and again; ends as aborted when its caller's signal says so. */
+export function scriptClaudeApi(...scripts: Step[][]): ScriptedClaudeApi {
+  const calls: Call[] = [];
+  const waiting = new Set<() => void>();
+
+  async function* play(script: Step[], call: Call): AsyncGenerator<UpstreamEvent[]> {
+    const { signal } = call.options;
+    const aborted = new Promise<'aborted'>((resolve) => {
+      if (signal?.aborted) resolve('aborted');
+      signal?.addEventListener('abort', () => resolve('aborted'), { once: true });
+    });
+    try {
+      for (const step of [...script, new Promise(() => undefined)]) {
+        if (signal?.aborted) break;
+        if (typeof step === 'function') step();
+        else if (Array.isArray(step)) {
+          yield step;
+          if (step.some(({ type }) => type === 'end')) return;
+        } else if ((await Promise.race([step, aborted])) === 'aborted') break;
+      }
+      yield [{ type: 'end', outcome: { status: 'aborted' } }];
+    } finally {
+      call.ended = true;
+    }
+  }
+
+  return {
+    calls,
+    client: {
+      execute(request, options = {}) {
+        const call = { request, options, ended: false };
+        calls.push(call);
+        for (const look of waiting) look();
+        return play(scripts[Math.min(calls.length, scripts.length) - 1] ?? [], call);
+      },
+      ready: async () => ({ ok: true, detail: 'scripted' }),
+      async close() {
+        // Nothing is open.
+      },
+    },
+    untilCalled(count) {
+      return new Promise((resolve) => {
+        const look = () => {
+          const call = calls[count - 1];
+          if (!call) return;
+          waiting.delete(look);
+          resolve(call);
+        };
+        waiting.add(look);
+        look();
+      });
+    },
+  };
+}
+
+export const started: UpstreamEvent = { type: 'started', executionId: 'x', engine: 'claude' };
+
+export function text(piece: string, begin = false): UpstreamEvent {
+  return { type: 'text', text: piece, begin };
+}
+
+export const digest = { bytes: 5, sha256: 'abc' };
+
+export const success: UpstreamEvent = {
+  type: 'end',
+  outcome: { status: 'completed', evidence: 'complete-line', text: 'Hello', digest },
+};
+
+export function end(outcome: UpstreamOutcome): UpstreamEvent[] {
+  return [{ type: 'end', outcome }];
+}
+
+export function failure(code: UpstreamFailure['code'], more: Partial<UpstreamFailure> = {}): UpstreamFailure {
+  return { status: 'failed', code, message: `it was ${code}`, sent: true, ...more };
+}
+
+export type Bench = {
+  jobId: string;
+  log: JobLog;
+  claudeApi: ScriptedClaudeApi;
+  drain: AbortController;
+  lockLost: AbortController;
+  context: ProcessContext;
+  /** Takes the job as the queue would hand it over. */
+  process(): ReturnType<typeof processJob>;
+  events(): Promise<JobEvent[]>;
+  types(): Promise<string[]>;
+  close(): void;
+};
+
+/** One job in a log (in memory by default), and a worker for it. */
+export async function createBench({
+  scripts,
+  spec = {},
+  totalMs = 60_000,
+  queueMs = 60_000,
+  leaseMs = 60_000,
+  log = createMemoryJobLog().log,
+}: {
+  scripts: Step[][];
+  spec?: Partial<JobSpec>;
+  totalMs?: number;
+  queueMs?: number;
+  leaseMs?: number;
+  log?: JobLog;
+}): Promise<Bench> {
+  const jobId = createJobId();
+  const whole: JobSpec = { prompt: 'say hello', ...spec };
+  await log.create({
+    jobId,
+    epoch: createEpoch(),
+    tenant: 'default',
+    spec: whole,
+    queueMs,
+    totalMs,
+    retry: whole.retry ?? 'safe',
+  });
+  const claudeApi = scriptClaudeApi(...scripts);
+  const leases = createLeases({ log, leaseMs, logger: silent });
+  const drain = new AbortController();
+  const lockLost = new AbortController();
+  const context: ProcessContext = {
+    log,
+    claudeApi: claudeApi.client,
+    leases,
+    leaseMs,
+    logger: silent,
+    drain: drain.signal,
+  };
+  const events = async () => {
+    const page = await log.range(jobId, 0, 100_000, 100_000_000);
+    return (page?.events ?? []).map((event) => JSON.parse(event) as JobEvent);
+  };
+  return {
+    jobId,
+    log,
+    claudeApi,
+    drain,
+    lockLost,
+    context,
+    process: () => processJob(context, jobId, lockLost.signal),
+    events,
+    types: async () => (await events()).map(({ type }) => type),
+    close: leases.close,
+  };
+}
+
+/** A log whose answers get lost: what was asked is done, and the asker is told that nobody answered. */
+export function losingAnswers(log: JobLog, isLost: (call: number) => boolean): JobLog {
+  let calls = 0;
+  const lossy =
+    <A extends unknown[], R>(ask: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      calls += 1;
+      const lost = isLost(calls);
+      const answer = await ask(...args);
+      if (lost) throw new Error('the connection broke before the answer came');
+      return answer;
+    };
+  return {
+    ...log,
+    begin: lossy(log.begin),
+    append: lossy(log.append),
+    renew: lossy(log.renew),
+    release: lossy(log.release),
+  };
+}
+
+/** Polls for what no signal tells; the test's own time limit bounds it. */
+export async function untilTrue(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5));
+}

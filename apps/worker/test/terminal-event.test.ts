@@ -1,0 +1,125 @@
+import type { UpstreamOutcome } from '@cc-executor/claude-api-client';
+import { eventSchemas, MAX_TERMINAL_TEXT_LENGTH } from '@cc-executor/protocol';
+import { describe, expect, test } from 'vitest';
+import { createStop, type StopReason } from '../src/stop-reason.ts';
+import { terminalEventOf } from '../src/terminal-event.ts';
+import { digest, failure } from './harness.ts';
+
+const summary = {
+  usage: { input_tokens: 3 },
+  costUsd: 0.1,
+  durationMs: 7,
+  turns: 2,
+  conversation: 'c',
+  digest,
+};
+const completed: UpstreamOutcome = {
+  status: 'completed',
+  evidence: 'complete-line',
+  text: 'Hello',
+  ...summary,
+};
+const stops: StopReason[] = [
+  { kind: 'cancel', by: 'disconnect' },
+  { kind: 'deadline' },
+  { kind: 'drain' },
+  { kind: 'lost', detail: 'fenced' },
+];
+const outcomes: UpstreamOutcome[] = [
+  completed,
+  { ...failure('upstream_cut'), ...summary },
+  { status: 'timed_out', limit: 'idle', ...summary },
+  { status: 'aborted', ...summary },
+];
+
+describe('without a stop', () => {
+  test('a completed run is completed, with its evidence, its text and all that is known', () => {
+    const event = terminalEventOf(completed, undefined, true);
+    expect(event).toEqual({ type: 'completed', evidence: 'complete-line', text: 'Hello', ...summary });
+  });
+
+  test('a text above the limit is left out: the output events carry it', () => {
+    const text = 'x'.repeat(MAX_TERMINAL_TEXT_LENGTH);
+    expect(terminalEventOf({ ...completed, text }, undefined, true)).toMatchObject({ text });
+    expect(terminalEventOf({ ...completed, text: `${text}x` }, undefined, true)).not.toHaveProperty('text');
+  });
+
+  test('a time-out names its limit', () => {
+    expect(terminalEventOf({ status: 'timed_out', limit: 'firstOutput', turns: 1 }, undefined, false)).toEqual({
+      type: 'timed_out',
+      limit: 'firstOutput',
+      partial: false,
+      turns: 1,
+    });
+  });
+
+  test.each([
+    ['unsent', failure('upstream_unreachable', { sent: false }), false, true],
+    ['refused by upstream', failure('upstream_busy', { httpStatus: 503 }), false, true],
+    ['refused, after an earlier try with output', failure('upstream_busy'), true, false],
+    ['cut before any output', failure('upstream_cut'), false, false],
+    ['cut after output', failure('upstream_cut'), true, false],
+  ])('a failure is safe to retry only if nothing had begun: %s', (_name, outcome, hasOutput, retrySafe) => {
+    expect(terminalEventOf(outcome, undefined, hasOutput)).toEqual({
+      type: 'failed',
+      error: { code: outcome.code, message: outcome.message, retrySafe },
+      partial: hasOutput,
+    });
+  });
+
+  test('an abort that nobody asked for is a fault of ours', () => {
+    const event = terminalEventOf({ status: 'aborted' }, undefined, false);
+    expect(event).toMatchObject({ type: 'failed', error: { code: 'internal' } });
+  });
+});
+
+describe('with a stop', () => {
+  test.each(stops)('a run that had completed before is completed all the same: $kind', (stop) => {
+    expect(terminalEventOf(completed, stop, true).type).toBe('completed');
+  });
+
+  test.each(outcomes.slice(1))('the stop decides about what had not completed: $status', (outcome) => {
+    const ending = { partial: true, ...summary };
+    expect(stops.map((stop) => terminalEventOf(outcome, stop, true))).toEqual([
+      { type: 'cancelled', by: 'disconnect', ...ending },
+      { type: 'timed_out', limit: 'total', ...ending },
+      { type: 'failed', error: expect.objectContaining({ code: 'worker_lost' }), ...ending },
+      { type: 'failed', error: expect.objectContaining({ code: 'worker_lost' }), ...ending },
+    ]);
+  });
+});
+
+test('every terminal event there can be is one of the protocol’s', () => {
+  const head = { jobId: `job_${'0'.repeat(32)}`, epoch: 'e', seq: 2, attempt: 1, time: 3 };
+  for (const outcome of outcomes) {
+    for (const stop of [undefined, ...stops]) {
+      const event = terminalEventOf(outcome, stop, false);
+      expect(eventSchemas[event.type].parse({ ...head, ...event })).toEqual({ ...head, ...event });
+    }
+  }
+});
+
+describe('a stop', () => {
+  test('keeps its first reason and aborts once', () => {
+    const stop = createStop();
+    let aborts = 0;
+    stop.signal.addEventListener('abort', () => {
+      aborts += 1;
+    });
+    expect(stop.reason()).toBeUndefined();
+    stop.request({ kind: 'deadline' });
+    stop.request({ kind: 'cancel', by: 'operator' });
+    expect(stop.reason()).toEqual({ kind: 'deadline' });
+    expect(stop.cancelBy()).toBe('operator');
+    expect(aborts).toBe(1);
+  });
+
+  test('of a lost job is that, whatever came before', () => {
+    const stop = createStop();
+    stop.request({ kind: 'drain' });
+    stop.request({ kind: 'lost', detail: 'fenced' });
+    stop.request({ kind: 'deadline' });
+    expect(stop.reason()).toEqual({ kind: 'lost', detail: 'fenced' });
+    expect(stop.cancelBy()).toBeUndefined();
+  });
+});
