@@ -1,47 +1,64 @@
-/** The engine that runs the Claude Code CLI, each time in a new folder that is removed afterwards. */
+/** The engine that runs the Claude Code CLI: one process for each execution, never shared, in a place of its own. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createLineSplitter } from '@cc-executor/claude-stream';
 import type { Logger } from '@cc-executor/runtime';
-import { buildCliArguments, type CliDefaults } from './cli-arguments.ts';
-import {
-  buildCliEnvironment,
-  type Credentials,
-  describeCredentials,
-  type Environment,
-} from './cli-environment.ts';
+import { buildCliArguments, type CliProfile } from './cli-arguments.ts';
+import { buildCliEnvironment, type Credentials, type Environment } from './cli-environment.ts';
 import { locateCli, readCliVersion } from './cli-location.ts';
+import { configFolderOf, findLogin } from './cli-login.ts';
 import { runCliProcess } from './cli-process.ts';
-import type { Engine, EngineDescription, EngineEnding, ExecutionRequest, RunOptions } from './engine.ts';
+import type {
+  Engine,
+  EngineDescription,
+  EngineEnding,
+  ExecutionRequest,
+  NotVerifiable,
+  RunOptions,
+  TranscriptAnswer,
+} from './engine.ts';
+import { type IndexLimits, openExecutionIndex } from './execution-index.ts';
+import { createPlaces, type Place } from './places.ts';
+import { createMarker } from './process-tree.ts';
+import { findTranscript, readAnswer } from './transcripts.ts';
 
 export interface ClaudeEngineOptions {
   readonly bin: string;
   readonly workDir: string;
+  /** Undefined: there are no named workspaces. */
+  readonly workspacesDir: string | undefined;
   readonly stopGraceMs: number;
-  readonly defaults: CliDefaults;
+  readonly profile: CliProfile;
+  readonly indexLimits: IndexLimits;
   readonly credentials: Credentials;
   /** What the CLI inherits. */
   readonly environment: Environment;
   readonly logger: Logger;
 }
 
+export interface ClaudeEngine extends Engine {
+  /** Removes folders that executions of an earlier claude-api left; gives their number. */
+  sweep(): Promise<number>;
+}
+
 /** Makes the engine. The CLI need not be there yet: it is looked up for each run. */
-export function createClaudeEngine(options: ClaudeEngineOptions): Engine {
-  const { bin, logger } = options;
+export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
+  const { bin, logger, profile, workDir } = options;
   const env = buildCliEnvironment(options.environment, options.credentials);
+  const configFolder = configFolderOf(env);
+  const places = createPlaces({ workDir, workspacesDir: options.workspacesDir, configFolder, logger });
+  const index = openExecutionIndex(join(workDir, 'executions.jsonl'), options.indexLimits, logger);
   const versions = new Map<string, Promise<string>>();
 
   async function describe(): Promise<EngineDescription> {
     const file = locateCli(bin, env);
     if (file === undefined) return { ok: false, detail: notFound(bin).message };
     const version = await versionOf(file);
-    const ways = describeCredentials(env, options.credentials);
+    const { found, fault } = findLogin(env, options.credentials, profile.restricted);
     const target = options.credentials.baseUrl === undefined ? '' : '; with its own base URL';
-    if (ways.length > 0)
-      return { ok: true, version, detail: `Claude Code ${version}; ${ways.join(', ')}${target}` };
-    const detail = `Claude Code ${version}; no API key, token or login was found: set ANTHROPIC_API_KEY, or log in with \`claude\``;
-    return { ok: false, version, detail };
+    const login = found.length > 0 ? found.join(', ') : fault;
+    return { ok: found.length > 0, version, login: found, detail: `Claude Code ${version}; ${login}${target}` };
   }
 
   /** Asked once: starting the CLI takes a noticeable part of a second. */
@@ -55,34 +72,36 @@ export function createClaudeEngine(options: ClaudeEngineOptions): Engine {
   }
 
   async function run(request: ExecutionRequest, runOptions: RunOptions): Promise<EngineEnding> {
-    const file = locateCli(bin, env);
-    if (file === undefined) return failed(notFound(bin));
-    let cwd: string;
+    const { place } = runOptions;
     try {
-      await mkdir(options.workDir, { recursive: true, mode: 0o700 });
-      cwd = await mkdtemp(join(options.workDir, 'execution-'));
-    } catch (err) {
-      logger.error({ err, executionId: request.executionId }, 'no folder to run in');
-      return failed({
-        code: 'work_folder',
-        message: `The folder for the execution could not be made: ${codeOf(err)}`,
-      });
-    }
-    try {
-      return await runIn(cwd, file, request, runOptions);
+      const file = locateCli(bin, env);
+      if (place.failure !== undefined) return failed(place.failure);
+      if (file === undefined) return failed(notFound(bin));
+      return await runRecorded(file, request, runOptions);
     } finally {
-      await rm(cwd, { recursive: true, force: true, maxRetries: 3 }).catch((err: unknown) => {
-        logger.warn({ err, executionId: request.executionId, folder: cwd }, 'folder not removed');
-      });
+      await place.release();
     }
   }
 
+  /** Only the part of the transcript that this run appends is its own. */
+  async function runRecorded(file: string, request: ExecutionRequest, runOptions: RunOptions) {
+    const { conversation, earlier } = runOptions.place;
+    const entry = { executionId: request.executionId, conversation, from: earlier?.bytes ?? 0 };
+    if (profile.keepTranscripts) index.put({ ...entry, at: Date.now() });
+    const ending = await runIn(file, request, runOptions);
+    if (profile.keepTranscripts) {
+      const path = await findTranscript(configFolder, conversation);
+      const to = path === undefined ? 0 : await stat(path).then(({ size }) => size);
+      index.put({ ...entry, to, at: Date.now() });
+    }
+    return ending;
+  }
+
   async function runIn(
-    cwd: string,
     file: string,
     request: ExecutionRequest,
-    { signal, onLines }: RunOptions,
-  ) {
+    { place, signal, pause, onLines }: RunOptions,
+  ): Promise<EngineEnding> {
     if (signal.aborted) return { exitCode: null, signal: null, stderr: '' };
     const splitter = createLineSplitter();
     const giveUp = new AbortController();
@@ -99,17 +118,23 @@ export function createClaudeEngine(options: ClaudeEngineOptions): Engine {
       }
     }
 
+    const session = { conversation: place.conversation, resume: place.earlier !== undefined };
     const { spawnError, ...ending } = await runCliProcess(
       {
         file,
-        args: buildCliArguments(request, options.defaults),
-        cwd,
-        env,
+        args: buildCliArguments(request, profile, session),
+        cwd: place.cwd,
+        env: { ...env, ...request.env },
         input: request.question,
         // Unique even if two servers on one machine run the same execution.
-        marker: `${request.executionId}/${randomUUID()}`,
+        marker: createMarker(request.executionId, randomUUID()),
       },
-      { signal: AbortSignal.any([signal, giveUp.signal]), stopGraceMs: options.stopGraceMs, onOutput },
+      {
+        signal: AbortSignal.any([signal, giveUp.signal]),
+        stopGraceMs: options.stopGraceMs,
+        onOutput,
+        pause,
+      },
     );
     if (spawnError !== undefined) return failed(notStarted(file, spawnError));
     if (unreadable !== undefined)
@@ -120,10 +145,39 @@ export function createClaudeEngine(options: ClaudeEngineOptions): Engine {
     return ending;
   }
 
-  return { name: 'claude', describe, run };
+  async function readTranscript(executionId: string): Promise<TranscriptAnswer | NotVerifiable> {
+    if (!profile.keepTranscripts) {
+      return { reason: 'not_kept', message: 'This server keeps no transcripts (CLAUDE_KEEP_TRANSCRIPTS)' };
+    }
+    const entry = index.get(executionId);
+    if (entry === undefined) {
+      const message = `No execution with the id ${executionId} is remembered here`;
+      return { reason: 'unknown_execution', message };
+    }
+    const { conversation, from, to } = entry;
+    if (to === undefined) {
+      const message = `The execution ${executionId} is under way, or was lost with the server that ran it`;
+      return { reason: 'under_way', message };
+    }
+    const path = await findTranscript(configFolder, conversation);
+    if (path === undefined || to <= from) {
+      const message = `Claude Code has no transcript of the execution ${executionId} (any more)`;
+      return { reason: 'transcript_missing', message };
+    }
+    return { conversation, ...(await readAnswer(path, { from, to })) };
+  }
+
+  return {
+    name: 'claude',
+    describe,
+    prepare: (request) => places.open(request),
+    run,
+    readTranscript,
+    sweep: () => places.sweep(),
+  };
 }
 
-function failed(failure: { code: string; message: string }): EngineEnding {
+function failed(failure: NonNullable<Place['failure']>): EngineEnding {
   return { exitCode: null, signal: null, stderr: '', failure };
 }
 
@@ -136,12 +190,7 @@ function notFound(bin: string) {
 }
 
 function notStarted(file: string, error: NodeJS.ErrnoException) {
-  return { code: 'cli_not_started', message: `${file} could not be started: ${codeOf(error)}` };
-}
-
-function codeOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return code ?? message;
+  return { code: 'cli_not_started', message: `${file} could not be started: ${error.code ?? error.message}` };
 }
 
 function isJson(text: string): boolean {

@@ -1,7 +1,7 @@
-/** The CLI's environment: this process's own, with the configured credentials, and which of those there are. */
-import { existsSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+/**
+ * The CLI's environment: this process's own, so that whatever Claude Code understands (Bedrock, Vertex, proxies …)
+ * reaches it, with the configured credentials.
+ */
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -27,35 +27,4 @@ export function buildCliEnvironment(base: Environment, credentials: Credentials)
     CLAUDE_CODE_OAUTH_TOKEN: credentials.oauthToken,
     ANTHROPIC_BASE_URL: credentials.baseUrl,
   };
-}
-
-/**
- * Says in words which ways to the model are configured; never their values.
- * An empty list means that the CLI would ask for a login.
- */
-export function describeCredentials(env: Environment, credentials: Credentials): string[] {
-  const folder = env.CLAUDE_CONFIG_DIR ?? join(env.HOME ?? homedir(), '.claude');
-  const found: [string, boolean][] = [
-    ['API key', Boolean(credentials.apiKey)],
-    ['auth token', credentials.authToken !== undefined],
-    ['OAuth token', credentials.oauthToken !== undefined],
-    ['login in the home folder', existsSync(join(folder, '.credentials.json'))],
-    ['API key helper', hasKeyHelper(join(folder, 'settings.json'))],
-    [
-      'cloud provider',
-      Object.keys(env).some((name) => /^CLAUDE_CODE_USE_(BEDROCK|VERTEX|FOUNDRY)$/.test(name)),
-    ],
-    // The login of macOS is in its keychain, which cannot be asked without a prompt to the user.
-    ['perhaps a login in the keychain', process.platform === 'darwin'],
-  ];
-  return found.filter(([, present]) => present).map(([name]) => name);
-}
-
-function hasKeyHelper(path: string): boolean {
-  try {
-    return readFileSync(path, 'utf8').includes('"apiKeyHelper"');
-  } catch {
-    // There are no settings, or they are not for us to read.
-    return false;
-  }
 }

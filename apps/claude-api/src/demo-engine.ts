@@ -3,8 +3,9 @@
  * around it can be tried without a key. What it does with which prompt is in demo-script.ts.
  */
 import { sleep } from '@cc-executor/runtime';
+import { randomUUID } from 'node:crypto';
 import { type DemoPlan, planDemo } from './demo-script.ts';
-import type { Engine, EngineEnding, ExecutionRequest, RunOptions } from './engine.ts';
+import type { Engine, EngineEnding, ExecutionRequest, PauseSwitch, RunOptions } from './engine.ts';
 
 const MODEL = 'demo';
 
@@ -13,16 +14,27 @@ export function createDemoEngine(): Engine {
   return {
     name: 'demo',
     describe: async () => ({ ok: true, detail: 'a demo: answers are made up, no model is asked' }),
+    prepare: async ({ conversation = randomUUID() }) => {
+      return { place: { cwd: '', conversation, release: async () => {} } };
+    },
     run: runDemo,
+    readTranscript: async () => {
+      return { reason: 'demo_engine', message: 'The demo makes its answers up: there is no transcript' };
+    },
   };
 }
 
-async function runDemo(request: ExecutionRequest, { signal, onLines }: RunOptions): Promise<EngineEnding> {
+async function runDemo(
+  request: ExecutionRequest,
+  { place, signal, pause, onLines }: RunOptions,
+): Promise<EngineEnding> {
   const startedAt = performance.now();
   const plan = planDemo(request.question);
-  const session = `demo-${request.executionId}`;
-  const put = (...lines: object[]) =>
-    onLines(lines.map((line) => JSON.stringify({ ...line, session_id: session })));
+  const untilRunning = followPauses(pause, signal);
+  const put = async (...lines: object[]) => {
+    await untilRunning();
+    await onLines(lines.map((line) => JSON.stringify({ ...line, session_id: place.conversation })));
+  };
   const finish = (fields: object) => put(resultLine(request, plan, performance.now() - startedAt, fields));
   try {
     await put({ type: 'system', subtype: 'init', cwd: '', tools: ['Bash'], mcp_servers: [], model: MODEL });
@@ -54,6 +66,18 @@ async function runDemo(request: ExecutionRequest, { signal, onLines }: RunOption
     await finish({ subtype: 'error_during_execution', is_error: true });
   }
   return { exitCode: 0, signal: null, stderr: '' };
+}
+
+/** Gives a function that waits while the run is paused, unless it is stopped. */
+function followPauses(pause: PauseSwitch, signal: AbortSignal): () => Promise<void> {
+  let gate = Promise.withResolvers<void>();
+  gate.resolve();
+  pause.follow(async (paused) => {
+    if (paused) gate = Promise.withResolvers<void>();
+    else gate.resolve();
+  });
+  signal.addEventListener('abort', () => gate.resolve(), { once: true });
+  return () => (signal.aborted ? Promise.resolve() : gate.promise);
 }
 
 function toolTurn(command: string): object[] {

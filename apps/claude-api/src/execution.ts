@@ -1,7 +1,7 @@
 /**
  * One execution: runs the engine, hands its lines to the output, and ends the output exactly once, always
- * last, whatever happens. Lines that only this service may write (`start`, `ping`, `complete`) are not taken
- * from the engine.
+ * last, whatever happens. Lines that only this service may write are not taken from the engine.
+ * While it is paused its clocks stand still; pings go on, so that the caller knows that it is there.
  */
 import {
   type ClaudeResult,
@@ -11,6 +11,9 @@ import {
 } from '@cc-executor/claude-stream';
 import type { Logger } from '@cc-executor/runtime';
 import type { Engine, EngineEnding, ExecutionRequest } from './engine.ts';
+import { createPausableTimer } from './pausable-timer.ts';
+import { createPauseControl } from './pause-control.ts';
+import type { Place } from './places.ts';
 import { decideOutcome, type Outcome, type StopReason } from './verdict.ts';
 
 export interface Completion extends Outcome {
@@ -19,7 +22,12 @@ export interface Completion extends Outcome {
   /** Length in bytes and SHA-256 of the answer's text. */
   readonly bytes: number;
   readonly digest: string;
+  /** What Claude Code knows it by, once it has said so: it can be continued. */
+  readonly conversation?: string;
 }
+
+/** Lines of these types are ours. */
+const OWN_LINES: ReadonlySet<unknown> = new Set(['start', 'ping', 'paused', 'resumed', 'complete']);
 
 /** Where an execution is written to. Nothing here may throw; what the caller cannot receive is dropped. */
 export interface ExecutionOutput {
@@ -29,12 +37,15 @@ export interface ExecutionOutput {
   /** A promise means: wait, the caller does not keep up. It settles at the latest when the caller has gone. */
   flush(): Promise<void> | undefined;
   ping(): void;
+  notice(type: 'paused' | 'resumed'): void;
   complete(completion: Completion): void;
 }
 
 export interface Execution {
   /** Stops it; the first reason counts. Nothing happens when it has ended. */
   stop(reason: StopReason): void;
+  /** Holds it, or lets it go on; resolves when that is so, to false when it is ending anyway. Idempotent. */
+  setPaused(paused: boolean): Promise<boolean>;
   /** Resolves, never rejects, when nothing of the execution is left and its output has ended. */
   readonly done: Promise<Completion>;
 }
@@ -42,12 +53,14 @@ export interface Execution {
 /** Starts an execution. */
 export function startExecution(options: {
   request: ExecutionRequest;
+  /** Given to the engine, which releases it. */
+  place: Place;
   engine: Engine;
   output: ExecutionOutput;
-  limits: { executionTimeoutMs: number; pingMs: number };
+  limits: { executionTimeoutMs: number; pingMs: number; exitGraceMs: number };
   logger: Logger;
 }): Execution {
-  const { request, engine, output, limits } = options;
+  const { request, place, engine, output, limits } = options;
   const { executionId } = request;
   const logger = options.logger.child({ executionId });
   const startedAt = performance.now();
@@ -55,9 +68,19 @@ export function startExecution(options: {
   const reader = createStreamReader();
   const digest = createTextDigest();
   let result: ClaudeResult | undefined;
+  let conversation: string | undefined;
   let stopReason: StopReason | undefined;
   let waiting = false;
   let ended = false;
+
+  const deadline = createPausableTimer(() => stop('timeout'));
+  // After its result Claude Code has nothing to do but to exit; one that does not would never end.
+  const exitGrace = createPausableTimer(() => stop('lingered'));
+  const clocks = [deadline, exitGrace];
+  const pause = createPauseControl((paused) => {
+    for (const clock of clocks) paused ? clock.pause() : clock.resume();
+    if (!ended) output.notice(paused ? 'paused' : 'resumed');
+  });
 
   function stop(reason: StopReason): void {
     if (ended || stopReason !== undefined) return;
@@ -69,15 +92,19 @@ export function startExecution(options: {
   function follow(action: StreamAction): void {
     if (action.kind === 'text') digest.append(action.text, action.begin);
     else if (action.kind === 'discard') digest.discard();
+    else if (action.kind === 'session') conversation = action.sessionId || undefined;
     else if (action.kind === 'result') result = action.result;
+    // A session or an answer after the result is a further turn, which ends with a result of its own.
+    if (action.kind === 'result') exitGrace.start(limits.exitGraceMs);
+    else if (action.kind === 'session' || action.kind === 'text') exitGrace.clear();
+    else if (action.kind === 'activity' && action.generating) exitGrace.clear();
   }
 
   function onLines(lines: readonly string[]): Promise<void> | undefined {
     silence.refresh();
     for (const line of lines) {
       const actions = reader.read(line);
-      const kind = actions[0]?.kind;
-      if (kind === undefined || kind === 'start' || kind === 'ping' || kind === 'complete') continue;
+      if (actions.length === 0 || actions.some(isOwn)) continue;
       for (const action of actions) follow(action);
       output.line(line, actions);
     }
@@ -89,13 +116,21 @@ export function startExecution(options: {
   }
 
   async function run(): Promise<Completion> {
-    const ending = await engine.run(request, { signal: abort.signal, onLines }).catch(describeCrash);
+    const runOptions = { place, signal: abort.signal, pause: pause.pauseSwitch, onLines };
+    const ending = await engine.run(request, runOptions).catch(describeCrash);
     ended = true;
-    clearTimeout(deadline);
+    for (const clock of clocks) clock.clear();
     clearInterval(silence);
     const { bytes, sha256 } = digest.value();
     const outcome = decideOutcome(ending, result, stopReason);
-    const completion = { executionId, ...outcome, exitCode: ending.exitCode, bytes, digest: sha256 };
+    const completion = {
+      executionId,
+      ...outcome,
+      exitCode: ending.exitCode,
+      bytes,
+      digest: sha256,
+      ...(conversation !== undefined && { conversation }),
+    };
     const durationMs = Math.round(performance.now() - startedAt);
     const { status, exitCode, error } = completion;
     logger.info(
@@ -113,11 +148,23 @@ export function startExecution(options: {
   }
 
   logger.info({ engine: engine.name }, 'execution started');
-  const deadline = setTimeout(() => stop('timeout'), limits.executionTimeoutMs);
+  deadline.start(limits.executionTimeoutMs);
   const silence = setInterval(() => {
     // A caller that does not keep up is not silent for want of lines.
     if (!waiting) output.ping();
   }, limits.pingMs);
   output.start(executionId, engine.name);
-  return { stop, done: run() };
+  return {
+    stop,
+    async setPaused(paused) {
+      if (ended || stopReason !== undefined) return false;
+      await pause.set(paused);
+      return true;
+    },
+    done: run(),
+  };
+}
+
+function isOwn(action: StreamAction): boolean {
+  return OWN_LINES.has(action.kind === 'message' ? action.message.type : action.kind);
 }

@@ -5,6 +5,7 @@
 import type { Logger } from '@cc-executor/runtime';
 import type { Engine, ExecutionRequest } from './engine.ts';
 import { type Execution, type ExecutionOutput, startExecution } from './execution.ts';
+import type { Place } from './places.ts';
 import type { StopReason } from './verdict.ts';
 
 /** Why an execution may not start. `retryAfterSeconds` is set when it may later. */
@@ -21,9 +22,11 @@ export interface Executions {
   /** Undefined when one with this id may start now. */
   refuse(executionId: string): Refusal | undefined;
   /** Starts one; call `refuse` in the same tick before. */
-  start(request: ExecutionRequest, output: ExecutionOutput): Execution;
+  start(request: ExecutionRequest, place: Place, output: ExecutionOutput): Execution;
   /** Stops one; false when there is none with this id. */
   stop(executionId: string, reason: StopReason): boolean;
+  /** Pauses or resumes one; undefined when there is none with this id, false when it is ending. */
+  setPaused(executionId: string, paused: boolean): Promise<boolean> | undefined;
   /** Takes nothing new, waits up to `drainMs` for what runs, stops the rest. Resolves when all are gone. */
   close(drainMs: number): Promise<void>;
 }
@@ -32,6 +35,8 @@ export interface ExecutionLimits {
   readonly maxExecutions: number;
   readonly executionTimeoutMs: number;
   readonly pingMs: number;
+  /** How long Claude Code may live on after its result. */
+  readonly exitGraceMs: number;
 }
 
 /** Makes the registry of one engine's executions. */
@@ -58,8 +63,8 @@ export function createExecutions(engine: Engine, limits: ExecutionLimits, logger
       return { statusCode: 429, code: 'at_capacity', message, retryAfterSeconds: 2 };
     },
 
-    start(request, output) {
-      const execution = startExecution({ request, engine, output, limits, logger });
+    start(request, place, output) {
+      const execution = startExecution({ request, place, engine, output, limits, logger });
       running.set(request.executionId, execution);
       void execution.done.then(() => running.delete(request.executionId));
       return execution;
@@ -69,6 +74,10 @@ export function createExecutions(engine: Engine, limits: ExecutionLimits, logger
       const execution = running.get(executionId);
       execution?.stop(reason);
       return execution !== undefined;
+    },
+
+    setPaused(executionId, paused) {
+      return running.get(executionId)?.setPaused(paused);
     },
 
     async close(drainMs) {

@@ -20,7 +20,10 @@ export function createNdjsonOutput(writer: ResponseWriter): ExecutionOutput {
     ping() {
       writer.write('{"type":"ping"}\n');
     },
-    complete({ executionId, status, exitCode, bytes, digest, error }) {
+    notice(type) {
+      writer.write(`${JSON.stringify({ type })}\n`);
+    },
+    complete({ executionId, status, exitCode, bytes, digest, conversation, error }) {
       const line = {
         type: 'complete',
         execution_id: executionId,
@@ -28,6 +31,7 @@ export function createNdjsonOutput(writer: ResponseWriter): ExecutionOutput {
         exit_code: exitCode,
         bytes,
         digest,
+        ...(conversation !== undefined && { conversation }),
         timestamp: new Date().toISOString(),
         ...(error !== undefined && { error }),
       };

@@ -4,6 +4,7 @@ import { createHealth, type Logger, version } from '@cc-executor/runtime';
 import fastify, { type FastifyError } from 'fastify';
 import type { Engine } from './engine.ts';
 import { createExecutions, type ExecutionLimits } from './executions.ts';
+import type { Policy } from './policy.ts';
 import { registerExecuteRoutes } from './routes/execute.ts';
 import { registerExecutionRoutes } from './routes/executions.ts';
 import { registerHealthRoutes } from './routes/health.ts';
@@ -19,7 +20,7 @@ export interface ServerOptions {
   readonly host: string;
   readonly port: number;
   readonly limits: ExecutionLimits;
-  readonly allowToolOptions: boolean;
+  readonly policy: Policy;
   readonly drainMs: number;
   readonly logger: Logger;
 }
@@ -40,8 +41,8 @@ export async function startServer(options: ServerOptions): Promise<ClaudeApiServ
     timeoutMs: CHECK_TIMEOUT_MS,
     checks: {
       async engine() {
-        const { ok, detail, version: engineVersion } = await engine.describe();
-        return { ok, detail, data: { engine: engine.name, version: engineVersion } };
+        const { ok, detail, version: engineVersion, login } = await engine.describe();
+        return { ok, detail, data: { engine: engine.name, version: engineVersion, login } };
       },
     },
   });
@@ -61,8 +62,8 @@ export async function startServer(options: ServerOptions): Promise<ClaudeApiServ
     void reply.code(404).send({ error: { code: 'not_found', message } });
   });
   registerHealthRoutes(app, health);
-  registerExecuteRoutes(app, { executions, allowToolOptions: options.allowToolOptions });
-  registerExecutionRoutes(app, executions);
+  registerExecuteRoutes(app, { engine, executions, policy: options.policy });
+  registerExecutionRoutes(app, executions, engine);
   await app.listen({ host: options.host, port: options.port });
 
   let closing: Promise<void> | undefined;

@@ -35,6 +35,9 @@ export function createTextOutput(writer: ResponseWriter): ExecutionOutput {
     ping() {
       // Whatever was written here would be taken for a part of the answer.
     },
+    notice() {
+      // The same goes for this.
+    },
     complete({ status, error }) {
       if (status === 'success') writer.end(`${block}\n`);
       else writer.breakOff(`${block}\nERROR: ${error?.message ?? `the execution was ${status}`}\n`);

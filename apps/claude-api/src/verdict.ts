@@ -3,10 +3,14 @@
  * signal, and whether it was stopped. Success only on positive evidence: a result that says so, and exit code 0.
  */
 import { type ClaudeResult, judgeResult } from '@cc-executor/claude-stream';
+import { LOGIN_ADVICE } from './cli-login.ts';
 import type { EngineEnding } from './engine.ts';
 
-/** Why an execution is stopped from outside; `disconnected`: its caller has gone. */
-export type StopReason = 'cancelled' | 'disconnected' | 'timeout' | 'shutdown';
+/**
+ * Why an execution is stopped from outside. `disconnected`: its caller has gone; `lingered`: it did not exit after
+ * its result.
+ */
+export type StopReason = 'cancelled' | 'disconnected' | 'timeout' | 'shutdown' | 'lingered';
 
 export interface ExecutionError {
   readonly code: string;
@@ -22,7 +26,7 @@ const STDERR_SHOWN = 2_000;
 
 /**
  * Decides. A run that had succeeded when the wish to stop it came remains a success; one that exits with 0
- * because it was interrupted does not become one.
+ * because it was interrupted does not become one. How a run exits that was made to, after its result, says nothing.
  */
 export function decideOutcome(
   ending: EngineEnding,
@@ -31,16 +35,20 @@ export function decideOutcome(
 ): Outcome {
   if (ending.failure !== undefined) return { status: 'error', error: ending.failure };
   const verdict = result === undefined ? undefined : judgeResult(result);
-  if (verdict?.ok === true && ending.exitCode === 0) return { status: 'success' };
-  if (stopReason !== undefined) return stopped(stopReason);
-  if (verdict?.ok === false) return failed(verdict.code, verdict.message);
+  const lingered = stopReason === 'lingered';
+  if (verdict?.ok === true && (ending.exitCode === 0 || lingered)) return { status: 'success' };
+  if (stopReason !== undefined && !lingered) return stopped(stopReason);
+  if (verdict?.ok === false) {
+    const advice = verdict.code === 'claude_auth' ? `; ${LOGIN_ADVICE}` : '';
+    return failed(verdict.code, `${verdict.message}${advice}`);
+  }
   const how = ending.signal === null ? `with exit code ${ending.exitCode}` : `by ${ending.signal}`;
   if (verdict?.ok === true) return failed('claude_exit', `Claude Code gave an answer, but ended ${how}`);
   const said = ending.stderr === '' ? '' : `: ${ending.stderr.slice(-STDERR_SHOWN)}`;
   return failed('claude_no_result', `Claude Code ended ${how} and gave no result${said}`);
 }
 
-function stopped(reason: StopReason): Outcome {
+function stopped(reason: Exclude<StopReason, 'lingered'>): Outcome {
   if (reason === 'timeout') {
     return { status: 'timeout', error: { code: 'timeout', message: 'The execution took too long' } };
   }

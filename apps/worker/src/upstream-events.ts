@@ -10,8 +10,10 @@ export type EventTranslator = {
 };
 
 /** Writes to the log what clients are to see; remembers where the current text block began, for a `reset`. */
-export function createEventTranslator(writer: LogWriter): EventTranslator {
+export function createEventTranslator(writer: Pick<LogWriter, 'write'>): EventTranslator {
   let blockSeq: number | undefined;
+  /** A block begins with the next piece that is not empty. */
+  let begins = false;
   let started = false;
 
   function start(engine: string | undefined, model: string | undefined): void {
@@ -21,15 +23,16 @@ export function createEventTranslator(writer: LogWriter): EventTranslator {
   }
 
   function writeText(text: string, begin: boolean): void {
+    begins ||= begin;
     for (let from = 0; from < text.length; ) {
       const to = pieceEnd(text, from);
-      const isFirst = begin && from === 0;
       const seq = writer.write({
         type: 'output',
         text: text.slice(from, to),
-        ...(isFirst ? { begin: true } : {}),
+        ...(begins ? { begin: true } : {}),
       });
-      if (isFirst) blockSeq = seq;
+      if (begins) blockSeq = seq;
+      begins = false;
       from = to;
     }
   }

@@ -82,10 +82,10 @@ export function scriptClaudeApi(...scripts: Step[][]): ScriptedClaudeApi {
   };
 }
 
-export const started: UpstreamEvent = { type: 'started', executionId: 'x', engine: 'claude' };
+export const started = { type: 'started', executionId: 'x', engine: 'claude' } as const;
 
-export function text(piece: string, begin = false): UpstreamEvent {
-  return { type: 'text', text: piece, begin };
+export function text(piece: string, begin = false) {
+  return { type: 'text', text: piece, begin } as const;
 }
 
 export const digest = { bytes: 5, sha256: 'abc' };

@@ -12,18 +12,7 @@ export const emptyFold: Fold = { pieces: [] };
 
 type Foldable = EventBody & { seq: number };
 
-/** Takes one event into the fold; changes nothing but the returned value. */
-export function foldEvent(fold: Fold, event: Foldable): Fold {
-  if (event.type === 'output') {
-    return { pieces: [...fold.pieces, { seq: event.seq, text: event.text, begin: event.begin === true }] };
-  }
-  if (event.type === 'reset') {
-    return { pieces: fold.pieces.filter((piece) => piece.seq < event.discardFromSeq) };
-  }
-  return fold;
-}
-
-/** Folds many events; linear in their number. */
+/** Takes events into the fold; changes nothing but the returned value. Copies what it holds: give it many at once. */
 export function foldEvents(fold: Fold, events: Iterable<Foldable>): Fold {
   let pieces = [...fold.pieces];
   for (const event of events) {

@@ -33,7 +33,7 @@ export {
   type TimeoutLimit,
   timeoutLimits,
 } from './events.ts';
-export { emptyFold, type Fold, foldEvent, foldEvents, foldedAnswer, foldedText } from './fold.ts';
+export { emptyFold, type Fold, foldEvents, foldedAnswer, foldedText } from './fold.ts';
 export { createConnectionId, createEpoch, createJobId, jobIdSchema } from './ids.ts';
 export {
   isTerminal,

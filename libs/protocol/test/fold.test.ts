@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type EventBody, emptyFold, foldEvent, foldEvents, foldedAnswer, foldedText } from '../src/index.ts';
+import { type EventBody, emptyFold, foldEvents, foldedAnswer, foldedText } from '../src/index.ts';
 
 type Numbered = EventBody & { seq: number };
 
@@ -30,7 +30,7 @@ describe('folding a log into its text', () => {
         const at = cut % (log.length + 1);
         const whole = foldEvents(emptyFold, log);
         expect(foldEvents(foldEvents(emptyFold, log.slice(0, at)), log.slice(at))).toEqual(whole);
-        expect(log.reduce(foldEvent, emptyFold)).toEqual(whole);
+        expect(log.reduce((fold, event) => foldEvents(fold, [event]), emptyFold)).toEqual(whole);
       }),
     );
   });
@@ -65,7 +65,7 @@ describe('folding a log into its text', () => {
 
   it('does not change what it was given', () => {
     const before = foldEvents(emptyFold, [{ type: 'output', seq: 1, text: 'a' }]);
-    foldEvent(before, { type: 'reset', seq: 2, discardFromSeq: 1, reason: 'x' });
+    foldEvents(before, [{ type: 'reset', seq: 2, discardFromSeq: 1, reason: 'x' }]);
     expect(foldedText(before)).toBe('a');
     expect(emptyFold.pieces).toEqual([]);
   });

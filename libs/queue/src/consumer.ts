@@ -23,6 +23,8 @@ export type ConsumerOptions = {
   onError: (error: Error) => void;
   /** How long an entry stays this consumer's without a renewal, in ms. */
   lockMs?: number;
+  /** How often to look whether jobs wait that are not taken, in ms. */
+  lookMs?: number;
 };
 
 export type Consumer = {
@@ -34,8 +36,7 @@ export type Consumer = {
 
 /** The lock is longer than the record's lease, so that a lost attempt is seen as lost when BullMQ delivers anew. */
 const DEFAULT_LOCK_MS = 30_000;
-/** How often to look whether jobs wait that are not taken, in ms. */
-const LOOK_MS = 5_000;
+const DEFAULT_LOOK_MS = 5_000;
 
 /** Starts taking jobs. */
 export function startConsumer({
@@ -45,6 +46,7 @@ export function startConsumer({
   process,
   onError,
   lockMs = DEFAULT_LOCK_MS,
+  lookMs = DEFAULT_LOOK_MS,
 }: ConsumerOptions): Consumer {
   const active = new Map<string, AbortController>();
   let taken = 0;
@@ -90,8 +92,13 @@ export function startConsumer({
   const queue = openQueue({ redis, keyPrefix, onError });
 
   async function look(): Promise<void> {
-    const { wait = 0, prioritized = 0 } = await queue.getJobCounts('wait', 'prioritized');
-    wedge = observe(wedge, { waiting: wait + prioritized, taken, hasRoom: active.size < concurrency });
+    const [{ wait = 0, prioritized = 0 }, isPaused] = await Promise.all([
+      queue.getJobCounts('wait', 'prioritized'),
+      queue.isPaused(),
+    ]);
+    // Paused in the dashboard: nothing is to be taken.
+    const waiting = isPaused ? 0 : wait + prioritized;
+    wedge = observe(wedge, { waiting, taken, hasRoom: active.size < concurrency });
     if (!isWedged(wedge) || closing) return;
     onError(new Error('jobs wait, there is room, and none is taken: the take-loop is started anew'));
     const old = worker;
@@ -106,7 +113,7 @@ export function startConsumer({
 
   const timer = setInterval(() => {
     look().catch(onError);
-  }, LOOK_MS);
+  }, lookMs);
   timer.unref();
 
   return {

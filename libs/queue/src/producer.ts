@@ -38,6 +38,8 @@ export function createProducer({ redis, keyPrefix, onError }: QueueOptions): Pro
       return true;
     },
     async remove(jobId) {
+      // BullMQ says "removed" of what was not there, too.
+      if ((await queue.getJobState(jobId)) === 'unknown') return false;
       return (await queue.remove(jobId)) === 1;
     },
     close: () => queue.close(),

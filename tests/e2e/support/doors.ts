@@ -61,19 +61,21 @@ export const dialectDoor: Door = {
 export const doors: readonly Door[] = [nativeDoor, dialectDoor];
 
 function nativeTask(wire: WireClient, jobId: string): Task {
-  const textOf = () => foldedText(foldEvents(emptyFold, wire.events(jobId)));
   const first = wire.messages.length;
   async function follow(): Promise<Ending> {
     const end = (await wire.untilTerminal(jobId)).find(isTerminalEvent);
     if (!end) throw new Error('no terminal event');
-    const text = textOf();
+    const text = foldedText(foldEvents(emptyFold, wire.events(jobId)));
     if (end.type === 'timed_out') return { status: 'FAILED', code: 'timed_out', text };
     if (end.type === 'failed') return { status: 'FAILED', code: end.error.code, text };
     return { status: end.type === 'completed' ? 'COMPLETED' : 'CANCELLED', text };
   }
   return {
     ended: quietly(follow()),
-    untilText: (part) => untilText(wire, textOf, part),
+    untilText: (part) =>
+      untilText(wire, first, part, ({ method, params }) =>
+        method === 'event' && params.jobId === jobId && params.type === 'output' ? params.text : '',
+      ),
     untilAlive: (count) => untilCount(wire, first, count, ({ method }) => method === 'heartbeat'),
     async cancel() {
       const { result } = await wire.request('cancel', { jobId });
@@ -85,24 +87,19 @@ function nativeTask(wire: WireClient, jobId: string): Task {
 
 function dialectTask(wire: WireClient, command: string): Task {
   const first = wire.messages.length;
-  const own = () => wire.messages.slice(first);
-  const textOf = () =>
-    own()
-      .filter(({ method }) => method === 'output')
-      .map(({ params }) => params.content as string)
-      .join('');
+  const contentOf = ({ method, params }: Message): string => (method === 'output' ? params.content : '');
   const isNew = (message: Message) => wire.messages.indexOf(message) >= first;
   const statusOf = ({ method, params }: Message) => (method === 'statusUpdate' ? params.status : undefined);
   async function follow(): Promise<Ending> {
     const { params } = await wire.until(
       (message) => ['COMPLETED', 'FAILED', 'CANCELLED'].includes(statusOf(message)) && isNew(message),
     );
-    return { status: params.status, code: params.error?.code, text: textOf() };
+    return { status: params.status, code: params.error?.code, text: wire.messages.slice(first).map(contentOf).join('') };
   }
   wire.send(JSON.stringify({ jsonrpc: '2.0', method: 'execute', params: { command } }));
   return {
     ended: quietly(follow()),
-    untilText: (part) => untilText(wire, textOf, part),
+    untilText: (part) => untilText(wire, first, part, contentOf),
     untilAlive: (count) => untilCount(wire, first, count + 1, (message) => statusOf(message) === 'RUNNING'),
     cancel: async () =>
       wire.send(JSON.stringify({ jsonrpc: '2.0', method: 'control', params: { type: 'CANCEL' } })),
@@ -113,8 +110,20 @@ function dialectTask(wire: WireClient, command: string): Task {
   };
 }
 
-async function untilText(wire: WireClient, textOf: () => string, part: string): Promise<void> {
-  await wire.until(() => textOf().includes(part));
+/** Looks at each message once: a client that is busy with searching does not answer pings. */
+async function untilText(
+  wire: WireClient,
+  first: number,
+  part: string,
+  contentOf: (message: Message) => string,
+): Promise<void> {
+  let [next, tail] = [first, ''];
+  await wire.until(() => {
+    const fresh = wire.messages.slice(next).map(contentOf).join('');
+    next = wire.messages.length;
+    tail = tail.slice(-part.length) + fresh;
+    return tail.includes(part);
+  });
 }
 
 async function untilCount(

@@ -5,16 +5,19 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Engine } from '../engine.ts';
 import type { ExecutionOutput } from '../execution.ts';
 import type { Executions } from '../executions.ts';
 import { createNdjsonOutput } from '../ndjson-output.ts';
-import { type ExecuteBody, parseExecuteBody } from '../request-schema.ts';
+import { applyPolicy, type Policy } from '../policy.ts';
+import { parseExecuteBody } from '../request-schema.ts';
 import { openResponse, type ResponseWriter } from '../response-writer.ts';
 import { createTextOutput } from '../text-output.ts';
 
 export interface ExecuteRouteOptions {
+  readonly engine: Engine;
   readonly executions: Executions;
-  readonly allowToolOptions: boolean;
+  readonly policy: Policy;
 }
 
 export function registerExecuteRoutes(app: FastifyInstance, options: ExecuteRouteOptions): void {
@@ -26,45 +29,54 @@ export function registerExecuteRoutes(app: FastifyInstance, options: ExecuteRout
   );
 }
 
-function execute(
+async function execute(
   request: FastifyRequest,
   reply: FastifyReply,
-  { executions, allowToolOptions }: ExecuteRouteOptions,
+  { engine, executions, policy }: ExecuteRouteOptions,
   contentType: string,
   createOutput: (writer: ResponseWriter) => ExecutionOutput,
-): FastifyReply {
+): Promise<FastifyReply> {
   const parsed = parseExecuteBody(request.body);
   if ('faults' in parsed) {
     const message = `The request is not valid: ${parsed.faults.join('; ')}`;
-    return refuse(reply, 400, { code: 'invalid_request', message, faults: parsed.faults });
+    return refuse(reply, { statusCode: 400, code: 'invalid_request', message, faults: parsed.faults });
   }
-  const { body } = parsed;
-  if (!allowToolOptions && choosesTools(body)) {
-    const message = 'This server does not let requests choose allowedTools or permissionMode';
-    return refuse(reply, 403, { code: 'tool_options_refused', message });
-  }
-  const executionId = body.executionId ?? randomUUID();
-  const refusal = executions.refuse(executionId);
-  if (refusal !== undefined) {
-    const { statusCode, retryAfterSeconds, ...error } = refusal;
-    if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds));
-    return refuse(reply, statusCode, error);
+  const allowed = applyPolicy(parsed.body, policy);
+  if ('code' in allowed) return refuse(reply, { statusCode: 403, ...allowed });
+  const executionId = parsed.body.executionId ?? randomUUID();
+  const accepted = { executionId, ...allowed.options };
+  const unable = executions.refuse(executionId);
+  if (unable !== undefined) return refuse(reply, unable);
+  const prepared = await engine.prepare(accepted);
+  if ('code' in prepared) return refuse(reply, prepared);
+  // Others may have started meanwhile.
+  const late = executions.refuse(executionId);
+  if (late !== undefined) {
+    await prepared.place.release();
+    return refuse(reply, late);
   }
 
   reply.hijack();
   const response = reply.raw;
   const output = createOutput(openResponse(response, contentType));
-  const execution = executions.start({ ...body, executionId }, output);
+  const execution = executions.start(accepted, prepared.place, output);
   const leave = () => execution.stop('disconnected');
   if (response.closed) leave();
   else response.once('close', leave);
   return reply;
 }
 
-function choosesTools({ allowedTools, permissionMode }: ExecuteBody): boolean {
-  return allowedTools !== undefined || permissionMode !== undefined;
+interface HttpRefusal {
+  readonly statusCode: number;
+  readonly retryAfterSeconds?: number;
+  readonly code: string;
+  readonly message: string;
+  readonly faults?: readonly string[];
+  readonly ceilings?: readonly string[];
 }
 
-function refuse(reply: FastifyReply, statusCode: number, error: object): FastifyReply {
+function refuse(reply: FastifyReply, refusal: HttpRefusal): FastifyReply {
+  const { statusCode, retryAfterSeconds, ...error } = refusal;
+  if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds));
   return reply.code(statusCode).send({ error });
 }

@@ -1,0 +1,150 @@
+import { createMemoryJobLog, type JobLog } from '@cc-executor/job-log';
+import { createEpoch, createJobId } from '@cc-executor/protocol';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { createLeases, type Leases } from '../src/leases.ts';
+import { silent } from './harness.ts';
+
+const LEASE_MS = 3_000;
+const TICK_MS = LEASE_MS / 3;
+
+let log: JobLog;
+let jobId: string;
+let leases: Leases;
+
+beforeEach(async () => {
+  vi.useFakeTimers();
+  log = createMemoryJobLog().log;
+  jobId = createJobId();
+  await log.create({
+    jobId,
+    epoch: createEpoch(),
+    tenant: 'default',
+    spec: { prompt: 'x' },
+    queueMs: 60_000,
+    totalMs: 60_000,
+    retry: 'safe',
+  });
+  await log.begin(jobId, LEASE_MS, 'me');
+});
+afterEach(() => {
+  leases.close();
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
+function keep(on: JobLog, fence = 1) {
+  leases = createLeases({ log: on, leaseMs: LEASE_MS, logger: silent });
+  return { ...keepAnother(fence) };
+}
+
+function keepAnother(fence = 1) {
+  const lost: string[] = [];
+  const cancelled: string[] = [];
+  const release = leases.keep({
+    jobId,
+    fence,
+    onLost: (reason) => lost.push(reason),
+    onCancel: (by) => cancelled.push(by),
+  });
+  return { lost, cancelled, release };
+}
+
+function counted(answer: JobLog['renew'] = log.renew) {
+  const renew = vi.fn(answer);
+  return { renew, on: { ...log, renew } };
+}
+
+test('a lease is renewed every third of it, until it is let go', async () => {
+  const { renew, on } = counted();
+  const { lost, release } = keep(on);
+  await vi.advanceTimersByTimeAsync(3 * TICK_MS);
+  expect(renew.mock.calls).toEqual(Array.from({ length: 3 }, () => [jobId, 1, LEASE_MS]));
+  release();
+  await vi.advanceTimersByTimeAsync(3 * TICK_MS);
+  expect(renew).toHaveBeenCalledTimes(3);
+  expect(lost).toEqual([]);
+});
+
+test('an attempt that is not its job’s any more is told so', async () => {
+  const { lost } = keep(log);
+  await log.release(jobId, 1);
+  await vi.advanceTimersByTimeAsync(TICK_MS);
+  expect(lost).toEqual(['fenced']);
+});
+
+test('a check asks now, and a cancel that was recorded is told with its author', async () => {
+  const { lost, cancelled } = keep(log);
+  await log.cancel(jobId, 'disconnect');
+  leases.check(jobId);
+  leases.check('another');
+  await vi.advanceTimersByTimeAsync(0);
+  expect(cancelled).toEqual(['disconnect']);
+  expect(lost).toEqual([]);
+});
+
+test('one renewal of a job is under way at a time', async () => {
+  const gate = Promise.withResolvers<void>();
+  const { renew, on } = counted(async (...args) => {
+    await gate.promise;
+    return log.renew(...args);
+  });
+  keep(on);
+  leases.check(jobId);
+  leases.check(jobId);
+  await vi.advanceTimersByTimeAsync(2 * TICK_MS);
+  expect(renew).toHaveBeenCalledTimes(1);
+  gate.resolve();
+  await vi.advanceTimersByTimeAsync(TICK_MS);
+  expect(renew).toHaveBeenCalledTimes(2);
+});
+
+test.each([
+  ['refuses', () => Promise.reject(new Error('no connection'))],
+  ['does not answer at all', () => new Promise<never>(() => undefined)],
+])('an attempt goes on for eight leases while Redis %s, and is then lost', async (_name, answer) => {
+  const { on } = counted(answer);
+  const { lost } = keep(on);
+  await vi.advanceTimersByTimeAsync(8 * LEASE_MS);
+  expect(lost).toEqual([]);
+  await vi.advanceTimersByTimeAsync(TICK_MS);
+  expect(lost).toEqual(['Redis did not answer for too long']);
+});
+
+test('an answer in time begins the eight leases anew', async () => {
+  let isAway = true;
+  const { on } = counted((...args) => (isAway ? Promise.reject(new Error('away')) : log.renew(...args)));
+  const { lost } = keep(on);
+  await vi.advanceTimersByTimeAsync(7 * LEASE_MS);
+  isAway = false;
+  await vi.advanceTimersByTimeAsync(TICK_MS);
+  isAway = true;
+  await vi.advanceTimersByTimeAsync(7 * LEASE_MS);
+  expect(lost).toEqual([]);
+});
+
+test('an answer that comes after the attempt has ended is told to nobody', async () => {
+  const gate = Promise.withResolvers<void>();
+  const { on } = counted(async (...args) => {
+    await gate.promise;
+    return log.renew(...args);
+  });
+  const { lost, release } = keep(on);
+  leases.check(jobId);
+  await log.release(jobId, 1);
+  release();
+  gate.resolve();
+  await vi.advanceTimersByTimeAsync(TICK_MS);
+  expect(lost).toEqual([]);
+});
+
+test('a newer attempt of the same job is kept when the older one lets go', async () => {
+  const older = keep(log);
+  await log.release(jobId, 1);
+  const begun = await log.begin(jobId, LEASE_MS, 'again');
+  const newer = keepAnother('attempt' in begun ? begun.attempt.fence : 0);
+  older.release();
+  await log.cancel(jobId, 'client');
+  await vi.advanceTimersByTimeAsync(TICK_MS);
+  expect(newer.cancelled).toEqual(['client']);
+  expect(newer.lost).toEqual([]);
+});

@@ -1,0 +1,251 @@
+import { type Batch, createMemoryJobLog, type JobLog } from '@cc-executor/job-log';
+import { createEpoch, createJobId, type JobEvent } from '@cc-executor/protocol';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { createLogWriter, type LogWriter } from '../src/log-writer.ts';
+import { losingAnswers, silent } from './harness.ts';
+
+const done = { type: 'completed', evidence: 'complete-line' } as const;
+
+let memory: JobLog;
+let jobId: string;
+let refusals: string[];
+let cancels: string[];
+
+beforeEach(async () => {
+  memory = createMemoryJobLog().log;
+  jobId = createJobId();
+  refusals = [];
+  cancels = [];
+  await memory.create({
+    jobId,
+    epoch: createEpoch(),
+    tenant: 'default',
+    spec: { prompt: 'x' },
+    queueMs: 60_000,
+    totalMs: 60_000,
+    retry: 'safe',
+  });
+  await memory.begin(jobId, 60_000, 'me');
+});
+
+function writerOn(log: JobLog): LogWriter {
+  return createLogWriter({
+    log,
+    jobId,
+    fence: 1,
+    lastSeq: 1,
+    logger: silent,
+    onRefused: (code) => refusals.push(code),
+    onCancel: (by) => cancels.push(by),
+  });
+}
+
+/** Keeps every batch; each waits until it is let through. */
+function gatedLog(log: JobLog = memory) {
+  const batches: Batch[] = [];
+  const gates: PromiseWithResolvers<void>[] = [];
+  const gated: JobLog = {
+    ...log,
+    async append(batch) {
+      batches.push(batch);
+      const gate = Promise.withResolvers<void>();
+      gates.push(gate);
+      await gate.promise;
+      return log.append(batch);
+    },
+  };
+  const letThrough = () => gates.shift()?.resolve();
+  return { log: gated, batches, letThrough };
+}
+
+async function events(): Promise<JobEvent[]> {
+  const page = await memory.range(jobId, 0, 100_000, 100_000_000);
+  return (page?.events ?? []).map((event) => JSON.parse(event) as JobEvent);
+}
+
+async function texts(): Promise<string[]> {
+  return (await events()).flatMap((event) => (event.type === 'output' ? [event.text] : []));
+}
+
+function output(text: string) {
+  return { type: 'output', text } as const;
+}
+
+async function turn(): Promise<void> {
+  await new Promise(setImmediate);
+}
+
+describe('batching', () => {
+  test('the first event is on its way before `write` returns; what comes meanwhile goes together, in order', async () => {
+    const { log, batches, letThrough } = gatedLog();
+    const writer = writerOn(log);
+    expect(writer.write(output('0'))).toBe(2);
+    expect(batches).toHaveLength(1);
+    for (let i = 1; i <= 10; i += 1) expect(writer.write(output(`${i}`))).toBe(2 + i);
+    expect(batches).toHaveLength(1);
+    letThrough();
+    await turn();
+    expect(batches.map(({ bodies }) => bodies.length)).toEqual([1, 10]);
+    expect(batches[1]?.firstSeq).toBe(3);
+    letThrough();
+    await writer.flushed();
+    expect(await texts()).toEqual(Array.from({ length: 11 }, (_, i) => `${i}`));
+    // Idle again: the next one goes at once.
+    writer.write(output('next'));
+    expect(batches).toHaveLength(3);
+    letThrough();
+    await writer.flushed();
+  });
+
+  test('a batch is bounded in events and in length', async () => {
+    const { log, batches, letThrough } = gatedLog();
+    const writer = writerOn(log);
+    for (let i = 0; i < 1_300; i += 1) writer.write(output(`${i}`));
+    for (let i = 0; i < 6; i += 1) writer.write(output('x'.repeat(400_000)));
+    const flushed = writer.flushed();
+    while ((await Promise.race([flushed.then(() => 'all'), turn()])) !== 'all') letThrough();
+    expect(batches.map(({ bodies }) => bodies.length)).toEqual([1, 512, 512, 278, 3].map(expect.anything));
+    for (const { bodies } of batches) {
+      expect(bodies.length).toBeLessThanOrEqual(512);
+      const withoutLast = bodies.slice(0, -1).reduce((sum, body) => sum + body.length, 0);
+      expect(withoutLast).toBeLessThan(1024 * 1024);
+    }
+    expect(await texts()).toHaveLength(1_306);
+    expect((await events()).map(({ seq }) => seq)).toEqual(Array.from({ length: 1_307 }, (_, i) => i + 1));
+  });
+
+  test('only batches with output or messages count as output', async () => {
+    const { log, batches, letThrough } = gatedLog();
+    const writer = writerOn(log);
+    const steps = [
+      { type: 'started' },
+      { type: 'throttled', untilMs: 1, reason: 'x' },
+      { type: 'message', message: {} },
+      output('x'),
+      { type: 'reset', discardFromSeq: 2, reason: 'x' },
+    ] as const;
+    for (const [i, step] of steps.entries()) {
+      writer.write(step);
+      expect(writer.hasOutput()).toBe(i >= 2);
+      letThrough();
+      await writer.flushed();
+    }
+    expect(batches.map(({ hasOutput }) => hasOutput)).toEqual([false, false, true, true, false]);
+  });
+});
+
+describe('answers that are lost', () => {
+  test.each([
+    ['every second', (call: number) => call % 2 === 1],
+    ['many in a row', (call: number) => call < 4],
+  ])('lead to no event twice, and to no hole: %s', async (_name, isLost) => {
+    const writer = writerOn(losingAnswers(memory, isLost));
+    for (let i = 0; i < 20; i += 1) {
+      writer.write(output(`${i}`));
+      await turn();
+    }
+    expect(await writer.finish(done)).toBe('ok');
+    expect(await texts()).toEqual(Array.from({ length: 20 }, (_, i) => `${i}`));
+    expect((await events()).map(({ seq }) => seq)).toEqual(Array.from({ length: 22 }, (_, i) => i + 1));
+    expect((await events()).filter(({ type }) => type === 'completed')).toHaveLength(1);
+    expect(refusals).toEqual([]);
+  });
+
+  test('of a request that never arrived: it is sent again', async () => {
+    let calls = 0;
+    const writer = writerOn({
+      ...memory,
+      async append(batch) {
+        calls += 1;
+        if (calls % 2 === 1) throw new Error('no connection');
+        return memory.append(batch);
+      },
+    });
+    writer.write(output('a'));
+    expect(await writer.finish(done)).toBe('ok');
+    expect((await events()).map(({ type }) => type)).toEqual(['queued', 'output', 'completed']);
+  });
+});
+
+describe('a refusal', () => {
+  test('is told once, ends all writing, and lets everybody go on who waits', async () => {
+    const { log, batches, letThrough } = gatedLog();
+    const writer = writerOn(log);
+    writer.write(output('a'));
+    for (let i = 0; i < 20; i += 1) writer.write(output('x'.repeat(400_000)));
+    const room = writer.room();
+    // The sweeper gives the job to another attempt.
+    await memory.release(jobId, 1);
+    letThrough();
+    await room;
+    expect(refusals).toEqual(['fenced']);
+    writer.write(output('b'));
+    expect(await writer.finish(done)).toBe('fenced');
+    expect(batches).toHaveLength(1);
+    expect(refusals).toEqual(['fenced']);
+    expect(await texts()).toEqual([]);
+  });
+
+  test('of the terminal event is the answer of `finish`', async () => {
+    await memory.cancel(jobId, 'disconnect');
+    const writer = writerOn(memory);
+    expect(await writer.finish(done)).toBe('cancel_requested');
+    expect(cancels).toEqual(['disconnect']);
+    expect(await writer.finish({ type: 'cancelled', by: 'disconnect', partial: false })).toBe('ok');
+    expect((await events()).map(({ type }) => type)).toEqual(['queued', 'cancelled']);
+  });
+});
+
+describe('finish', () => {
+  test('comes after everything that was written before it', async () => {
+    const { log, letThrough } = gatedLog();
+    const writer = writerOn(log);
+    for (let i = 0; i < 5; i += 1) writer.write(output(`${i}`));
+    const finished = writer.finish(done);
+    while ((await Promise.race([finished, turn()])) !== 'ok') letThrough();
+    expect((await events()).map(({ type }) => type)).toEqual([
+      'queued',
+      ...Array.from({ length: 5 }, () => 'output'),
+      'completed',
+    ]);
+  });
+
+  test('a second time is refused: a job ends once', async () => {
+    const writer = writerOn(memory);
+    expect(await writer.finish(done)).toBe('ok');
+    expect(await writer.finish({ type: 'timed_out', limit: 'total', partial: false })).toBe('terminal');
+    expect((await events()).map(({ type }) => type)).toEqual(['queued', 'completed']);
+  });
+});
+
+test('a reply that shows a cancel is passed on', async () => {
+  await memory.cancel(jobId, 'operator');
+  const writer = writerOn(memory);
+  writer.write(output('a'));
+  await writer.flushed();
+  expect(cancels).toEqual(['operator']);
+  expect(await texts()).toEqual(['a']);
+});
+
+test('whoever writes faster than Redis takes it waits until there is room', async () => {
+  const { log, letThrough } = gatedLog();
+  const writer = writerOn(log);
+  await writer.room();
+  for (let i = 0; i < 20; i += 1) writer.write(output('x'.repeat(400_000)));
+  let hasRoom = false;
+  const room = writer.room().then(() => {
+    hasRoom = true;
+  });
+  await turn();
+  expect(hasRoom).toBe(false);
+  for (let i = 0; i < 3; i += 1) {
+    letThrough();
+    await turn();
+    expect(hasRoom).toBe(false);
+  }
+  letThrough();
+  await room;
+  const flushed = writer.flushed();
+  while ((await Promise.race([flushed.then(() => 'all'), turn()])) !== 'all') letThrough();
+  expect(await texts()).toHaveLength(20);
+});

@@ -1,0 +1,305 @@
+import { once } from 'node:events';
+import { createJobId } from '@cc-executor/protocol';
+import { closeRedis, openRedis, type RedisConnection, type RedisRole } from '@cc-executor/redis';
+import { startTestRedis, type TestRedis, uniquePrefix } from '@cc-executor/testing';
+import type { Queue } from 'bullmq';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  type Consumer,
+  type ConsumerOptions,
+  createProducer,
+  openQueue,
+  type Producer,
+  startConsumer,
+} from '../src/index.ts';
+
+let server: TestRedis;
+let keyPrefix: string;
+let producer: Producer;
+let queue: Queue;
+const connections: RedisConnection[] = [];
+const consumers: Consumer[] = [];
+
+function connect(role: RedisRole): RedisConnection {
+  const redis = openRedis(server.url, { name: `test-${role}`, role, onError: () => {} });
+  connections.push(redis);
+  return redis;
+}
+
+beforeAll(async () => {
+  server = await startTestRedis();
+});
+beforeEach(async () => {
+  keyPrefix = uniquePrefix();
+  const redis = connect('impatient');
+  await once(redis, 'ready');
+  producer = createProducer({ redis, keyPrefix, onError: () => {} });
+  queue = openQueue({ redis, keyPrefix, onError: () => {} });
+});
+afterEach(async () => {
+  await Promise.all(consumers.splice(0).map((consumer) => consumer.close()));
+  await Promise.all([producer.close(), queue.close()]);
+  await Promise.all(connections.splice(0).map(closeRedis));
+  expect(String(await server.admin.client('LIST')).match(/ id=|^id=/gm)).toHaveLength(1);
+});
+afterAll(() => server.close());
+
+/** A processor that tells what it was given, and goes on when it is let. */
+function createStage(hold = false) {
+  const taken: string[] = [];
+  const signals = new Map<string, AbortSignal>();
+  const gates = new Map<string, PromiseWithResolvers<void>>();
+  const waiting = new Set<() => void>();
+  return {
+    taken,
+    signals,
+    letGo(jobId: string) {
+      gates.get(jobId)?.resolve();
+    },
+    async process(jobId: string, signal: AbortSignal) {
+      taken.push(jobId);
+      signals.set(jobId, signal);
+      const gate = Promise.withResolvers<void>();
+      gates.set(jobId, gate);
+      for (const check of waiting) check();
+      if (hold) await gate.promise;
+      return { status: 'completed' };
+    },
+    until(count: number): Promise<void> {
+      return new Promise((resolve) => {
+        const check = () => {
+          if (taken.length >= count) resolve();
+        };
+        waiting.add(check);
+        check();
+      });
+    },
+  };
+}
+
+function consume(options: Pick<ConsumerOptions, 'process'> & Partial<ConsumerOptions>): Consumer {
+  const redis = connect('patient');
+  const consumer = startConsumer({ redis, keyPrefix, concurrency: 1, onError: () => {}, ...options });
+  consumers.push(consumer);
+  return consumer;
+}
+
+/** Resolves when an entry has come into this state. The queue's own end of a job is after its processor's. */
+async function untilState(jobId: string, state: string): Promise<void> {
+  for (let tries = 0; tries < 2_000; tries += 1) {
+    if ((await queue.getJobState(jobId)) === state) return;
+  }
+  throw new Error(`the entry is ${await queue.getJobState(jobId)}`);
+}
+
+describe('the hand-over', () => {
+  it('brings every job id once, in order, however often it was enqueued', async () => {
+    const ids = Array.from({ length: 5 }, createJobId);
+    for (const jobId of [...ids, ...ids]) await producer.enqueue(jobId);
+    const stage = createStage();
+    consume(stage);
+    await stage.until(5);
+    await untilState(ids[4] ?? '', 'completed');
+    expect(stage.taken).toEqual(ids);
+  });
+
+  it('takes lower priority numbers first, and 0 before all', async () => {
+    const jobs = [5, 1_000, 0, 1, 0].map((priority) => ({ jobId: createJobId(), priority }));
+    for (const { jobId, priority } of jobs) await producer.enqueue(jobId, { priority });
+    const stage = createStage();
+    consume(stage);
+    await stage.until(5);
+    const priorityOf = (jobId: string) => jobs.find((job) => job.jobId === jobId)?.priority;
+    expect(stage.taken.map(priorityOf)).toEqual([0, 0, 1, 5, 1_000]);
+  });
+
+  it('has as many jobs under way as the concurrency says, and no more', async () => {
+    const ids = Array.from({ length: 4 }, createJobId);
+    for (const jobId of ids) await producer.enqueue(jobId);
+    const stage = createStage(true);
+    consume({ ...stage, concurrency: 2 });
+    await stage.until(2);
+    expect(await queue.getJobCounts('active', 'wait')).toEqual({ active: 2, wait: 2 });
+    stage.letGo(ids[0] ?? '');
+    await stage.until(3);
+    expect(stage.taken).toEqual(ids.slice(0, 3));
+    for (const jobId of ids) stage.letGo(jobId);
+    await stage.until(4);
+    stage.letGo(ids[3] ?? '');
+  });
+
+  it('carries nothing but ids, in keys of one hash slot', async () => {
+    const jobId = createJobId();
+    await producer.enqueue(jobId);
+    expect((await queue.getJob(jobId))?.data).toEqual({});
+    const stage = createStage();
+    consume(stage);
+    await untilState(jobId, 'completed');
+    const keys = await server.admin.keys(`*${keyPrefix}*`);
+    expect(keys.length).toBeGreaterThan(3);
+    const slots = await Promise.all(keys.map((key) => /^\{[^}]+\}/.exec(key)?.[0]));
+    expect(new Set(slots)).toEqual(new Set([`{${keyPrefix}:queue}`]));
+  });
+
+  it('works on a Redis Cluster', async () => {
+    const cluster = await startTestRedis({ cluster: true });
+    const redis = openRedis(cluster.url, { name: 'test', role: 'patient', onError: () => {} });
+    const options = { redis, keyPrefix, onError: () => {} };
+    const clusterProducer = createProducer(options);
+    const jobId = createJobId();
+    await clusterProducer.enqueue(jobId, { priority: 3 });
+    const stage = createStage();
+    const consumer = startConsumer({ ...options, concurrency: 1, process: stage.process });
+    await stage.until(1);
+    expect(stage.taken).toEqual([jobId]);
+    await consumer.close();
+    await clusterProducer.close();
+    await closeRedis(redis);
+    await cluster.close();
+  });
+});
+
+describe('a job that failed', () => {
+  it.each<[string, ConsumerOptions['process']]>([
+    ['ended as such', async () => ({ status: 'failed', error: 'upstream_cut: the connection broke' })],
+    [
+      'made the processor throw',
+      async () => {
+        throw new Error('upstream_cut: the connection broke');
+      },
+    ],
+  ])('because it %s is shown as failed, and is not tried again', async (_what, process) => {
+    const jobId = createJobId();
+    await producer.enqueue(jobId);
+    let calls = 0;
+    consume({
+      process: (...args) => {
+        calls += 1;
+        return process(...args);
+      },
+    });
+    await untilState(jobId, 'failed');
+    expect((await queue.getJob(jobId))?.failedReason).toBe('upstream_cut: the connection broke');
+    // What comes after it is taken, so it was not put before that again.
+    const next = createJobId();
+    await producer.enqueue(next);
+    await untilState(next, 'failed');
+    expect(calls).toBe(2);
+  });
+});
+
+describe('taking out and putting back', () => {
+  it('removes what waits, not what a worker has or what is not there', async () => {
+    const [first, second] = [createJobId(), createJobId()];
+    await producer.enqueue(first);
+    await producer.enqueue(second);
+    const stage = createStage(true);
+    consume(stage);
+    await stage.until(1);
+    expect(await producer.remove(first)).toBe(false);
+    expect(await producer.remove(second)).toBe(true);
+    expect(await producer.remove(second)).toBe(false);
+    expect(await producer.remove(createJobId())).toBe(false);
+    stage.letGo(first);
+    await untilState(first, 'completed');
+    expect(stage.taken).toEqual([first]);
+  });
+
+  it('makes an entry where none waits or is under way, and only there', async () => {
+    const jobId = createJobId();
+    expect(await producer.ensure(jobId)).toBe(true);
+    expect(await producer.ensure(jobId)).toBe(false);
+    const stage = createStage(true);
+    consume(stage);
+    await stage.until(1);
+    expect(await producer.ensure(jobId)).toBe(false);
+    stage.letGo(jobId);
+    await untilState(jobId, 'completed');
+    expect(await producer.ensure(jobId)).toBe(true);
+    await stage.until(2);
+    expect(stage.taken).toEqual([jobId, jobId]);
+    stage.letGo(jobId);
+  });
+
+  it('finds prioritised entries too', async () => {
+    const jobId = createJobId();
+    await producer.enqueue(jobId, { priority: 7 });
+    expect(await producer.ensure(jobId)).toBe(false);
+  });
+});
+
+describe('a consumer', () => {
+  it('aborts the signal of a job whose lock was lost, and of no other', async () => {
+    const [lost, kept] = [createJobId(), createJobId()];
+    await producer.enqueue(lost);
+    await producer.enqueue(kept);
+    const stage = createStage(true);
+    consume({ ...stage, concurrency: 2, lockMs: 400 });
+    await stage.until(2);
+    const signal = stage.signals.get(lost);
+    if (!signal) throw new Error('not taken');
+    const aborted = once(signal, 'abort');
+    await server.admin.set(`{${keyPrefix}:queue}:jobs:${lost}:lock`, 'another worker');
+    await aborted;
+    expect(String(signal.reason)).toContain('lock');
+    expect(stage.signals.get(kept)?.aborted).toBe(false);
+    await server.admin.del(`{${keyPrefix}:queue}:jobs:${lost}:lock`);
+    stage.letGo(lost);
+    stage.letGo(kept);
+  });
+
+  it('takes nothing new when it closes, waits for what it has, and closes once', async () => {
+    const ids = [createJobId(), createJobId()];
+    for (const jobId of ids) await producer.enqueue(jobId);
+    const stage = createStage(true);
+    const consumer = consume(stage);
+    await stage.until(1);
+    expect(consumer.isRunning()).toBe(true);
+    let closed = false;
+    const closing = Promise.all([consumer.close(), consumer.close()]).then(() => {
+      closed = true;
+    });
+    await queue.getJobCounts('active');
+    expect(closed).toBe(false);
+    stage.letGo(ids[0] ?? '');
+    await closing;
+    await consumer.close();
+    expect(consumer.isRunning()).toBe(false);
+    expect(stage.taken).toEqual(ids.slice(0, 1));
+    expect(await queue.getJobState(ids[0] ?? '')).toBe('completed');
+    expect(await queue.getJobState(ids[1] ?? '')).toBe('waiting');
+  });
+
+  it('is as good as ever after Redis was away', async () => {
+    const stage = createStage();
+    const consumer = consume(stage);
+    await producer.enqueue(createJobId());
+    await stage.until(1);
+    await server.kill();
+    await server.start();
+    const redis = connect('patient');
+    const again = createProducer({ redis, keyPrefix, onError: () => {} });
+    await again.enqueue(createJobId());
+    await stage.until(2);
+    expect(consumer.isRunning()).toBe(true);
+    await again.close();
+  });
+
+  it('does not take a paused queue for a take-loop that stands still', async () => {
+    await queue.pause();
+    await producer.enqueue(createJobId());
+    const errors: Error[] = [];
+    const stage = createStage();
+    const consumer = consume({ ...stage, lookMs: 5, onError: (error) => errors.push(error) });
+    const { admin } = server;
+    const commands = async () =>
+      Number(/total_commands_processed:(\d+)/.exec(await admin.info('stats'))?.[1]);
+    // Many looks: each asks Redis something.
+    const before = await commands();
+    while ((await commands()) < before + 500);
+    expect(consumer.isRunning()).toBe(true);
+    expect(errors).toEqual([]);
+    await queue.resume();
+    await stage.until(1);
+  });
+});
