@@ -17,12 +17,12 @@ import {
   parseRequest,
   type Request,
   type Result,
-  rawNotificationFrame,
   resultFrame,
   type TerminalEvent,
 } from '@cc-executor/protocol';
 import type { Attachments, EventSink } from './attachments.ts';
 import type { Door, DoorContext } from './door.ts';
+import { framesOf } from './event-frames.ts';
 
 const DEFAULT_LIST_LIMIT = 20;
 
@@ -33,7 +33,7 @@ export function openNativeDoor(context: DoorContext): Door {
   const { connectionId, outbox, log, accept, logger } = context;
   const sink: EventSink = {
     events(_jobId, events) {
-      for (const event of events) outbox.send(rawNotificationFrame('event', event));
+      for (const frame of framesOf(events)) outbox.send(frame);
     },
     lost: (jobId, lastSeq, reason) => notify('job_lost', { jobId, lastSeq, reason }),
     hasRoom: outbox.hasRoom,

@@ -12,7 +12,7 @@ const OVERFLOW_BYTES = 8 * 1024 * 1024;
 
 export type Outbox = {
   /** Sends a text frame; does nothing on a closed socket. */
-  send(frame: string): void;
+  send(frame: string | Buffer): void;
   hasRoom(): boolean;
   /** The client does not read. */
   isOverflowing(): boolean;
@@ -38,7 +38,7 @@ export function createOutbox(webSocket: WebSocket, socket: Duplex, onRoom: () =>
     send(frame) {
       if (webSocket.readyState !== webSocket.OPEN) return;
       cork();
-      webSocket.send(frame);
+      webSocket.send(frame, { binary: false });
     },
     hasRoom: () => webSocket.bufferedAmount < HIGH_WATER_BYTES,
     isOverflowing: () => webSocket.bufferedAmount > OVERFLOW_BYTES,

@@ -26,7 +26,9 @@ export function offerRun(
 ): { cursor: Cursor; deliver: string[] } {
   const known = Math.max(cursor.known, lastSeq);
   if (firstSeq > cursor.position + 1) return { cursor: { position: cursor.position, known }, deliver: [] };
-  const deliver = events.slice(cursor.position + 1 - firstSeq);
+  const seen = cursor.position + 1 - firstSeq;
+  // The array itself where nothing was seen before: its listeners can tell that it is the same.
+  const deliver = seen === 0 ? events : events.slice(seen);
   return { cursor: { position: cursor.position + deliver.length, known }, deliver };
 }
 

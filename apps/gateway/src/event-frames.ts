@@ -1,0 +1,17 @@
+/**
+ * Frames of events, made once for all who listen to a job on this gateway: the listeners of one publication are served
+ * one right after the other, with the same array, so remembering the last one is enough.
+ */
+import { rawNotificationFrame } from '@cc-executor/protocol';
+
+let lastEvents: readonly string[] = [];
+let lastFrames: readonly Buffer[] = [];
+
+/** The frames of these events, as the bytes to send. */
+export function framesOf(events: readonly string[]): readonly Buffer[] {
+  if (events !== lastEvents) {
+    lastEvents = events;
+    lastFrames = events.map((event) => Buffer.from(rawNotificationFrame('event', event)));
+  }
+  return lastFrames;
+}
