@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { createJobId } from '@cc-executor/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRedisControl, createRedisFeed, LogUnavailableError } from '../src/index.ts';
@@ -32,7 +31,7 @@ describe('a feed whose connection was lost', () => {
 
   it('says so too when it was made on a connection that was ready already', async () => {
     const redis = twin.connect('subscriber');
-    await once(redis, 'ready');
+    await new Promise((resolve) => redis.once('ready', resolve));
     const feed = createRedisFeed({ redis, keys: twin.keys });
     const unsubscribe = await feed.subscribe(createJobId(), () => {});
     const restored = new Promise<void>((resolve) => feed.onRestored(resolve));
@@ -86,7 +85,7 @@ describe('the control channel', () => {
       return jobId;
     };
     const first = await cancel();
-    const ready = once(redis, 'ready');
+    const ready = new Promise((resolve) => redis.once('ready', resolve));
     await killSubscribers();
     await ready;
     await redis.ping();

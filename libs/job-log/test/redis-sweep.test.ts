@@ -200,6 +200,6 @@ describe('pruning', () => {
     await twin.log.create(job);
     await twin.redis.zadd(index, String((await twin.now()) - 3 * 24 * 60 * 60_000), createJobId());
     expect(await sweep.prune()).toBe(1);
-    expect(await twin.redis.zrange(index, 0, -1)).toEqual([job.jobId]);
+    expect(await twin.redis.zrange(index, '0', '-1')).toEqual([job.jobId]);
   });
 });

@@ -4,6 +4,7 @@
  * BullMQ may hand a job over twice (a lock that could not be renewed): the record's fence decides who may write, and
  * a processor that lost its lock is told by its signal.
  */
+import { setTimeout } from 'node:timers/promises';
 import type { RedisConnection } from '@cc-executor/redis';
 import { type Job, UnrecoverableError, Worker } from 'bullmq';
 import { openQueue } from './producer.ts';
@@ -28,7 +29,7 @@ export type ConsumerOptions = {
 };
 
 export type Consumer = {
-  /** Takes nothing new; resolves when everything taken has been processed. Idempotent. */
+  /** Takes nothing new; resolves when everything taken has been processed, also while Redis is away. Idempotent. */
   close(): Promise<void>;
   /** Whether the take-loop runs, and takes jobs when some wait. */
   isRunning(): boolean;
@@ -37,6 +38,8 @@ export type Consumer = {
 /** The lock is longer than the record's lease, so that a lost attempt is seen as lost when BullMQ delivers anew. */
 const DEFAULT_LOCK_MS = 30_000;
 const DEFAULT_LOOK_MS = 5_000;
+/** How long BullMQ may take to close when no job is under way any more, in ms. */
+const CLOSE_MS = 5_000;
 
 /** Starts taking jobs. */
 export function startConsumer({
@@ -50,6 +53,7 @@ export function startConsumer({
 }: ConsumerOptions): Consumer {
   const active = new Map<string, AbortController>();
   let taken = 0;
+  let becameIdle = () => {};
 
   async function take(job: Job): Promise<string> {
     const jobId = job.id ?? '';
@@ -64,6 +68,7 @@ export function startConsumer({
     } finally {
       // After a lost lock the same job can be here twice: the newer one stays.
       if (active.get(jobId) === lockLost) active.delete(jobId);
+      if (active.size === 0) becameIdle();
     }
   }
 
@@ -111,6 +116,19 @@ export function startConsumer({
     retired.add(retiring);
   }
 
+  async function shutDown(): Promise<void> {
+    const idle = new Promise<void>((resolve) => {
+      becameIdle = resolve;
+      if (active.size === 0) resolve();
+    });
+    const closed = new AbortController();
+    // BullMQ waits for ever for a connection that is away or just coming back.
+    const enough = idle.then(() => setTimeout(CLOSE_MS, undefined, { signal: closed.signal }));
+    await Promise.race([Promise.all([worker.close(), ...retired]), enough]);
+    closed.abort();
+    await queue.close();
+  }
+
   const timer = setInterval(() => {
     look().catch(onError);
   }, lookMs);
@@ -119,7 +137,7 @@ export function startConsumer({
   return {
     async close() {
       clearInterval(timer);
-      closing ??= Promise.all([worker.close(), ...retired]).then(() => queue.close());
+      closing ??= shutDown();
       await closing;
     },
     isRunning: () => worker.isRunning() && wedge.idleLooks === 0,

@@ -283,6 +283,27 @@ describe('a consumer', () => {
     await stage.until(2);
     expect(consumer.isRunning()).toBe(true);
     await again.close();
+    // BullMQ's own connection, named after the queue, is back as well.
+    while (!String(await server.admin.client('LIST')).includes(`name={${keyPrefix}`));
+  });
+
+  it('closes while Redis is away, when what it has is done', async () => {
+    const own = await startTestRedis();
+    const redis = openRedis(own.url, { name: 'test', role: 'patient', onError: () => {} });
+    const options = { redis, keyPrefix, onError: () => {} };
+    const ownProducer = createProducer(options);
+    const jobId = createJobId();
+    await ownProducer.enqueue(jobId);
+    const stage = createStage(true);
+    const consumer = startConsumer({ ...options, concurrency: 1, process: stage.process });
+    await stage.until(1);
+    await own.kill();
+    const closing = consumer.close();
+    stage.letGo(jobId);
+    await closing;
+    await ownProducer.close();
+    await closeRedis(redis);
+    await own.close();
   });
 
   it('does not take a paused queue for a take-loop that stands still', async () => {

@@ -40,6 +40,13 @@ const QUIT_TIMEOUT_MS = 2_000;
 /** Closes a connection: politely when it is up, at once when it is not. Idempotent. */
 export async function closeRedis(redis: RedisConnection): Promise<void> {
   if (redis.status !== 'ready') {
+    // Between two tries ioredis would only stop trying, and leave what waits for the connection waiting for ever:
+    // a try that is given up ends it.
+    if (redis.status === 'reconnecting') {
+      redis.connect().catch(() => {
+        // Given up below.
+      });
+    }
     redis.disconnect();
     return;
   }

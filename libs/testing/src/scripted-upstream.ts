@@ -47,6 +47,13 @@ export interface UpstreamCall {
   readonly headers: IncomingMessage['headers'];
   /** The request's JSON body. */
   readonly body: Record<string, unknown>;
+  /** The script's status; undefined while it is not answered. */
+  status: number | undefined;
+  /** Unix times in ms. */
+  readonly startedAt: number;
+  closedAt: number | undefined;
+  /** The lines that were written, each with when. */
+  readonly sent: { at: number; line: string }[];
   /** Who ended the connection; undefined while it is open. */
   closedBy: 'upstream' | 'caller' | undefined;
   /** Resolves when the connection has closed. */
@@ -107,16 +114,18 @@ export async function startScriptedUpstream(
   async function execute(request: IncomingMessage, path: string): Promise<void> {
     const { socket } = request;
     const { promise: closed, resolve } = Promise.withResolvers<'upstream' | 'caller'>();
-    const player = createPlayer(socket, gate);
+    const sent: UpstreamCall['sent'] = [];
+    const player = createPlayer(socket, gate, (line) => sent.push({ at: Date.now(), line }));
     const body = await text(request).catch(() => '{}');
     const call: UpstreamCall = {
       path,
       headers: request.headers,
       body: JSON.parse(body) as Record<string, unknown>,
-      closedBy: undefined,
-      closed,
+      ...{ status: undefined, startedAt: Date.now(), closedAt: undefined, closedBy: undefined },
+      ...{ sent, closed },
     };
     const onClose = () => {
+      call.closedAt = Date.now();
       call.closedBy = player.hasEnded() ? 'upstream' : 'caller';
       resolve(call.closedBy);
     };
@@ -124,7 +133,9 @@ export async function startScriptedUpstream(
     else socket.once('close', onClose);
     calls.push(call);
     for (const watcher of watchers) watcher();
-    await player.play(typeof current === 'function' ? current(call) : current);
+    const answer = typeof current === 'function' ? current(call) : current;
+    call.status = answer.status ?? 200;
+    await player.play(answer);
   }
 
   function gate(name: string): PromiseWithResolvers<void> {
@@ -201,7 +212,11 @@ function bodyBytes(step: UpstreamStep): Buffer | undefined {
 }
 
 /** Plays one script on one connection. */
-function createPlayer(socket: Socket, gate: (name: string) => PromiseWithResolvers<void>) {
+function createPlayer(
+  socket: Socket,
+  gate: (name: string) => PromiseWithResolvers<void>,
+  onLine: (line: string) => void,
+) {
   let ended = false;
   const closed = new Promise<void>((resolve) => socket.once('close', resolve));
   // What is written to a caller that has gone is lost, and that is all.
@@ -218,6 +233,7 @@ function createPlayer(socket: Socket, gate: (name: string) => PromiseWithResolve
   async function perform(step: UpstreamStep, framing: UpstreamScript['framing']): Promise<boolean> {
     const bytes = bodyBytes(step);
     if (bytes !== undefined) {
+      if ('line' in step && !socket.destroyed) onLine(bytes.toString().trimEnd());
       const head = `${bytes.length.toString(16)}\r\n`;
       if (framing !== 'chunked') await write(bytes);
       else if (bytes.length > 0) await write(Buffer.concat([Buffer.from(head), bytes, Buffer.from('\r\n')]));

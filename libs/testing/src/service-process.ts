@@ -30,17 +30,28 @@ export type ServiceOptions = {
   env: Record<string, string>;
   /** Fits the log line that says that it is ready. */
   readyMessage: string;
+  /** The folder that holds apps/ and libs/; default is this repository. Ends in a slash. */
+  root?: URL;
 };
 
 const STOP_MS = 20_000;
+const REPOSITORY = new URL('../../../', import.meta.url);
 
 /** Starts a service and waits until it says that it is ready. Rejects, with its output, when it exits instead. */
-export async function startService({ app, env, readyMessage }: ServiceOptions): Promise<ServiceProcess> {
-  const main = fileURLToPath(new URL(`../../../apps/${app}/src/main.ts`, import.meta.url));
+export async function startService({
+  app,
+  env,
+  readyMessage,
+  root = REPOSITORY,
+}: ServiceOptions): Promise<ServiceProcess> {
+  const main = fileURLToPath(new URL(`apps/${app}/src/main.ts`, root));
   const child = spawn(process.execPath, [main], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, LOG_FORMAT: 'json', LOG_LEVEL: 'debug', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  const killWithParent = () => void child.kill('SIGKILL');
+  process.once('exit', killWithParent);
+  child.once('exit', () => process.off('exit', killWithParent));
   const logs: LogLine[] = [];
   const waiting = new Set<(line: LogLine) => void>();
   const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }));

@@ -13,6 +13,8 @@ export type StackOptions = {
   /** Environment of every gateway and worker. */
   env?: Record<string, string>;
   redis?: TestRedis;
+  /** Where apps/ and libs/ of the gateways and workers are; default is this repository. Ends in a slash. */
+  root?: URL;
 };
 
 export type Stack = {
@@ -35,6 +37,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const redis = options.redis ?? (await startTestRedis());
   const home = await mkdtemp(join(tmpdir(), 'cc-executor-stack-'));
   const common = { REDIS_URL: redis.url, HOME: home, ...options.env };
+  const place = options.root ? { root: options.root } : {};
   const gateways: ServiceProcess[] = [];
   const workers: ServiceProcess[] = [];
 
@@ -44,6 +47,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 
   async function startGateway(env: Record<string, string> = {}): Promise<ServiceProcess> {
     const gateway = await startService({
+      ...place,
       app: 'gateway',
       env: { GATEWAY_PORT: '0', ...common, ...env },
       readyMessage: 'gateway listens',
@@ -54,6 +58,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 
   async function startWorker(env: Record<string, string> = {}): Promise<ServiceProcess> {
     const worker = await startService({
+      ...place,
       app: 'worker',
       env: { WORKER_HEALTH_PORT: '0', CLAUDE_API_URL: claudeApiUrl, ...common, ...env },
       readyMessage: 'worker takes jobs',

@@ -26,6 +26,19 @@ function wipe(history: History, at: number): void {
   history.stored = history.stored.map(({ jobId }) => ({ jobId, log: [] }));
 }
 
+/** Mutations that cannot break one promise alone. */
+const breaksMore = new Set([
+  'an attachment sees two events the wrong way round',
+  'an attachment is sent what is no event',
+  'an attachment sees the terminal event twice',
+  'the log has a second terminal event',
+  'the log has no terminal event',
+  'the log goes on after the terminal event',
+  'the log has a hole',
+  'an acknowledged job has no record',
+  'upstream is never stopped',
+]);
+
 describe('the checker on one job', () => {
   it('finds nothing in a run in which every promise was kept', () => {
     expect(describeViolations(check(makeHistory([planJob()])))).toBe('');
@@ -43,13 +56,7 @@ describe('the checker on one job', () => {
     ]);
   });
 
-  // Where one break breaks two promises, both may be named.
-  const single = mutations.filter(
-    ({ name }) =>
-      !/an attachment is sent what|has no terminal|a second terminal|the log has a hole|has no record/.test(
-        name,
-      ),
-  );
+  const single = mutations.filter(({ name }) => !breaksMore.has(name));
   const plans = [
     planJob({ takesBack: true }),
     planJob({ ending: 'failed' }),
@@ -64,6 +71,57 @@ describe('the checker on one job', () => {
       expect(invariants(check(history))).toEqual([caughtAs]);
     },
   );
+});
+
+describe('what the checker says of a log that nobody has seen', () => {
+  const breaks: [string, RegExp, (log: string[]) => void][] = [
+    ['I3', /holds what is no event, at 2/, (log) => log.splice(1, 1, '{"seq":2}')],
+    ['I3', /holds what is no event, at 2/, (log) => log.splice(1, 1, 'no JSON')],
+    ['I3', /another job/, (log) => log.splice(1, 1, log[1]!.replace('job_0', 'job_1'))],
+    ['I3', /of epoch other/, (log) => log.splice(1, 1, log[1]!.replace('epoch-0', 'other'))],
+    [
+      'I4',
+      /started .seq 2, attempt 0. stands behind queued .seq 1, attempt 1/,
+      (log) => {
+        log[0] = log[0]!.replace('"attempt":0', '"attempt":1');
+        log[1] = log[1]!.replace('"attempt":1', '"attempt":0');
+      },
+    ],
+  ];
+  it.each(breaks)('is %s: %s', (invariant, says, change) => {
+    const history = makeHistory([planJob({ clients: [] })]);
+    history.calls = [];
+    change(history.stored[0]!.log);
+    const violations = check(history, { upstreamRecorded: false });
+    expect(violations).toEqual([
+      { invariant, jobId: history.stored[0]!.jobId, detail: expect.stringMatching(says) },
+    ]);
+  });
+});
+
+describe('what the checker says of what a client saw', () => {
+  it('is I3 when the log does not have it', () => {
+    const history = makeHistory([planJob()]);
+    const [{ log, record }] = history.stored as [History['stored'][0]];
+    log.splice(-2, 1);
+    log[log.length - 1] = log.at(-1)!.replace(`"seq":${log.length + 1}`, `"seq":${log.length}`);
+    record!.seq = String(log.length);
+    expect(describeViolations(check(history))).toMatch(/I3 .* saw seq 7, which is not in the log/);
+  });
+
+  it('is I3 when it is of another job', () => {
+    const history = makeHistory([planJob(), planJob()]);
+    history.attachments[0]!.events[1] = history.stored[1]!.log[1]!;
+    expect(describeViolations(check(history))).toMatch(/^I3 .* saw an event of another job, job_0+1$/);
+  });
+
+  it('is I4 when an older attempt spoke, though the log is gone', () => {
+    const history = makeHistory([planJob({ clients: [{ cutAfter: [], late: false, detaches: false }] })]);
+    wipe(history, history.takenAt);
+    const { events } = history.attachments[0]!;
+    events[2] = events[2]!.replace('"attempt":1', '"attempt":0');
+    expect(invariants(check(history))).toEqual(['I4']);
+  });
 });
 
 describe('I2: who listens sees the end in time', () => {

@@ -53,7 +53,7 @@ function event(
   name: string,
   caughtAs: Invariant,
   fits: (event: JobEvent, index: number, log: JobEvent[], history: History) => boolean,
-  change: (event: JobEvent) => JobEvent,
+  change: (event: JobEvent) => object,
 ): Mutation {
   return {
     name,
@@ -78,6 +78,8 @@ function event(
   };
 }
 
+const isCompleted = ({ type }: JobEvent) => type === 'completed';
+const digestOf = (completed: JobEvent) => ('digest' in completed ? completed.digest : {});
 const terminalOf = (history: History, jobId: string) =>
   parse(history.stored.find((job) => job.jobId === jobId)!.log.at(-1)!);
 
@@ -158,9 +160,10 @@ export const mutations: Mutation[] = [
     },
     sawTheEnd,
   ),
-  log('the log has a second terminal event', 'I1', ({ log: events }) => {
+  log('the log has a second terminal event', 'I1', ({ log: events, record }) => {
     const last = parse(events.at(-1)!);
     events.push(JSON.stringify({ ...last, seq: last.seq + 1 }));
+    record!.seq = String(events.length);
   }),
   log('the log has no terminal event', 'I1', (job) => {
     job.log.pop();
@@ -174,6 +177,9 @@ export const mutations: Mutation[] = [
   }),
   log('the record says another ending than the log', 'I1', ({ record }) => {
     record!.status = record!.status === 'failed' ? 'completed' : 'failed';
+  }),
+  log('the record says another length than the log', 'I1', ({ record }) => {
+    record!.seq = String(Number(record!.seq) + 1);
   }),
   log('the log has a hole', 'I3', ({ log: events }, pick) => {
     events.splice(pick % (events.length - 1), 1);
@@ -201,20 +207,20 @@ export const mutations: Mutation[] = [
       type === 'output' &&
       events.at(-1)!.type === 'completed' &&
       !events.slice(i).some((later) => later.type === 'reset'),
-    (old) => ({ ...old, text: 'something else' }) as JobEvent,
+    (old) => ({ ...old, text: 'something else' }),
   ),
-  event(
-    'the digest is of another text',
-    'I5',
-    ({ type }) => type === 'completed',
-    (old) => ({ ...old, digest: { bytes: 3, sha256: 'f'.repeat(64) } }) as JobEvent,
-  ),
-  event(
-    'the answer in `completed` is not in the text',
-    'I5',
-    ({ type }) => type === 'completed',
-    (old) => ({ ...old, text: 'made up' }) as JobEvent,
-  ),
+  event('the digest is of another text', 'I5', isCompleted, (old) => ({
+    ...old,
+    digest: { ...digestOf(old), sha256: 'f'.repeat(64) },
+  })),
+  event('the digest counts other bytes', 'I5', isCompleted, (old) => ({
+    ...old,
+    digest: { ...digestOf(old), bytes: 0 },
+  })),
+  event('the answer in `completed` is not in the text', 'I5', isCompleted, (old) => ({
+    ...old,
+    text: 'made up',
+  })),
   call('a completed call was cut', 'I5', isEvidence, (one) => {
     one.endedBy = 'cut';
   }),
@@ -223,6 +229,9 @@ export const mutations: Mutation[] = [
   }),
   call('upstream sent more than arrived', 'I5', isEvidence, (one) => {
     one.text += '!';
+  }),
+  call("upstream's own digest is of another text", 'I5', isEvidence, (one) => {
+    one.sha256 = 'f'.repeat(64);
   }),
   call('upstream was never called for a completed job', 'I5', isEvidence, (one, history) => {
     history.calls = history.calls.filter(({ jobId }) => jobId !== one.jobId);
