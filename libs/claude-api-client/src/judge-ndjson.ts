@@ -49,7 +49,9 @@ function judgeComplete(complete: Complete, findings: Findings, summary: Upstream
       summary,
     );
   }
-  if (verdict?.ok === false) return judgeVerdict(verdict, 'complete-line', findings, summary);
+  // Behind a time-out the result only says that Claude Code was interrupted.
+  const isCause = verdict?.ok === false && complete.status !== 'timeout';
+  if (isCause) return judgeVerdict(verdict, 'complete-line', findings, summary);
   return failed('upstream_error', describeComplete(complete), summary);
 }
 

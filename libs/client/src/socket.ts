@@ -66,7 +66,7 @@ export function openSocket(options: SocketOptions): Socket {
   }
 
   function giveUp(reason: string, violation?: string): void {
-    close(violation === undefined ? 4002 : 4501, reason);
+    close(violation === undefined ? 4002 : 4500, reason);
     end({ code: undefined, reason, ...(violation === undefined ? {} : { violation }) });
   }
 

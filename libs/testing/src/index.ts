@@ -26,7 +26,6 @@ export {
   type UpstreamEnding,
 } from './history.ts';
 export { type AttachmentRecorder, createHistoryRecorder, type HistoryRecorder } from './history-recorder.ts';
-export { connectRecorded } from './recorded-client.ts';
 export {
   type CallEnd,
   type Plan,
@@ -51,7 +50,5 @@ export { claudeEnvironment } from './stand-in-model/claude-environment.ts';
 export type { ModelBehaviour } from './stand-in-model/directives.ts';
 export type { ModelRequest } from './stand-in-model/model-request.ts';
 export { type ModelCall, type StandInModel, startStandInModel } from './stand-in-model/server.ts';
-export { type JobKeys, readLeftovers, readStoredJobs } from './stored-jobs.ts';
 export { startTestRedis, type TestRedis, type TestRedisOptions, uniquePrefix } from './test-redis.ts';
-export { recordCalls } from './upstream-records.ts';
 export { connectWire, type Message, type WireClient } from './wire-client.ts';

@@ -47,13 +47,6 @@ export interface UpstreamCall {
   readonly headers: IncomingMessage['headers'];
   /** The request's JSON body. */
   readonly body: Record<string, unknown>;
-  /** The script's status; undefined while it is not answered. */
-  status: number | undefined;
-  /** Unix times in ms. */
-  readonly startedAt: number;
-  closedAt: number | undefined;
-  /** The lines that were written, each with when. */
-  readonly sent: { at: number; line: string }[];
   /** Who ended the connection; undefined while it is open. */
   closedBy: 'upstream' | 'caller' | undefined;
   /** Resolves when the connection has closed. */
@@ -114,18 +107,16 @@ export async function startScriptedUpstream(
   async function execute(request: IncomingMessage, path: string): Promise<void> {
     const { socket } = request;
     const { promise: closed, resolve } = Promise.withResolvers<'upstream' | 'caller'>();
-    const sent: UpstreamCall['sent'] = [];
-    const player = createPlayer(socket, gate, (line) => sent.push({ at: Date.now(), line }));
+    const player = createPlayer(socket, gate);
     const body = await text(request).catch(() => '{}');
     const call: UpstreamCall = {
       path,
       headers: request.headers,
       body: JSON.parse(body) as Record<string, unknown>,
-      ...{ status: undefined, startedAt: Date.now(), closedAt: undefined, closedBy: undefined },
-      ...{ sent, closed },
+      closedBy: undefined,
+      closed,
     };
     const onClose = () => {
-      call.closedAt = Date.now();
       call.closedBy = player.hasEnded() ? 'upstream' : 'caller';
       resolve(call.closedBy);
     };
@@ -133,9 +124,7 @@ export async function startScriptedUpstream(
     else socket.once('close', onClose);
     calls.push(call);
     for (const watcher of watchers) watcher();
-    const answer = typeof current === 'function' ? current(call) : current;
-    call.status = answer.status ?? 200;
-    await player.play(answer);
+    await player.play(typeof current === 'function' ? current(call) : current);
   }
 
   function gate(name: string): PromiseWithResolvers<void> {
@@ -212,11 +201,7 @@ function bodyBytes(step: UpstreamStep): Buffer | undefined {
 }
 
 /** Plays one script on one connection. */
-function createPlayer(
-  socket: Socket,
-  gate: (name: string) => PromiseWithResolvers<void>,
-  onLine: (line: string) => void,
-) {
+function createPlayer(socket: Socket, gate: (name: string) => PromiseWithResolvers<void>) {
   let ended = false;
   const closed = new Promise<void>((resolve) => socket.once('close', resolve));
   // What is written to a caller that has gone is lost, and that is all.
@@ -233,7 +218,6 @@ function createPlayer(
   async function perform(step: UpstreamStep, framing: UpstreamScript['framing']): Promise<boolean> {
     const bytes = bodyBytes(step);
     if (bytes !== undefined) {
-      if ('line' in step && !socket.destroyed) onLine(bytes.toString().trimEnd());
       const head = `${bytes.length.toString(16)}\r\n`;
       if (framing !== 'chunked') await write(bytes);
       else if (bytes.length > 0) await write(Buffer.concat([Buffer.from(head), bytes, Buffer.from('\r\n')]));
