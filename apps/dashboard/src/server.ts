@@ -5,10 +5,9 @@
  */
 import type { AddressInfo } from 'node:net';
 import type { openQueue } from '@cc-executor/queue';
-import { type Health, type Logger, listen } from '@cc-executor/runtime';
+import { type Health, isLoopback, type Logger, listen, namesLoopback } from '@cc-executor/runtime';
 import fastify, { type FastifyError } from 'fastify';
 import { mountBoard } from './board.ts';
-import { isLoopback, namesLoopback } from './loopback.ts';
 import { renderIndexPage } from './pages/index-page.ts';
 
 // bull-board styles elements inline, and would fetch its fonts from a third party.

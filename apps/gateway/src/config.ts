@@ -1,14 +1,16 @@
 /** The gateway's settings. */
 import { DEFAULT_HEARTBEAT_MS } from '@cc-executor/protocol';
 import {
+  authSettings,
   type Config,
-  ConfigError,
   commonSettings,
   durationMs,
+  isLoopback,
+  jobSettings,
   listOf,
   loadConfig,
-  oneOf,
   port,
+  redisSettings,
   setting,
   text,
 } from '@cc-executor/runtime';
@@ -16,20 +18,7 @@ import {
 export const appName = 'gateway';
 
 export const settings = {
-  redisUrl: setting({
-    env: 'REDIS_URL',
-    schema: text(),
-    default: 'redis://127.0.0.1:6379',
-    secret: true,
-    description:
-      'Redis: redis://, rediss://, redis+sentinel://host,host/master or redis+cluster://host,host.',
-  }),
-  keyPrefix: setting({
-    env: 'REDIS_KEY_PREFIX',
-    schema: text(),
-    default: 'cce',
-    description: 'What every key begins with; gateways and workers that belong together share it.',
-  }),
+  ...redisSettings,
   host: setting({
     env: 'GATEWAY_HOST',
     schema: text(),
@@ -42,12 +31,7 @@ export const settings = {
     default: 8003,
     description: 'The port to listen on.',
   }),
-  authMode: setting({
-    env: 'AUTH_MODE',
-    schema: oneOf(['none']).optional(),
-    description:
-      'Who may connect. `none`: everybody who reaches the port may run Claude Code; it must be said.',
-  }),
+  ...authSettings,
   allowedOrigins: setting({
     env: 'GATEWAY_ALLOWED_ORIGINS',
     schema: listOf(),
@@ -73,24 +57,12 @@ export const settings = {
     default: 2_000,
     description: 'How long clients have to leave after `goaway`, before they are closed.',
   }),
-  leaseMs: setting({
-    env: 'JOB_LEASE_MS',
-    schema: durationMs({ min: 300, max: 5 * 60_000 }),
-    default: 15_000,
-    description: 'How long a job counts as alive without a sign from its worker; workers need the same.',
-  }),
+  ...jobSettings,
   sweepMs: setting({
     env: 'GATEWAY_SWEEP_MS',
     schema: durationMs({ min: 50, max: 60_000 }),
     default: 1_000,
     description: 'How often to look for jobs that no worker will end.',
-  }),
-  retentionMs: setting({
-    env: 'JOB_RETENTION_MS',
-    schema: durationMs({ min: 1_000, max: 7 * 24 * 60 * 60_000 }),
-    default: 24 * 60 * 60_000,
-    defaultText: '24h',
-    description: 'How long an ended job can be read; workers need the same.',
   }),
   ...commonSettings,
 };
@@ -98,17 +70,14 @@ export const settings = {
 export type GatewayConfig = Config<typeof settings>;
 
 /** Reads the configuration. Errors: `ConfigError`, with every fault. */
-export function loadGatewayConfig(): GatewayConfig {
-  const config = loadConfig(appName, settings, process.env, { prefixes: ['GATEWAY_'] });
-  if (!isLoopback(config.host) && config.authMode === undefined) {
-    throw new ConfigError(appName, [
-      `GATEWAY_HOST is ${config.host}, which others can reach, and AUTH_MODE is not set; say AUTH_MODE=none if everybody who reaches it may run Claude Code`,
-    ]);
-  }
-  return config;
-}
-
-/** Whether only this machine can reach the address. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+export function loadGatewayConfig(env: NodeJS.ProcessEnv = process.env): GatewayConfig {
+  return loadConfig(appName, settings, env, {
+    prefixes: ['GATEWAY_'],
+    check: ({ host, authMode }) =>
+      host === undefined || isLoopback(host) || authMode !== undefined
+        ? []
+        : [
+            `GATEWAY_HOST is ${host}, which others can reach, and AUTH_MODE is not set; say AUTH_MODE=none if everybody who reaches it may run Claude Code`,
+          ],
+  });
 }

@@ -201,7 +201,10 @@ test('a reset is a line of output', async () => {
 });
 
 test('a job whose record is gone is FAILED', async () => {
-  const { jobId } = await start();
+  const { jobId, attempt } = await start();
+  await attempt.write({ type: 'started' });
+  // It is listened to: before, the answer would be an error.
+  await untilStatus('RUNNING');
   await server.admin.del(rig.keys.record(jobId), rig.keys.log(jobId));
   expect((await untilStatus('FAILED')).params.error.code).toBe('job_lost');
 });

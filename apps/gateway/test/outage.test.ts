@@ -64,6 +64,30 @@ test('without Redis every request is answered at once as unavailable, and all is
   expect((await client.request('attach', { jobId: unattached })).result.lastSeq).toBe(1);
 });
 
+test('who is connected is told once that Redis is away, and once that it is back; who connects meanwhile, too', async () => {
+  const gateway = await rig.gateway({ heartbeatMs: 100 });
+  const client = await rig.connect(gateway);
+  const jobId = await rig.createJob();
+  await client.request('attach', { jobId });
+  await server.kill();
+  const degraded = await client.until(({ method }) => method === 'degraded');
+  expect(degraded.params).toEqual({ reason: expect.any(String) });
+  const late = await rig.connect(gateway);
+  await late.until(({ method }) => method === 'degraded');
+  const heartbeats = () => client.messages.filter(({ method }) => method === 'heartbeat');
+  const before = heartbeats().length;
+  await client.until(() => heartbeats().length > before + 1);
+  expect(heartbeats().at(-1)?.params).toEqual({ jobs: [] });
+  await server.start();
+  await Promise.all([client, late].map((each) => each.until(({ method }) => method === 'restored')));
+  for (const each of [client, late]) {
+    const told = each.messages.flatMap(({ method }) =>
+      method === 'degraded' || method === 'restored' ? [method] : [],
+    );
+    expect(told).toEqual(['degraded', 'restored']);
+  }
+});
+
 test('the prototype’s client gets an error, and may try again', async () => {
   const gateway = await rig.gateway();
   const client = await rig.dialect(gateway);

@@ -75,6 +75,17 @@ async function makeDue(jobId: string): Promise<void> {
   await server.admin.zadd(rig.keys.due, 0, jobId);
 }
 
+/** Keeps the ids of the jobs that got a queue entry from the sweeper. */
+function watchEnsure() {
+  const jobIds: string[] = [];
+  const ensure = async (jobId: string) => {
+    const made = await gateway.producer.ensure(jobId);
+    if (made) jobIds.push(jobId);
+    return made;
+  };
+  return { jobIds, producer: { ensure } };
+}
+
 async function untilStatus(jobId: string, status: string): Promise<JobEvent[]> {
   await untilTrue(async () => (await rig.log.get(jobId))?.job.status === status);
   const page = await rig.log.range(jobId, 0, 1_000, 1_000_000);
@@ -126,9 +137,10 @@ test('a lost job that may always run again is queued again; the lost attempt is 
   await lost.write(output('first try'));
   // Its entry was processed: the lost worker's BullMQ lock has passed.
   await gateway.producer.remove(jobId);
-  start();
+  const made = watchEnsure();
+  start({ producer: made.producer });
   await untilStatus(jobId, 'queued');
-  await untilTrue(async () => !(await gateway.producer.ensure(jobId)));
+  await untilTrue(() => made.jobIds.includes(jobId));
   expect(await lost.end(completed)).toBe('fenced');
   const next = await takeJob(rig.log, jobId);
   expect(next.fence).toBeGreaterThan(lost.fence + 1);
@@ -161,18 +173,17 @@ test('a job past its deadline whose worker goes on renewing is timed_out by the 
 test('an accepted job without a queue entry gets one, and it is looked at again', async () => {
   const jobId = await createJob({ enqueue: false });
   await makeDue(jobId);
-  start();
-  await untilTrue(async () => Number(await server.admin.zscore(rig.keys.due, jobId)) > 0);
-  await untilTrue(async () => !(await gateway.producer.ensure(jobId)));
+  const made = watchEnsure();
+  start({ producer: made.producer });
+  await untilTrue(() => made.jobIds.includes(jobId));
+  expect(await gateway.producer.ensure(jobId)).toBe(false);
+  await untilTrue(async () => Number(await server.admin.zscore(rig.keys.due, jobId)) > Date.now() + 10_000);
   const due = Number(await server.admin.zscore(rig.keys.due, jobId));
   expect(due - Date.now()).toBeLessThanOrEqual(30_000);
   expect((await rig.log.get(jobId))?.job.status).toBe('queued');
 });
 
-test('after Redis was away it waits for one lease before it acts', async () => {
-  const jobId = await createJob();
-  const attempt = await takeJob(rig.log, jobId, 1);
-  await makeDue(jobId);
+test('it waits for one lease before its first sweep, and after Redis was away', async () => {
   const claims: number[] = [];
   const counted: JobSweep = {
     ...sweep,
@@ -183,11 +194,16 @@ test('after Redis was away it waits for one lease before it acts', async () => {
   };
   const startedAt = performance.now();
   const sweeper = start({ sweep: counted, leaseMs: 400 });
-  sweeper.redisWasAway();
   await untilTrue(() => claims.length > 0);
   expect((claims[0] ?? 0) - startedAt).toBeGreaterThanOrEqual(400);
+  const jobId = await createJob();
+  await takeJob(rig.log, jobId, 1);
+  const awayAt = performance.now();
+  sweeper.redisWasAway();
+  await makeDue(jobId);
   await untilStatus(jobId, 'failed');
-  expect(await attempt.end(completed)).toBe('fenced');
+  const next = claims.find((at) => at > awayAt) ?? 0;
+  expect(next - awayAt).toBeGreaterThanOrEqual(400);
 });
 
 test('a sweep that fails is a sign that Redis is away', async () => {

@@ -46,7 +46,8 @@ async function upgradeStatus(
 const native = { 'sec-websocket-protocol': 'cc-executor.v1' };
 
 async function openRaw(port: number, text: string): Promise<Socket> {
-  const socket = connect(port, '127.0.0.1');
+  // It does not close because the other side does.
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   await once(socket, 'connect');
   socket.write(text);
   return socket;
@@ -88,13 +89,14 @@ describe('an upgrade', () => {
       // It may be reset: all the same here.
     });
     lingering.resume();
-    const closed = once(lingering, 'close');
+    const hungUp = once(lingering, 'end');
     const resetting = await openRaw(gateway.port, text);
     resetting.resetAndDestroy();
-    await closed;
+    await hungUp;
     expect(await upgradeStatus(gateway.port, '/ws', native)).toBe(101);
     // Waits for every socket of the server.
     await gateway.close();
+    lingering.destroy();
   });
 });
 

@@ -3,9 +3,11 @@ import {
   type Config,
   commonSettings,
   durationMs,
+  jobSettings,
   loadConfig,
   port,
   positiveInt,
+  redisSettings,
   setting,
   text,
   urlText,
@@ -14,20 +16,7 @@ import {
 export const appName = 'worker';
 
 export const settings = {
-  redisUrl: setting({
-    env: 'REDIS_URL',
-    schema: text(),
-    default: 'redis://127.0.0.1:6379',
-    secret: true,
-    description:
-      'Redis: redis://, rediss://, redis+sentinel://host,host/master or redis+cluster://host,host.',
-  }),
-  keyPrefix: setting({
-    env: 'REDIS_KEY_PREFIX',
-    schema: text(),
-    default: 'cce',
-    description: 'What every key begins with; gateways and workers that belong together share it.',
-  }),
+  ...redisSettings,
   claudeApiUrl: setting({
     env: 'CLAUDE_API_URL',
     schema: urlText(['http', 'https']),
@@ -52,24 +41,12 @@ export const settings = {
     default: 10_000,
     description: 'How long connecting to claude-api may take.',
   }),
-  leaseMs: setting({
-    env: 'JOB_LEASE_MS',
-    schema: durationMs({ min: 300, max: 5 * 60_000 }),
-    default: 15_000,
-    description: 'How long a job counts as alive without a sign from its worker; gateways need the same.',
-  }),
+  ...jobSettings,
   drainGraceMs: setting({
     env: 'WORKER_DRAIN_GRACE_MS',
     schema: durationMs(),
     default: 30_000,
     description: 'How long running jobs may go on after SIGTERM before they are ended as failed.',
-  }),
-  retentionMs: setting({
-    env: 'JOB_RETENTION_MS',
-    schema: durationMs({ min: 1_000, max: 7 * 24 * 60 * 60_000 }),
-    default: 24 * 60 * 60_000,
-    defaultText: '24h',
-    description: 'How long an ended job can be read; gateways need the same.',
   }),
   healthHost: setting({
     env: 'WORKER_HEALTH_HOST',

@@ -15,8 +15,8 @@ import { type ProcessContext, processJob } from '../src/process-job.ts';
 
 export const silent = createLogger({ name: 'test', level: 'silent', format: 'json' });
 
-/** A batch of events, something to wait for, or a call to make. A script without an `end` hangs until it is aborted. */
-export type Step = UpstreamEvent[] | Promise<unknown> | (() => void);
+/** A batch of events, something to wait for, or to do. A script without an `end` hangs until it is aborted. */
+export type Step = UpstreamEvent[] | Promise<unknown> | (() => unknown);
 
 export type Call = { request: UpstreamRequest; options: ExecuteOptions; ended: boolean };
 
@@ -41,11 +41,13 @@ export function scriptClaudeApi(...scripts: Step[][]): ScriptedClaudeApi {
     try {
       for (const step of [...script, new Promise(() => undefined)]) {
         if (signal?.aborted) break;
-        if (typeof step === 'function') step();
-        else if (Array.isArray(step)) {
+        if (Array.isArray(step)) {
           yield step;
           if (step.some(({ type }) => type === 'end')) return;
-        } else if ((await Promise.race([step, aborted])) === 'aborted') break;
+          continue;
+        }
+        const done = typeof step === 'function' ? step() : step;
+        if ((await Promise.race([done, aborted])) === 'aborted') break;
       }
       yield [{ type: 'end', outcome: { status: 'aborted' } }];
     } finally {

@@ -104,12 +104,7 @@ describe('batching', () => {
     for (let i = 0; i < 6; i += 1) writer.write(output('x'.repeat(400_000)));
     const flushed = writer.flushed();
     while ((await Promise.race([flushed.then(() => 'all'), turn()])) !== 'all') letThrough();
-    expect(batches.map(({ bodies }) => bodies.length)).toEqual([1, 512, 512, 278, 3].map(expect.anything));
-    for (const { bodies } of batches) {
-      expect(bodies.length).toBeLessThanOrEqual(512);
-      const withoutLast = bodies.slice(0, -1).reduce((sum, body) => sum + body.length, 0);
-      expect(withoutLast).toBeLessThan(1024 * 1024);
-    }
+    expect(batches.map(({ bodies }) => bodies.length)).toEqual([1, 512, 512, 278, 3]);
     expect(await texts()).toHaveLength(1_306);
     expect((await events()).map(({ seq }) => seq)).toEqual(Array.from({ length: 1_307 }, (_, i) => i + 1));
   });
@@ -238,7 +233,7 @@ test('whoever writes faster than Redis takes it waits until there is room', asyn
   });
   await turn();
   expect(hasRoom).toBe(false);
-  for (let i = 0; i < 3; i += 1) {
+  for (let i = 0; i < 2; i += 1) {
     letThrough();
     await turn();
     expect(hasRoom).toBe(false);

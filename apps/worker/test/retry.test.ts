@@ -4,7 +4,11 @@ import { describe, expect, test } from 'vitest';
 import { planRetry } from '../src/retry.ts';
 import { digest, failure } from './harness.ts';
 
-function plan(outcome: UpstreamOutcome, policy: RetryPolicy, more: Partial<Parameters<typeof planRetry>[0]> = {}) {
+function plan(
+  outcome: UpstreamOutcome,
+  policy: RetryPolicy,
+  more: Partial<Parameters<typeof planRetry>[0]> = {},
+) {
   return planRetry({
     outcome,
     policy,
@@ -53,7 +57,10 @@ describe('what did not begin', () => {
     ['unsent', unsent],
     ['refused', busy],
   ])('is tried again under "always" also when an earlier try put output out: %s', (_name, outcome) => {
-    expect(plan(outcome, 'always', { hasOutput: true, restarts: 3 })).toEqual({ delayMs: 125, restart: false });
+    expect(plan(outcome, 'always', { hasOutput: true, restarts: 3 })).toEqual({
+      delayMs: 125,
+      restart: false,
+    });
     expect(plan(outcome, 'safe', { hasOutput: true })).toBeUndefined();
   });
 
@@ -77,7 +84,8 @@ describe('what had begun', () => {
   });
 
   test.each(final)('ends the job under every policy, since another try would end alike: %s', (code) => {
-    for (const policy of ['safe', 'never', 'always'] as const) expect(plan(failure(code), policy)).toBeUndefined();
+    for (const policy of ['safe', 'never', 'always'] as const)
+      expect(plan(failure(code), policy)).toBeUndefined();
   });
 });
 

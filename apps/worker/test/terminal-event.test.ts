@@ -45,7 +45,9 @@ describe('without a stop', () => {
   });
 
   test('a time-out names its limit', () => {
-    expect(terminalEventOf({ status: 'timed_out', limit: 'firstOutput', turns: 1 }, undefined, false)).toEqual({
+    expect(
+      terminalEventOf({ status: 'timed_out', limit: 'firstOutput', turns: 1 }, undefined, false),
+    ).toEqual({
       type: 'timed_out',
       limit: 'firstOutput',
       partial: false,

@@ -7,7 +7,10 @@ import { started, text } from './harness.ts';
 const PIECE = 64 * 1024;
 
 /** What is written for these events, with the seq each gets; the log begins at `lastSeq`. */
-function translate(events: Exclude<UpstreamEvent, { type: 'end' }>[], lastSeq = 1): (EventBody & { seq: number })[] {
+function translate(
+  events: Exclude<UpstreamEvent, { type: 'end' }>[],
+  lastSeq = 1,
+): (EventBody & { seq: number })[] {
   const written: (EventBody & { seq: number })[] = [];
   const translator = createEventTranslator({
     write(event) {

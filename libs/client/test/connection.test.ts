@@ -127,7 +127,7 @@ describe('losing the connection', () => {
     expect(states).toEqual(['reconnecting', 'connected', 'reconnecting', 'connected']);
   });
 
-  it.each([4500, 4500, 1009])('does not come back after %i', async (code) => {
+  it.each([4500, 4999, 1009])('does not come back after %i', async (code) => {
     const { client, connection } = await connectPair();
     const { handle } = await startJob(client, connection);
     connection.close(code, 'never again');

@@ -52,13 +52,17 @@ export class ConfigError extends Error {
  * @param env the variables; an empty one counts as unset, unless the setting has `keepEmpty`
  * @param options.prefixes beginnings of variable names that belong to this app alone (`['GATEWAY_']`): one
  *   that no setting declares is a fault
+ * @param options.check faults that lie between settings; it gets what could be read
  * @throws ConfigError with every fault
  */
 export function loadConfig<const S extends Settings>(
   app: string,
   settings: S,
   env: Environment = process.env,
-  { prefixes = [] }: { prefixes?: readonly string[] } = {},
+  {
+    prefixes = [],
+    check = () => [],
+  }: { prefixes?: readonly string[]; check?: (config: Partial<Config<S>>) => string[] } = {},
 ): Config<S> {
   const faults: string[] = [];
   const config: Record<string, unknown> = {};
@@ -67,7 +71,7 @@ export function loadConfig<const S extends Settings>(
     if (fault === undefined) config[key] = value;
     else faults.push(fault);
   }
-  faults.push(...findUnknown(settings, env, prefixes));
+  faults.push(...findUnknown(settings, env, prefixes), ...check(config as Partial<Config<S>>));
   if (faults.length > 0) throw new ConfigError(app, faults);
   return config as Config<S>;
 }

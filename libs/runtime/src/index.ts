@@ -13,6 +13,7 @@ export {
 export { exitCodes, runService, type ServiceContext } from './lifecycle.ts';
 export { listen } from './listen.ts';
 export { createLogger, type Logger } from './logger.ts';
+export { isLoopback, namesLoopback } from './loopback.ts';
 export { redactUrl } from './redact.ts';
 export { createRepeatedWarning } from './repeated-warning.ts';
 export {
@@ -23,5 +24,6 @@ export {
   type Settings,
   setting,
 } from './setting.ts';
+export { authSettings, jobSettings, redisSettings } from './shared-settings.ts';
 export { durationMs, flag, listOf, oneOf, port, positiveInt, text, urlText } from './values.ts';
 export { version } from './version.ts';

@@ -1,0 +1,32 @@
+import { ConfigError, isLoopback } from '@cc-executor/runtime';
+import { afterEach, expect, test, vi } from 'vitest';
+import { loadGatewayConfig } from '../src/config.ts';
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+test('an address that others can reach needs AUTH_MODE: nobody opens Claude Code to a network by accident', () => {
+  vi.stubEnv('GATEWAY_HOST', '0.0.0.0');
+  expect(loadGatewayConfig).toThrow(ConfigError);
+  expect(loadGatewayConfig).toThrow(/AUTH_MODE/);
+  vi.stubEnv('AUTH_MODE', 'none');
+  expect(loadGatewayConfig()).toMatchObject({ host: '0.0.0.0', authMode: 'none' });
+});
+
+test('without any variable it listens on loopback', () => {
+  expect(loadGatewayConfig()).toMatchObject({ host: '127.0.0.1', port: 8003, allowedOrigins: [] });
+});
+
+test.each([
+  ['localhost', true],
+  ['127.0.0.1', true],
+  ['127.255.0.9', true],
+  ['::1', true],
+  ['0.0.0.0', false],
+  ['::', false],
+  ['10.0.0.1', false],
+  ['127.0.0.1.example.com', false],
+])('%s is on loopback: %s', (host, expected) => {
+  expect(isLoopback(host)).toBe(expected);
+});

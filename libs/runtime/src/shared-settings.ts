@@ -1,0 +1,54 @@
+/** Settings that several apps share: declared once, so that they cannot drift apart. */
+import { z } from 'zod';
+import { setting } from './setting.ts';
+import { durationMs, oneOf, text } from './values.ts';
+
+/** Where Redis is, and what every key begins with. Gateways, workers and dashboards that belong together share both. */
+export const redisSettings = {
+  redisUrl: setting({
+    env: 'REDIS_URL',
+    schema: z
+      .string()
+      .regex(/^rediss?(\+(sentinel|cluster))?:\/\/[^/]/, { error: 'is not such a URL' })
+      .describe('a URL that begins with redis://, rediss://, redis+sentinel:// or redis+cluster://'),
+    default: 'redis://127.0.0.1:6379',
+    secret: true,
+    description:
+      'Redis: redis://, rediss://, redis+sentinel://host,host/master or redis+cluster://host,host.',
+  }),
+  keyPrefix: setting({
+    env: 'REDIS_KEY_PREFIX',
+    schema: text(),
+    default: 'cce',
+    description:
+      'What every key begins with; gateways, workers and dashboards that belong together share it.',
+  }),
+};
+
+/** How jobs live: gateways and workers need the same values. */
+export const jobSettings = {
+  leaseMs: setting({
+    env: 'JOB_LEASE_MS',
+    schema: durationMs({ min: 300, max: 5 * 60_000 }),
+    default: 15_000,
+    description:
+      'How long a job counts as alive without a sign from its worker; the same for gateways and workers.',
+  }),
+  retentionMs: setting({
+    env: 'JOB_RETENTION_MS',
+    schema: durationMs({ min: 1_000, max: 7 * 24 * 60 * 60_000 }),
+    default: 24 * 60 * 60_000,
+    defaultText: '24h',
+    description: 'How long an ended job can be read; the same for gateways and workers.',
+  }),
+};
+
+/** Who may come in. There are no keys yet: whoever opens a door beyond this machine must say so. */
+export const authSettings = {
+  authMode: setting({
+    env: 'AUTH_MODE',
+    schema: oneOf(['none']).optional(),
+    description:
+      '`none`: everybody who reaches the port is let in. It must be said for an address that is not loopback.',
+  }),
+};
