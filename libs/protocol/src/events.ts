@@ -27,7 +27,7 @@ const summary = {
   digest: digestSchema.optional(),
 };
 
-export const timeoutLimits = ['queue', 'connect', 'firstOutput', 'idle', 'total'] as const;
+export const timeoutLimits = ['queue', 'firstOutput', 'idle', 'total'] as const;
 
 const bodies = {
   queued: z.object({ type: z.literal('queued') }),

@@ -57,6 +57,14 @@ test('it answers in one document when no stream was asked for', async () => {
   });
 });
 
+test('it asks for any tool with its input', async () => {
+  const response = await ask(await start(), '[[tool: Read {"file_path":"/x"}]]', { stream: false });
+  expect(await response.json()).toMatchObject({
+    content: [{ type: 'tool_use', name: 'Read', input: { file_path: '/x' } }],
+    stop_reason: 'tool_use',
+  });
+});
+
 test('it asks for one Bash call after another and reports the last result', async () => {
   const model = await start();
   const prompt = { role: 'user', content: '[[bash: echo a]] [[bash: echo b]]' };
