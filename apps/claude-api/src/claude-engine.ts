@@ -58,7 +58,12 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     const { found, fault } = findLogin(env, options.credentials, profile.restricted);
     const target = options.credentials.baseUrl === undefined ? '' : '; with its own base URL';
     const login = found.length > 0 ? found.join(', ') : fault;
-    return { ok: found.length > 0, version, login: found, detail: `Claude Code ${version}; ${login}${target}` };
+    return {
+      ok: found.length > 0,
+      version,
+      login: found,
+      detail: `Claude Code ${version}; ${login}${target}`,
+    };
   }
 
   /** Asked once: starting the CLI takes a noticeable part of a second. */
@@ -91,8 +96,8 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     const ending = await runIn(file, request, runOptions);
     if (profile.keepTranscripts) {
       const path = await findTranscript(configFolder, conversation);
-      const to = path === undefined ? 0 : await stat(path).then(({ size }) => size);
-      index.put({ ...entry, to, at: Date.now() });
+      const size = path === undefined ? undefined : (await stat(path).catch(() => undefined))?.size;
+      index.put({ ...entry, to: size ?? 0, at: Date.now() });
     }
     return ending;
   }

@@ -9,13 +9,13 @@ import {
   commonSettings,
   durationMs,
   flag,
-  listOf,
   oneOf,
   port,
   positiveInt,
   setting,
   text,
 } from '@cc-executor/runtime';
+import { policySettings } from './policy-settings.ts';
 
 export const appName = 'claude-api';
 
@@ -43,9 +43,10 @@ export const settings = {
   }),
   bin: setting({
     env: 'CLAUDE_BIN',
-    schema: text(),
-    default: 'claude',
-    description: 'The Claude Code CLI: a path, or a name that is looked up on PATH.',
+    schema: text().optional(),
+    defaultText: '`claude`',
+    description:
+      'The Claude Code CLI: a path, or a name that is looked up on PATH. One that is set, but cannot be run, is an error at the start; only without it auto falls back to the demo.',
     example: '/usr/local/bin/claude',
   }),
   workDir: setting({
@@ -53,7 +54,15 @@ export const settings = {
     schema: text(),
     default: join(tmpdir(), 'cc-executor'),
     defaultText: "cc-executor in the system's folder for temporary files",
-    description: 'Each execution runs in a new folder below this one, which is removed afterwards.',
+    description:
+      'Each execution runs in a new folder below this one, which is removed afterwards, unless it names a workspace.',
+  }),
+  workspacesDir: setting({
+    env: 'CLAUDE_WORKSPACES_DIR',
+    schema: text().optional(),
+    defaultText: 'unset: there are none',
+    description:
+      'Folder of the named workspaces, which are kept. Without it, requests that name one are refused.',
   }),
   maxExecutions: setting({
     env: 'CLAUDE_MAX_EXECUTIONS',
@@ -81,34 +90,39 @@ export const settings = {
     description:
       'Patience with a Claude Code that is being stopped: after SIGINT, and once more after SIGTERM.',
   }),
+  exitGraceMs: setting({
+    env: 'CLAUDE_EXIT_GRACE_MS',
+    schema: durationMs({ min: 100 }),
+    default: 5_000,
+    description:
+      'How long Claude Code may live on after its result before it is ended. Tasks in the background and further turns do not count.',
+  }),
+  keepTranscripts: setting({
+    env: 'CLAUDE_KEEP_TRANSCRIPTS',
+    schema: flag(),
+    default: true,
+    description:
+      'Whether Claude Code keeps transcripts below its configuration folder. Without them nothing can be continued or verified.',
+  }),
+  verifiableMs: setting({
+    env: 'CLAUDE_VERIFIABLE_MS',
+    schema: durationMs(),
+    default: 7 * 24 * 60 * 60_000,
+    description: 'How long it is remembered which transcript belongs to which execution.',
+  }),
+  verifiableMax: setting({
+    env: 'CLAUDE_VERIFIABLE_MAX',
+    schema: positiveInt({ max: 1_000_000 }),
+    default: 10_000,
+    description: 'Of how many executions that is remembered.',
+  }),
   drainMs: setting({
     env: 'CLAUDE_DRAIN_MS',
     schema: durationMs({ max: 24 * 60 * 60_000 }),
     default: 20_000,
     description: 'How long running executions may go on after SIGTERM before they are stopped.',
   }),
-  permissionMode: setting({
-    env: 'CLAUDE_PERMISSION_MODE',
-    schema: text().regex(/^[A-Za-z]+$/),
-    default: 'default',
-    description:
-      "Claude Code's permission mode for requests that name none. With default, tools that change something are denied unless they are in the list of allowed tools, for nobody is there to be asked.",
-  }),
-  allowedTools: setting({
-    env: 'CLAUDE_ALLOWED_TOOLS',
-    schema: listOf(),
-    default: [],
-    defaultText: 'empty',
-    description: 'Tools that Claude Code may use unasked, for requests that name none.',
-    example: 'Read,Grep,Bash(git log:*)',
-  }),
-  allowToolOptions: setting({
-    env: 'CLAUDE_ALLOW_TOOL_OPTIONS',
-    schema: flag(),
-    default: true,
-    description:
-      'Whether a request may choose allowedTools and permissionMode, which can let it run any command as the user of this service. Set to false where callers are not trusted that far.',
-  }),
+  ...policySettings,
   apiKey: setting({
     env: 'ANTHROPIC_API_KEY',
     schema: text().optional(),

@@ -2,8 +2,9 @@
  * An engine without a model: puts out the lines that Claude Code would, at a gentle pace, so that everything
  * around it can be tried without a key. What it does with which prompt is in demo-script.ts.
  */
-import { sleep } from '@cc-executor/runtime';
+
 import { randomUUID } from 'node:crypto';
+import { sleep } from '@cc-executor/runtime';
 import { type DemoPlan, planDemo } from './demo-script.ts';
 import type { Engine, EngineEnding, ExecutionRequest, PauseSwitch, RunOptions } from './engine.ts';
 

@@ -1,31 +1,42 @@
 /** Chooses the engine that the configuration asks for, once, at the start. */
 import type { Logger } from '@cc-executor/runtime';
-import { createClaudeEngine } from './claude-engine.ts';
+import { type ClaudeEngine, createClaudeEngine } from './claude-engine.ts';
 import type { Environment } from './cli-environment.ts';
 import { locateCli } from './cli-location.ts';
 import type { ClaudeApiConfig } from './config.ts';
 import { createDemoEngine } from './demo-engine.ts';
 import type { Engine } from './engine.ts';
+import { chooseProfile } from './policy-choice.ts';
+
+const DEFAULT_BIN = 'claude';
 
 /**
- * Chooses. `auto` falls back to the demo, with a warning, when there is no CLI.
+ * Chooses. `auto` falls back to the demo, with a warning, when there is no CLI and none was named.
  *
  * @param environment what the CLI inherits
  */
-export function chooseEngine(config: ClaudeApiConfig, environment: Environment, logger: Logger): Engine {
-  const found = config.engine === 'auto' ? locateCli(config.bin, environment) !== undefined : true;
+export function chooseEngine(
+  config: ClaudeApiConfig,
+  environment: Environment,
+  logger: Logger,
+): Engine & Partial<ClaudeEngine> {
+  const { bin = DEFAULT_BIN } = config;
+  const mayFallBack = config.engine === 'auto' && config.bin === undefined;
+  const found = !mayFallBack || locateCli(bin, environment) !== undefined;
   if (!found) {
     logger.warn(
-      { bin: config.bin },
+      { bin },
       'DEMO: Claude Code was not found, so every answer is made up; install it or set CLAUDE_BIN, and start again',
     );
   }
   if (config.engine === 'demo' || !found) return createDemoEngine();
   return createClaudeEngine({
-    bin: config.bin,
+    bin,
     workDir: config.workDir,
+    workspacesDir: config.workspacesDir,
     stopGraceMs: config.stopGraceMs,
-    defaults: { permissionMode: config.permissionMode, allowedTools: config.allowedTools },
+    profile: chooseProfile(config),
+    indexLimits: { maxEntries: config.verifiableMax, maxAgeMs: config.verifiableMs },
     credentials: {
       apiKey: config.apiKey,
       authToken: config.authToken,

@@ -101,7 +101,9 @@ function readLines(path: string): string[] {
 function parseEntry(line: string): IndexEntry | undefined {
   try {
     const entry = JSON.parse(line) as IndexEntry;
-    return typeof entry.executionId === 'string' && typeof entry.conversation === 'string' ? entry : undefined;
+    return typeof entry.executionId === 'string' && typeof entry.conversation === 'string'
+      ? entry
+      : undefined;
   } catch {
     // Half a line of a process that was killed.
     return undefined;

@@ -11,6 +11,7 @@ import {
 } from '@cc-executor/claude-stream';
 import type { Logger } from '@cc-executor/runtime';
 import type { Engine, EngineEnding, ExecutionRequest } from './engine.ts';
+import { createExitWatch } from './exit-watch.ts';
 import { createPausableTimer } from './pausable-timer.ts';
 import { createPauseControl } from './pause-control.ts';
 import type { Place } from './places.ts';
@@ -74,8 +75,8 @@ export function startExecution(options: {
   let ended = false;
 
   const deadline = createPausableTimer(() => stop('timeout'));
-  // After its result Claude Code has nothing to do but to exit; one that does not would never end.
   const exitGrace = createPausableTimer(() => stop('lingered'));
+  const exitWatch = createExitWatch(exitGrace, limits.exitGraceMs);
   const clocks = [deadline, exitGrace];
   const pause = createPauseControl((paused) => {
     for (const clock of clocks) paused ? clock.pause() : clock.resume();
@@ -94,10 +95,7 @@ export function startExecution(options: {
     else if (action.kind === 'discard') digest.discard();
     else if (action.kind === 'session') conversation = action.sessionId || undefined;
     else if (action.kind === 'result') result = action.result;
-    // A session or an answer after the result is a further turn, which ends with a result of its own.
-    if (action.kind === 'result') exitGrace.start(limits.exitGraceMs);
-    else if (action.kind === 'session' || action.kind === 'text') exitGrace.clear();
-    else if (action.kind === 'activity' && action.generating) exitGrace.clear();
+    exitWatch.follow(action);
   }
 
   function onLines(lines: readonly string[]): Promise<void> | undefined {

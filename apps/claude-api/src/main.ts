@@ -1,24 +1,35 @@
 /** claude-api: an HTTP service that runs Claude Code and streams what it does. */
-import { loadConfig, runService } from '@cc-executor/runtime';
-import { appName, settings } from './config.ts';
+import { runService } from '@cc-executor/runtime';
+import { killRunning } from './cli-process.ts';
+import { appName } from './config.ts';
 import { chooseEngine } from './engine-choice.ts';
+import { choosePolicy } from './policy-choice.ts';
+import { killLeftovers } from './process-tree.ts';
 import { startServer } from './server.ts';
+import { readConfiguration } from './start-check.ts';
 
 /** On top of the drain: what stopping the remaining executions takes. */
 const CLOSE_MARGIN_MS = 10_000;
 
+// A second signal, a drain that is late, a crash: whatever ends this process, no Claude Code outlives it.
+process.on('exit', killRunning);
+
 await runService({
   name: appName,
-  loadConfig: () => loadConfig(appName, settings),
+  loadConfig: () => readConfiguration(process.env),
   graceMs: (config) => config.drainMs + 2 * config.stopGraceMs + CLOSE_MARGIN_MS,
   async start({ config, logger }) {
+    // Only SIGKILL gets past the line above; what it left is ended here.
+    const processes = killLeftovers();
     const engine = chooseEngine(config, process.env, logger);
+    const folders = (await engine.sweep?.()) ?? 0;
+    if (processes + folders > 0) logger.warn({ processes, folders }, 'leftovers of an earlier start removed');
     const server = await startServer({
       engine,
       host: config.host,
       port: config.port,
       limits: config,
-      allowToolOptions: config.allowToolOptions,
+      policy: choosePolicy(config),
       drainMs: config.drainMs,
       logger,
     });

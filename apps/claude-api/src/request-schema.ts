@@ -19,7 +19,10 @@ const tool = z.string().max(1_000).regex(TOOL, 'must be one tool, perhaps with a
 const name = z
   .string()
   .max(64)
-  .regex(/^[A-Za-z0-9][\w-]*$/, 'must begin with a letter or a digit, and hold only letters, digits, _ and -');
+  .regex(
+    /^[A-Za-z0-9][\w-]*$/,
+    'must begin with a letter or a digit, and hold only letters, digits, _ and -',
+  );
 const text = z.string().regex(/^[^\0]*$/, 'may not hold a NUL');
 const directory = text.min(1).max(1_024).startsWith('/', 'must be an absolute path');
 

@@ -18,7 +18,10 @@ export interface TranscriptFile {
 }
 
 /** The transcript's path; undefined when there is none. */
-export async function findTranscript(configFolder: string, conversation: string): Promise<string | undefined> {
+export async function findTranscript(
+  configFolder: string,
+  conversation: string,
+): Promise<string | undefined> {
   const projects = join(configFolder, 'projects');
   // The folder's name is made from the working directory's in a way that is Claude Code's own.
   const folders = await readdir(projects).catch(() => [] as string[]);
@@ -82,7 +85,8 @@ interface Entry {
 }
 
 function textsOf(entry: Entry | undefined): string[] {
-  if (entry?.type !== 'assistant' || entry.isSidechain === true || entry.isApiErrorMessage === true) return [];
+  if (entry?.type !== 'assistant' || entry.isSidechain === true || entry.isApiErrorMessage === true)
+    return [];
   const { model, content } = entry.message ?? {};
   if (model === '<synthetic>' || !Array.isArray(content)) return [];
   return (content as { type?: unknown; text?: unknown }[])

@@ -2,15 +2,10 @@
  * One suite over both engines: what callers see does not depend on which one runs. The real CLI, against a
  * stand-in for the model, is found by CLAUDE_BIN or on PATH; without it that half is skipped.
  */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { claudeEnvironment, startStandInModel } from '@cc-executor/testing';
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { locateCli } from '../src/cli-location.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { createDemoEngine } from '../src/demo-engine.ts';
 import type { Engine } from '../src/engine.ts';
 import {
-  claudeEngine,
   isComplete,
   isDelta,
   leftFolders,
@@ -18,26 +13,8 @@ import {
   soleCompletion,
   startApi,
   streamLines,
-  temporaryFolder,
 } from './harness.ts';
-
-const bin = locateCli(process.env.CLAUDE_BIN ?? 'claude', process.env);
-const MISSING = 'the real Claude Code is neither at CLAUDE_BIN nor on PATH';
-
-async function realEngine() {
-  const model = await startStandInModel();
-  onTestFinished(() => model.close());
-  const home = join(temporaryFolder(), 'home');
-  mkdirSync(home);
-  const environment = claudeEnvironment({ modelUrl: model.url, home });
-  const credentials = {
-    apiKey: environment.ANTHROPIC_API_KEY,
-    authToken: undefined,
-    oauthToken: undefined,
-    baseUrl: model.url,
-  };
-  return { model, engine: claudeEngine({ bin: bin!, environment, credentials, stopGraceMs: 3_000 }) };
-}
+import { MISSING, realCli, realEngine } from './real-claude.ts';
 
 interface Prompts {
   says(text: string): string;
@@ -60,7 +37,7 @@ const engines: { name: string; skip: boolean; make: () => Promise<Engine>; promp
   },
   {
     name: 'claude',
-    skip: bin === undefined,
+    skip: realCli === undefined,
     make: async () => (await realEngine()).engine,
     prompts: {
       says: (text) => `[[text: ${text}]]`,
@@ -98,7 +75,9 @@ describe.each(engines)('the engine $name', ({ name, skip, make, prompts }) => {
       is_error: false,
     });
     expect(lines[0]).toMatchObject({ type: 'start', engine: name });
-    expect(soleCompletion(lines)).toMatchObject({ status: 'success', exit_code: 0, bytes: 19 });
+    const complete = soleCompletion(lines);
+    expect(complete).toMatchObject({ status: 'success', exit_code: 0, bytes: 19 });
+    expect(complete.conversation).toBe(lines.find((line) => line.type === 'result')?.session_id);
   });
 
   test('shows a tool at work', async () => {
@@ -126,10 +105,31 @@ describe.each(engines)('the engine $name', ({ name, skip, make, prompts }) => {
     expect(complete.status).toBe('cancelled');
     expect(complete.bytes).toBeGreaterThan(0);
   });
+
+  test('stands still while it is paused, goes on when it is resumed, and can be cancelled in between', async () => {
+    const api = await startApi(await make(), { limits: { pingMs: 20 } });
+    const lines = streamLines(await api.execute({ question: prompts.slow, executionId: 'one' }));
+    await readUntil(lines, isDelta);
+    expect(await api.control('one', 'pause')).toBe(200);
+    expect(await api.control('one', 'pause')).toBe(200);
+    await readUntil(lines, (line) => line.type === 'paused');
+    for (let count = 0; count < 10; count += 1) expect((await lines.next()).value?.type).toBe('ping');
+    expect(await api.control('one', 'resume')).toBe(200);
+    expect(await api.control('one', 'resume')).toBe(200);
+    expect(await readUntil(lines, (line) => line.type !== 'ping')).toEqual({ type: 'resumed' });
+    await readUntil(lines, isDelta);
+    expect(await api.control('one', 'pause')).toBe(200);
+    expect(await api.cancel('one')).toBe(202);
+    const rest = await Array.fromAsync(lines);
+    expect(rest.filter((line) => line.type === 'paused' || line.type === 'resumed')).toHaveLength(1);
+    expect(rest.filter(isComplete)).toHaveLength(1);
+    expect(rest.at(-1)).toMatchObject({ type: 'complete', status: 'cancelled' });
+    expect(await api.control('one', 'pause')).toBe(404);
+  });
 });
 
 describe('the real Claude Code', () => {
-  beforeEach(({ skip }) => skip(bin === undefined, MISSING));
+  beforeEach(({ skip }) => skip(realCli === undefined, MISSING));
 
   test('a tool that runs when the caller leaves is gone, and so is the call to the model', async () => {
     const { model, engine } = await realEngine();

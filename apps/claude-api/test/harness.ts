@@ -6,7 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { createLogger } from '@cc-executor/runtime';
 import { onTestFinished } from 'vitest';
 import { type ClaudeEngineOptions, createClaudeEngine } from '../src/claude-engine.ts';
+import type { CliProfile } from '../src/cli-arguments.ts';
 import type { Engine } from '../src/engine.ts';
+import type { Policy } from '../src/policy.ts';
+import { READING_TOOLS } from '../src/policy-settings.ts';
 import { type ServerOptions, startServer } from '../src/server.ts';
 
 export const silentLogger = createLogger({ name: 'test', level: 'silent', format: 'json' });
@@ -31,6 +34,36 @@ export function fakeCli(): string {
   return path;
 }
 
+/** Everything is allowed. */
+export const openProfile: CliProfile = {
+  tools: undefined,
+  restricted: false,
+  slashCommands: false,
+  keepTranscripts: true,
+};
+
+/** What the configuration's defaults give. */
+export const safeProfile: CliProfile = { ...openProfile, tools: READING_TOOLS, restricted: true };
+
+/** No ceilings. */
+export const openPolicy: Policy = {
+  model: undefined,
+  fallbackModel: undefined,
+  models: [],
+  permissionMode: 'default',
+  permissionModes: ['default', 'plan', 'acceptEdits', 'bypassPermissions'],
+  tools: undefined,
+  allowedTools: [],
+  disallowedTools: [],
+  allowToolOptions: true,
+  maxTurns: undefined,
+  maxBudgetUsd: undefined,
+  effort: undefined,
+  addDirRoots: [],
+  mcpFolder: undefined,
+  requestEnv: [],
+};
+
 /** An engine over the fake CLI, or over another one. */
 export function claudeEngine(options: Partial<ClaudeEngineOptions> = {}): Engine & { workDir: string } {
   const workDir = options.workDir ?? temporaryFolder();
@@ -38,9 +71,12 @@ export function claudeEngine(options: Partial<ClaudeEngineOptions> = {}): Engine
     bin: options.bin ?? fakeCli(),
     workDir,
     stopGraceMs: 300,
-    defaults: { permissionMode: 'default', allowedTools: [] },
+    workspacesDir: undefined,
+    profile: openProfile,
+    indexLimits: { maxEntries: 100, maxAgeMs: 60_000 },
     credentials: { apiKey: undefined, authToken: undefined, oauthToken: undefined, baseUrl: undefined },
-    environment: { PATH: process.env.PATH },
+    // Transcripts of the machine's user are none of a test's business.
+    environment: { PATH: process.env.PATH, HOME: workDir },
     logger: silentLogger,
     ...options,
   });
@@ -49,7 +85,7 @@ export function claudeEngine(options: Partial<ClaudeEngineOptions> = {}): Engine
 
 /** The folders of executions that are left. */
 export function leftFolders(engine: { workDir: string }): string[] {
-  return readdirSync(engine.workDir);
+  return readdirSync(engine.workDir).filter((name) => name.startsWith('execution-'));
 }
 
 export interface Api {
@@ -58,20 +94,28 @@ export interface Api {
   /** Executes, and reads all lines. */
   lines(body: object): Promise<Line[]>;
   cancel(executionId: string): Promise<number>;
+  /** POST /executions/{id}/{action}; gives the status. */
+  control(executionId: string, action: 'pause' | 'resume'): Promise<number>;
+  transcript(executionId: string): Promise<{ status: number; body: Record<string, unknown> }>;
   close(): Promise<void>;
 }
 
+export type ApiOptions = Partial<Omit<ServerOptions, 'limits'>> & {
+  limits?: Partial<ServerOptions['limits']>;
+};
+
 /** Starts the server over this engine; it is closed after the test. */
-export async function startApi(engine: Engine, options: Partial<ServerOptions> = {}): Promise<Api> {
+export async function startApi(engine: Engine, options: ApiOptions = {}): Promise<Api> {
+  const { limits, ...rest } = options;
   const server = await startServer({
     engine,
     host: '127.0.0.1',
     port: 0,
-    limits: { maxExecutions: 8, executionTimeoutMs: 60_000, pingMs: 60_000 },
-    allowToolOptions: true,
+    limits: { maxExecutions: 8, executionTimeoutMs: 60_000, pingMs: 60_000, exitGraceMs: 60_000, ...limits },
+    policy: openPolicy,
     drainMs: 0,
     logger: silentLogger,
-    ...options,
+    ...rest,
   });
   onTestFinished(() => server.close());
   const url = `http://127.0.0.1:${server.port}`;
@@ -87,6 +131,12 @@ export async function startApi(engine: Engine, options: Partial<ServerOptions> =
     execute,
     lines: async (body) => parseLines(await (await execute(body)).text()),
     cancel: async (id) => (await fetch(`${url}/executions/${id}`, { method: 'DELETE' })).status,
+    control: async (id, action) =>
+      (await fetch(`${url}/executions/${id}/${action}`, { method: 'POST' })).status,
+    async transcript(id) {
+      const response = await fetch(`${url}/executions/${id}/transcript`);
+      return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+    },
     close: () => server.close(),
   };
 }

@@ -4,7 +4,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createDemoEngine } from '../src/demo-engine.ts';
 import { openResponse } from '../src/response-writer.ts';
-import { claudeEngine, soleCompletion, startApi, temporaryFolder } from './harness.ts';
+import { claudeEngine, openPolicy, soleCompletion, startApi, temporaryFolder } from './harness.ts';
 
 describe('a request that is not valid', () => {
   test('is answered 400 with all its faults', async () => {
@@ -29,8 +29,22 @@ describe('a request that is not valid', () => {
     { model: 'a\u0000' },
     { disallowedTools: [' x'] },
     { appendSystemPrompt: 'a\u0000b' },
-    { workspace: 'w' },
+    { workspace: '../w' },
+    { workspace: '.locks' },
     { conversation: 'c' },
+    { conversation: '../../x' },
+    { allowedTools: ['Read,Bash'] },
+    { allowedTools: ['Read Bash'] },
+    { allowedTools: ['Read(a) Bash(b)'] },
+    { fallbackModel: 'sonnet,--help' },
+    { effort: 'enormous' },
+    { maxBudgetUsd: 0 },
+    { addDirs: ['relative'] },
+    { addDirs: ['--settings=/x'] },
+    { mcpConfig: '../secrets' },
+    { mcpConfig: ['{"mcpServers":{}}'] },
+    { env: { 'A=B': 'x' } },
+    { env: { A: 'x\u0000' } },
   ])('%j is refused', async (fields) => {
     const api = await startApi(createDemoEngine());
     expect((await api.execute({ question: 'hello', ...fields })).status).toBe(400);
@@ -48,7 +62,7 @@ describe('a request that is not valid', () => {
   });
 
   test('is answered 403 when it chooses tools and the server does not allow that', async () => {
-    const api = await startApi(createDemoEngine(), { allowToolOptions: false });
+    const api = await startApi(createDemoEngine(), { policy: { ...openPolicy, allowToolOptions: false } });
     expect((await api.execute({ question: 'hello', allowedTools: ['Bash'] })).status).toBe(403);
     expect((await api.execute({ question: 'hello', permissionMode: 'plan' })).status).toBe(403);
     expect((await api.execute({ question: 'demo:{"delayMs":0}', disallowedTools: ['Bash'] })).status).toBe(

@@ -1,0 +1,46 @@
+/**
+ * Watches for a Claude Code that has said all it had to say and does not exit. After a result it may still live on
+ * rightly: it waits for tasks in the background, and takes a further turn when they are done.
+ */
+import type { StreamAction } from '@cc-executor/claude-stream';
+import type { PausableTimer } from './pausable-timer.ts';
+
+export interface ExitWatch {
+  follow(action: StreamAction): void;
+}
+
+/** @param timer runs while there is nothing left to wait for */
+export function createExitWatch(timer: PausableTimer, graceMs: number): ExitWatch {
+  let resultStands = false;
+  let tasks = 0;
+
+  function adjust(): void {
+    if (resultStands && tasks === 0) timer.start(graceMs);
+    else timer.clear();
+  }
+
+  return {
+    follow(action) {
+      if (action.kind === 'result') resultStands = true;
+      else if (action.kind === 'message') tasks = backgroundTasks(action.message) ?? tasks;
+      else if (isTurn(action)) resultStands = false;
+      else return;
+      adjust();
+    },
+  };
+}
+
+/** A session or an answer after a result is a further turn, which ends with a result of its own. */
+function isTurn(action: StreamAction): boolean {
+  return (
+    action.kind === 'session' ||
+    action.kind === 'text' ||
+    action.kind === 'throttled' ||
+    (action.kind === 'activity' && action.generating)
+  );
+}
+
+function backgroundTasks(message: { subtype?: unknown; tasks?: unknown }): number | undefined {
+  if (message.subtype !== 'background_tasks_changed') return undefined;
+  return Array.isArray(message.tasks) ? message.tasks.length : undefined;
+}

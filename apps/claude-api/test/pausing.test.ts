@@ -1,0 +1,132 @@
+/** Clocks and processes of an execution that is paused, or that does not end when it should. */
+import { randomUUID } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { createPausableTimer } from '../src/pausable-timer.ts';
+import {
+  type Api,
+  claudeEngine,
+  isComplete,
+  isDelta,
+  type Line,
+  readUntil,
+  soleCompletion,
+  startApi,
+  streamLines,
+} from './harness.ts';
+import { processesOf, untilProcesses } from './process-table.ts';
+
+const isTick = (line: Line) => JSON.stringify(line).includes('tick ');
+
+async function begin(api: Api, model: string) {
+  const executionId = `pause-${randomUUID()}`;
+  const lines = streamLines(await api.execute({ question: 'hello', model, executionId }));
+  await readUntil(lines, isDelta);
+  return { executionId, lines };
+}
+
+async function readPings(lines: AsyncGenerator<Line>, count: number): Promise<void> {
+  for (let seen = 0; seen < count; seen += 1) expect((await lines.next()).value).toEqual({ type: 'ping' });
+}
+
+describe.runIf(process.platform === 'linux')('a paused execution', () => {
+  test('stands still as a whole, and goes on as a whole, as if no time had passed', async () => {
+    const limits = { executionTimeoutMs: 3_000, pingMs: 50 };
+    const api = await startApi(claudeEngine(), { limits });
+    const { executionId, lines } = await begin(api, 'ticks');
+    const states = () => [...new Set(processesOf(executionId).map(({ state }) => state))].join('');
+    await untilProcesses(() => processesOf(executionId).length >= 3);
+    await readUntil(lines, isTick);
+
+    expect(await api.control(executionId, 'pause')).toBe(200);
+    expect(states()).toBe('T');
+    await readUntil(lines, (line) => line.type === 'paused');
+    // Longer than the execution may take.
+    await readPings(lines, 70);
+    expect(states()).toBe('T');
+
+    expect(await api.control(executionId, 'resume')).toBe(200);
+    expect(states()).not.toContain('T');
+    const rest = await Array.fromAsync(lines);
+    expect(rest.filter(isTick).length).toBeGreaterThan(10);
+    expect(rest.at(-1)).toMatchObject({ type: 'complete', status: 'success' });
+    await untilProcesses(() => processesOf(executionId).length === 0);
+  });
+
+  test('can be cancelled, and nothing of it is left', async () => {
+    const api = await startApi(claudeEngine({ stopGraceMs: 100 }));
+    const { executionId, lines } = await begin(api, 'hangsWithChildren');
+    await untilProcesses(() => processesOf(executionId).length >= 3);
+    expect(await api.control(executionId, 'pause')).toBe(200);
+    expect(await api.cancel(executionId)).toBe(202);
+    expect(await readUntil(lines, isComplete)).toMatchObject({ status: 'cancelled' });
+    await untilProcesses(() => processesOf(executionId).length === 0);
+  });
+
+  test('that is killed from outside ends all the same', async () => {
+    const api = await startApi(claudeEngine());
+    const { executionId, lines } = await begin(api, 'hangsWithChildren');
+    await api.control(executionId, 'pause');
+    const cli = processesOf(executionId).find(({ parent }) => parent === process.pid);
+    process.kill(cli!.pid, 'SIGKILL');
+    expect(await readUntil(lines, isComplete)).toMatchObject({ status: 'error' });
+    await untilProcesses(() => processesOf(executionId).length === 0);
+  });
+
+  test('takes many changes at once in their order', async () => {
+    const api = await startApi(claudeEngine());
+    const { executionId, lines } = await begin(api, 'ticks');
+    const asked = Array.from({ length: 20 }, (_, index) =>
+      api.control(executionId, index % 2 === 0 ? 'pause' : 'resume'),
+    );
+    await Promise.all(asked);
+    await api.control(executionId, 'resume');
+    const rest = await Array.fromAsync(lines);
+    const changes = rest.map((line) => line.type).filter((type) => type === 'paused' || type === 'resumed');
+    expect(changes.length % 2).toBe(0);
+    changes.forEach((type, index) => void expect(type).toBe(index % 2 === 0 ? 'paused' : 'resumed'));
+    expect(rest.at(-1)).toMatchObject({ type: 'complete', status: 'success' });
+  });
+
+  test('there must be one', async () => {
+    const api = await startApi(claudeEngine());
+    expect(await api.control('nobody', 'pause')).toBe(404);
+  });
+});
+
+describe('Claude Code after its result', () => {
+  test('is ended when it does not exit, and its answer stands', async () => {
+    const api = await startApi(claudeEngine(), { limits: { exitGraceMs: 100 } });
+    const complete = soleCompletion(await api.lines({ question: 'hello', model: 'lingers' }));
+    expect(complete).toMatchObject({ status: 'success', bytes: 4 });
+  });
+
+  test('may wait for what it does in the background, and take a further turn', async () => {
+    const api = await startApi(claudeEngine(), { limits: { exitGraceMs: 300 } });
+    const lines = await api.lines({ question: 'hello', model: 'turnsTwice' });
+    expect(lines.filter((line) => line.type === 'result')).toHaveLength(2);
+    expect(soleCompletion(lines)).toMatchObject({ status: 'success', exit_code: 0 });
+  });
+});
+
+test('a paused timer keeps what is left of its time, and one that is started meanwhile waits', async () => {
+  const { promise: expired, resolve } = Promise.withResolvers<number>();
+  const from = performance.now();
+  const timer = createPausableTimer(() => resolve(performance.now() - from));
+  timer.start(100);
+  timer.pause();
+  timer.pause();
+  await new Promise((done) => setTimeout(done, 150));
+  timer.resume();
+  timer.resume();
+  expect(await expired).toBeGreaterThan(240);
+  timer.pause();
+  let fired = false;
+  const second = createPausableTimer(() => {
+    fired = true;
+  });
+  second.pause();
+  second.start(1);
+  await new Promise((done) => setTimeout(done, 30));
+  expect(fired).toBe(false);
+  second.clear();
+});

@@ -1,0 +1,140 @@
+/** The proof that an answer was really given: Claude Code's own transcript, by execution. */
+import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { createDemoEngine } from '../src/demo-engine.ts';
+import { openExecutionIndex } from '../src/execution-index.ts';
+import {
+  type Api,
+  claudeEngine,
+  isComplete,
+  isDelta,
+  openProfile,
+  readUntil,
+  silentLogger,
+  soleCompletion,
+  startApi,
+  streamLines,
+  temporaryFolder,
+} from './harness.ts';
+import { MISSING, realCli, realEngine } from './real-claude.ts';
+
+describe('the real Claude Code', () => {
+  beforeEach(({ skip }) => skip(realCli === undefined, MISSING));
+
+  const prompts: Record<string, string> = {
+    'a short answer': '[[text: grün 🚀 €]]',
+    'an answer in many pieces': '[[chunks: 200]]',
+    'a long answer': '[[size: 300000]]',
+    'tools at work': '[[bash: echo 42]] [[bash: seq 1 50]]',
+    'an answer that was begun anew': '[[drop-after: 5]] [[chunks: 20]]',
+    'an answer after a retry': '[[status: 529 1]]',
+    'a failure': '[[status: 400]]',
+  };
+
+  test('what was streamed is what its transcript says, for each execution of a conversation', async () => {
+    const { engine } = await realEngine();
+    const api = await startApi(engine);
+    let conversation: unknown;
+    for (const [index, question] of Object.values(prompts).entries()) {
+      const executionId = `e${index}`;
+      const body = { question, executionId, allowedTools: ['Bash'], conversation };
+      const complete = soleCompletion(await api.lines(body));
+      ({ conversation } = complete);
+      const { status, body: found } = await api.transcript(executionId);
+      expect(status).toBe(200);
+      expect([question, found.bytes, found.sha256]).toEqual([question, complete.bytes, complete.digest]);
+      expect(found).toMatchObject({ execution_id: executionId, conversation });
+    }
+    expect((await api.transcript('e0')).body.blocks).toEqual(['grün 🚀 €']);
+    expect((await api.transcript('e1')).body.blocks).toEqual([
+      Array.from({ length: 200 }, (_, index) => `w${index} `).join(''),
+    ]);
+  });
+
+  test('a transcript that was changed afterwards does not fit any more', async () => {
+    const { engine, home } = await realEngine();
+    const api = await startApi(engine);
+    const question = '[[text: the truth]]';
+    const complete = soleCompletion(await api.lines({ question, executionId: 'one' }));
+    const projects = join(home, '.claude', 'projects');
+    const folder = join(projects, readdirSync(projects)[0]!);
+    const file = join(folder, `${complete.conversation}.jsonl`);
+    const tampered = readFileSync(file, 'utf8').replaceAll('"text":"the truth"', '"text":"the false"');
+    writeFileSync(file, tampered);
+    const { body } = await api.transcript('one');
+    expect(body.blocks).toEqual(['the false']);
+    expect(body.sha256).not.toBe(complete.digest);
+    rmSync(file);
+    expect((await api.transcript('one')).body).toMatchObject({ error: { reason: 'transcript_missing' } });
+  });
+});
+
+async function reason(api: Api, executionId: string) {
+  const { status, body } = await api.transcript(executionId);
+  expect(status).toBe(404);
+  expect(body).toMatchObject({ error: { code: 'not_verifiable' } });
+  return (body.error as { reason: string }).reason;
+}
+
+describe('what cannot be verified says why', () => {
+  test('the demo, transcripts that are not kept, and executions that nobody knows', async () => {
+    expect(await reason(await startApi(createDemoEngine()), 'one')).toBe('demo_engine');
+    const profile = { ...openProfile, keepTranscripts: false };
+    expect(await reason(await startApi(claudeEngine({ profile })), 'one')).toBe('not_kept');
+    expect(await reason(await startApi(claudeEngine()), 'one')).toBe('unknown_execution');
+  });
+
+  test('an execution under way, and one without a transcript', async () => {
+    const api = await startApi(claudeEngine());
+    const body = { question: 'hello', model: 'interruptible', executionId: 'one' };
+    const lines = streamLines(await api.execute(body));
+    await readUntil(lines, isDelta);
+    expect(await reason(api, 'one')).toBe('under_way');
+    await api.cancel('one');
+    await readUntil(lines, isComplete);
+    expect(await reason(api, 'one')).toBe('transcript_missing');
+  });
+});
+
+test('what was kept can still be verified after a restart', async () => {
+  const workDir = temporaryFolder();
+  const environment = { PATH: process.env.PATH, HOME: workDir };
+  const first = await startApi(claudeEngine({ workDir, environment }));
+  const body = { question: 'hello', model: 'remembers', executionId: 'one' };
+  const complete = soleCompletion(await first.lines(body));
+  await first.close();
+  const second = await startApi(claudeEngine({ workDir, environment }));
+  const { status, body: found } = await second.transcript('one');
+  expect(status).toBe(200);
+  expect(found).toMatchObject({ bytes: complete.bytes, sha256: complete.digest });
+});
+
+describe('the index of executions', () => {
+  const entry = (executionId: string, at = Date.now()) => ({ executionId, conversation: 'c', from: 0, at });
+
+  test('forgets what is too old or too much, also in its file', () => {
+    const path = join(temporaryFolder(), 'index.jsonl');
+    const limits = { maxEntries: 3, maxAgeMs: 60_000 };
+    const index = openExecutionIndex(path, limits, silentLogger);
+    index.put(entry('old', Date.now() - 61_000));
+    expect(index.get('old')).toBeUndefined();
+    for (let count = 0; count < 50; count += 1) index.put(entry(`e${count}`));
+    expect(index.get('e46')).toBeUndefined();
+    expect(index.get('e47')).toBeDefined();
+    expect(readFileSync(path, 'utf8').split('\n').length).toBeLessThan(15);
+    const reopened = openExecutionIndex(path, limits, silentLogger);
+    expect(reopened.get('e46')).toBeUndefined();
+    expect(reopened.get('e49')).toMatchObject({ conversation: 'c' });
+  });
+
+  test('survives half a line and a change of an entry', () => {
+    const path = join(temporaryFolder(), 'index.jsonl');
+    const limits = { maxEntries: 3, maxAgeMs: 60_000 };
+    const index = openExecutionIndex(path, limits, silentLogger);
+    index.put(entry('one'));
+    index.put({ ...entry('one'), to: 7 });
+    appendFileSync(path, '{"executionId":"tw');
+    expect(openExecutionIndex(path, limits, silentLogger).get('one')).toMatchObject({ to: 7 });
+  });
+});
