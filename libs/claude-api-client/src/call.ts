@@ -42,6 +42,7 @@ export function createCall(options: CallOptions): AsyncIterableIterator<Upstream
   let controller: Dispatcher.DispatchController | undefined;
   let hasOutput = false;
   let resting = false;
+  let restingSince = 0;
   let done = false;
   let releaseTimer: NodeJS.Timeout | undefined;
 
@@ -125,11 +126,15 @@ export function createCall(options: CallOptions): AsyncIterableIterator<Upstream
   function watchProgress({ progress: made, isResting }: UpstreamResponse): void {
     if (isResting !== resting) {
       resting = isResting;
+      restingSince = performance.now();
       if (resting) watchdog.watch('resultLinger', options.resultLingerMs);
       else watchdog.watch('idle', options.idleMs);
     } else if (made === progress.output && !hasOutput) {
       watchdog.watch('idle', options.idleMs);
-    } else if (made !== progress.none && hasOutput) {
+    } else if (made >= progress.alive && hasOutput) {
+      watchdog.alive();
+    } else if (resting && made === progress.ping && performance.now() - restingSince < options.idleMs) {
+      // Claude Code may wait for a background task and take another turn: who pings will also say `complete`.
       watchdog.alive();
     }
     hasOutput ||= made === progress.output;

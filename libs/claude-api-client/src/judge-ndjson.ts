@@ -51,7 +51,16 @@ function judgeComplete(complete: Complete, findings: Findings, summary: Upstream
   }
   // Behind a time-out the result only says that Claude Code was interrupted.
   const isCause = verdict?.ok === false && complete.status !== 'timeout';
-  if (isCause) return judgeVerdict(verdict, 'complete-line', findings, summary);
+  if (isCause) {
+    // claude-api says the same, and what to do about it.
+    const advice = complete.error === verdict.code ? complete.message : undefined;
+    return judgeVerdict(
+      advice ? { ...verdict, message: advice } : verdict,
+      'complete-line',
+      findings,
+      summary,
+    );
+  }
   return failed('upstream_error', describeComplete(complete), summary);
 }
 

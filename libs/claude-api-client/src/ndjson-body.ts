@@ -45,7 +45,7 @@ export function createNdjsonBody(options: { maxLineBytes?: number }): ResponseBo
   }
 
   function take(action: StreamAction, events: UpstreamEvent[]): Progress {
-    if (action.kind === 'ping') return progress.none;
+    if (action.kind === 'ping') return progress.ping;
     if (action.kind === 'noise') {
       noise.count += 1;
       if (noise.count === 1) noise.sample = action.line.slice(0, SAMPLE_LENGTH);

@@ -1,8 +1,8 @@
 /** What reads a response's body, whatever its format. Pure: bytes in, events and finally an outcome out. */
 import type { UpstreamEvent, UpstreamOutcome, UpstreamSummary } from './upstream-events.ts';
 
-/** What some bytes meant for the watchdogs: nothing, a sign of life, or output. */
-export const progress = { none: 0, alive: 1, output: 2 } as const;
+/** What some bytes meant for the watchdogs: nothing, claude-api says that it is there, Claude Code lives, or output. */
+export const progress = { none: 0, ping: 1, alive: 2, output: 3 } as const;
 export type Progress = (typeof progress)[keyof typeof progress];
 
 /** How the bytes ended. */

@@ -196,3 +196,21 @@ function manyTexts(characters: number): UpstreamStep[] {
   const text = 'x'.repeat(size);
   return Array.from({ length: characters / size }, () => lines.text(text));
 }
+
+describe('a stream that stays open behind the result', () => {
+  it('is waited for while claude-api pings: Claude Code may take another turn after a background task', async () => {
+    const { outcome } = await runScript(
+      { steps: [lines.text('first'), lines.result({ result: 'first' }), ...pings(10), lines.complete()] },
+      { resultLingerMs: 100, idleMs: 60_000 },
+    );
+    expect(outcome).toMatchObject({ status: 'completed', evidence: 'complete-line' });
+  });
+
+  it('is not waited for beyond the idle limit, pings or not', async () => {
+    const { outcome } = await runScript(
+      { steps: [lines.text('first'), lines.result({ result: 'first' }), ...pings(40), { hang: true }] },
+      { resultLingerMs: 60, idleMs: 100 },
+    );
+    expect(outcome).toMatchObject({ status: 'completed', evidence: 'result-line' });
+  });
+});
