@@ -1,7 +1,10 @@
 /** What an HTTP status other than success means, and what the service says about it. Pure. */
 import type { UpstreamFailure } from './upstream-events.ts';
 
-/** Statuses with which a service says that it has not begun: at capacity, shutting down, overloaded. */
+/**
+ * Statuses with which a service says that it has not begun: at capacity, shutting down, overloaded. So does a 409 that
+ * says when to come back: a workspace or conversation is in use.
+ */
 const BUSY = [429, 503, 529];
 
 const SNIPPET_LENGTH = 300;
@@ -14,7 +17,7 @@ export function describeRefusal(options: {
   now: number;
 }): UpstreamFailure {
   const { status, body } = options;
-  const busy = BUSY.includes(status);
+  const busy = BUSY.includes(status) || (status === 409 && options.retryAfter !== undefined);
   const retryAfterMs = busy ? parseRetryAfter(options.retryAfter, options.now) : undefined;
   const said = snippet(body);
   return {
