@@ -11,6 +11,7 @@ export default defineConfig({
             'apps/*/test/**/*.test.ts',
             'libs/*/test/**/*.test.ts',
             'tests/*.test.ts',
+            'tests/chaos/*.test.ts',
             'tools/**/*.test.ts',
           ],
           testTimeout: 20_000,

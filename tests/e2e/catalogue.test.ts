@@ -4,9 +4,9 @@
  */
 import { randomInt } from 'node:crypto';
 import { type Stack, startStack } from '@cc-executor/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type ClaudeStack, claudeKinds, startClaudeStack } from './support/claude.ts';
-import { doors, dialectDoor, nativeDoor, type Visitor } from './support/doors.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { claudeKinds, useClaudeStack } from './support/claude.ts';
+import { dialectDoor, doors, nativeDoor, type Visitor } from './support/doors.ts';
 import { RESTLESS, watchLeftovers } from './support/leftovers.ts';
 import { nonce } from './support/nonce.ts';
 
@@ -57,35 +57,26 @@ const serialCases: Record<string, () => Case> = {
   },
 };
 
-describe.each(claudeKinds())('the catalogue with the %s CLI', (kind) => {
-  let stack: ClaudeStack;
-  let nothingLeft: () => Promise<void>;
-
-  beforeAll(async () => {
-    stack = await startClaudeStack(kind, { env: RESTLESS });
-    nothingLeft = watchLeftovers(stack);
-  });
-  afterAll(async () => {
-    await nothingLeft();
-    await stack.close();
-  });
+describe.each(claudeKinds)('the catalogue with the %s CLI', (kind) => {
+  const stack = useClaudeStack(kind);
 
   describe.each(doors)('through $name', (door) => {
-    let visitor: Visitor;
-
-    beforeEach(async () => {
-      visitor = await door.connect(stack);
-    });
-    afterEach(() => visitor.close());
+    async function connect(): Promise<Visitor> {
+      const visitor = await door.connect(stack());
+      onTestFinished(visitor.close);
+      return visitor;
+    }
 
     it('streams an answer to its end', async () => {
       const said = nonce();
+      const visitor = await connect();
       const task = await visitor.execute(`Say it. [[text: So be it: ${said}.]]`);
       expect(await task.ended).toEqual({ status: 'COMPLETED', text: `So be it: ${said}.` });
     });
 
     it.each(Object.entries(serialCases))('brings %s', async (_, makeCase) => {
       const { command, expected } = makeCase();
+      const visitor = await connect();
       const task = await visitor.execute(`Run this. [[bash: ${command}]]`);
       const { status, text } = await task.ended;
       expect(text.trim()).toBe(`The output is:\n${expected}`);
@@ -147,7 +138,10 @@ describe('many at once', () => {
     const first = await visitor.execute(echo(text));
     await visitor.execute('a second one');
     const { id, error } = await visitor.wire.until((message) => message.error !== undefined);
-    expect({ id, error }).toEqual({ id: null, error: { code: -32000, message: 'A task is already running' } });
+    expect({ id, error }).toEqual({
+      id: null,
+      error: { code: -32000, message: 'A task is already running' },
+    });
     expect(await first.ended).toEqual({ status: 'COMPLETED', text: echoed(text) });
     await visitor.close();
   });

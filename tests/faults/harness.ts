@@ -54,6 +54,8 @@ export type FaultStackOptions = {
   env?: Record<string, string>;
   /** Redis keeps its data on disk, so that it survives a restart. */
   appendonly?: boolean;
+  /** Where apps/ and libs/ of the gateways and workers are; default is this repository. Ends in a slash. */
+  root?: URL;
 };
 
 export async function startFaultStack(options: FaultStackOptions = {}): Promise<FaultStack> {
@@ -70,6 +72,7 @@ export async function startFaultStack(options: FaultStackOptions = {}): Promise<
     redis,
     gateways: 0,
     workers: 0,
+    ...(options.root ? { root: options.root } : {}),
     upstream: { url: proxies.upstream.url('http') },
     env: {
       JOB_LEASE_MS: `${LEASE_MS}`,

@@ -1,30 +1,127 @@
-/** Worker × fault × moment. Each test is a cell of the matrix in docs/reliability.md. */
-import { describeViolations } from '@cc-executor/testing';
+/** Worker × its death × moment. Each test is a row's cells in docs/reliability.md. */
+import { commandContains, describeViolations } from '@cc-executor/testing';
 import { afterEach, expect, test } from 'vitest';
-import { type FaultStack, startFaultStack } from './harness.ts';
+import { type FaultStack, LEASE_MS, startFaultStack } from './harness.ts';
+import { bringToMoments, completeUpstream, THREE_SLOTS, untilOutput, workerLost } from './moments.ts';
 
 let faults: FaultStack;
 afterEach(() => faults.close());
 
-test('worker · SIGKILL · d: a job whose worker dies mid-stream ends as worker_lost for everybody', async () => {
-  faults = await startFaultStack({ gateways: 2 });
-  const [one, other] = [await faults.client(0), await faults.client(1)];
-  const { prompt } = faults.plan({ chunks: 400 });
-  const jobId = await one.execute({ prompt });
-  await other.attach(jobId);
-  await one.wire.until((message) => message.params?.type === 'output');
-  const over = faults.recorder.fault('worker SIGKILL');
-  faults.stack.workers[0]?.kill('SIGKILL');
-  await faults.stack.workers[0]?.exited;
-  over();
-  const [first, second] = await Promise.all([one.terminal(jobId), other.terminal(jobId)]);
-  expect(first).toMatchObject({
-    type: 'failed',
-    error: { code: 'worker_lost', retrySafe: false },
-    partial: true,
-  });
-  expect(second).toEqual(first);
-  await faults.startWorker();
+async function expectNoViolations(): Promise<void> {
   const { violations } = await faults.check();
   expect(describeViolations(violations)).toBe('');
+}
+
+test('worker · SIGKILL · b c d e: what it had ends as worker_lost for everybody, what is queued goes to another', async () => {
+  faults = await startFaultStack({ gateways: 2, env: THREE_SLOTS });
+  const [worker] = faults.stack.workers;
+  const [one, other] = [await faults.client(0), await faults.client(1)];
+  const jobs = await bringToMoments(faults, one);
+  for (const jobId of Object.values(jobs)) await other.attach(jobId);
+  // Stopped, so that upstream's last words reach it and it does nothing about them any more.
+  worker?.kill('SIGSTOP');
+  await completeUpstream(faults, jobs.finishing);
+  const over = faults.recorder.fault('worker SIGKILL');
+  worker?.kill('SIGKILL');
+  await worker?.exited;
+  over();
+  for (const jobId of [jobs.claimed, jobs.streaming, jobs.finishing]) {
+    const [first, second] = await Promise.all([one.terminal(jobId), other.terminal(jobId)]);
+    expect(first).toMatchObject({ ...workerLost, partial: jobId !== jobs.claimed });
+    expect(second).toEqual(first);
+  }
+  await faults.startWorker();
+  expect(await one.terminal(jobs.queued)).toMatchObject({ type: 'completed', attempt: 1 });
+  await expectNoViolations();
+});
+
+test('worker · SIGKILL · e: a finish that Redis has and whose answer never came stands', async () => {
+  faults = await startFaultStack();
+  const [worker] = faults.stack.workers;
+  const { workerRedis } = faults.proxies;
+  const client = await faults.client();
+  const jobId = await client.execute({ prompt: faults.plan({ chunks: 4, ends: ['pause'] }).prompt });
+  await untilOutput(client, jobId);
+  await workerRedis.set({ dropReply: { matches: commandContains('evalsha', '"type":"completed"') } });
+  const over = faults.recorder.fault('worker SIGKILL');
+  await completeUpstream(faults, jobId);
+  await workerRedis.until(({ droppedReplies }) => droppedReplies === 1);
+  // Before it can ask again.
+  const cutOff = workerRedis.set({ refuse: 'reset' });
+  workerRedis.cutAll('rst');
+  worker?.kill('SIGKILL');
+  await Promise.all([cutOff, worker?.exited]);
+  await workerRedis.reset();
+  over();
+  expect(await client.terminal(jobId)).toMatchObject({ type: 'completed', evidence: 'complete-line' });
+  await faults.startWorker();
+  await expectNoViolations();
+});
+
+test('worker · SIGKILL · c d: a job that may be repeated is begun anew by another worker, after a reset', async () => {
+  faults = await startFaultStack({ env: THREE_SLOTS });
+  const [worker] = faults.stack.workers;
+  const client = await faults.client();
+  const jobs = await bringToMoments(faults, client, {
+    params: { retry: 'always' },
+    plans: { streaming: { chunks: 20, ends: ['hang', 'complete'] } },
+  });
+  const over = faults.recorder.fault('worker SIGKILL');
+  worker?.kill('SIGKILL');
+  await worker?.exited;
+  over();
+  await faults.startWorker();
+  for (const jobId of [jobs.claimed, jobs.streaming, jobs.finishing, jobs.queued]) {
+    expect(await client.terminal(jobId)).toMatchObject({ type: 'completed' });
+  }
+  expect(client.wire.events(jobs.streaming)).toContainEqual(expect.objectContaining({ type: 'reset' }));
+  expect(client.wire.events(jobs.claimed)).not.toContainEqual(expect.objectContaining({ type: 'reset' }));
+  await expectNoViolations();
+});
+
+test('worker · SIGTERM past the grace · b c d e: it ends what runs, hands on what is queued, and leaves a finish no earlier than it is answered', async () => {
+  faults = await startFaultStack({ env: { ...THREE_SLOTS, WORKER_DRAIN_GRACE_MS: '200' } });
+  const [worker] = faults.stack.workers;
+  const client = await faults.client();
+  const jobs = await bringToMoments(faults, client);
+  const over = faults.recorder.fault('worker SIGTERM, Redis held');
+  await faults.proxies.workerRedis.set({ toTarget: { hold: true } });
+  await completeUpstream(faults, jobs.finishing);
+  worker?.kill('SIGTERM');
+  // Past the grace, within the lease: upstream's calls are ended, the writes cannot be.
+  await faults.upstream.untilIdle();
+  await faults.proxies.workerRedis.reset();
+  expect(await worker?.exited).toEqual({ code: 0, signal: null });
+  over();
+  for (const jobId of [jobs.claimed, jobs.streaming]) {
+    expect(await client.terminal(jobId)).toMatchObject({
+      ...workerLost,
+      error: { message: expect.stringContaining('shut down') },
+    });
+  }
+  expect(await client.terminal(jobs.finishing)).toMatchObject({ type: 'completed' });
+  await faults.startWorker();
+  expect(await client.terminal(jobs.queued)).toMatchObject({ type: 'completed', attempt: 1 });
+  await expectNoViolations();
+});
+
+test('worker · SIGTERM past the grace · c d: a job that may be repeated is handed back, and runs elsewhere', async () => {
+  faults = await startFaultStack({ workers: 1, env: { ...THREE_SLOTS, WORKER_DRAIN_GRACE_MS: '200' } });
+  const [worker] = faults.stack.workers;
+  const client = await faults.client();
+  const jobs = await bringToMoments(faults, client, {
+    params: { retry: 'always' },
+    plans: { streaming: { chunks: 20, ends: ['hang', 'complete'] } },
+  });
+  const over = faults.recorder.fault('worker SIGTERM');
+  const startedAt = Date.now();
+  worker?.kill('SIGTERM');
+  expect(await worker?.exited).toEqual({ code: 0, signal: null });
+  over();
+  await faults.startWorker();
+  for (const jobId of Object.values(jobs)) {
+    expect(await client.terminal(jobId)).toMatchObject({ type: 'completed' });
+  }
+  expect(Date.now() - startedAt).toBeLessThan(6 * LEASE_MS);
+  await expectNoViolations();
 });

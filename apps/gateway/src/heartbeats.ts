@@ -35,6 +35,8 @@ export function createHeartbeats({
   logger: Logger;
 }): Heartbeats {
   const slots = Array.from({ length: SLOTS }, () => new Set<Beating>());
+  /** Slots whose positions are being read. */
+  const waiting = new Set<Set<Beating>>();
   let next = 0;
   let isDegraded = false;
 
@@ -66,10 +68,22 @@ export function createHeartbeats({
     }
   }
 
+  /** Beats come at their time also while Redis does not answer: all at once later, no ping could be answered in time. */
+  async function beat(slot: Set<Beating>): Promise<void> {
+    if (waiting.has(slot)) {
+      setDegraded(true);
+      for (const member of [...slot]) member.beat(new Map());
+      return;
+    }
+    waiting.add(slot);
+    await check(slot, true);
+    waiting.delete(slot);
+  }
+
   const timer = setInterval(() => {
     next = (next + 1) % SLOTS;
     const slot = slots[next];
-    if (slot && slot.size > 0) void check(slot, true);
+    if (slot && slot.size > 0) void beat(slot);
   }, intervalMs / SLOTS);
   timer.unref();
 

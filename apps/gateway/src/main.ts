@@ -1,12 +1,16 @@
 /** Starts the gateway: configuration, Redis, server; drains on SIGTERM. */
+import { once } from 'node:events';
 import { createKeys, createRedisFeed, createRedisJobLog, createRedisSweep } from '@cc-executor/job-log';
 import { createProducer } from '@cc-executor/queue';
-import { closeRedis, openRedis } from '@cc-executor/redis';
+import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
 import { createHealth, createRepeatedWarning, runService, version } from '@cc-executor/runtime';
 import { createAccept } from './accept.ts';
 import { appName, loadGatewayConfig } from './config.ts';
 import { startGateway } from './server.ts';
 import { startSweeper } from './sweeper.ts';
+
+/** How long opening the door waits for Redis, in ms. */
+const FIRST_CONNECT_MS = 2_000;
 
 await runService({
   name: appName,
@@ -38,6 +42,7 @@ await runService({
         subscriber: async () => ({ ok: subscriber.status === 'ready', detail: subscriber.status }),
       },
     });
+    await untilConnected(redis);
     const gateway = await startGateway({
       ...config,
       log,
@@ -57,3 +62,14 @@ await runService({
     };
   },
 });
+
+/**
+ * Resolves when Redis is there, or does not come: clients reconnect the moment that the door opens, and would all be
+ * refused as `unavailable` while the first connection is made.
+ */
+async function untilConnected(redis: RedisConnection): Promise<void> {
+  if (redis.status === 'ready') return;
+  await once(redis, 'ready', { signal: AbortSignal.timeout(FIRST_CONNECT_MS) }).catch(() => {
+    // An outage: the gateway listens all the same, and tells its clients.
+  });
+}

@@ -74,10 +74,13 @@ export function startSweeper({ sweep, producer, intervalMs, leaseMs, logger }: S
       case 'alive':
         return sweep.reschedule(jobId, settled.nextAt);
       case 'queued':
-      case 'requeued':
-        if (await producer.ensure(jobId))
-          logger.warn({ jobId, code: settled.code }, 'job enqueued by the sweeper');
-        return sweep.reschedule(jobId, Math.min(settled.nextAt, claim.at + QUEUED_CHECK_MS));
+      case 'requeued': {
+        const entry = await producer.ensure(jobId);
+        if (entry === 'made') logger.warn({ jobId, code: settled.code }, 'job enqueued by the sweeper');
+        // A worker that is about to begin, or one that still has a lost attempt: then its end leaves no entry.
+        const checkMs = entry === 'taken' ? leaseMs : QUEUED_CHECK_MS;
+        return sweep.reschedule(jobId, Math.min(settled.nextAt, claim.at + checkMs));
+      }
     }
   }
 

@@ -77,7 +77,7 @@ describe('an idempotency key', () => {
       'completed',
     ]);
     // There is no queue entry: making sure of one makes one.
-    expect(await gateway.producer.ensure(result.jobId)).toBe(true);
+    expect(await gateway.producer.ensure(result.jobId)).toBe('made');
   });
 
   test('of a job that this connection listens to is answered, and brings no event twice', async () => {
@@ -103,7 +103,7 @@ test('an accepted job whose gateway died before enqueueing it gets its entry fro
   expect(created).toBe(true);
   const { result } = await client.request('execute', { prompt: 'x', idempotencyKey: 'k', attach: false });
   expect(result).toMatchObject({ jobId, created: false });
-  expect(await gateway.producer.ensure(jobId)).toBe(false);
+  expect(await gateway.producer.ensure(jobId)).toBe('waits');
 });
 
 test('an `execute` without an id is accepted and attached', async () => {

@@ -168,3 +168,23 @@ test('a publication of another epoch than the log’s is not forwarded', async (
   await attempt.end({ type: 'cancelled', by: 'client', partial: false });
   expect((await client.untilTerminal(jobId)).map(({ type }) => type)).toEqual(['queued', 'cancelled']);
 });
+
+test('while Redis does not answer, beats come at their time, clients are told, and none is closed for it', async () => {
+  const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+  let stands = false;
+  const positions = async (jobIds: string[]) => {
+    if (stands) await answered;
+    return rig.log.positions(jobIds);
+  };
+  const gateway = await rig.gateway({ heartbeatMs: HEARTBEAT_MS, log: { ...rig.log, positions } });
+  const client = await rig.connect(gateway);
+  await client.request('attach', { jobId: await rig.createJob() });
+  stands = true;
+  const heard = heartbeats(client).length;
+  await client.until(({ method }) => method === 'degraded');
+  await client.until(() => heartbeats(client).length >= heard + 6);
+  answer();
+  stands = false;
+  await client.until(({ method }) => method === 'restored');
+  expect(client.socket.readyState).toBe(client.socket.OPEN);
+});

@@ -46,7 +46,7 @@ describe('execute', () => {
     expect(first.params).toMatchObject({ jobId: result.jobId, epoch: result.epoch, seq: 1, type: 'queued' });
     const answer = client.messages.findIndex(({ id }) => id === 1);
     expect(answer).toBeLessThan(client.messages.indexOf(first));
-    expect(await gateway.producer.ensure(result.jobId)).toBe(false);
+    expect(await gateway.producer.ensure(result.jobId)).toBe('waits');
     const stored = await rig.log.get(result.jobId);
     expect(stored?.spec).toEqual({ prompt: 'hi', metadata: { a: 1 } });
   });

@@ -79,9 +79,9 @@ async function makeDue(jobId: string): Promise<void> {
 function watchEnsure() {
   const jobIds: string[] = [];
   const ensure = async (jobId: string) => {
-    const made = await gateway.producer.ensure(jobId);
-    if (made) jobIds.push(jobId);
-    return made;
+    const entry = await gateway.producer.ensure(jobId);
+    if (entry === 'made') jobIds.push(jobId);
+    return entry;
   };
   return { jobIds, producer: { ensure } };
 }
@@ -176,7 +176,7 @@ test('an accepted job without a queue entry gets one, and it is looked at again'
   const made = watchEnsure();
   start({ producer: made.producer });
   await untilTrue(() => made.jobIds.includes(jobId));
-  expect(await gateway.producer.ensure(jobId)).toBe(false);
+  expect(await gateway.producer.ensure(jobId)).toBe('waits');
   await untilTrue(async () => Number(await server.admin.zscore(rig.keys.due, jobId)) > Date.now() + 10_000);
   const due = Number(await server.admin.zscore(rig.keys.due, jobId));
   expect(due - Date.now()).toBeLessThanOrEqual(30_000);
@@ -278,4 +278,12 @@ test('closing waits for the sweep under way', async () => {
   gate.resolve();
   await closing;
   expect((await rig.log.get(jobId))?.job.status).toBe('failed');
+});
+
+test('a job whose entry a worker has taken is looked at again within a lease: it may be for a lost attempt', async () => {
+  const jobId = await createJob({ enqueue: false });
+  await makeDue(jobId);
+  start({ producer: { ensure: async () => 'taken' } });
+  await untilTrue(async () => Number(await server.admin.zscore(rig.keys.due, jobId)) > Date.now());
+  expect(Number(await server.admin.zscore(rig.keys.due, jobId))).toBeLessThanOrEqual(Date.now() + LEASE_MS);
 });

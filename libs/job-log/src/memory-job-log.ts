@@ -44,7 +44,9 @@ export function createMemoryJobLog({ now = Date.now }: { now?: () => number } = 
     },
     async create(job: NewJob) {
       const held = records.get(job.jobId);
-      if (held) return { created: false, epoch: held.job.epoch, status: held.status };
+      if (held) {
+        return { created: held.job.epoch === job.epoch, epoch: held.job.epoch, status: held.status };
+      }
       store(job.jobId, undefined, createRecord(job, now()));
       return { created: true, epoch: job.epoch, status: 'queued' };
     },

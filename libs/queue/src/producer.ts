@@ -9,8 +9,11 @@ export type Producer = {
    * all others. Rejects when Redis does.
    */
   enqueue(jobId: string, options?: { priority?: number | undefined }): Promise<void>;
-  /** Makes sure that a job which waits for a worker has an entry; true when it had to be made. */
-  ensure(jobId: string): Promise<boolean>;
+  /**
+   * Makes sure that a job which waits for a worker has an entry: it was `made`, or one `waits`, or a worker has `taken`
+   * it, be it for an attempt that is lost.
+   */
+  ensure(jobId: string): Promise<'made' | 'waits' | 'taken'>;
   /** Takes a job out that no worker has; false when a worker has it or it is not there. */
   remove(jobId: string): Promise<boolean>;
   /** Idempotent; the connection stays the caller's. */
@@ -31,11 +34,11 @@ export function createProducer({ redis, keyPrefix, onError }: QueueOptions): Pro
     },
     async ensure(jobId) {
       const state = await queue.getJobState(jobId);
-      if (!absentStates.has(state)) return false;
+      if (!absentStates.has(state)) return state === 'active' ? 'taken' : 'waits';
       // An entry that was processed keeps its id for a while, and adding it again would do nothing.
       if (state !== 'unknown') await queue.remove(jobId);
       await queue.add(ENTRY_NAME, {}, { jobId });
-      return true;
+      return 'made';
     },
     async remove(jobId) {
       // BullMQ says "removed" of what was not there, too.

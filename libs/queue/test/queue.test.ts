@@ -207,15 +207,15 @@ describe('taking out and putting back', () => {
 
   it('makes an entry where none waits or is under way, and only there', async () => {
     const jobId = createJobId();
-    expect(await producer.ensure(jobId)).toBe(true);
-    expect(await producer.ensure(jobId)).toBe(false);
+    expect(await producer.ensure(jobId)).toBe('made');
+    expect(await producer.ensure(jobId)).toBe('waits');
     const stage = createStage(true);
     consume(stage);
     await stage.until(1);
-    expect(await producer.ensure(jobId)).toBe(false);
+    expect(await producer.ensure(jobId)).toBe('taken');
     stage.letGo(jobId);
     await untilState(jobId, 'completed');
-    expect(await producer.ensure(jobId)).toBe(true);
+    expect(await producer.ensure(jobId)).toBe('made');
     await stage.until(2);
     expect(stage.taken).toEqual([jobId, jobId]);
     stage.letGo(jobId);
@@ -224,7 +224,7 @@ describe('taking out and putting back', () => {
   it('finds prioritised entries too', async () => {
     const jobId = createJobId();
     await producer.enqueue(jobId, { priority: 7 });
-    expect(await producer.ensure(jobId)).toBe(false);
+    expect(await producer.ensure(jobId)).toBe('waits');
   });
 });
 

@@ -26,6 +26,7 @@ export {
   type UpstreamEnding,
 } from './history.ts';
 export { type AttachmentRecorder, createHistoryRecorder, type HistoryRecorder } from './history-recorder.ts';
+export { killWithParent } from './kill-with-parent.ts';
 export {
   type CallEnd,
   type Plan,

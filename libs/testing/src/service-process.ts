@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { killWithParent } from './kill-with-parent.ts';
 
 export type LogLine = { level: string; msg: string; [field: string]: unknown };
 
@@ -49,9 +50,7 @@ export async function startService({
     env: { PATH: process.env.PATH, HOME: process.env.HOME, LOG_FORMAT: 'json', LOG_LEVEL: 'debug', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const killWithParent = () => void child.kill('SIGKILL');
-  process.once('exit', killWithParent);
-  child.once('exit', () => process.off('exit', killWithParent));
+  killWithParent(child);
   const logs: LogLine[] = [];
   const waiting = new Set<(line: LogLine) => void>();
   const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }));

@@ -14,6 +14,7 @@ import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
+import { killWithParent } from './kill-with-parent.ts';
 
 export type TestRedisOptions = {
   /** Keep data on disk, so that it survives `kill()` and `start()`. */
@@ -64,6 +65,7 @@ export async function startTestRedis(options: TestRedisOptions = {}): Promise<Te
       : spawn(process.execPath, [new URL('./embedded-redis.ts', import.meta.url).pathname, String(port)], {
           stdio: ['pipe', 'pipe', 'pipe'],
         });
+    killWithParent(child);
     await untilReady(child);
     await ping(port);
   }
@@ -77,8 +79,6 @@ export async function startTestRedis(options: TestRedisOptions = {}): Promise<Te
     await exited;
   }
 
-  const killWithParent = () => child?.kill('SIGKILL');
-  process.once('exit', killWithParent);
   await start();
   const url = `redis${options.cluster ? '+cluster' : ''}://127.0.0.1:${port}`;
   const admin = openRedis(`redis://127.0.0.1:${port}`, {
@@ -91,7 +91,6 @@ export async function startTestRedis(options: TestRedisOptions = {}): Promise<Te
   if (options.cluster) await serveAllSlots(admin);
 
   async function shutDown(): Promise<void> {
-    process.off('exit', killWithParent);
     await closeRedis(admin);
     await kill();
     await rm(directory, { recursive: true, force: true });

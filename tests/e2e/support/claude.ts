@@ -2,17 +2,27 @@
  * Stacks in which prompts with the stand-in model's directives are obeyed: by the real Claude Code, which asks the
  * stand-in model, or by a fixture in its place.
  */
-import { accessSync, constants } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, isAbsolute, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { claudeEnvironment, type StandInModel, type Stack, startStack, startStandInModel } from '@cc-executor/testing';
+import {
+  claudeEnvironment,
+  type Stack,
+  type StandInModel,
+  startStack,
+  startStandInModel,
+} from '@cc-executor/testing';
+import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
+import { RESTLESS, watchLeftovers } from './leftovers.ts';
+import { findOnPath } from './path.ts';
+import { descendants } from './processes.ts';
 
 /** The real Claude Code, by CLAUDE_BIN or on PATH; undefined when there is none. */
-export const realClaude = locate(process.env.CLAUDE_BIN ?? 'claude');
+const realClaude = findOnPath(process.env.CLAUDE_BIN ?? 'claude');
 
-export const NO_CLAUDE = 'the real Claude Code is neither at CLAUDE_BIN nor on PATH';
+const NO_CLAUDE = 'the real Claude Code is neither at CLAUDE_BIN nor on PATH';
 
 export type ClaudeStack = Stack & {
   /** What the CLI has for a home: its transcripts are below. */
@@ -22,44 +32,72 @@ export type ClaudeStack = Stack & {
 
 export type ClaudeKind = 'real' | 'fixture';
 
-/** The kinds there are here; says on standard error when the real one is missing. */
-export function claudeKinds(): ClaudeKind[] {
-  if (realClaude !== undefined) return ['fixture', 'real'];
-  process.stderr.write(`skipped with the real CLI: ${NO_CLAUDE}\n`);
-  return ['fixture'];
+export const claudeKinds: readonly ClaudeKind[] = ['fixture', 'real'];
+
+type Options = { claudeEnv?: Record<string, string>; env?: Record<string, string> };
+
+/**
+ * A stack for the tests of a suite, which leave nothing behind on it; returns how to get at it. Without the real CLI
+ * the tests that want it are skipped, and say so.
+ */
+export function useClaudeStack(kind: ClaudeKind, options: Options = {}): () => ClaudeStack {
+  const isMissing = kind === 'real' && realClaude === undefined;
+  let stack: ClaudeStack | undefined;
+  let nothingLeft: () => Promise<void>;
+
+  beforeAll(async () => {
+    if (isMissing) return;
+    stack = await startClaudeStack(kind, { ...options, env: { ...RESTLESS, ...options.env } });
+    nothingLeft = watchLeftovers(stack);
+  });
+  beforeEach(({ skip }) => skip(isMissing, NO_CLAUDE));
+  afterAll(async () => {
+    if (stack === undefined) return;
+    try {
+      await nothingLeft();
+      expect(descendants(stack.claudeApi?.pid ?? 0)).toEqual([]);
+      const folders = readdirSync(join(stack.home, 'work')).filter((name) => name.startsWith('execution-'));
+      expect(folders).toEqual([]);
+    } finally {
+      await stack.close();
+    }
+  });
+
+  return () => {
+    if (stack === undefined) throw new Error('asked for before the suite began');
+    return stack;
+  };
 }
 
 /** Starts a stack whose claude-api runs such a CLI and lets it use Bash unasked. */
 export async function startClaudeStack(
   kind: ClaudeKind,
-  { claudeEnv = {}, env = {} }: { claudeEnv?: Record<string, string>; env?: Record<string, string> } = {},
+  { claudeEnv = {}, env = {} }: Options = {},
 ): Promise<ClaudeStack> {
   const home = await mkdtemp(join(tmpdir(), 'cc-executor-claude-'));
   const model = await startStandInModel();
   const bin = kind === 'real' ? realClaude : await installFixture(home);
   if (bin === undefined) throw new Error(NO_CLAUDE);
-  const stack = await startStack({
-    env,
-    upstream: {
-      env: {
-        ...claudeEnvironment({ modelUrl: model.url, home }),
-        CLAUDE_ENGINE: 'claude',
-        CLAUDE_BIN: bin,
-        CLAUDE_ALLOWED_TOOLS: 'Bash',
-        ...claudeEnv,
-      },
-    },
-  });
-  return {
-    ...stack,
-    home,
-    model,
-    async close() {
-      await stack.close();
-      await model.close();
-      await rm(home, { recursive: true, force: true, maxRetries: 3 });
-    },
+  async function cleanUp(): Promise<void> {
+    await model.close();
+    await rm(home, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  const claudeApiEnv = {
+    ...claudeEnvironment({ modelUrl: model.url, home }),
+    CLAUDE_ENGINE: 'claude',
+    CLAUDE_BIN: bin,
+    CLAUDE_ALLOWED_TOOLS: 'Bash',
+    CLAUDE_WORK_DIR: join(home, 'work'),
+    ...claudeEnv,
   };
+  try {
+    const stack = await startStack({ env, upstream: { env: claudeApiEnv } });
+    return { ...stack, home, model, close: () => stack.close().finally(cleanUp) };
+  } catch (error) {
+    await cleanUp();
+    throw error;
+  }
 }
 
 async function installFixture(folder: string): Promise<string> {
@@ -68,16 +106,4 @@ async function installFixture(folder: string): Promise<string> {
   await writeFile(file, `#!/bin/sh\nexec '${process.execPath}' '${fixture}' "$@"\n`);
   await chmod(file, 0o755);
   return file;
-}
-
-function locate(bin: string): string | undefined {
-  const places = isAbsolute(bin) ? [bin] : (process.env.PATH ?? '').split(delimiter).map((it) => join(it, bin));
-  return places.find((file) => {
-    try {
-      accessSync(file, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 }

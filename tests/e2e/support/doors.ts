@@ -63,9 +63,10 @@ export const doors: readonly Door[] = [nativeDoor, dialectDoor];
 function nativeTask(wire: WireClient, jobId: string): Task {
   const first = wire.messages.length;
   async function follow(): Promise<Ending> {
-    const end = (await wire.untilTerminal(jobId)).find(isTerminalEvent);
-    if (!end) throw new Error('no terminal event');
-    const text = foldedText(foldEvents(emptyFold, wire.events(jobId)));
+    const events = await wire.untilTerminal(jobId);
+    const end = events.find(isTerminalEvent);
+    if (!end || end !== events.at(-1)) throw new Error('the terminal event is not the last one');
+    const text = foldedText(foldEvents(emptyFold, events));
     if (end.type === 'timed_out') return { status: 'FAILED', code: 'timed_out', text };
     if (end.type === 'failed') return { status: 'FAILED', code: end.error.code, text };
     return { status: end.type === 'completed' ? 'COMPLETED' : 'CANCELLED', text };
@@ -73,7 +74,7 @@ function nativeTask(wire: WireClient, jobId: string): Task {
   return {
     ended: quietly(follow()),
     untilText: (part) =>
-      untilText(wire, first, part, ({ method, params }) =>
+      untilText(wire, 0, part, ({ method, params }) =>
         method === 'event' && params.jobId === jobId && params.type === 'output' ? params.text : '',
       ),
     untilAlive: (count) => untilCount(wire, first, count, ({ method }) => method === 'heartbeat'),
@@ -91,10 +92,13 @@ function dialectTask(wire: WireClient, command: string): Task {
   const isNew = (message: Message) => wire.messages.indexOf(message) >= first;
   const statusOf = ({ method, params }: Message) => (method === 'statusUpdate' ? params.status : undefined);
   async function follow(): Promise<Ending> {
-    const { params } = await wire.until(
+    const end = await wire.until(
       (message) => ['COMPLETED', 'FAILED', 'CANCELLED'].includes(statusOf(message)) && isNew(message),
     );
-    return { status: params.status, code: params.error?.code, text: wire.messages.slice(first).map(contentOf).join('') };
+    const [own, after] = [wire.messages.slice(first), wire.messages.slice(wire.messages.indexOf(end) + 1)];
+    if (after.length > 0) throw new Error(`after the end of the task came ${JSON.stringify(after[0])}`);
+    const { status, error } = end.params;
+    return { status, code: error?.code, text: own.map(contentOf).join('') };
   }
   wire.send(JSON.stringify({ jsonrpc: '2.0', method: 'execute', params: { command } }));
   return {
@@ -104,7 +108,9 @@ function dialectTask(wire: WireClient, command: string): Task {
     cancel: async () =>
       wire.send(JSON.stringify({ jsonrpc: '2.0', method: 'control', params: { type: 'CANCEL' } })),
     async jobId() {
-      const message = await wire.until((candidate) => candidate.params?.jobId !== undefined && isNew(candidate));
+      const message = await wire.until(
+        (candidate) => candidate.params?.jobId !== undefined && isNew(candidate),
+      );
       return message.params.jobId;
     },
   };

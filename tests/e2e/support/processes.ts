@@ -21,7 +21,8 @@ export function descendants(pid: number): number[] {
 /** Living processes whose command line or environment holds the text. */
 export function processesWith(text: string): number[] {
   return livingPids().filter(
-    (pid) => pid !== process.pid && [read(pid, 'cmdline'), read(pid, 'environ')].some((it) => it.includes(text)),
+    (pid) =>
+      pid !== process.pid && [read(pid, 'cmdline'), read(pid, 'environ')].some((it) => it.includes(text)),
   );
 }
 

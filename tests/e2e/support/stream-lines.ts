@@ -10,7 +10,9 @@ export function opening(): UpstreamStep[] {
   return [
     { line: start },
     { line: { type: 'system', subtype: 'init', model: 'scripted', session_id: 'scripted' } },
-    { line: streamEvent({ type: 'message_start', message: { id: 'msg_1', role: 'assistant', content: [] } }) },
+    {
+      line: streamEvent({ type: 'message_start', message: { id: 'msg_1', role: 'assistant', content: [] } }),
+    },
     { line: streamEvent({ type: 'content_block_start', index: 0, content_block: block }) },
   ];
 }

@@ -12,8 +12,8 @@ Redis: the one of REDIS_URL; else redis-server or valkey-server, if one is insta
 .cache/redis; else an embedded one, in memory only.
 
 Variables: REDIS_URL, CLAUDE_API_PORT (8000), GATEWAY_PORT (8003), DASHBOARD_PORT (8004), LOG_FORMAT
-(pretty, json), LOG_LEVEL, UP_READY_TIMEOUT_MS, UP_STOP_GRACE_MS, and those of the services, which get the
-whole environment. A port of 0 takes a free one.
+(pretty, json), LOG_LEVEL, UP_DATA_DIR (.cache/redis), UP_READY_TIMEOUT_MS, UP_STOP_GRACE_MS, and those of
+the services, which get the whole environment. A port of 0 takes a free one.
 
 Ctrl-C stops everything in order: the gateway first, running jobs are finished or handed back, Redis last.
 A second Ctrl-C kills at once.`;

@@ -26,9 +26,6 @@ const ORPHAN_GRACE_MS = 5_000;
 /** When the workers are gone their calls break, and claude-api still has to end what it ran for them. */
 const CLAUDE_API_ORPHAN_GRACE_MS = 15_000;
 
-/** Where the Redis that `up` starts keeps its data. */
-export const redisFolder = fileURLToPath(new URL('.cache/redis', ROOT));
-
 /** Who starts after whom, and who stops after whom: the gateway goes first, so that clients hear of it. */
 const START = { redis: 0, rest: 1 };
 const STOP = { gateway: 0, dashboard: 1, worker: 2, claudeApi: 3, redis: 4 };

@@ -1,4 +1,5 @@
 /** The settings that `cc-executor up` itself reads; everything else in the environment goes to its children. */
+import { fileURLToPath } from 'node:url';
 import { type Config, commonSettings, durationMs, port, setting, text } from '@cc-executor/runtime';
 
 export const appName = 'up';
@@ -38,6 +39,13 @@ export const settings = {
     schema: port(),
     default: 0,
     description: "The port of a single worker's health; several workers take free ones.",
+  }),
+  dataDir: setting({
+    env: 'UP_DATA_DIR',
+    schema: text(),
+    default: fileURLToPath(new URL('../../../../.cache/redis', import.meta.url)),
+    defaultText: '.cache/redis in the checkout',
+    description: 'Where an installed Redis that is started here keeps its data.',
   }),
   readyTimeoutMs: setting({
     env: 'UP_READY_TIMEOUT_MS',

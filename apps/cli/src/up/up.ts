@@ -8,7 +8,7 @@ import { claimPort } from './ports.ts';
 import { probeRedis, waitUntilReady } from './probes.ts';
 import { chooseRedis, type RedisChoice } from './redis-choice.ts';
 import { createReporter, type Reporter } from './reporter.ts';
-import { listServices, type Ports, redisFolder } from './services.ts';
+import { listServices, type Ports } from './services.ts';
 import { appName, settings, type UpConfig } from './settings.ts';
 import { runStack } from './stack.ts';
 import { summarise } from './summary.ts';
@@ -40,7 +40,7 @@ export async function runUp(
     redisUrl: config.redisUrl,
     path: env.PATH,
     port: ports.redis,
-    folder: redisFolder,
+    folder: config.dataDir,
   });
   const logLevel = options.logLevel ?? config.logLevel;
   const services = listServices({ config, redis, ports, logLevel, env });

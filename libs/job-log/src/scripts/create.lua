@@ -1,10 +1,10 @@
 -- Writes the record of an accepted job and the first event of its log. Idempotent: a job that is there stays.
 --   KEYS 1 record, 2 log
 --   ARGV 1 channel, 2 jobId, 3 epoch, 4 tenant, 5 spec (JSON), 6 queueMs, 7 totalMs, 8 retry, 9 body of `queued`
--- Returns {'created' | 'exists', epoch, status}
+-- Returns {'created' | 'exists', epoch, status}; 'created' also to the same epoch again: the reply was lost
 local found = redis.call('HMGET', KEYS[1], 'epoch', 'status')
 if found[1] then
-  return { 'exists', found[1], found[2] }
+  return { found[1] == ARGV[3] and 'created' or 'exists', found[1], found[2] }
 end
 local now = now_ms()
 redis.call('HSET', KEYS[1],

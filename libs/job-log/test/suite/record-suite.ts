@@ -74,10 +74,21 @@ export function describeRecord(twin: () => Twin): void {
       expect(await readAll(log, job.jobId)).toHaveLength(2);
     });
 
+    it('again with the same epoch is the same creation: its reply was lost', async () => {
+      const { log } = twin();
+      const job = newJob();
+      const first = await log.create(job);
+      expect(first.created).toBe(true);
+      expect(await log.create(job)).toEqual(first);
+      expect(await readAll(log, job.jobId)).toHaveLength(1);
+    });
+
     it('by many at once happens once', async () => {
       const { log } = twin();
       const job = newJob();
-      const outcomes = await Promise.all(Array.from({ length: 10 }, () => log.create(job)));
+      const outcomes = await Promise.all(
+        Array.from({ length: 10 }, () => log.create({ ...job, epoch: createEpoch() })),
+      );
       expect(outcomes.filter(({ created }) => created)).toHaveLength(1);
       expect(await readAll(log, job.jobId)).toHaveLength(1);
     });

@@ -1,0 +1,92 @@
+/** I10: what a run must leave as it found it. Read from outside: Redis, the proxies, the processes. */
+import { readFile } from 'node:fs/promises';
+import { createKeys, DEFAULT_KEY_PREFIX } from '@cc-executor/job-log';
+import type { Leftovers } from '@cc-executor/testing';
+import type { World } from './injector.ts';
+
+export type Baseline = {
+  /** Connections through each proxy. */
+  sockets: Record<string, number>;
+  /** Resident memory of each process in MiB; undefined where the system does not say. */
+  memory: Record<string, number | undefined>;
+};
+
+const PATIENCE_MS = 45_000;
+const LOOK_MS = 500;
+/** A process may have grown by this much, in MiB: caches and heaps that were small when it had just started. */
+const MAX_GROWTH_MIB = 128;
+
+export const keys = createKeys(DEFAULT_KEY_PREFIX);
+const QUEUE = `{${DEFAULT_KEY_PREFIX}:queue}:jobs`;
+/** Live as long as the product; each is bounded by its own means. */
+const PERMANENT_KEYS = new Set([keys.jobs('default'), keys.due]);
+
+export async function readBaseline({ proxies, gateways, workers }: World): Promise<Baseline> {
+  const memory = await Promise.all(
+    [...gateways, ...workers].map(
+      async (slot) => [slot.name, await residentMib(slot.process().pid)] as const,
+    ),
+  );
+  const sockets = Object.entries(proxies).map(([name, proxy]) => [name, proxy.connections()] as const);
+  return { sockets: Object.fromEntries(sockets), memory: Object.fromEntries(memory) };
+}
+
+/** Looks until nothing is left, or for as long as the sweeper and BullMQ may take to tidy up. */
+export async function findLeftovers(world: World, before: Baseline): Promise<Leftovers> {
+  const giveUpAt = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const left = await lookOnce(world, before);
+    const isClean = Object.values(left).every((list) => list.length === 0);
+    if (isClean || performance.now() > giveUpAt) return left;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
+/** What has grown over the run by more than it may. */
+export function findGrowth(before: Baseline, after: Baseline): string[] {
+  return Object.entries(after.memory).flatMap(([name, mib]) => {
+    const grown = (mib ?? 0) - (before.memory[name] ?? 0);
+    return grown > MAX_GROWTH_MIB ? [`${name} has grown by ${Math.round(grown)} MiB`] : [];
+  });
+}
+
+async function lookOnce({ redis, proxies }: World, before: Baseline): Promise<Leftovers> {
+  const { admin } = redis;
+  const [waiting, prioritized, active, delayed, due, channels] = await Promise.all([
+    admin.lrange(`${QUEUE}:wait`, 0, -1),
+    admin.zrange(`${QUEUE}:prioritized`, '0', '-1'),
+    admin.lrange(`${QUEUE}:active`, 0, -1),
+    admin.zrange(`${QUEUE}:delayed`, '0', '-1'),
+    admin.zrange(keys.due, '0', '-1'),
+    redis.channels(),
+  ]);
+  const sockets = Object.entries(proxies).flatMap(([name, proxy]) => {
+    const now = proxy.connections();
+    const was = before.sockets[name] ?? 0;
+    return now === was ? [] : [`${name}: ${now} connections instead of ${was}`];
+  });
+  return {
+    sockets,
+    queueEntries: [...waiting, ...prioritized, ...active, ...delayed],
+    dueJobs: due,
+    subscriptions: channels.filter((channel) => channel !== keys.control),
+    keysWithoutExpiry: await findKeysWithoutExpiry(admin),
+  };
+}
+
+/** BullMQ's own keys are bounded by number; all others must expire. */
+async function findKeysWithoutExpiry(admin: World['redis']['admin']): Promise<string[]> {
+  const found = (await admin.keys('*')).filter((key) => !key.startsWith(QUEUE) && !PERMANENT_KEYS.has(key));
+  const expiries = await Promise.all(found.map((key) => admin.pttl(key)));
+  return found.filter((_, i) => expiries[i] === -1);
+}
+
+async function residentMib(pid: number): Promise<number | undefined> {
+  try {
+    const status = await readFile(`/proc/${pid}/status`, 'utf8');
+    return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024);
+  } catch {
+    // Only Linux tells it this way.
+    return undefined;
+  }
+}

@@ -1,0 +1,197 @@
+/** The command line as a process, against a real stack: what goes to which stream, and what it exits with. */
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { emptyFold, foldEvents, foldedText, type JobEvent } from '@cc-executor/protocol';
+import { connectWire, type Stack, startStack } from '@cc-executor/testing';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type Child, type ChildOptions, runNode } from './support/child.ts';
+import { RESTLESS, watchLeftovers } from './support/leftovers.ts';
+import { nonce } from './support/nonce.ts';
+
+const main = fileURLToPath(new URL('../../apps/cli/src/main.ts', import.meta.url));
+
+let stack: Stack;
+let nothingLeft: () => Promise<void>;
+
+beforeAll(async () => {
+  stack = await startStack({ env: RESTLESS });
+  nothingLeft = watchLeftovers(stack);
+});
+afterEach(() => nothingLeft());
+afterAll(() => stack.close());
+
+function cli(args: string[], { env, ...options }: ChildOptions = {}): Child {
+  return runNode([main, ...args], { ...options, env: { CC_EXECUTOR_URL: stack.url(), ...env } });
+}
+
+/** Runs a command to its end, which must be this exit code. */
+async function expectExit(code: number, args: string[], options?: ChildOptions) {
+  const child = cli(args, options);
+  const [stdout, stderr] = await Promise.all([
+    child.ended.then(child.stdout),
+    child.ended.then(child.stderr),
+  ]);
+  expect(await child.ended, stderr).toEqual({ code, signal: null });
+  return { stdout, stderr };
+}
+
+const demo = (script: object) => `demo:${JSON.stringify({ delayMs: 2, ...script })}`;
+const hanging = (text: string) => demo({ text, hang: true });
+
+const eventsOf = (stdout: string): JobEvent[] =>
+  stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+async function getJob(jobId: string) {
+  const wire = await connectWire(stack.url());
+  const { result } = await wire.request('get', { jobId });
+  await wire.close();
+  return result;
+}
+
+describe('cc-executor run', () => {
+  it('streams the answer to standard output, the rest to standard error, and exits with 0', async () => {
+    const text = nonce();
+    const { stdout, stderr } = await expectExit(0, ['run', demo({ text: `${text}\n`, repeat: 20 })]);
+    expect(stdout).toBe(`${text}\n`.repeat(20));
+    expect(stderr).toMatch(/queued {2}job_[0-9a-f]{32}/);
+    expect(stderr).toContain('DEMO');
+    expect(stderr).toContain('completed');
+    expect(stderr).not.toContain(text);
+  });
+
+  it('prints the events and nothing else with --json', async () => {
+    const text = nonce();
+    const { stdout, stderr } = await expectExit(0, ['run', '--json', demo({ text, repeat: 5 })]);
+    const events = eventsOf(stdout);
+    expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
+    expect(events.at(0)?.type).toBe('queued');
+    expect(events.at(-1)?.type).toBe('completed');
+    expect(foldedText(foldEvents(emptyFold, events))).toBe(text.repeat(5));
+    expect(stderr).toBe('');
+  });
+
+  it('takes a long prompt from standard input', async () => {
+    const text = `${nonce(50 * 1024)}\n`;
+    const { stdout } = await expectExit(0, ['run', '-', '--quiet'], { input: demo({ text }) });
+    expect(stdout).toBe(text);
+  });
+
+  it('gives the same job for the same idempotency key', async () => {
+    const args = ['run', '--idempotency-key', nonce(), '--json', demo({ text: nonce() })];
+    const [first, second] = [await expectExit(0, args), await expectExit(0, args)];
+    expect(second.stdout).toBe(first.stdout);
+  });
+
+  it('exits with 1 when the job fails, and keeps what it had put out', async () => {
+    const [text, reason] = [nonce(), nonce()];
+    const { stdout, stderr } = await expectExit(1, ['run', demo({ text, fail: reason })]);
+    expect(stdout).toBe(`${text}\n`);
+    expect(stderr).toContain(reason);
+  });
+
+  it.each([
+    ['an unknown option', ['run', 'hello', '--no-such-option']],
+    ['a faulty duration', ['run', 'hello', '--timeout', 'soon']],
+    ['an empty prompt', ['run', '']],
+    ['an unknown command', ['no-such-command']],
+  ])('exits with 2 for %s', async (_, args) => {
+    const { stdout, stderr } = await expectExit(2, args);
+    expect(stdout).toBe('');
+    expect(stderr).not.toBe('');
+  });
+
+  it('exits with 3 when a limit passes, and keeps what it had put out', async () => {
+    const text = nonce();
+    const { stdout, stderr } = await expectExit(3, ['run', '--idle-timeout', '500ms', hanging(text)]);
+    expect(stdout).toBe(`${text}\n`);
+    expect(stderr).toContain('idle limit');
+  });
+
+  it('cancels the job at Ctrl-C, waits for its end, and exits with 4', async () => {
+    const text = nonce();
+    const child = cli(['run', hanging(text)]);
+    await child.untilOutput(new RegExp(text));
+    child.process.kill('SIGINT');
+    expect(await child.ended).toEqual({ code: 4, signal: null });
+    expect(child.stdout()).toBe(`${text}\n`);
+    const [jobId] = /job_[0-9a-f]{32}/.exec(child.stderr())!;
+    expect((await getJob(jobId)).terminal).toMatchObject({ type: 'cancelled', by: 'client', partial: true });
+  });
+
+  it('exits with 5 and says what to do when there is no gateway', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    server.close();
+    await once(server, 'close');
+    const { stdout, stderr } = await expectExit(5, ['run', '--url', `ws://127.0.0.1:${port}`, 'hello']);
+    expect(stdout).toBe('');
+    expect(stderr).toContain('npm start');
+  });
+});
+
+describe('the life of a detached job', () => {
+  async function detach(prompt: string): Promise<string> {
+    const { stdout } = await expectExit(0, ['run', '--detach', prompt]);
+    expect(stdout).toMatch(/^job_[0-9a-f]{32}\n$/);
+    return stdout.trim();
+  }
+
+  it('is attached to while it runs and afterwards, from any position', async () => {
+    const text = nonce();
+    const jobId = await detach(demo({ text, repeat: 50, delayMs: 10 }));
+    const live = await expectExit(0, ['attach', jobId, '--json']);
+    const events = eventsOf(live.stdout);
+    expect(foldedText(foldEvents(emptyFold, events))).toBe(text.repeat(50));
+    const replay = await expectExit(0, ['attach', jobId, '--json']);
+    expect(replay.stdout).toBe(live.stdout);
+    const rest = await expectExit(0, ['attach', jobId, '--after', '10', '--json']);
+    expect(eventsOf(rest.stdout)).toEqual(events.slice(10));
+  });
+
+  it('is cancelled from elsewhere: attach exits with 4, a second cancel finds it cancelled', async () => {
+    const text = nonce();
+    const jobId = await detach(hanging(text));
+    const attached = cli(['attach', jobId]);
+    await attached.untilOutput(new RegExp(text));
+    expect((await expectExit(0, ['cancel', jobId])).stdout).toBe(`${jobId} is being cancelled\n`);
+    expect(await attached.ended).toEqual({ code: 4, signal: null });
+    expect((await expectExit(0, ['cancel', jobId])).stdout).toContain('had ended already: cancelled');
+  });
+
+  it('goes on when the one who attached leaves with Ctrl-C', async () => {
+    const text = nonce();
+    const jobId = await detach(hanging(text));
+    const attached = cli(['attach', jobId]);
+    await attached.untilOutput(new RegExp(text));
+    attached.process.kill('SIGINT');
+    expect(await attached.ended).toEqual({ code: 130, signal: null });
+    expect((await getJob(jobId)).status).toBe('running');
+    await expectExit(0, ['cancel', jobId]);
+  });
+
+  it('is shown by get and listed by jobs', async () => {
+    const text = nonce();
+    const jobId = await detach(demo({ text, fail: nonce() }));
+    await expectExit(1, ['attach', jobId]);
+    const got = JSON.parse((await expectExit(0, ['get', jobId, '--json'])).stdout);
+    expect(got).toMatchObject({ jobId, status: 'failed', terminal: { type: 'failed', partial: true } });
+    expect((await expectExit(0, ['get', jobId])).stdout).toContain('failed');
+    const failed = eventsOf((await expectExit(0, ['jobs', '--status', 'failed', '--json'])).stdout);
+    expect(failed.at(0)).toMatchObject({ jobId, status: 'failed' });
+    expect((await expectExit(0, ['jobs', '--limit', '100'])).stdout).toContain(jobId);
+    expect((await expectExit(1, ['cancel', jobId])).stdout).toContain('had ended already: failed');
+  });
+
+  it('that nobody knows is an error', async () => {
+    const jobId = `job_${nonce(16)}`;
+    for (const command of ['attach', 'get', 'cancel']) {
+      const { stderr } = await expectExit(1, [command, jobId]);
+      expect(stderr).toContain('No such job');
+    }
+  });
+});

@@ -1,0 +1,181 @@
+/** Client × what its connection does × moment. Each test is a row's cells in docs/reliability.md. */
+import { describeViolations, type FaultProxy, planPrompt, startFaultProxy } from '@cc-executor/testing';
+import { afterEach, expect, test } from 'vitest';
+import {
+  askUnanswered,
+  finishUndelivered,
+  resumeElsewhere,
+  setScene,
+  startTwoGateways,
+} from './gateway-scene.ts';
+import { type FaultStack, HEARTBEAT_MS } from './harness.ts';
+import { untilOutput } from './moments.ts';
+import { openRecordingClient, type RecordingClient } from './recording-client.ts';
+
+let faults: FaultStack;
+let wire: FaultProxy;
+const opened: RecordingClient[] = [];
+afterEach(async () => {
+  for (const client of opened.splice(0)) client.close();
+  await wire?.close();
+  await faults.close();
+});
+
+async function start(env?: Record<string, string>): Promise<void> {
+  faults = await startTwoGateways(env ? { env } : {});
+  wire = await startFaultProxy({ target: { port: Number(faults.stack.gateways[0]?.ready.port) } });
+}
+
+/** A client of the first gateway, through the proxy. */
+async function openClient(): Promise<RecordingClient> {
+  const client = await openRecordingClient(wire.url('ws', '/ws'), 'gateway-0', faults.recorder);
+  opened.push(client);
+  return client;
+}
+
+async function expectNoViolations(): Promise<void> {
+  const { violations } = await faults.check();
+  expect(describeViolations(violations)).toBe('');
+}
+
+/** Resolves when the first gateway has let go of so many clients that did not answer its pings. */
+async function untilDismissed(count: number): Promise<void> {
+  let seen = 0;
+  await faults.stack.gateways[0]?.untilLog(({ reason }) => {
+    if (reason === 'heartbeat_missed') seen += 1;
+    return seen === count;
+  });
+}
+
+test('client · reset · a b d f g: it goes on elsewhere, and gets the job whose acceptance it was not told of', async () => {
+  await start();
+  const [client, late] = [await openClient(), await openClient()];
+  const scene = await setScene(faults, { client });
+  await wire.set({ toClient: { hold: true } });
+  const unanswered = askUnanswered(faults, client);
+  const attaching = late.attach(scene.jobs.streaming);
+  attaching.catch(() => undefined);
+  await finishUndelivered(faults, scene);
+  expect(wire.cutAll('rst')).toBe(2);
+  await expect(unanswered.answer).rejects.toThrow('the socket closed');
+  await expect(attaching).rejects.toThrow('the socket closed');
+  await resumeElsewhere(faults, scene, unanswered);
+  await expectNoViolations();
+});
+
+test('client · half-open · a b d f g: the gateway lets go of it, and it goes on elsewhere', async () => {
+  await start();
+  const [client, late] = [await openClient(), await openClient()];
+  const scene = await setScene(faults, { client });
+  await wire.set({ toClient: { hold: true } });
+  const unanswered = askUnanswered(faults, client);
+  const attaching = late.attach(scene.jobs.streaming);
+  attaching.catch(() => undefined);
+  await finishUndelivered(faults, scene);
+  await wire.set({ toClient: { hold: true, swallow: true }, toTarget: { swallow: true } });
+  const silentFrom = Date.now();
+  await untilDismissed(2);
+  expect(Date.now() - silentFrom).toBeLessThan(5 * HEARTBEAT_MS);
+  client.close();
+  late.close();
+  await resumeElsewhere(faults, scene, unanswered);
+  await expectNoViolations();
+});
+
+test('client · half-open · d: a job that asked for it is cancelled once its only listener is found to be gone', async () => {
+  await start();
+  const client = await openClient();
+  const { prompt } = faults.plan({ chunks: 1_000, paceMs: 10 });
+  const jobId = await client.execute({ prompt, onDisconnect: 'cancel' });
+  await untilOutput(client, jobId);
+  await wire.set({ toClient: { swallow: true }, toTarget: { swallow: true } });
+  await untilDismissed(1);
+  client.close();
+  await faults.upstream.untilIdle();
+  const next = await faults.client(1);
+  await next.attach(jobId);
+  expect(await next.terminal(jobId)).toMatchObject({ type: 'cancelled', by: 'disconnect', partial: true });
+  await expectNoViolations();
+});
+
+test('client · stops reading · a b d f g: for a while, and everything is there when it reads on', async () => {
+  await start();
+  const client = await openClient();
+  const scene = await setScene(faults, { client, streamChunks: 50 });
+  const late = await openClient();
+  for (const { socket } of [client.wire, late.wire]) socket.pause();
+  const { answer } = askUnanswered(faults, client);
+  const attaching = late.attach(scene.jobs.streaming);
+  await finishUndelivered(faults, scene);
+  for (const { socket } of [client.wire, late.wire]) socket.resume();
+  await attaching;
+  for (const jobId of [...Object.values(scene.jobs), await answer]) {
+    expect(await client.terminal(jobId)).toMatchObject({ type: 'completed' });
+  }
+  expect(await late.terminal(scene.jobs.streaming)).toMatchObject({ type: 'completed' });
+  await expectNoViolations();
+});
+
+test('client · stops reading · a b d f g: for too long, and it is let go with a code that says to come back', async () => {
+  await start();
+  const client = await openClient();
+  const scene = await setScene(faults, { client });
+  client.wire.socket.pause();
+  const unanswered = askUnanswered(faults, client);
+  await finishUndelivered(faults, scene);
+  await untilDismissed(1);
+  client.wire.socket.resume();
+  expect(await client.wire.closed).toEqual({ code: 4002, reason: 'heartbeat_missed' });
+  await resumeElsewhere(faults, scene, unanswered);
+  await expectNoViolations();
+});
+
+test('client · stops reading · d: more output than all buffers hold is read from the log when it reads on', async () => {
+  await start({ GATEWAY_HEARTBEAT_MS: '5000' });
+  const [client, witness] = [await openClient(), await faults.client(1)];
+  // 14 MB; of these the gateway keeps 1 MB, and the sockets a few.
+  const prompt = planPrompt({ nonce: 'x'.repeat(4_000), chunks: 3_500, paceMs: 0, ends: ['complete'] });
+  const jobId = await client.execute({ prompt });
+  await witness.attach(jobId);
+  client.wire.socket.pause();
+  await witness.terminal(jobId);
+  expect(wire.counters().bytesToClient).toBeLessThan(7_000_000);
+  client.wire.socket.resume();
+  expect(await client.terminal(jobId)).toMatchObject({ type: 'completed' });
+  await expectNoViolations();
+});
+
+test('client · reconnects elsewhere · a b d f g: at once, without a word to the gateway it leaves', async () => {
+  await start();
+  const [client, late] = [await openClient(), await openClient()];
+  const scene = await setScene(faults, { client });
+  await wire.set({ toClient: { hold: true } });
+  await finishUndelivered(faults, scene);
+  const unanswered = askUnanswered(faults, client);
+  const attaching = late.attach(scene.jobs.streaming);
+  attaching.catch(() => undefined);
+  client.close();
+  late.close();
+  await resumeElsewhere(faults, scene, unanswered);
+  await expectNoViolations();
+});
+
+test('client · reconnects elsewhere · d: thirty times from gateway to gateway, and sees each event once', async () => {
+  await start();
+  const { prompt } = faults.plan({ chunks: 200, paceMs: 10 });
+  let client = await faults.client(0);
+  const jobId = await client.execute({ prompt });
+  const seqs: number[] = [];
+  for (let hop = 1; hop <= 30; hop += 1) {
+    await client.wire.until(() => client.wire.events(jobId).length >= 5);
+    seqs.push(...client.wire.events(jobId).map(({ seq }) => seq));
+    client.close();
+    await client.wire.closed;
+    client = await faults.client(hop % 2);
+    await client.attach(jobId, seqs.at(-1));
+  }
+  expect(await client.terminal(jobId)).toMatchObject({ type: 'completed' });
+  seqs.push(...client.wire.events(jobId).map(({ seq }) => seq));
+  expect(seqs).toEqual(seqs.map((_, i) => i + 1));
+  await expectNoViolations();
+});

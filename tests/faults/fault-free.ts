@@ -1,0 +1,27 @@
+/** What a log would read without the fault: the same plan, run again in peace, and compared event for event. */
+import { createKeys } from '@cc-executor/job-log';
+import { type Plan, planPrompt } from '@cc-executor/testing';
+import { expect } from 'vitest';
+import type { FaultStack } from './harness.ts';
+
+/**
+ * Expects that the job's log reads as that of a job with the same prompt that meets no fault, apart from times and
+ * names, and that upstream was called once for it.
+ */
+export async function expectAsWithoutFault(faults: FaultStack, jobId: string, prompt: string): Promise<void> {
+  const client = await faults.client();
+  const twin = await client.execute({ prompt: planPrompt({ ...(JSON.parse(prompt) as Plan), paceMs: 0 }) });
+  await faults.upstream.untilOutput(twin);
+  faults.upstream.release();
+  await client.terminal(twin);
+  expect(await readLog(faults, jobId)).toEqual(await readLog(faults, twin));
+  expect(faults.upstream.calls().filter((call) => call.jobId === jobId)).toHaveLength(1);
+}
+
+async function readLog({ redis }: FaultStack, jobId: string): Promise<unknown[]> {
+  const log = await redis.admin.lrange(createKeys('cce').log(jobId), 0, -1);
+  return log.map((json) => {
+    const { jobId: _job, epoch: _epoch, time: _time, durationMs: _duration, ...rest } = JSON.parse(json);
+    return rest;
+  });
+}

@@ -1,0 +1,147 @@
+/** Gateway × its death or its stopping × moment. Each test is a row's cells in docs/reliability.md. */
+import { commandContains, describeViolations, type ServiceProcess } from '@cc-executor/testing';
+import { afterEach, expect, test } from 'vitest';
+import {
+  askUnanswered,
+  finishUndelivered,
+  resumeElsewhere,
+  setScene,
+  startTwoGateways,
+} from './gateway-scene.ts';
+import { type FaultStack, LEASE_MS } from './harness.ts';
+
+let faults: FaultStack;
+afterEach(() => faults.close());
+
+function firstGateway(): ServiceProcess {
+  return faults.stack.gateways[0] as ServiceProcess;
+}
+
+async function expectNoViolations(): Promise<void> {
+  const { violations } = await faults.check();
+  expect(describeViolations(violations)).toBe('');
+}
+
+/** Kills the first gateway when Redis has executed a command, and before the gateway has the reply. */
+async function killAfterDroppedReply(): Promise<void> {
+  const { gatewayRedis } = faults.proxies;
+  await gatewayRedis.until(({ droppedReplies }) => droppedReplies === 1);
+  // Before it can ask again.
+  const cutOff = gatewayRedis.set({ refuse: 'reset' });
+  gatewayRedis.cutAll('rst');
+  firstGateway().kill('SIGKILL');
+  await Promise.all([cutOff, firstGateway().exited]);
+}
+
+/** The promise is 5 s; a worker has to take it, too. */
+const ENQUEUED_WITHIN_MS = 6_000;
+const RECORD_WRITTEN = ['eval', '"type":"queued"'];
+const ENQUEUED = ['eval', '{cce:queue}:jobs:wait'];
+
+for (const [name, texts] of [
+  ['the record is written', RECORD_WRITTEN],
+  ['the queue entry is written', ENQUEUED],
+] as const) {
+  test(`gateway · SIGKILL · a: once ${name}, the same execute at another gateway gives the same job, run once`, async () => {
+    faults = await startTwoGateways();
+    const client = await faults.client(0);
+    await faults.proxies.gatewayRedis.set({ dropReply: { matches: commandContains(...texts) } });
+    const over = faults.recorder.fault('gateway SIGKILL');
+    const { params, answer } = askUnanswered(faults, client);
+    await killAfterDroppedReply();
+    over();
+    await expect(answer).rejects.toThrow();
+    const next = await faults.client(1);
+    const jobId = await next.execute(params);
+    expect(await next.terminal(jobId)).toMatchObject({ type: 'completed', attempt: 1 });
+    const { history } = await faults.check();
+    expect(history.acknowledged).toMatchObject([{ created: false }]);
+    expect(history.calls).toHaveLength(1);
+    await expectNoViolations();
+  });
+}
+
+test('gateway · SIGKILL · a: a job whose record was written is enqueued by another gateway, though nobody asks again', async () => {
+  faults = await startTwoGateways();
+  const client = await faults.client(0);
+  await faults.proxies.gatewayRedis.set({ dropReply: { matches: commandContains(...RECORD_WRITTEN) } });
+  const over = faults.recorder.fault('gateway SIGKILL');
+  askUnanswered(faults, client);
+  await killAfterDroppedReply();
+  over();
+  const next = await faults.client(1);
+  const { result } = await next.wire.request('list', {});
+  expect(result.jobs).toMatchObject([{ status: 'queued' }]);
+  const { jobId } = result.jobs[0];
+  await next.attach(jobId);
+  expect(await next.terminal(jobId)).toMatchObject({ type: 'completed', attempt: 1 });
+  const [queued, started] = next.wire.events(jobId);
+  expect((started?.time ?? 0) - (queued?.time ?? 0)).toBeLessThan(ENQUEUED_WITHIN_MS);
+  await expectNoViolations();
+});
+
+test('gateway · SIGKILL · b d f g: its clients go on elsewhere, from where they stood', async () => {
+  faults = await startTwoGateways();
+  const scene = await setScene(faults);
+  const over = faults.recorder.fault('gateway SIGKILL');
+  await faults.proxies.gatewayRedis.set({ toClient: { hold: true } });
+  const unanswered = askUnanswered(faults, scene.client);
+  await finishUndelivered(faults, scene);
+  const attaching = (await faults.client(0)).attach(scene.jobs.streaming);
+  attaching.catch(() => undefined);
+  firstGateway().kill('SIGKILL');
+  await expect(attaching).rejects.toThrow('the socket closed');
+  await expect(unanswered.answer).rejects.toThrow('the socket closed');
+  over();
+  await resumeElsewhere(faults, scene, unanswered);
+  await expectNoViolations();
+});
+
+test('gateway · SIGTERM · a b d f g: it says so, closes with a code that says to come back, and its clients go on elsewhere', async () => {
+  faults = await startTwoGateways();
+  const scene = await setScene(faults);
+  const over = faults.recorder.fault('gateway SIGTERM, its Redis held');
+  await faults.proxies.gatewayRedis.set({ toClient: { hold: true } });
+  const unanswered = askUnanswered(faults, scene.client);
+  await finishUndelivered(faults, scene);
+  const late = await faults.client(0);
+  const attaching = late.attach(scene.jobs.streaming);
+  attaching.catch(() => undefined);
+  firstGateway().kill('SIGTERM');
+  await scene.client.wire.until(({ method }) => method === 'goaway');
+  await late.wire.until(({ method }) => method === 'goaway');
+  const refused = await late.wire.request('execute', { prompt: faults.plan().prompt });
+  expect(refused.error.data).toMatchObject({ code: 'draining', retryable: true });
+  expect(await scene.client.wire.closed).toEqual({ code: 4000, reason: 'going_away' });
+  expect(await late.wire.closed).toEqual({ code: 4000, reason: 'going_away' });
+  await expect(attaching).rejects.toThrow('the socket closed');
+  await resumeElsewhere(faults, scene, unanswered);
+  await faults.proxies.gatewayRedis.reset();
+  expect(await firstGateway().exited).toEqual({ code: 0, signal: null });
+  over();
+  await expectNoViolations();
+});
+
+test('gateway · stopped for four leases · a b d f g: others notice nothing, and its clients get the rest when it goes on', async () => {
+  faults = await startTwoGateways();
+  // Longer than the fault: a sweeper that wakes up must not end what it takes for lapsed.
+  const scene = await setScene(faults, { streamChunks: 700 });
+  const { client, jobs, witness } = scene;
+  const late = await faults.client(0);
+  const over = faults.recorder.fault('gateway SIGSTOP');
+  firstGateway().kill('SIGSTOP');
+  const { answer } = askUnanswered(faults, client);
+  const attaching = late.attach(jobs.streaming);
+  await finishUndelivered(faults, scene);
+  await witness.attach(jobs.streaming);
+  await new Promise((resolve) => setTimeout(resolve, 4 * LEASE_MS));
+  firstGateway().kill('SIGCONT');
+  over();
+  await attaching;
+  const accepted = await answer;
+  for (const jobId of [...Object.values(jobs), accepted]) {
+    expect(await client.terminal(jobId)).toMatchObject({ type: 'completed', attempt: 1 });
+  }
+  expect(await late.terminal(jobs.streaming)).toEqual(await witness.terminal(jobs.streaming));
+  await expectNoViolations();
+});

@@ -1,0 +1,180 @@
+/**
+ * The checker is proved by mutation: each scenario passes with the product as it is, and with one of its checks taken
+ * out the same scenario turns the checker red, with the invariant that the check is there for.
+ */
+import { createKeys } from '@cc-executor/job-log';
+import { describeViolations, type Message, type Violation } from '@cc-executor/testing';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type FaultStack, startFaultStack } from './harness.ts';
+import { createMutant, type Mutant, type Mutation, mutate } from './mutant.ts';
+
+type Case = {
+  name: string;
+  mutations: Mutation[];
+  /** One violation must say this, of this invariant. */
+  expected: { invariant: Violation['invariant']; detail: RegExp };
+  stack: Parameters<typeof startFaultStack>[0];
+  scenario: (faults: FaultStack) => Promise<void>;
+};
+
+const SCRIPTS = 'libs/job-log/src/scripts';
+const keys = createKeys('cce');
+
+const cases: Case[] = [
+  {
+    name: 'the fence check',
+    mutations: [
+      { file: `${SCRIPTS}/append.lua`, from: 'if r[2] ~= ARGV[3] then', to: 'if false then' },
+      {
+        file: `${SCRIPTS}/renew.lua`,
+        from: "if r[2] ~= ARGV[1] or r[1] ~= 'running' then",
+        to: 'if false then',
+      },
+    ],
+    expected: { invariant: 'I4', detail: /stands behind/ },
+    // The first worker must come back before it has been without an answer for eight leases: then it gives up.
+    stack: { workers: 2, env: { JOB_LEASE_MS: '1200' } },
+    scenario: letStoppedWorkerComeBack,
+  },
+  {
+    name: 'the terminal check of a cancel',
+    mutations: [{ file: `${SCRIPTS}/cancel.lua`, from: 'if is_terminal(status) then', to: 'if false then' }],
+    expected: { invariant: 'I1', detail: /2 terminal events/ },
+    stack: {},
+    scenario: cancelEndedJob,
+  },
+  {
+    name: 'the terminal check of the sweeper',
+    mutations: [{ file: `${SCRIPTS}/settle.lua`, from: 'if is_terminal(status) then', to: 'if false then' }],
+    expected: { invariant: 'I1', detail: /2 terminal events/ },
+    stack: { env: { JOB_LEASE_MS: '600' } },
+    scenario: letSweeperSeeEndedJob,
+  },
+  {
+    name: 'the position check',
+    mutations: [
+      {
+        file: 'apps/gateway/src/heartbeats.ts',
+        from: 'attachment.checkPosition(positions.get(attachment.jobId));',
+        to: 'void attachment;',
+      },
+    ],
+    expected: { invariant: 'I2', detail: /never saw the terminal event/ },
+    stack: {},
+    scenario: loseTerminalPublication,
+  },
+];
+
+/** A worker is stopped mid-stream; another one takes its job over; then the first one goes on where it stopped. */
+async function letStoppedWorkerComeBack(faults: FaultStack): Promise<void> {
+  const client = await faults.client();
+  const { prompt } = faults.plan({ chunks: 100, ends: ['complete', 'pause'] });
+  const jobId = await client.execute({ prompt, retry: 'always' });
+  // It has less left to write than the other one will have written: so what it writes leaves no gap.
+  await client.wire.until(({ params }) => params?.text?.includes(':60 '));
+  const first = faults.stack.workers.find((worker) =>
+    worker.logs().some((line) => line.msg === 'attempt began' && line.jobId === jobId),
+  );
+  const over = faults.recorder.fault('worker SIGSTOP');
+  first?.kill('SIGSTOP');
+  // The second attempt pauses half-way, so that its writing does not get between the first one's.
+  await client.wire.until(({ params }) => params?.attempt > 1 && params.text?.includes(':49 '));
+  first?.kill('SIGCONT');
+  over();
+  await Promise.race([
+    first?.untilLog((line) => line.msg.startsWith('attempt lost')),
+    client.terminal(jobId),
+  ]);
+  await whileReleasing(faults, client.terminal(jobId));
+}
+
+async function cancelEndedJob(faults: FaultStack): Promise<void> {
+  const client = await faults.client();
+  const jobId = await client.execute({ prompt: faults.plan({ chunks: 3 }).prompt });
+  await client.terminal(jobId);
+  await client.cancel(jobId);
+}
+
+async function letSweeperSeeEndedJob(faults: FaultStack): Promise<void> {
+  const client = await faults.client();
+  const jobId = await client.execute({ prompt: faults.plan({ chunks: 3 }).prompt });
+  await client.terminal(jobId);
+  await untilFound(async () => (await faults.redis.admin.zscore(keys.due, jobId)) === null);
+}
+
+/** The gateway's subscriber is cut off when the job ends, and comes back afterwards. */
+async function loseTerminalPublication(faults: FaultStack): Promise<void> {
+  const client = await faults.client();
+  const jobId = await client.execute({ prompt: faults.plan({ chunks: 10, ends: ['pause'] }).prompt });
+  await client.wire.until((message) => message.params?.type === 'output');
+  const over = faults.recorder.fault('gateway off Redis');
+  await faults.proxies.gatewayRedis.set({ refuse: 'refused' });
+  faults.proxies.gatewayRedis.cutAll('rst');
+  const isCompleted = async () =>
+    (await faults.redis.admin.hget(keys.record(jobId), 'status')) === 'completed';
+  await whileReleasing(faults, untilFound(isCompleted));
+  await faults.proxies.gatewayRedis.reset();
+  over();
+  // Heartbeats that name the end come either way; what makes it come true is the check. Its read takes a moment.
+  await Promise.race([
+    client.terminal(jobId),
+    untilFound(async () => beatsOfEnded(client.wire.messages) > 3),
+  ]);
+}
+
+function beatsOfEnded(messages: Message[]): number {
+  const beats = messages.filter(({ method }) => method === 'heartbeat');
+  return beats.filter(({ params }) =>
+    params.jobs.some(({ status }: { status: string }) => status === 'completed'),
+  ).length;
+}
+
+/** A call that has not come to its pause yet is not released by one release. */
+async function whileReleasing(faults: FaultStack, work: Promise<unknown>): Promise<void> {
+  const timer = setInterval(() => faults.upstream.release(), 20);
+  await work.finally(() => clearInterval(timer));
+}
+
+/** Redis tells nobody: it is asked. The test's time limit bounds it. */
+async function untilFound(look: () => Promise<boolean>): Promise<void> {
+  while (!(await look())) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+let faults: FaultStack | undefined;
+let mutant: Mutant | undefined;
+afterEach(async () => {
+  await faults?.close();
+  await mutant?.close();
+  faults = undefined;
+  mutant = undefined;
+});
+
+describe.each(cases)('$name', ({ mutations, expected, stack, scenario }) => {
+  test('is there: all invariants hold', async () => {
+    faults = await startFaultStack(stack);
+    await scenario(faults);
+    const { violations } = await faults.check();
+    expect(describeViolations(violations)).toBe('');
+  });
+
+  test('is taken out: the checker goes red', async () => {
+    mutant = await createMutant(mutations);
+    faults = await startFaultStack({ ...stack, root: mutant.root });
+    await scenario(faults);
+    // Something will be left over: what is looked for is another violation.
+    const { violations } = await faults.check({ quiet: false });
+    expect(violations).toContainEqual(
+      expect.objectContaining({
+        invariant: expected.invariant,
+        detail: expect.stringMatching(expected.detail),
+      }),
+    );
+  });
+});
+
+test('a mutation of a text that is not there is refused', async () => {
+  mutant = await createMutant([]);
+  const folder = new URL(mutant.root).pathname;
+  const missing = { file: `${SCRIPTS}/append.lua`, from: 'if nobody wrote this', to: '' };
+  await expect(mutate(folder, missing)).rejects.toThrow('0 times, not once');
+});

@@ -1,0 +1,126 @@
+/** Network × cut-off × moment: a gateway or the workers cannot reach Redis, for less and for more than a lease. */
+import { describeViolations, type FaultProxy } from '@cc-executor/testing';
+import { afterEach, expect, test } from 'vitest';
+import { meetOutage, type Outage, type OutageStack, startOutageStack, untilDone } from './all-moments.ts';
+import { expectAsWithoutFault } from './fault-free.ts';
+import { LEASE_MS } from './harness.ts';
+
+let faults: OutageStack;
+afterEach(() => faults.close());
+
+async function expectNoViolations(): Promise<void> {
+  const { violations } = await faults.check();
+  expect(describeViolations(violations)).toBe('');
+}
+
+/** Has the outage and expects that it left no trace in any job. */
+async function expectUnharmed(outage: Outage): Promise<void> {
+  const { jobs } = await meetOutage(faults, outage);
+  await Promise.all(
+    Object.values(jobs).map(({ jobId, prompt }) => expectAsWithoutFault(faults, jobId, prompt)),
+  );
+  await expectNoViolations();
+}
+
+/** Nothing gets through and nothing is lost, as when a route is gone for a while. */
+function held(proxy: FaultProxy, lastsMs: number): Outage {
+  return {
+    name: `cut off for ${lastsMs} ms`,
+    begin: () => proxy.set({ toTarget: { hold: true }, toClient: { hold: true } }),
+    end: () => proxy.reset(),
+    lastsMs,
+  };
+}
+
+/** Every connection is reset, and so is every new one. */
+function reset(proxy: FaultProxy, lastsMs: number): Outage {
+  return {
+    name: `connections reset for ${lastsMs} ms`,
+    async begin() {
+      await proxy.set({ refuse: 'reset' });
+      proxy.cutAll('rst');
+    },
+    end: () => proxy.reset(),
+    lastsMs,
+  };
+}
+
+test('network · gateway-Redis held for less than a lease · b c d e g: every job ends as if nothing had been', async () => {
+  faults = await startOutageStack();
+  await expectUnharmed(held(faults.proxies.gatewayRedis, LEASE_MS / 2));
+});
+
+test('network · gateway-Redis held for more than a lease · b c d e g: every job ends as if nothing had been', async () => {
+  faults = await startOutageStack();
+  await expectUnharmed(held(faults.proxies.gatewayRedis, 3 * LEASE_MS));
+});
+
+test('network · gateway-Redis reset · b c d e g: every job ends as if nothing had been', async () => {
+  faults = await startOutageStack();
+  await expectUnharmed(reset(faults.proxies.gatewayRedis, LEASE_MS));
+});
+
+test('network · worker-Redis held for less than a lease · b c d e g: every job ends as if nothing had been', async () => {
+  faults = await startOutageStack();
+  await expectUnharmed(held(faults.proxies.workerRedis, LEASE_MS / 2));
+});
+
+test('network · worker-Redis reset · b c d e g: every job ends as if nothing had been', async () => {
+  faults = await startOutageStack();
+  await expectUnharmed(reset(faults.proxies.workerRedis, LEASE_MS / 3));
+});
+
+for (const cut of [held, reset]) {
+  test(
+    cut === held
+      ? 'network · worker-Redis held for more than a lease · b c d e g: what ran ends as worker_lost, what waited runs'
+      : 'network · worker-Redis reset for more than a lease · b c d e g: what ran ends as worker_lost, what waited runs',
+    async () => {
+      faults = await startOutageStack();
+      const { upstream, proxies, recorder } = faults;
+      const client = await faults.client();
+      const plans = {
+        claimed: faults.plan({ chunks: 1, paceMs: 30_000 }),
+        streaming: faults.plan({ chunks: 1_500 }),
+        finishing: faults.plan({ paceMs: 0, ends: ['pause'] }),
+        repeatable: faults.plan({ chunks: 200 }),
+      };
+      const execute = (prompt: string, retry: 'safe' | 'always' = 'safe') =>
+        untilDone(() => client.execute({ prompt, retry }));
+      const claimed = await execute(plans.claimed.prompt);
+      const streaming = await execute(plans.streaming.prompt);
+      const finishing = await execute(plans.finishing.prompt);
+      const repeatable = await execute(plans.repeatable.prompt, 'always');
+      await Promise.all([streaming, finishing, repeatable].map((jobId) => upstream.untilOutput(jobId)));
+      await upstream.untilCalls(4);
+      const { prompt } = faults.plan();
+      const queued = await execute(prompt);
+
+      const outage = cut(proxies.workerRedis, 0);
+      const over = recorder.fault(outage.name);
+      await outage.begin();
+      upstream.release();
+      for (const jobId of [claimed, streaming, finishing]) {
+        expect(await client.terminal(jobId)).toMatchObject({
+          type: 'failed',
+          error: { code: 'worker_lost' },
+        });
+      }
+      const other = await faults.client(1);
+      await untilDone(() => other.attach(streaming));
+      expect(await other.terminal(streaming)).toEqual(await client.terminal(streaming));
+      await outage.end();
+      over();
+      expect(await client.terminal(queued)).toMatchObject({ type: 'completed' });
+      expect(await client.terminal(repeatable)).toMatchObject({ type: 'completed', attempt: 3 });
+      await upstream.untilIdle();
+      const callsOf = (jobId: string) => upstream.calls().filter((call) => call.jobId === jobId);
+      expect(callsOf(repeatable).map(({ endedBy }) => endedBy)).toEqual(['client-abort', 'complete']);
+      for (const jobId of [claimed, streaming]) {
+        expect(callsOf(jobId).map(({ endedBy }) => endedBy)).toEqual(['client-abort']);
+      }
+      await expectAsWithoutFault(faults, queued, prompt);
+      await expectNoViolations();
+    },
+  );
+}

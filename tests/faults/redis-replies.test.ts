@@ -1,0 +1,159 @@
+/** Redis × reply lost after execution × moment: what was done and not answered is done once. */
+import { commandContains, describeViolations, type FaultProxy, type ReplyDrop } from '@cc-executor/testing';
+import { afterEach, expect, test } from 'vitest';
+import { expectAsWithoutFault } from './fault-free.ts';
+import { type FaultStack, startFaultStack } from './harness.ts';
+import { callsOf, onceEach, type Script } from './script-commands.ts';
+
+let faults: FaultStack;
+afterEach(() => faults.close());
+
+/** Loses replies while `work` is done; expects that some were lost. */
+async function losing<T>(proxy: FaultProxy, drop: ReplyDrop, work: () => Promise<T>): Promise<T> {
+  const over = faults.recorder.fault('replies of Redis lost');
+  const before = proxy.counters().droppedReplies;
+  await proxy.set({ dropReply: drop });
+  const result = await work();
+  await proxy.reset();
+  over();
+  expect(proxy.counters().droppedReplies).toBeGreaterThan(before);
+  return result;
+}
+
+async function expectNoViolations(): Promise<void> {
+  const { violations } = await faults.check();
+  expect(describeViolations(violations)).toBe('');
+}
+
+test('redis · reply lost after execution · a: an execute whose record, index or queue entry was not acknowledged is one job', async () => {
+  faults = await startFaultStack();
+  const client = await faults.client();
+  const matchers = [
+    await callsOf(faults.redis, 'schedule'),
+    await callsOf(faults.redis, 'create'),
+    commandContains('evalsha', 'execute', '{cce:queue}:jobs'),
+    commandContains('set', 'cce:idempotency'),
+  ];
+  for (const [i, matches] of matchers.entries()) {
+    const { prompt } = faults.plan();
+    const jobId = await losing(faults.proxies.gatewayRedis, { matches }, () =>
+      client.execute({ prompt, idempotencyKey: `key-${i}` }),
+    );
+    expect(await client.terminal(jobId)).toMatchObject({ type: 'completed' });
+    await expectAsWithoutFault(faults, jobId, prompt);
+  }
+  expect(client.wire.messages.flatMap(({ result }) => result?.created ?? [])).toEqual(
+    matchers.map(() => true),
+  );
+  await expectNoViolations();
+});
+
+test('redis · reply lost after execution · b: a worker that does not hear which entry it took takes it all the same', async () => {
+  faults = await startFaultStack();
+  const client = await faults.client();
+  const { prompt } = faults.plan();
+  const jobId = await losing(
+    faults.proxies.workerRedis,
+    // Waiting for an entry, and taking it.
+    { matches: commandContains('{cce:queue}:jobs:active'), times: 2 },
+    async () => {
+      const accepted = await client.execute({ prompt });
+      expect(await client.terminal(accepted)).toMatchObject({ type: 'completed' });
+      return accepted;
+    },
+  );
+  await expectAsWithoutFault(faults, jobId, prompt);
+  await expectNoViolations();
+});
+
+/** Moments of an attempt, and the script whose every reply is lost. */
+const writes: { name: string; script: Script; texts: string[] }[] = [
+  {
+    name: 'redis · reply lost after execution · c: an attempt whose begin was not acknowledged goes on',
+    script: 'begin',
+    texts: [],
+  },
+  {
+    name: 'redis · reply lost after execution · d: every append is taken once, though none is acknowledged at first',
+    script: 'append',
+    texts: [],
+  },
+  {
+    name: 'redis · reply lost after execution · e: a finish that was not acknowledged stands once',
+    script: 'append',
+    texts: ['"type":"completed"'],
+  },
+];
+
+for (const { name, script, texts } of writes) {
+  test(name, async () => {
+    faults = await startFaultStack({ workers: 2 });
+    const client = await faults.client();
+    const matches = onceEach(await callsOf(faults.redis, script, ...texts));
+    const { plan, prompt } = faults.plan();
+    const jobId = await losing(
+      faults.proxies.workerRedis,
+      { matches, times: Number.POSITIVE_INFINITY },
+      async () => {
+        const accepted = await client.execute({ prompt });
+        expect(await client.terminal(accepted)).toMatchObject({ type: 'completed' });
+        return accepted;
+      },
+    );
+    const lost = faults.proxies.workerRedis.counters().droppedReplies;
+    // `started` and the first chunks, at least, come apart.
+    expect(lost).toBeGreaterThanOrEqual(texts.length === 0 && script === 'append' ? plan.chunks / 4 : 1);
+    await expectAsWithoutFault(faults, jobId, prompt);
+    await expectNoViolations();
+  });
+}
+
+test('redis · reply lost after execution · c d: a cancel that was not acknowledged is carried out, and said', async () => {
+  faults = await startFaultStack();
+  const client = await faults.client();
+  const matches = await callsOf(faults.redis, 'cancel');
+  for (const chunks of [1, 400]) {
+    const jobId = await client.execute({
+      prompt: faults.plan({ chunks, paceMs: chunks === 1 ? 3_000 : 20 }).prompt,
+    });
+    await faults.upstream.untilCalls(chunks === 1 ? 1 : 2);
+    if (chunks > 1) await faults.upstream.untilOutput(jobId);
+    const answer = await losing(faults.proxies.gatewayRedis, { matches }, () => client.cancel(jobId));
+    // Asked again it may have been carried out already.
+    expect(['running', 'cancelled']).toContain(answer.status);
+    expect(await client.terminal(jobId)).toMatchObject({ type: 'cancelled', by: 'client' });
+  }
+  await expectNoViolations();
+});
+
+test('redis · reply lost after execution · b: the cancel of a queued job that was not acknowledged ends it once', async () => {
+  faults = await startFaultStack({ workers: 0 });
+  const client = await faults.client();
+  const jobId = await client.execute({ prompt: faults.plan().prompt });
+  const matches = await callsOf(faults.redis, 'cancel');
+  const answer = await losing(faults.proxies.gatewayRedis, { matches }, () => client.cancel(jobId));
+  expect(answer.status).toBe('cancelled');
+  expect(await client.terminal(jobId)).toMatchObject({ type: 'cancelled', by: 'client' });
+  await faults.startWorker();
+  await expectNoViolations();
+});
+
+test('redis · reply lost after execution · f g: what a listener asked for and was not told is read again', async () => {
+  faults = await startFaultStack();
+  const client = await faults.client();
+  const { prompt } = faults.plan({ chunks: 100 });
+  const jobId = await client.execute({ prompt });
+  await faults.upstream.untilOutput(jobId);
+  const attachLosing = async (matches: ReplyDrop['matches']) => {
+    const listener = await faults.client();
+    await losing(faults.proxies.gatewayRedis, { matches }, () => listener.attach(jobId));
+    return listener.terminal(jobId);
+  };
+  const page = await callsOf(faults.redis, 'range');
+  const whileRunning = await Promise.all([attachLosing(page), client.terminal(jobId)]);
+  const whenEnded = [await attachLosing(page), await attachLosing(commandContains('hmget', jobId))];
+  for (const terminal of [...whileRunning, ...whenEnded])
+    expect(terminal).toMatchObject({ type: 'completed' });
+  await expectAsWithoutFault(faults, jobId, prompt);
+  await expectNoViolations();
+});

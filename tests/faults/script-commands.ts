@@ -1,0 +1,37 @@
+/** Finds the calls of one of our Lua scripts among the commands that pass a proxy. */
+import { readFileSync } from 'node:fs';
+import type { ReplyDrop, TestRedis } from '@cc-executor/testing';
+
+export type Script = 'schedule' | 'create' | 'begin' | 'append' | 'renew' | 'cancel' | 'range';
+
+const folder = new URL('../../libs/job-log/src/scripts/', import.meta.url);
+
+/**
+ * Loads a script into Redis, so that no call of it is answered NOSCRIPT, and returns a matcher of its calls that hold
+ * all of the texts.
+ */
+export async function callsOf(
+  { admin }: TestRedis,
+  script: Script,
+  ...texts: string[]
+): Promise<ReplyDrop['matches']> {
+  const [shared, own] = ['shared', script].map((name) =>
+    readFileSync(new URL(`${name}.lua`, folder), 'utf8'),
+  );
+  const sha = String(await admin.script('LOAD', `${shared}\n${own}`));
+  return (command) =>
+    // A connection's first call of a script may hold all of it.
+    (command.includes(sha) || command.includes(own as string)) &&
+    texts.every((text) => command.includes(text));
+}
+
+/** Matches each different command once: the same one, sent again, gets its reply. */
+export function onceEach(matches: ReplyDrop['matches']): ReplyDrop['matches'] {
+  const seen = new Set<string>();
+  return (command) => {
+    const said = command.toString('latin1');
+    if (!matches(command) || seen.has(said)) return false;
+    seen.add(said);
+    return true;
+  };
+}
