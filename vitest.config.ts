@@ -7,6 +7,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          sequence: { groupOrder: 0 },
           include: [
             'apps/*/test/**/*.test.ts',
             'libs/*/test/**/*.test.ts',
@@ -22,6 +23,7 @@ export default defineConfig({
         // Real processes on two cores: one file at a time, so that time-outs mean something.
         test: {
           name: 'e2e',
+          sequence: { groupOrder: 1 },
           include: ['tests/e2e/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 60_000,
@@ -31,6 +33,7 @@ export default defineConfig({
       {
         test: {
           name: 'faults',
+          sequence: { groupOrder: 2 },
           include: ['tests/faults/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 60_000,

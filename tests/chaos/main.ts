@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { checkHistory, describeViolations, formatHistory, parseHistory } from '@cc-executor/testing';
-import { BOUNDS, type ChaosResult, describeResult, runChaos } from './run.ts';
+import { BOUNDS, type ChaosResult, runChaos } from './run.ts';
 
 const USAGE = `Seeded random faults under load; the whole history is checked afterwards.
 
@@ -39,7 +39,6 @@ async function main(args: string[]): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
   print(`seed ${options.seed}, ${options.minutes} minutes, ${options.visitors} visitors`);
   const result = await runChaos({ ...options, report: print });
-  print(describeResult(result));
   if (result.violations.length + result.problems.length === 0) return 0;
   print(`the history is in ${await save(options.seed, result)}`);
   return 1;

@@ -25,7 +25,7 @@ export type ChaosOptions = {
   minutes: number;
   /** Visitors at a time. */
   visitors?: number;
-  /** Takes a line now and then. */
+  /** Takes a line now and then, and at the end what came out. */
   report: (line: string) => void;
 };
 
@@ -39,6 +39,8 @@ export type ChaosResult = {
   events: number;
   before: Baseline;
   after: Baseline;
+  /** What the proxies did, all together. */
+  network: { cuts: number; refused: number; droppedReplies: number };
   /** What the services logged, with who. */
   logs: ({ service: string } & LogLine)[];
 };
@@ -130,10 +132,12 @@ async function runOn(
     for (const line of logs) if (BROKEN.has(line.msg)) onProblem(JSON.stringify(line));
     const violations = checkHistory(history, { bounds: BOUNDS });
     const jobsByEnd = countBy(stored.map(({ record }) => record?.status ?? 'gone'));
-    return {
+    const result: ChaosResult = {
       ...{ history, violations, problems, faultsByKind, jobsByEnd, events: counted.events },
-      ...{ before, after, logs },
+      ...{ before, after, logs, network: countNetwork(world) },
     };
+    report(describeResult(result));
+    return result;
   } finally {
     clearInterval(reporting);
     for (const slot of [...gateways, ...workers]) slot.dismiss();
@@ -141,7 +145,7 @@ async function runOn(
 }
 
 /** What came out, for people. */
-export function describeResult(result: ChaosResult): string {
+function describeResult(result: ChaosResult): string {
   const { history, violations, problems, before, after } = result;
   const counts = (table: Record<string, number>) =>
     Object.entries(table)
@@ -155,6 +159,7 @@ export function describeResult(result: ChaosResult): string {
     `faults: ${history.faults.length} (${counts(result.faultsByKind)})`,
     `attachments: ${history.attachments.length}, events seen: ${result.events}, cancels: ${history.cancels.length}`,
     `upstream calls: ${history.calls.length} (${counts(ends)})`,
+    `network: ${counts(result.network)}`,
     `memory in MiB: ${memory.join(', ')}`,
     ...problems.map((problem) => `PROBLEM ${problem}`),
     describeViolations(violations),
@@ -201,6 +206,12 @@ function countEvents(inner: HistoryRecorder): { recorder: HistoryRecorder; count
     },
   };
   return { recorder, counted };
+}
+
+function countNetwork({ proxies }: World): ChaosResult['network'] {
+  const all = Object.values(proxies).map((proxy) => proxy.counters());
+  const sum = (name: keyof ChaosResult['network']) => all.reduce((total, one) => total + one[name], 0);
+  return { cuts: sum('cuts'), refused: sum('refused'), droppedReplies: sum('droppedReplies') };
 }
 
 function readLogs({ stack }: FaultStack): ChaosResult['logs'] {

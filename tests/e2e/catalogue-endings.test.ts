@@ -1,7 +1,7 @@
 /** The prototype's test catalogue, third part: control and failures, through both doors. */
 import { randomInt } from 'node:crypto';
 import { type Stack, startStack } from '@cc-executor/testing';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { fixture, runNode } from './support/child.ts';
 import { claudeKinds, startClaudeStack, useClaudeStack } from './support/claude.ts';
 import { dialectDoor, doors, nativeDoor } from './support/doors.ts';
@@ -22,8 +22,13 @@ describe('control', () => {
     stack = await startStack({ env: { ...RESTLESS, GATEWAY_ABANDON_GRACE_MS: String(GRACE_MS) } });
     nothingLeft = watchLeftovers(stack);
   });
-  afterEach(() => nothingLeft());
-  afterAll(() => stack.close());
+  afterAll(async () => {
+    try {
+      await nothingLeft();
+    } finally {
+      await stack.close();
+    }
+  });
 
   async function untilCancelledUpstream(jobId: string): Promise<void> {
     const { status } = await stack.claudeApi!.untilLog(

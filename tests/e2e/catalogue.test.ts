@@ -4,7 +4,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { type Stack, startStack } from '@cc-executor/testing';
-import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { claudeKinds, useClaudeStack } from './support/claude.ts';
 import { dialectDoor, doors, nativeDoor, type Visitor } from './support/doors.ts';
 import { RESTLESS, watchLeftovers } from './support/leftovers.ts';
@@ -93,8 +93,13 @@ describe('many at once', () => {
     stack = await startStack({ env: RESTLESS });
     nothingLeft = watchLeftovers(stack);
   });
-  afterEach(() => nothingLeft());
-  afterAll(() => stack.close());
+  afterAll(async () => {
+    try {
+      await nothingLeft();
+    } finally {
+      await stack.close();
+    }
+  });
 
   const echo = (text: string) => `demo:${JSON.stringify({ text: `${text} `, repeat: 20, delayMs: 5 })}`;
   const echoed = (text: string) => `${text} `.repeat(20);

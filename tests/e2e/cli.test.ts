@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { emptyFold, foldEvents, foldedText, type JobEvent } from '@cc-executor/protocol';
 import { connectWire, type Stack, startStack } from '@cc-executor/testing';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Child, type ChildOptions, runNode } from './support/child.ts';
 import { RESTLESS, watchLeftovers } from './support/leftovers.ts';
 import { nonce } from './support/nonce.ts';
@@ -18,8 +18,13 @@ beforeAll(async () => {
   stack = await startStack({ env: RESTLESS });
   nothingLeft = watchLeftovers(stack);
 });
-afterEach(() => nothingLeft());
-afterAll(() => stack.close());
+afterAll(async () => {
+  try {
+    await nothingLeft();
+  } finally {
+    await stack.close();
+  }
+});
 
 function cli(args: string[], { env, ...options }: ChildOptions = {}): Child {
   return runNode([main, ...args], { ...options, env: { CC_EXECUTOR_URL: stack.url(), ...env } });

@@ -50,10 +50,10 @@ async function runRound(): Promise<void> {
     expect(events.at(-1)?.type).toBe('completed');
   }
   await Promise.all(wires.map((wire) => wire.close()));
-  await nothingLeft();
 }
 
 async function measure() {
+  await nothingLeft();
   const services = [stack.gateways[0]!, stack.workers[0]!];
   return Promise.all(
     services.map(async (service) => ({

@@ -96,7 +96,10 @@ describe('cc-executor run with the real Claude Code', () => {
 
   it("gives the authoritative text when the model's connection drops in the middle of the stream", async () => {
     const answer = Array.from({ length: 20 }, () => nonce()).join(' ');
-    const events = await eventsOfRun(0, `[[text: ${answer}]] [[chunks: 20]] [[drop-after: 5]]`);
+    const events = await eventsOfRun(
+      0,
+      `[[text: ${answer}]] [[chunks: 20]] [[delay: 100]] [[drop-after: 5]]`,
+    );
     expectAuthoritative(events, answer);
     // Else the drop was not seen here, and this test would show nothing.
     expect(events.some(({ type }) => type === 'reset')).toBe(true);

@@ -69,8 +69,17 @@ async function startJobs(client: Client) {
   return jobs;
 }
 
-for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
-  test(`gateway · ${signal} · b d f g: the SDK goes on where it stood as soon as there is a gateway again`, async () => {
+for (const [title, signal] of [
+  [
+    'gateway · SIGKILL · b d f g: the SDK goes on where it stood as soon as there is a gateway again',
+    'SIGKILL',
+  ],
+  [
+    'gateway · SIGTERM · b d f g: the SDK goes on where it stood as soon as there is a gateway again',
+    'SIGTERM',
+  ],
+] as const) {
+  test(title, async () => {
     faults = await startFaultStack({ env: THREE_SLOTS });
     const client = openClient();
     const jobs = await startJobs(client);
