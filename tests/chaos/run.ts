@@ -131,7 +131,7 @@ async function runOn(
     const logs = readLogs(faults);
     for (const line of logs) if (BROKEN.has(line.msg)) onProblem(JSON.stringify(line));
     const violations = checkHistory(history, { bounds: BOUNDS });
-    const jobsByEnd = countBy(stored.map(({ record }) => record?.status ?? 'gone'));
+    const jobsByEnd = countBy(stored.map(({ record }) => record?.status ?? 'never accepted'));
     const result: ChaosResult = {
       ...{ history, violations, problems, faultsByKind, jobsByEnd, events: counted.events },
       ...{ before, after, logs, network: countNetwork(world) },
