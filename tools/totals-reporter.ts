@@ -1,7 +1,7 @@
 /**
  * A vitest reporter that ends the output with one line of totals: `N passed, N failed, N skipped`.
- * Before it, a line for each skipped test with its reason. A file or hook that failed counts as one failure,
- * because its tests are reported as skipped or not at all.
+ * Before it, a line for each skipped test with its reason, and for each that passed only at a second try. A file or
+ * hook that failed counts as one failure, because its tests are reported as skipped or not at all.
  */
 import type { Reporter, TestModule, TestSuite } from 'vitest/node';
 
@@ -25,6 +25,7 @@ export function summarize(modules: readonly TestModule[], unhandledErrors: numbe
       const state = result.state === 'pending' ? 'failed' : result.state;
       count[state] += 1;
       if (result.state === 'pending') lines.push(`no result: ${file} > ${test.fullName}`);
+      if (test.diagnostic()?.flaky) lines.push(`flaky, passed at a second try: ${file} > ${test.fullName}`);
       if (result.state !== 'skipped') continue;
       const reason = result.note ?? (test.options.mode === 'todo' ? 'to do' : 'no reason given');
       lines.push(`skipped: ${file} > ${test.fullName}: ${reason}`);
