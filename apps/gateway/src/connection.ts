@@ -23,6 +23,7 @@ import {
 import type { Attachments, EventSink } from './attachments.ts';
 import type { Door, DoorContext } from './door.ts';
 import { framesOf } from './event-frames.ts';
+import { ConnectionClosedError } from './read-turns.ts';
 
 const DEFAULT_LIST_LIMIT = 20;
 
@@ -58,6 +59,7 @@ export function openNativeDoor(context: DoorContext): Door {
       if (id !== undefined) outbox.send(resultFrame(id, result));
       after?.();
     } catch (error) {
+      if (error instanceof ConnectionClosedError) return 'taken';
       const known = asProtocolError(error);
       if (known.code === 'internal')
         logger.error({ err: error, method: parsed.request.method }, 'a request failed');
@@ -99,6 +101,7 @@ export function openNativeDoor(context: DoorContext): Door {
       return { after: begin };
     } catch (error) {
       if (error instanceof ProtocolError && error.code === 'already_attached') return {};
+      if (error instanceof ConnectionClosedError) throw error;
       logger.warn({ err: error, jobId }, 'accepted, but could not attach');
       return { after: () => context.close('internal') };
     }

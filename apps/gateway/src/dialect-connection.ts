@@ -18,6 +18,7 @@ import {
 } from '@cc-executor/protocol';
 import type { EventSink } from './attachments.ts';
 import type { Door, DoorContext } from './door.ts';
+import { ConnectionClosedError } from './read-turns.ts';
 
 type Failure = { code: string; message: string };
 
@@ -102,6 +103,7 @@ export function openDialectDoor(context: DoorContext): Door {
       else if (method === 'control') await control(id, params);
       else throw new DialectError(`Unknown method: ${method}`);
     } catch (error) {
+      if (error instanceof ConnectionClosedError) return 'taken';
       if (!(error instanceof DialectError)) logger.error({ err: error, method }, 'a request failed');
       const message =
         error instanceof DialectError ? error.message : 'The gateway cannot do this now; try again';

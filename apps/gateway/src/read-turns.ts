@@ -4,13 +4,22 @@
  * take, and be closed for it.
  */
 export type ReadTurns = {
-  /** Does the work when its turn has come. Rejects when the connection is closed before. */
+  /** Does the work when its turn has come. Rejects with `ConnectionClosedError` when the connection is closed before. */
   take<T>(work: () => Promise<T>): Promise<T>;
   /** There may be room again. */
   resume(): void;
   /** Idempotent. */
   close(): void;
 };
+
+/** The client went: there is nobody to answer, and nothing went wrong. */
+export class ConnectionClosedError extends Error {
+  override readonly name = 'ConnectionClosedError';
+
+  constructor() {
+    super('the connection is closed');
+  }
+}
 
 export function createReadTurns(hasRoom: () => boolean): ReadTurns {
   const waiting: PromiseWithResolvers<void>[] = [];
@@ -32,7 +41,7 @@ export function createReadTurns(hasRoom: () => boolean): ReadTurns {
 
   return {
     async take(work) {
-      if (closed) throw new Error('the connection is closed');
+      if (closed) throw new ConnectionClosedError();
       const turn = Promise.withResolvers<void>();
       waiting.push(turn);
       next();
@@ -47,7 +56,7 @@ export function createReadTurns(hasRoom: () => boolean): ReadTurns {
     resume: next,
     close() {
       closed = true;
-      for (const turn of waiting.splice(0)) turn.reject(new Error('the connection is closed'));
+      for (const turn of waiting.splice(0)) turn.reject(new ConnectionClosedError());
     },
   };
 }

@@ -45,6 +45,12 @@ const HIGH_WATER_BYTES = 256 * 1024;
 /** A throttled lane sends pieces of so many milliseconds' worth. */
 const THROTTLE_SLICE_MS = 20;
 
+/** Resets a socket. One that is being ended already cannot be: Node would never emit its 'close'. */
+export function resetSocket(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
 /** Starts forwarding. */
 export function createLane({ source, sink, tap, onForwarded, onSwallowed, onCut }: LaneOptions): Lane {
   const queue: { item: LaneItem; arrivedAt: number }[] = [];
@@ -118,7 +124,7 @@ export function createLane({ source, sink, tap, onForwarded, onSwallowed, onCut 
   function finish(end: 'fin' | 'rst' | 'cut'): void {
     if (end === 'cut') onCut();
     else if (end === 'fin') sink.end();
-    else sink.resetAndDestroy();
+    else resetSocket(sink);
   }
 
   source.on('data', (bytes: Buffer) => {

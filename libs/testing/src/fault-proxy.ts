@@ -5,7 +5,7 @@
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { createLane, type Lane, type LaneFaults } from './fault-lane.ts';
+import { createLane, type Lane, type LaneFaults, resetSocket } from './fault-lane.ts';
 import { createReplyTap, type DropRule, type ReplyDrop } from './reply-drop.ts';
 
 export type HowToCut = 'fin' | 'rst';
@@ -94,7 +94,7 @@ export async function startFaultProxy({ target, protocol }: FaultProxyOptions): 
       client.on('error', () => {
         // The client may be gone before it is refused.
       });
-      client.resetAndDestroy();
+      resetSocket(client);
       count('refused');
       return;
     }
@@ -230,6 +230,6 @@ export async function startFaultProxy({ target, protocol }: FaultProxyOptions): 
 /** A FIN needs the socket to be read on: closing it with bytes unread would send a RST. */
 function cutSocket(socket: Socket, how: HowToCut): void {
   if (socket.destroyed) return;
-  if (how === 'rst') socket.resetAndDestroy();
+  if (how === 'rst') resetSocket(socket);
   else socket.end();
 }
