@@ -83,7 +83,8 @@ for (const cut of [held, reset]) {
         claimed: faults.plan({ chunks: 1, paceMs: 30_000 }),
         streaming: faults.plan({ chunks: 1_500 }),
         finishing: faults.plan({ paceMs: 0, ends: ['pause'] }),
-        repeatable: faults.plan({ chunks: 200 }),
+        // Long enough to be under way when the outage begins, on a slow machine too.
+        repeatable: faults.plan({ chunks: 200, paceMs: 40 }),
       };
       const execute = (prompt: string, retry: 'safe' | 'always' = 'safe') =>
         untilDone(() => client.execute({ prompt, retry }));

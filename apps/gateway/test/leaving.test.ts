@@ -17,7 +17,8 @@ afterAll(() => server.close());
 
 test('a client that leaves while its attach is under way is not logged as a failed request', async () => {
   const logger = createLogger({ name: 'test', level: 'silent', format: 'json' });
-  vi.spyOn(logger, 'child').mockReturnValue(logger);
+  // Every connection logs to a child of it.
+  vi.spyOn(logger, 'child').mockImplementation(() => logger as never);
   const failed = vi.spyOn(logger, 'error');
   const debug = vi.spyOn(logger, 'debug');
   const asked = Promise.withResolvers<void>();

@@ -154,7 +154,8 @@ test.skipIf(!isInstalled)(
     const { child, recording } = launch([supervisor, folder, String(redisPort), String(childPort)]);
     await recording.waitFor(/^READY/);
     child.kill('SIGINT');
-    const [code] = (await once(child, 'exit')) as [number];
+    // Not 'exit', which may come before the last of the output.
+    const [code] = (await once(child, 'close')) as [number];
     expect(code).toBe(0);
     const own = recording.lines.filter((line) => /^(up|child) .*(SIGTERM|SIGINT|stopping|killed)/.test(line));
     expect(own.map((line) => line.replace(/^.*│ /, ''))).toEqual([
