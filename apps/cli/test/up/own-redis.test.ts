@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { probeRedis, waitUntilReady } from '../../src/up/probes.ts';
 import { chooseRedis, findProgram } from '../../src/up/redis-choice.ts';
@@ -157,7 +158,10 @@ test.skipIf(!isInstalled)(
     // Not 'exit', which may come before the last of the output.
     const [code] = (await once(child, 'close')) as [number];
     expect(code).toBe(0);
-    const own = recording.lines.filter((line) => /^(up|child) .*(SIGTERM|SIGINT|stopping|killed)/.test(line));
+    // Coloured where CI is set.
+    const own = recording.lines
+      .map(stripVTControlCharacters)
+      .filter((line) => /^(up|child) .*(SIGTERM|SIGINT|stopping|killed)/.test(line));
     expect(own.map((line) => line.replace(/^.*│ /, ''))).toEqual([
       'stopping child',
       'got SIGTERM',
