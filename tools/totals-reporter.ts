@@ -1,7 +1,8 @@
 /**
  * A vitest reporter that ends the output with one line of totals: `N passed, N failed, N skipped`.
- * Before it, a line for each skipped test with its reason, and for each that passed only at a second try. A file or
- * hook that failed counts as one failure, because its tests are reported as skipped or not at all.
+ * Before it, a line for each skipped test with its reason, and for each that passed only at a second try, with what
+ * failed at the first. A file or hook that failed counts as one failure, because its tests are reported as skipped or
+ * not at all.
  */
 import type { Reporter, TestModule, TestSuite } from 'vitest/node';
 
@@ -25,7 +26,9 @@ export function summarize(modules: readonly TestModule[], unhandledErrors: numbe
       const state = result.state === 'pending' ? 'failed' : result.state;
       count[state] += 1;
       if (result.state === 'pending') lines.push(`no result: ${file} > ${test.fullName}`);
-      if (test.diagnostic()?.flaky) lines.push(`flaky, passed at a second try: ${file} > ${test.fullName}`);
+      if (test.diagnostic()?.flaky) {
+        lines.push(`flaky, passed at a second try: ${file} > ${test.fullName}`, ...firstWords(result.errors));
+      }
       if (result.state !== 'skipped') continue;
       const reason = result.note ?? (test.options.mode === 'todo' ? 'to do' : 'no reason given');
       lines.push(`skipped: ${file} > ${test.fullName}: ${reason}`);
@@ -40,6 +43,16 @@ export function summarize(modules: readonly TestModule[], unhandledErrors: numbe
   if (unhandledErrors > 0) lines.push(`unhandled errors: ${unhandledErrors}`);
   count.failed += unhandledErrors;
   return [...lines, `${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`];
+}
+
+/** A diff of a whole history would bury the totals. */
+function firstWords(errors: readonly { message: string }[] = []): string[] {
+  return errors.flatMap(({ message }) =>
+    message
+      .split('\n')
+      .slice(0, 10)
+      .map((line) => `  ${line.slice(0, 300)}`),
+  );
 }
 
 function hasOwnError(node: TestModule | TestSuite): boolean {

@@ -1,9 +1,9 @@
 /** `npm run chaos`: a run from the command line, or another look at the history of one that failed. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { checkHistory, describeViolations, formatHistory, parseHistory } from '@cc-executor/testing';
-import { BOUNDS, type ChaosResult, runChaos } from './run.ts';
+import { checkHistory, describeViolations, parseHistory } from '@cc-executor/testing';
+import { BOUNDS, runChaos } from './run.ts';
+import { saveRun } from './saved-run.ts';
 
 const USAGE = `Seeded random faults under load; the whole history is checked afterwards.
 
@@ -17,8 +17,6 @@ usage: npm run chaos -- [options]
 A run that fails keeps its history and its logs in .cache/chaos/<seed>*.jsonl. Exit codes: 0 all invariants held,
 1 some did not, 64 usage.
 `;
-
-const FOLDER = new URL('../../.cache/chaos/', import.meta.url);
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -40,7 +38,7 @@ async function main(args: string[]): Promise<number> {
   print(`seed ${options.seed}, ${options.minutes} minutes, ${options.visitors} visitors`);
   const result = await runChaos({ ...options, report: print });
   if (result.violations.length + result.problems.length === 0) return 0;
-  print(`the history is in ${await save(options.seed, result)}`);
+  print(`the history is in ${await saveRun(options.seed, result)}`);
   return 1;
 }
 
@@ -73,15 +71,6 @@ async function checkFile(file: string): Promise<number> {
   const violations = checkHistory(history, { bounds: BOUNDS });
   print(violations.length === 0 ? 'all invariants held' : describeViolations(violations));
   return violations.length === 0 ? 0 : 1;
-}
-
-async function save(seed: number, { history, logs }: ChaosResult): Promise<string> {
-  await mkdir(FOLDER, { recursive: true });
-  const file = fileURLToPath(new URL(`${seed}.jsonl`, FOLDER));
-  await writeFile(file, formatHistory(history));
-  const lines = logs.map((line) => `${JSON.stringify(line)}\n`).join('');
-  await writeFile(new URL(`${seed}.log.jsonl`, FOLDER), lines);
-  return file;
 }
 
 function print(line: string): void {

@@ -15,6 +15,8 @@ const files = {
     test.skip('is left out', () => {});
     test('needs more', (context) => context.skip('no redis here'));
     test.todo('later');
+    let tries = 0;
+    test('works at last', { retry: 1 }, () => { if (++tries === 1) throw new Error('not yet'); });
   `,
   'hook.test.js': `
     describe('a suite', () => {
@@ -38,6 +40,8 @@ test('the last line is the totals, and nothing that went wrong is missing from t
     const args = ['run', '--globals', '--root', folder, '--reporter=default', `--reporter=${reporter}`];
     const result = spawnSync(process.execPath, [vitest, ...args], { encoding: 'utf8' });
     const lines = result.stdout.trimEnd().split('\n');
+    const flaky = lines.indexOf('flaky, passed at a second try: a.test.js > works at last');
+    expect(lines[flaky + 1]).toBe('  not yet');
     expect(lines.slice(lines.findIndex((line) => line.startsWith('skipped: ')))).toEqual(
       expect.arrayContaining([
         'skipped: a.test.js > is left out: no reason given',
@@ -48,7 +52,7 @@ test('the last line is the totals, and nothing that went wrong is missing from t
         'unhandled errors: 1',
       ]),
     );
-    expect(lines.at(-1)).toBe('2 passed, 4 failed, 4 skipped');
+    expect(lines.at(-1)).toBe('3 passed, 4 failed, 4 skipped');
     expect(result.status).toBe(1);
   } finally {
     rmSync(folder, { recursive: true });
