@@ -1,5 +1,6 @@
 /** I10: what a run must leave as it found it. Read from outside: Redis, the proxies, the processes. */
 import { readFile } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { createKeys, DEFAULT_KEY_PREFIX } from '@cc-executor/job-log';
 import type { Leftovers } from '@cc-executor/testing';
 import type { World } from './injector.ts';
@@ -13,6 +14,8 @@ export type Baseline = {
 
 const PATIENCE_MS = 45_000;
 const LOOK_MS = 500;
+/** Nothing new for so many looks counts as steady. */
+const STEADY_LOOKS = 4;
 /** A process may have grown by this much, in MiB: caches and heaps that were small when it had just started. */
 const MAX_GROWTH_MIB = 128;
 
@@ -21,14 +24,30 @@ const QUEUE = `{${DEFAULT_KEY_PREFIX}:queue}:jobs`;
 /** Live as long as the product; each is bounded by its own means. */
 const PERMANENT_KEYS = new Set([keys.jobs('default'), keys.due]);
 
+/** Reads it when connections have stopped coming: a service is ready before its last one is up. */
 export async function readBaseline({ proxies, gateways, workers }: World): Promise<Baseline> {
   const memory = await Promise.all(
     [...gateways, ...workers].map(
       async (slot) => [slot.name, await residentMib(slot.process().pid)] as const,
     ),
   );
-  const sockets = Object.entries(proxies).map(([name, proxy]) => [name, proxy.connections()] as const);
-  return { sockets: Object.fromEntries(sockets), memory: Object.fromEntries(memory) };
+  return { sockets: await untilSteady(() => countSockets(proxies)), memory: Object.fromEntries(memory) };
+}
+
+function countSockets(proxies: World['proxies']): Record<string, number> {
+  return Object.fromEntries(Object.entries(proxies).map(([name, proxy]) => [name, proxy.connections()]));
+}
+
+async function untilSteady<T>(read: () => T): Promise<T> {
+  const giveUpAt = performance.now() + PATIENCE_MS;
+  let seen = read();
+  for (let same = 0; same < STEADY_LOOKS && performance.now() < giveUpAt; ) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    const now = read();
+    same = isDeepStrictEqual(now, seen) ? same + 1 : 0;
+    seen = now;
+  }
+  return seen;
 }
 
 /** Looks until nothing is left, or for as long as the sweeper and BullMQ may take to tidy up. */
@@ -60,8 +79,7 @@ async function lookOnce({ redis, proxies }: World, before: Baseline): Promise<Le
     admin.zrange(keys.due, '0', '-1'),
     redis.channels(),
   ]);
-  const sockets = Object.entries(proxies).flatMap(([name, proxy]) => {
-    const now = proxy.connections();
+  const sockets = Object.entries(countSockets(proxies)).flatMap(([name, now]) => {
     const was = before.sockets[name] ?? 0;
     return now === was ? [] : [`${name}: ${now} connections instead of ${was}`];
   });
