@@ -16,6 +16,8 @@ export const FAULT_WEIGHTS = {
   'redis SIGSTOP': 3,
   'redis SIGKILL': 3,
   'redis kill-pubsub': 3,
+  'redis read-only': 2,
+  'redis out-of-memory': 2,
   'gatewayRedis cut': 2,
   'gatewayRedis hold': 2,
   'gatewayRedis delay': 2,

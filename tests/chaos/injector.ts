@@ -70,19 +70,35 @@ async function disturbProcess(slot: Slot, how: string, durationMs: number): Prom
 }
 
 async function disturbRedis(redis: TestRedis, how: string, durationMs: number): Promise<void> {
-  if (how === 'kill-pubsub') {
-    // ioredis types a few forms of this command only.
-    await redis.admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
-  } else if (how === 'SIGKILL') {
-    await redis.kill();
-    await sleep(durationMs);
-    await redis.start();
-  } else {
-    const { pid = 0 } = redis;
-    process.kill(pid, 'SIGSTOP');
-    await sleep(durationMs);
-    process.kill(pid, 'SIGCONT');
+  const { admin, pid = 0 } = redis;
+  switch (how) {
+    case 'kill-pubsub':
+      // ioredis types a few forms of this command only.
+      await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+      return;
+    case 'read-only':
+      // Nobody listens there, so the data stay as they are.
+      await admin.replicaof('127.0.0.1', '1');
+      await sleep(durationMs);
+      await admin.replicaof('NO', 'ONE');
+      return;
+    case 'out-of-memory':
+      await admin.config('SET', 'maxmemory', '1');
+      await sleep(durationMs);
+      await admin.config('SET', 'maxmemory', '0');
+      return;
+    case 'SIGKILL':
+      await redis.kill();
+      await sleep(durationMs);
+      await redis.start();
+      return;
+    case 'SIGSTOP':
+      process.kill(pid, 'SIGSTOP');
+      await sleep(durationMs);
+      process.kill(pid, 'SIGCONT');
+      return;
   }
+  throw new Error(`nobody knows how to do ${how} to Redis`);
 }
 
 async function disturbNetwork(

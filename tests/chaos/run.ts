@@ -156,7 +156,7 @@ function describeResult(result: ChaosResult): string {
   const ends = countBy(history.calls.map(({ endedBy }) => endedBy ?? 'running'));
   return [
     `jobs: ${history.stored.length} (${counts(result.jobsByEnd)})`,
-    `faults: ${history.faults.length} (${counts(result.faultsByKind)})`,
+    `faults: ${history.faults.length} (${counts(countBy(history.faults.map(({ name }) => kindOf(name))))})`,
     `attachments: ${history.attachments.length}, events seen: ${result.events}, cancels: ${history.cancels.length}`,
     `upstream calls: ${history.calls.length} (${counts(ends)})`,
     `network: ${counts(result.network)}`,
@@ -206,6 +206,11 @@ function countEvents(inner: HistoryRecorder): { recorder: HistoryRecorder; count
     },
   };
   return { recorder, counted };
+}
+
+/** Without its target: `worker SIGKILL` of `worker SIGKILL (worker 2)`. */
+function kindOf(name: string): string {
+  return name.replace(/ \(.*/, '');
 }
 
 function countNetwork({ proxies }: World): ChaosResult['network'] {

@@ -31,6 +31,7 @@ test('all behaviours come up, and every way in which a call can end that is plan
     ({ resendAfterMs }: Visit) => resendAfterMs !== undefined,
     ({ leave }: Visit) => leave?.backAfterMs !== undefined,
     ({ leave }: Visit) => leave !== undefined && leave.backAfterMs === undefined,
+    ({ stall }: Visit) => stall !== undefined,
     ({ listeners }: Visit) => listeners.length === 2,
     ({ params }: Visit) => params.onDisconnect === 'cancel',
     ({ params }: Visit) => params.priority !== undefined,

@@ -15,6 +15,8 @@ export type Visit = {
   cancelAfterMs?: number;
   /** Goes away; `backAfterMs` says when it comes back, if it does, and resumes after a share of what it had seen. */
   leave?: { afterMs: number; backAfterMs?: number; keptShare: number };
+  /** The client that executed stops reading for a while. */
+  stall?: { afterMs: number; forMs: number };
   /** Others who listen too, each from the beginning, through any gateway. */
   listeners: { afterMs: number }[];
   /** Before the same visitor's next visit. */
@@ -81,6 +83,7 @@ export function planVisit(random: Random, nonce: string): Visit {
           },
         }
       : {}),
+    ...(random.chance(0.15) ? { stall: { afterMs: within(1_000), forMs: within(3_000) } } : {}),
     listeners: Array.from({ length: random.pick([0, 0, 1, 2]) }, () => ({ afterMs: within(2_000) })),
     restMs: within(500),
   };

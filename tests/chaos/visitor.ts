@@ -124,6 +124,20 @@ export async function payVisit(visit: Visit, random: Random, options: VisitorOpt
     await follow(jobId, Math.floor(seen * planned.keptShare));
   }
 
+  /** Its socket stays open, and nobody reads what comes. */
+  async function stall(
+    { socket }: RecordingClient['wire'],
+    planned: NonNullable<Visit['stall']>,
+  ): Promise<void> {
+    await sleep(planned.afterMs);
+    if (socket.readyState !== socket.OPEN) return;
+    const over = options.recorder.fault('client stops reading');
+    socket.pause();
+    await sleep(planned.forMs);
+    socket.resume();
+    over();
+  }
+
   async function cancel(jobId: string, afterMs: number): Promise<void> {
     await sleep(afterMs);
     for (;;) {
@@ -153,6 +167,7 @@ export async function payVisit(visit: Visit, random: Random, options: VisitorOpt
   const { resendAfterMs, cancelAfterMs, listeners } = visit;
   await Promise.all([
     attend(jobId, client),
+    ...(visit.stall ? [stall(client.wire, visit.stall)] : []),
     ...listeners.map(({ afterMs }) => listen(jobId, afterMs)),
     ...(cancelAfterMs === undefined ? [] : [cancel(jobId, cancelAfterMs)]),
     ...(resendAfterMs === undefined || !visit.params.idempotencyKey ? [] : [resend(jobId, resendAfterMs)]),
