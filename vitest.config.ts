@@ -24,13 +24,13 @@ export default defineConfig({
         },
       },
       {
-        // Real processes on two cores: one file at a time, so that time-outs mean something.
+        // Real processes: two files at a time, however many cores there are, so that time-outs mean something.
         test: {
           name: 'e2e',
           sequence: { groupOrder: 1 },
           retry,
           include: ['tests/e2e/**/*.test.ts'],
-          fileParallelism: false,
+          maxWorkers: 2,
           testTimeout: 60_000,
           hookTimeout: 90_000,
         },
@@ -41,7 +41,7 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
           retry,
           include: ['tests/faults/**/*.test.ts'],
-          fileParallelism: false,
+          maxWorkers: 2,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
