@@ -7,16 +7,17 @@ import { findImports, findInCode, type SourceFile, type Violation } from './sour
 
 /** Which of our packages each one may import. A folder that is not listed may not exist. */
 export const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
-  'apps/gateway': ['protocol', 'queue', 'job-log', 'redis', 'runtime'],
-  'apps/worker': ['protocol', 'queue', 'job-log', 'redis', 'claude-api-client', 'runtime'],
-  'apps/claude-api': ['claude-stream', 'runtime'],
-  'apps/dashboard': ['protocol', 'queue', 'job-log', 'redis', 'runtime'],
+  'apps/gateway': ['protocol', 'queue', 'job-log', 'redis', 'metrics', 'runtime'],
+  'apps/worker': ['protocol', 'queue', 'job-log', 'redis', 'claude-api-client', 'metrics', 'runtime'],
+  'apps/claude-api': ['claude-stream', 'metrics', 'runtime'],
+  'apps/dashboard': ['protocol', 'queue', 'job-log', 'redis', 'metrics', 'runtime'],
   'apps/cli': ['client', 'protocol', 'runtime'],
   'libs/client': ['protocol'],
   'libs/job-log': ['protocol', 'redis'],
   'libs/queue': ['protocol', 'redis'],
   'libs/claude-api-client': ['claude-stream'],
   'libs/claude-stream': [],
+  'libs/metrics': [],
   'libs/redis': [],
   'libs/runtime': [],
   'libs/protocol': [],
@@ -30,6 +31,7 @@ export const OWNERS: Record<string, readonly string[]> = {
   bullmq: ['libs/queue'],
   ioredis: ['libs/redis'],
   undici: ['libs/claude-api-client'],
+  'prom-client': ['libs/metrics'],
   ws: ['apps/gateway', 'libs/client', 'libs/testing'],
 };
 

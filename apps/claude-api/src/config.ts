@@ -9,6 +9,7 @@ import {
   commonSettings,
   durationMs,
   flag,
+  metricsSettings,
   oneOf,
   port,
   positiveInt,
@@ -123,6 +124,7 @@ export const settings = {
     description: 'How long running executions may go on after SIGTERM before they are stopped.',
   }),
   ...policySettings,
+  ...metricsSettings,
   apiKey: setting({
     env: 'ANTHROPIC_API_KEY',
     schema: text().optional(),

@@ -1,5 +1,6 @@
 /** claude-api: an HTTP service that runs Claude Code and streams what it does. */
-import { runService } from '@cc-executor/runtime';
+import { createMetrics } from '@cc-executor/metrics';
+import { runService, version } from '@cc-executor/runtime';
 import { killRunning } from './cli-process.ts';
 import { appName } from './config.ts';
 import { chooseEngine } from './engine-choice.ts';
@@ -31,6 +32,7 @@ await runService({
       limits: config,
       policy: choosePolicy(config),
       drainMs: config.drainMs,
+      metrics: createMetrics({ role: appName, version, isOn: config.metrics }),
       logger,
     });
     logger.info({ host: config.host, port: server.port, engine: engine.name }, 'listening');

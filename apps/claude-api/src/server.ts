@@ -1,13 +1,16 @@
 /** The HTTP server: routes over the executions of one engine. It closes by draining. */
 import type { AddressInfo } from 'node:net';
+import type { Metrics } from '@cc-executor/metrics';
 import { createHealth, type Logger, version } from '@cc-executor/runtime';
 import fastify, { type FastifyError } from 'fastify';
 import type { Engine } from './engine.ts';
 import { createExecutions, type ExecutionLimits } from './executions.ts';
+import { createClaudeApiMetrics } from './metrics.ts';
 import type { Policy } from './policy.ts';
 import { registerExecuteRoutes } from './routes/execute.ts';
 import { registerExecutionRoutes } from './routes/executions.ts';
 import { registerHealthRoutes } from './routes/health.ts';
+import { registerMetricsRoute } from './routes/metrics.ts';
 
 /** More than a prompt of the longest kind takes as JSON. */
 const BODY_LIMIT = 16 * 1024 * 1024;
@@ -22,6 +25,7 @@ export interface ServerOptions {
   readonly limits: ExecutionLimits;
   readonly policy: Policy;
   readonly drainMs: number;
+  readonly metrics: Metrics;
   readonly logger: Logger;
 }
 
@@ -35,6 +39,11 @@ export interface ClaudeApiServer {
 export async function startServer(options: ServerOptions): Promise<ClaudeApiServer> {
   const { engine, logger } = options;
   const executions = createExecutions(engine, options.limits, logger);
+  const counted = createClaudeApiMetrics(options.metrics, {
+    running: () => executions.size,
+    limit: options.limits.maxExecutions,
+    engine: engine.name,
+  });
   const health = createHealth({
     service: 'claude-api',
     version,
@@ -62,7 +71,8 @@ export async function startServer(options: ServerOptions): Promise<ClaudeApiServ
     void reply.code(404).send({ error: { code: 'not_found', message } });
   });
   registerHealthRoutes(app, health);
-  registerExecuteRoutes(app, { engine, executions, policy: options.policy });
+  registerMetricsRoute(app, options.metrics);
+  registerExecuteRoutes(app, { engine, executions, policy: options.policy, metrics: counted });
   registerExecutionRoutes(app, executions, engine);
   await app.listen({ host: options.host, port: options.port });
 

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { createMetrics } from '@cc-executor/metrics';
 import { createLogger } from '@cc-executor/runtime';
 import { onTestFinished } from 'vitest';
 import { type ClaudeEngineOptions, createClaudeEngine } from '../src/claude-engine.ts';
@@ -108,6 +109,7 @@ export type ApiOptions = Partial<Omit<ServerOptions, 'limits'>> & {
 export async function startApi(engine: Engine, options: ApiOptions = {}): Promise<Api> {
   const { limits, ...rest } = options;
   const server = await startServer({
+    metrics: createMetrics({ role: 'claude-api', version: 'test', isOn: false }),
     engine,
     host: '127.0.0.1',
     port: 0,

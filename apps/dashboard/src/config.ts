@@ -5,6 +5,7 @@ import {
   commonSettings,
   isLoopback,
   loadConfig,
+  metricsSettings,
   port,
   redisSettings,
   setting,
@@ -28,6 +29,7 @@ export const settings = {
     description: 'The port to listen on; 0 takes a free one.',
   }),
   ...authSettings,
+  ...metricsSettings,
   ...commonSettings,
 };
 

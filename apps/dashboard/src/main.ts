@@ -1,4 +1,5 @@
 /** Starts the dashboard: configuration, Redis, server; closes on SIGTERM. */
+import { createMetrics } from '@cc-executor/metrics';
 import { openQueue } from '@cc-executor/queue';
 import { closeRedis, openRedis } from '@cc-executor/redis';
 import { createHealth, runService, version } from '@cc-executor/runtime';
@@ -17,7 +18,8 @@ await runService({
       version,
       checks: { redis: async () => ({ ok: (await redis.ping()) === 'PONG' }) },
     });
-    const dashboard = await startDashboard({ ...config, queue, health, logger });
+    const metrics = createMetrics({ role: appName, version, isOn: config.metrics });
+    const dashboard = await startDashboard({ ...config, queue, health, metrics, logger });
     return {
       async close() {
         health.setDraining();

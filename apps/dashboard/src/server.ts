@@ -4,6 +4,7 @@
  * that a web page whose name was pointed here reads nothing.
  */
 import type { AddressInfo } from 'node:net';
+import type { Metrics } from '@cc-executor/metrics';
 import type { openQueue } from '@cc-executor/queue';
 import { type Health, isLoopback, type Logger, listen, namesLoopback } from '@cc-executor/runtime';
 import fastify, { type FastifyError } from 'fastify';
@@ -19,6 +20,7 @@ export interface DashboardOptions {
   readonly port: number;
   readonly queue: ReturnType<typeof openQueue>;
   readonly health: Health;
+  readonly metrics: Metrics;
   readonly logger: Logger;
 }
 
@@ -30,7 +32,7 @@ export interface Dashboard {
 
 /** Listens. Errors: those of `listen`, in plain words. */
 export async function startDashboard(options: DashboardOptions): Promise<Dashboard> {
-  const { host, queue, health, logger } = options;
+  const { host, queue, health, metrics, logger } = options;
   const app = fastify({ forceCloseConnections: true });
 
   app.addHook('onRequest', async (request, reply) => {
@@ -53,6 +55,12 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
     const { status, body } = await health.ready();
     return reply.code(status).header('cache-control', 'no-store').send(body);
   });
+  if (metrics.isOn) {
+    app.get('/metrics', async (_request, reply) => {
+      const { contentType, body } = await metrics.scrape();
+      return reply.header('content-type', contentType).header('cache-control', 'no-store').send(body);
+    });
+  }
   app.get('/', async (_request, reply) => reply.type('text/html; charset=utf-8').send(renderIndexPage()));
   mountBoard(app, queue);
   await app.ready();

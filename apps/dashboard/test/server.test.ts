@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { createMetrics } from '@cc-executor/metrics';
 import { createProducer, openQueue, startConsumer } from '@cc-executor/queue';
 import { closeRedis, openRedis } from '@cc-executor/redis';
 import { createHealth, createLogger } from '@cc-executor/runtime';
@@ -7,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Dashboard, startDashboard } from '../src/server.ts';
 
 const keyPrefix = uniquePrefix();
+const metrics = createMetrics({ role: 'dashboard', version: 'test', isOn: true });
 const logger = createLogger({ name: 'test', level: 'silent', format: 'json' });
 const onError = () => {
   // The test that takes Redis away expects errors; the others fail by their answers.
@@ -27,7 +29,7 @@ beforeAll(async () => {
   const queue = openQueue({ redis, keyPrefix, onError });
   const checks = { redis: async () => ({ ok: (await redis.ping()) === 'PONG' }) };
   const health = createHealth({ service: 'dashboard', version: '1', checks });
-  dashboard = await startDashboard({ host: '127.0.0.1', port: 0, queue, health, logger });
+  dashboard = await startDashboard({ host: '127.0.0.1', port: 0, queue, health, metrics, logger });
   stop = async () => {
     await dashboard.close();
     await dashboard.close();
@@ -152,7 +154,7 @@ test('a port in use is named with the variable to change', async () => {
   const health = createHealth({ service: 'dashboard', version: '1', checks: {} });
   const redis = open('impatient');
   const queue = openQueue({ redis, keyPrefix, onError });
-  const second = startDashboard({ host: '127.0.0.1', port: dashboard.port, queue, health, logger });
+  const second = startDashboard({ host: '127.0.0.1', port: dashboard.port, queue, health, metrics, logger });
   await expect(second).rejects.toThrow(/DASHBOARD_PORT/);
   await queue.close();
   await closeRedis(redis);

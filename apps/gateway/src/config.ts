@@ -9,6 +9,7 @@ import {
   jobSettings,
   listOf,
   loadConfig,
+  metricsSettings,
   port,
   redisSettings,
   setting,
@@ -64,6 +65,7 @@ export const settings = {
     default: 1_000,
     description: 'How often to look for jobs that no worker will end.',
   }),
+  ...metricsSettings,
   ...commonSettings,
 };
 

@@ -31,7 +31,7 @@ type Answer = { result: unknown; after?: () => void };
 
 /** Opens the native protocol on a connection. */
 export function openNativeDoor(context: DoorContext): Door {
-  const { connectionId, outbox, log, accept, logger } = context;
+  const { connectionId, outbox, log, accept, metrics, logger } = context;
   const sink: EventSink = {
     events(_jobId, events) {
       for (const frame of framesOf(events)) outbox.send(frame);
@@ -45,24 +45,30 @@ export function openNativeDoor(context: DoorContext): Door {
     outbox.send(notificationFrame(method, params));
   }
 
+  function count(method: string, outcome: string): void {
+    metrics.requests.inc({ door: 'native', method, outcome });
+  }
+
   async function receive(text: string): Promise<'taken' | 'malformed'> {
     const parsed = parseRequest(text);
     if (!parsed.ok) {
       const { error, id } = parsed.rejection;
+      count('none', error.code);
       // What cannot be read may have been a request: it is answered. A notification's faults are its own.
       if (id !== undefined) outbox.send(errorFrame(id, error));
       return error.code === 'parse_error' || error.code === 'invalid_request' ? 'malformed' : 'taken';
     }
-    const { id } = parsed.request;
+    const { id, method } = parsed.request;
     try {
       const { result, after } = await answer(parsed.request);
+      count(method, 'ok');
       if (id !== undefined) outbox.send(resultFrame(id, result));
       after?.();
     } catch (error) {
       if (error instanceof ConnectionClosedError) return 'taken';
       const known = asProtocolError(error);
-      if (known.code === 'internal')
-        logger.error({ err: error, method: parsed.request.method }, 'a request failed');
+      count(method, known.code);
+      if (known.code === 'internal') logger.error({ err: error, method }, 'a request failed');
       if (id !== undefined) outbox.send(errorFrame(id, known));
     }
     return 'taken';

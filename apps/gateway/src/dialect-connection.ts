@@ -2,7 +2,7 @@
  * One connection in the prototype's dialect (`/ws/mcp`): a thin adapter over the same accept and attach. One task at
  * a time; the task's terminal event, whichever it is, becomes its last `statusUpdate`.
  */
-import type { Position } from '@cc-executor/job-log';
+import { LogUnavailableError, type Position } from '@cc-executor/job-log';
 import {
   type DialectStatus,
   describeIssues,
@@ -22,9 +22,11 @@ import { ConnectionClosedError } from './read-turns.ts';
 
 type Failure = { code: string; message: string };
 
+const methods = new Set(['execute', 'control']);
+
 /** Opens the dialect on a connection. */
 export function openDialectDoor(context: DoorContext): Door {
-  const { connectionId, outbox, log, logger } = context;
+  const { connectionId, outbox, log, metrics, logger } = context;
   /** The job, from its acceptance to its terminal event; 'accepting' while it has no id yet. */
   let task: 'none' | 'accepting' | { jobId: string; hasOutput: boolean } = 'none';
   let lastReceived: Promise<unknown> = Promise.resolve();
@@ -84,6 +86,10 @@ export function openDialectDoor(context: DoorContext): Door {
     }
   }
 
+  function count(method: string, outcome: string): void {
+    metrics.requests.inc({ door: 'dialect', method, outcome });
+  }
+
   /** One after another: a CANCEL that comes right behind its `execute` must find the task. */
   function receive(text: string): Promise<'taken' | 'malformed'> {
     const outcome = lastReceived.then(() => handle(text));
@@ -94,6 +100,7 @@ export function openDialectDoor(context: DoorContext): Door {
   async function handle(text: string): Promise<'taken' | 'malformed'> {
     const envelope = parseEnvelope(text);
     if (!envelope.ok) {
+      count('none', envelope.rejection.error.code);
       outbox.send(dialectErrorFrame(envelope.rejection.id ?? null, envelope.rejection.error.message));
       return 'malformed';
     }
@@ -102,8 +109,10 @@ export function openDialectDoor(context: DoorContext): Door {
       if (method === 'execute') await execute(id, params);
       else if (method === 'control') await control(id, params);
       else throw new DialectError(`Unknown method: ${method}`);
+      count(method, 'ok');
     } catch (error) {
       if (error instanceof ConnectionClosedError) return 'taken';
+      count(methods.has(method) ? method : 'unknown', outcomeOf(error));
       if (!(error instanceof DialectError)) logger.error({ err: error, method }, 'a request failed');
       const message =
         error instanceof DialectError ? error.message : 'The gateway cannot do this now; try again';
@@ -164,3 +173,8 @@ export function openDialectDoor(context: DoorContext): Door {
 
 /** An error whose words are for the client. */
 class DialectError extends Error {}
+
+function outcomeOf(error: unknown): string {
+  if (error instanceof DialectError) return 'refused';
+  return error instanceof LogUnavailableError ? 'unavailable' : 'internal';
+}

@@ -4,6 +4,7 @@ import type { CloseReason, ProtocolError } from '@cc-executor/protocol';
 import type { Logger } from '@cc-executor/runtime';
 import type { Accept } from './accept.ts';
 import type { Attachments, EventSink } from './attachments.ts';
+import type { GatewayMetrics } from './metrics.ts';
 import type { Outbox } from './outbox.ts';
 
 export type DoorContext = {
@@ -13,6 +14,7 @@ export type DoorContext = {
   accept: Accept;
   logger: Logger;
   heartbeatMs: number;
+  metrics: Pick<GatewayMetrics, 'requests'>;
   createAttachments(sink: EventSink): Attachments;
   isDraining(): boolean;
   close(reason: CloseReason): void;

@@ -5,6 +5,7 @@
  */
 import type { Attachment, JobLog, Position } from '@cc-executor/job-log';
 import type { Logger } from '@cc-executor/runtime';
+import type { GatewayMetrics } from './metrics.ts';
 
 export type Beating = {
   attachments(): Iterable<Attachment>;
@@ -28,10 +29,12 @@ const SLOTS = 20;
 export function createHeartbeats({
   log,
   intervalMs,
+  metrics,
   logger,
 }: {
   log: JobLog;
   intervalMs: number;
+  metrics: Pick<GatewayMetrics, 'degraded' | 'rereads'>;
   logger: Logger;
 }): Heartbeats {
   const slots = Array.from({ length: SLOTS }, () => new Set<Beating>());
@@ -43,6 +46,7 @@ export function createHeartbeats({
   function setDegraded(degraded: boolean): void {
     if (degraded === isDegraded) return;
     isDegraded = degraded;
+    metrics.degraded.set(degraded ? 1 : 0);
     logger.warn(degraded ? 'redis cannot be read: degraded' : 'redis can be read again');
     for (const slot of slots) for (const member of slot) member.setDegraded(degraded);
   }
@@ -61,8 +65,10 @@ export function createHeartbeats({
     for (const member of members) {
       if (positions) {
         // A copy: an attachment that ends takes itself out.
-        for (const attachment of [...member.attachments()])
-          attachment.checkPosition(positions.get(attachment.jobId));
+        for (const attachment of [...member.attachments()]) {
+          const wasBehind = attachment.checkPosition(positions.get(attachment.jobId));
+          if (wasBehind) metrics.rereads.inc();
+        }
       }
       if (beat) member.beat(positions ?? new Map());
     }

@@ -1,11 +1,13 @@
 /** Starts the gateway: configuration, Redis, server; drains on SIGTERM. */
 import { once } from 'node:events';
 import { createKeys, createRedisFeed, createRedisJobLog, createRedisSweep } from '@cc-executor/job-log';
+import { createMetrics } from '@cc-executor/metrics';
 import { createProducer } from '@cc-executor/queue';
 import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
 import { createHealth, createRepeatedWarning, runService, version } from '@cc-executor/runtime';
 import { createAccept } from './accept.ts';
 import { appName, loadGatewayConfig } from './config.ts';
+import { createGatewayMetrics, watchSharedState } from './metrics.ts';
 import { startGateway } from './server.ts';
 import { startSweeper } from './sweeper.ts';
 
@@ -26,11 +28,21 @@ await runService({
     const log = createRedisJobLog({ redis, keys, retentionMs: config.retentionMs });
     const feed = createRedisFeed({ redis: subscriber, keys });
     const producer = createProducer({ redis, keyPrefix: config.keyPrefix, onError });
+    const sweep = createRedisSweep({ redis, keys, retentionMs: config.retentionMs });
+    const registry = createMetrics({ role: appName, version, isOn: config.metrics });
+    const metrics = createGatewayMetrics(registry);
+    watchSharedState(registry, {
+      ping: () => redis.ping(),
+      queueDepth: producer.depth,
+      dueJobs: sweep.size,
+    });
+    const accept = createAccept({ log, producer, logger });
     const sweeper = startSweeper({
       ...config,
-      sweep: createRedisSweep({ redis, keys, retentionMs: config.retentionMs }),
+      sweep,
       producer,
       intervalMs: config.sweepMs,
+      metrics,
       logger,
     });
     redis.on('close', sweeper.redisWasAway);
@@ -47,8 +59,13 @@ await runService({
       ...config,
       log,
       feed,
-      accept: createAccept({ log, producer, logger }),
+      async accept(params) {
+        const accepted = await accept(params);
+        if (accepted.created) metrics.jobsAccepted.inc();
+        return accepted;
+      },
       health,
+      metrics,
       logger,
     });
     return {

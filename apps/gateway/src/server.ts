@@ -12,6 +12,7 @@ import { openNativeDoor } from './connection.ts';
 import { openDialectDoor } from './dialect-connection.ts';
 import type { Door, DoorContext } from './door.ts';
 import { createHeartbeats } from './heartbeats.ts';
+import type { DoorName, GatewayMetrics } from './metrics.ts';
 import { isAllowedOrigin } from './origin.ts';
 import { type Connection, runConnection } from './socket.ts';
 
@@ -26,6 +27,7 @@ export type GatewayOptions = {
   feed: JobFeed;
   accept: Accept;
   health: Health;
+  metrics: GatewayMetrics;
   logger: Logger;
 };
 
@@ -36,23 +38,34 @@ export type Gateway = {
   close(): Promise<void>;
 };
 
-const doors: Record<string, { open: (context: DoorContext) => Door; subprotocol: string | undefined }> = {
-  '/ws': { open: openNativeDoor, subprotocol: SUBPROTOCOL },
-  '/ws/mcp': { open: openDialectDoor, subprotocol: undefined },
+type DoorPlan = {
+  name: DoorName;
+  open: (context: DoorContext) => Door;
+  subprotocol: string | undefined;
+};
+
+const doors: Record<string, DoorPlan> = {
+  '/ws': { name: 'native', open: openNativeDoor, subprotocol: SUBPROTOCOL },
+  '/ws/mcp': { name: 'dialect', open: openDialectDoor, subprotocol: undefined },
 };
 
 /** Listens. Errors: those of `listen`, in plain words. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { log, feed, accept, health, logger, heartbeatMs } = options;
+  const { log, feed, accept, health, metrics, logger, heartbeatMs } = options;
   const connections = new Set<Connection>();
-  const heartbeats = createHeartbeats({ log, intervalMs: heartbeatMs, logger });
+  const heartbeats = createHeartbeats({ log, intervalMs: heartbeatMs, metrics, logger });
   const abandonWatch = createAbandonWatch({ log, graceMs: options.abandonGraceMs, logger });
   const offRestored = feed.onRestored(heartbeats.checkAll);
+  metrics.watchAttachments(() => {
+    let count = 0;
+    for (const connection of connections) for (const _ of connection.attachments()) count += 1;
+    return count;
+  });
   let draining: Promise<void> | undefined;
   let onEmpty: (() => void) | undefined;
 
   const server = createServer((request, response) => {
-    if (health.handle(request, response)) return;
+    if (health.handle(request, response) || metrics.handle(request, response)) return;
     response.writeHead(404, { 'content-type': 'text/plain' });
     response.end('WebSocket at /ws (cc-executor.v1) and /ws/mcp; GET /health and /ready.\n');
   });
@@ -85,21 +98,26 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
           accept,
           logger,
           heartbeatMs,
+          metrics,
           createAttachments: (sink) => createAttachments({ log, feed, abandonWatch, logger }, sink),
           isDraining: () => draining !== undefined,
         },
-        () => {
+        (reason) => {
           connections.delete(connection);
+          metrics.connections.dec({ door: door.name });
+          metrics.connectionsClosed.inc({ reason });
           leave();
           if (connections.size === 0) onEmpty?.();
         },
       );
       connections.add(connection);
+      metrics.connections.inc({ door: door.name });
+      metrics.connectionsOpened.inc({ door: door.name });
       const leave = heartbeats.add(connection);
     });
   });
 
-  function refuse(request: IncomingMessage, door: (typeof doors)[string] | undefined): string | undefined {
+  function refuse(request: IncomingMessage, door: DoorPlan | undefined): string | undefined {
     if (!door) return '404 Not Found';
     if (draining) return '503 Service Unavailable';
     if (!isAllowedOrigin(request.headers.origin, options.allowedOrigins)) return '403 Forbidden';

@@ -31,24 +31,26 @@ export type Connection = Beating & {
   terminate(): void;
 };
 
-/** Runs a door on a socket until that closes; `onClose` is called once. */
+/** Runs a door on a socket until that closes; `onClose` is called once, with why. */
 export function runConnection(
   webSocket: WebSocket,
   stream: Duplex,
   openDoor: (context: DoorContext) => Door,
   context: Omit<DoorContext, 'connectionId' | 'outbox' | 'logger' | 'close'> & { logger: Logger },
-  onClose: () => void,
+  onClose: (reason: CloseReason | 'client') => void,
 ): Connection {
   const connectionId = createConnectionId();
   const logger = context.logger.child({ connectionId });
   let pending = 0;
   let malformed = 0;
   let silentBeats = 0;
+  let closedFor: CloseReason | undefined;
 
   const outbox = createOutbox(webSocket, stream, () => door.resume());
   const door = openDoor({ ...context, connectionId, outbox, logger, close });
 
   function close(reason: CloseReason): void {
+    closedFor ??= reason;
     webSocket.close(closeCodes[reason].code, reason);
   }
 
@@ -85,7 +87,7 @@ export function runConnection(
   webSocket.on('close', (code) => {
     logger.debug({ code }, 'connection closed');
     door.close();
-    onClose();
+    onClose(closedFor ?? 'client');
   });
   logger.debug('connection opened');
 

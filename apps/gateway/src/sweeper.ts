@@ -8,6 +8,7 @@
 import type { Claim, JobSweep } from '@cc-executor/job-log';
 import type { Producer } from '@cc-executor/queue';
 import type { Logger } from '@cc-executor/runtime';
+import type { GatewayMetrics } from './metrics.ts';
 
 export type Sweeper = {
   /** Redis was away: wait for one lease from now. */
@@ -21,6 +22,7 @@ export type SweeperOptions = {
   producer: Pick<Producer, 'ensure'>;
   intervalMs: number;
   leaseMs: number;
+  metrics: Pick<GatewayMetrics, 'sweeperJobs' | 'sweepFailures'>;
   logger: Logger;
 };
 
@@ -31,7 +33,8 @@ const QUEUED_CHECK_MS = 30_000;
 /** Index entries that expired are taken out every so many sweeps. */
 const PRUNE_EVERY = 600;
 
-export function startSweeper({ sweep, producer, intervalMs, leaseMs, logger }: SweeperOptions): Sweeper {
+export function startSweeper(options: SweeperOptions): Sweeper {
+  const { sweep, producer, intervalMs, leaseMs, metrics, logger } = options;
   let quietUntil = performance.now() + leaseMs;
   let count = 0;
   let failures = 0;
@@ -55,6 +58,7 @@ export function startSweeper({ sweep, producer, intervalMs, leaseMs, logger }: S
     } catch (err) {
       redisWasAway();
       failures += 1;
+      metrics.sweepFailures.inc();
       if (failures % 30 === 1) logger.warn({ err, failures }, 'the sweep failed; it waits for one lease');
     }
   }
@@ -69,6 +73,7 @@ export function startSweeper({ sweep, producer, intervalMs, leaseMs, logger }: S
       case 'terminal':
         return sweep.reschedule(jobId, undefined);
       case 'ended':
+        metrics.sweeperJobs.inc({ result: settled.status });
         logger.warn({ jobId, status: settled.status }, 'job ended by the sweeper');
         return sweep.reschedule(jobId, undefined);
       case 'alive':
@@ -76,6 +81,8 @@ export function startSweeper({ sweep, producer, intervalMs, leaseMs, logger }: S
       case 'queued':
       case 'requeued': {
         const entry = await producer.ensure(jobId);
+        if (settled.code === 'requeued') metrics.sweeperJobs.inc({ result: 'requeued' });
+        else if (entry === 'made') metrics.sweeperJobs.inc({ result: 'enqueued' });
         if (entry === 'made') logger.warn({ jobId, code: settled.code }, 'job enqueued by the sweeper');
         // A worker that is about to begin, or one that still has a lost attempt: then its end leaves no entry.
         const checkMs = entry === 'taken' ? leaseMs : QUEUED_CHECK_MS;

@@ -12,15 +12,20 @@ import {
   type JobLog,
   type Keys,
 } from '@cc-executor/job-log';
+import { createMetrics } from '@cc-executor/metrics';
 import { createEpoch, createJobId, type EventBody, type TerminalBody } from '@cc-executor/protocol';
 import { createProducer, type Producer } from '@cc-executor/queue';
 import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
 import { createHealth, createLogger } from '@cc-executor/runtime';
 import { connectWire, type TestRedis, uniquePrefix, type WireClient } from '@cc-executor/testing';
 import { createAccept } from '../src/accept.ts';
+import { createGatewayMetrics } from '../src/metrics.ts';
 import { type Gateway, type GatewayOptions, startGateway } from '../src/server.ts';
 
 export const silent = createLogger({ name: 'test', level: 'silent', format: 'json' });
+
+export const freshMetrics = () =>
+  createGatewayMetrics(createMetrics({ role: 'gateway', version: 'test', isOn: false }));
 
 export type TestGateway = Gateway & {
   url: string;
@@ -95,6 +100,7 @@ export async function createRig(server: TestRedis): Promise<Rig> {
       feed,
       accept: createAccept({ log: gatewayLog, producer, logger: silent }),
       health: createHealth({ service: 'gateway', version: 'test', checks: {} }),
+      metrics: freshMetrics(),
       logger: silent,
       ...overrides,
     });

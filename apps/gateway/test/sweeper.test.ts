@@ -6,6 +6,7 @@ import { type Sweeper, type SweeperOptions, startSweeper } from '../src/sweeper.
 import {
   completed,
   createRig,
+  freshMetrics,
   output,
   type Rig,
   silent,
@@ -43,6 +44,7 @@ function start(overrides: Partial<SweeperOptions> = {}): Sweeper {
     producer: gateway.producer,
     intervalMs: 50,
     leaseMs: 0,
+    metrics: freshMetrics(),
     logger: silent,
     ...overrides,
   });

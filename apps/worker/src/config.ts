@@ -5,6 +5,7 @@ import {
   durationMs,
   jobSettings,
   loadConfig,
+  metricsSettings,
   port,
   positiveInt,
   redisSettings,
@@ -60,6 +61,7 @@ export const settings = {
     default: 8002,
     description: 'Their port; 0 lets the system choose one.',
   }),
+  ...metricsSettings,
   ...commonSettings,
 };
 

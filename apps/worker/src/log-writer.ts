@@ -37,6 +37,7 @@ export function createLogWriter({
   logger,
   onRefused,
   onCancel,
+  onFirstOutput,
 }: {
   log: JobLog;
   jobId: string;
@@ -47,6 +48,7 @@ export function createLogWriter({
   onRefused: (code: Refusal) => void;
   /** Called when a reply shows that a cancel was recorded. */
   onCancel: (by: string) => void;
+  onFirstOutput?: () => void;
 }): LogWriter {
   const pending: { body: string; hasOutput: boolean }[] = [];
   let pendingLength = 0;
@@ -61,7 +63,10 @@ export function createLogWriter({
     queued += 1;
     if (refusal) return queued;
     const hasOutput = event.type === 'output' || event.type === 'message';
-    output ||= hasOutput;
+    if (hasOutput && !output) {
+      output = true;
+      onFirstOutput?.();
+    }
     const body = JSON.stringify(event);
     pending.push({ body, hasOutput });
     pendingLength += body.length;

@@ -1,6 +1,7 @@
 /** Starts the worker: configuration, Redis, claude-api, the take-loop; drains on SIGTERM. */
 import { createClaudeApiClient } from '@cc-executor/claude-api-client';
 import { createKeys, createRedisControl, createRedisJobLog } from '@cc-executor/job-log';
+import { createMetrics } from '@cc-executor/metrics';
 import { startConsumer } from '@cc-executor/queue';
 import { closeRedis, openRedis } from '@cc-executor/redis';
 import {
@@ -12,6 +13,8 @@ import {
 } from '@cc-executor/runtime';
 import { appName, loadWorkerConfig } from './config.ts';
 import { createLeases } from './leases.ts';
+import { measureLog } from './measured-log.ts';
+import { createWorkerMetrics, measureAttempt } from './metrics.ts';
 import { processJob } from './process-job.ts';
 
 await runService({
@@ -26,7 +29,13 @@ await runService({
     const queueRedis = open('patient');
     const keys = createKeys(config.keyPrefix);
     const control = createRedisControl({ redis: open('subscriber'), keys });
-    const log = createRedisJobLog({ redis, keys, retentionMs: config.retentionMs });
+    const registry = createMetrics({ role: appName, version, isOn: config.metrics });
+    const metrics = createWorkerMetrics(registry, {
+      slots: config.concurrency,
+      isTaking: () => consumer.isRunning(),
+      ping: () => redis.ping(),
+    });
+    const log = measureLog(createRedisJobLog({ redis, keys, retentionMs: config.retentionMs }), metrics);
     const leases = createLeases({ log, leaseMs: config.leaseMs, logger });
     const claudeApi = createClaudeApiClient({
       url: config.claudeApiUrl,
@@ -36,14 +45,15 @@ await runService({
     control.onCancel(leases.check);
 
     const drain = new AbortController();
-    const context = { log, claudeApi, leases, leaseMs: config.leaseMs, logger, drain: drain.signal };
+    const { leaseMs } = config;
+    const context = { log, claudeApi, leases, leaseMs, metrics, logger, drain: drain.signal };
     const consumer = startConsumer({
       redis: queueRedis,
       keyPrefix: config.keyPrefix,
       concurrency: config.concurrency,
       // Longer than the lease: by the time BullMQ hands a lost entry over, the sweeper has seen to its job.
       lockMs: 2 * config.leaseMs,
-      process: (jobId, lockLost) => processJob(context, jobId, lockLost),
+      process: (jobId, lockLost) => measureAttempt(metrics, () => processJob(context, jobId, lockLost)),
       onError: createRepeatedWarning(logger, 'queue'),
     });
     const health = createHealth({
@@ -59,6 +69,7 @@ await runService({
       host: config.healthHost,
       port: config.healthPort,
       health,
+      handleOther: registry.handle,
       portVariable: 'WORKER_HEALTH_PORT',
     });
     logger.info({ concurrency: config.concurrency, healthPort: healthServer.port }, 'worker takes jobs');

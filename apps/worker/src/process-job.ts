@@ -12,6 +12,7 @@ import type { Processed } from '@cc-executor/queue';
 import { backoffDelay, type Logger, sleep } from '@cc-executor/runtime';
 import type { Leases } from './leases.ts';
 import { createLogWriter, type LogWriter } from './log-writer.ts';
+import { codeOf, type WorkerMetrics } from './metrics.ts';
 import { planRetry } from './retry.ts';
 import { type CancelBy, createStop, type Stop } from './stop-reason.ts';
 import { terminalEventOf } from './terminal-event.ts';
@@ -22,6 +23,7 @@ export type ProcessContext = {
   claudeApi: ClaudeApiClient;
   leases: Leases;
   leaseMs: number;
+  metrics: Pick<WorkerMetrics, 'attemptsEnded' | 'firstOutput' | 'upstreamRetries'>;
   logger: Logger;
   /** Aborts when running jobs must end now. */
   drain: AbortSignal;
@@ -33,6 +35,7 @@ export async function processJob(
   jobId: string,
   lockLost: AbortSignal,
 ): Promise<Processed> {
+  const takenAt = performance.now();
   const logger = context.logger.child({ jobId });
   const owner = randomUUID();
   const begun = await untilAnswered(() => context.log.begin(jobId, context.leaseMs, owner), logger);
@@ -51,6 +54,7 @@ export async function processJob(
     logger: attemptLogger,
     onRefused: (code) => stop.request({ kind: 'lost', detail: code }),
     onCancel: (by) => stop.request({ kind: 'cancel', by: by as CancelBy }),
+    onFirstOutput: () => context.metrics.firstOutput.observe((performance.now() - takenAt) / 1_000),
   });
   const release = watchAttempt(context, jobId, attempt, stop, lockLost);
   try {
@@ -63,7 +67,7 @@ export async function processJob(
             return faultEvent(attempt.hasOutput || writer.hasOutput());
           });
     if (terminal === 'hand-back') return await handBack(context, jobId, attempt, writer, stop, attemptLogger);
-    return await finish(writer, terminal, stop, attemptLogger);
+    return await finish(context, writer, terminal, stop, attemptLogger);
   } finally {
     release();
   }
@@ -113,7 +117,7 @@ function watchAttempt(
 
 /** Calls upstream until the outcome is final, and writes what it sends. */
 async function run(
-  { claudeApi, logger }: ProcessContext,
+  { claudeApi, metrics, logger }: ProcessContext,
   jobId: string,
   attempt: Attempt,
   writer: LogWriter,
@@ -141,6 +145,7 @@ async function run(
     }
     if (reason || !retry) return terminalEventOf(outcome, reason, hasOutput);
     const code = outcome.status === 'failed' ? outcome.code : outcome.status;
+    metrics.upstreamRetries.inc({ reason: code });
     logger.info({ call, code, ...retry }, 'upstream is tried again');
     if (retry.restart) {
       restarts += 1;
@@ -191,7 +196,7 @@ async function callUpstream(
 
 /** Gives the job back to the queue; the sweeper makes its new entry. Repeated until answered, as every write. */
 async function handBack(
-  { log }: ProcessContext,
+  context: ProcessContext,
   jobId: string,
   { fence, hasOutput }: Attempt,
   writer: LogWriter,
@@ -199,15 +204,17 @@ async function handBack(
   logger: Logger,
 ): Promise<Processed> {
   await writer.flushed();
-  const code = await untilAnswered(() => log.release(jobId, fence), logger);
+  const code = await untilAnswered(() => context.log.release(jobId, fence), logger);
   logger.info({ code }, 'job handed back');
   if (code !== 'cancel_requested') return { status: code === 'ok' ? 'handed back' : code };
   const partial = hasOutput || writer.hasOutput();
   // Refused in favour of the cancel: the refusal says who cancelled.
-  return finish(writer, terminalEventOf({ status: 'aborted' }, { kind: 'drain' }, partial), stop, logger);
+  const terminal = terminalEventOf({ status: 'aborted' }, { kind: 'drain' }, partial);
+  return finish(context, writer, terminal, stop, logger);
 }
 
 async function finish(
+  { metrics }: ProcessContext,
   writer: LogWriter,
   terminal: TerminalBody,
   stop: Stop,
@@ -231,6 +238,7 @@ async function finish(
   }
   const error = event.type === 'failed' ? event.error.code : undefined;
   logger.info({ status: event.type, code: error }, 'job ended');
+  metrics.attemptsEnded.inc({ outcome: event.type, code: codeOf(event) });
   return { status: event.type, error };
 }
 

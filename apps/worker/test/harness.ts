@@ -8,9 +8,11 @@ import type {
   UpstreamRequest,
 } from '@cc-executor/claude-api-client';
 import { createMemoryJobLog, type JobLog, type JobSpec } from '@cc-executor/job-log';
+import { createMetrics } from '@cc-executor/metrics';
 import { createEpoch, createJobId, type JobEvent } from '@cc-executor/protocol';
 import { createLogger } from '@cc-executor/runtime';
 import { createLeases } from '../src/leases.ts';
+import { createWorkerMetrics } from '../src/metrics.ts';
 import { type ProcessContext, processJob } from '../src/process-job.ts';
 
 export const silent = createLogger({ name: 'test', level: 'silent', format: 'json' });
@@ -155,6 +157,11 @@ export async function createBench({
     claudeApi: claudeApi.client,
     leases,
     leaseMs,
+    metrics: createWorkerMetrics(createMetrics({ role: 'worker', version: 'test', isOn: false }), {
+      slots: 1,
+      isTaking: () => true,
+      ping: async () => 'PONG',
+    }),
     logger: silent,
     drain: drain.signal,
   };

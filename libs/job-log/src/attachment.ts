@@ -28,8 +28,8 @@ export type Attachment = {
   readonly start: Position;
   /** Last delivered seq. */
   position(): number;
-  /** Compares with the true position; reads on when something was missed. */
-  checkPosition(position: Position | undefined): void;
+  /** Compares with the true position; reads on when something was missed, and says whether that was so. */
+  checkPosition(position: Position | undefined): boolean;
   /** The listener has room again. */
   resume(): void;
   /** Idempotent. */
@@ -175,12 +175,14 @@ export async function attach(
     start,
     position: () => cursor.position,
     checkPosition(position) {
-      if (state !== 'live') return;
+      if (state !== 'live') return false;
       // Positions come on another connection than publications. One that lags behind them, or is missing because it
       // was asked for before we attached, proves nothing: the log decides.
       const doubtful = !position || position.epoch !== logEpoch || position.lastSeq < cursor.position;
       if (position) learn(position);
-      if (doubtful || isBehind()) void read();
+      const behind = isBehind();
+      if (doubtful || behind) void read();
+      return behind;
     },
     resume() {
       if (state === 'live' && isBehind()) void read();

@@ -25,6 +25,8 @@ export type JobSweep = {
   reschedule(jobId: string, at: number | undefined): Promise<void>;
   /** Takes out of the list what expired long ago; returns how many. */
   prune(): Promise<number>;
+  /** How many jobs the index holds: all that are not known to have ended. */
+  size(): Promise<number>;
 };
 
 /** A claim that is older when the decision is made is void: Redis stood still, and leases lapsed that are alive. */
@@ -80,5 +82,5 @@ export function createRedisSweep({
     return orUnavailable(redis.zremrangebyscore(keys.jobs(DEFAULT_TENANT), '-inf', oldest));
   }
 
-  return { claim, settle, reschedule, prune };
+  return { claim, settle, reschedule, prune, size: () => orUnavailable(redis.zcard(keys.due)) };
 }

@@ -16,9 +16,14 @@ export type Producer = {
   ensure(jobId: string): Promise<'made' | 'waits' | 'taken'>;
   /** Takes a job out that no worker has; false when a worker has it or it is not there. */
   remove(jobId: string): Promise<boolean>;
+  /** How much is in the queue. Rejects when Redis does. */
+  depth(): Promise<QueueDepth>;
   /** Idempotent; the connection stays the caller's. */
   close(): Promise<void>;
 };
+
+/** Entries by state. `oldestWaitingMs` is the age of the one that is next in line, 0 when none waits. */
+export type QueueDepth = { waiting: number; active: number; delayed: number; oldestWaitingMs: number };
 
 /** States of an entry that no worker will take any more. */
 const absentStates = new Set<string>(['unknown', 'completed', 'failed']);
@@ -45,8 +50,23 @@ export function createProducer({ redis, keyPrefix, onError }: QueueOptions): Pro
       if ((await queue.getJobState(jobId)) === 'unknown') return false;
       return (await queue.remove(jobId)) === 1;
     },
+    depth: () => readDepth(queue),
     close: () => queue.close(),
   };
+}
+
+async function readDepth(queue: Queue): Promise<QueueDepth> {
+  const [counts, [first], [firstPrioritized]] = await Promise.all([
+    queue.getJobCounts('wait', 'prioritized', 'active', 'delayed'),
+    queue.getJobs(['wait'], 0, 0, true),
+    queue.getJobs(['prioritized'], 0, 0, true),
+  ]);
+  const { wait = 0, prioritized = 0, active = 0, delayed = 0 } = counts;
+  const since = Math.min(
+    ...[first, firstPrioritized].map((entry) => entry?.timestamp ?? Number.POSITIVE_INFINITY),
+  );
+  const oldestWaitingMs = Number.isFinite(since) ? Math.max(0, Date.now() - since) : 0;
+  return { waiting: wait + prioritized, active, delayed, oldestWaitingMs };
 }
 
 /** The BullMQ queue itself, for the dashboard. */

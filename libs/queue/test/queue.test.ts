@@ -324,3 +324,17 @@ describe('a consumer', () => {
     await stage.until(1);
   });
 });
+
+describe('depth', () => {
+  it('counts entries by state and tells how long the next in line has waited', async () => {
+    expect(await producer.depth()).toEqual({ waiting: 0, active: 0, delayed: 0, oldestWaitingMs: 0 });
+    const first = createJobId();
+    await producer.enqueue(createJobId(), { priority: 5 });
+    await queue.add('execute', {}, { jobId: first, timestamp: Date.now() - 60_000 });
+    await producer.enqueue(createJobId());
+    const { oldestWaitingMs, ...counts } = await producer.depth();
+    expect(counts).toEqual({ waiting: 3, active: 0, delayed: 0 });
+    expect(oldestWaitingMs).toBeGreaterThanOrEqual(60_000);
+    expect(oldestWaitingMs).toBeLessThan(90_000);
+  });
+});

@@ -112,9 +112,12 @@ export async function startHealthServer(options: {
   port: number;
   health: Health;
   portVariable?: string;
+  /** Answers other requests on the same port; returns false when it did not. */
+  handleOther?: (request: IncomingMessage, response: ServerResponse) => boolean;
 }): Promise<{ port: number; close(): Promise<void> }> {
   const server = createServer((request, response) => {
-    if (!options.health.handle(request, response)) response.writeHead(404).end();
+    if (options.health.handle(request, response)) return;
+    if (!options.handleOther?.(request, response)) response.writeHead(404).end();
   });
   const port = await listen(server, options);
   return {

@@ -24,6 +24,6 @@ export {
   type Settings,
   setting,
 } from './setting.ts';
-export { authSettings, jobSettings, redisSettings } from './shared-settings.ts';
+export { authSettings, jobSettings, metricsSettings, redisSettings } from './shared-settings.ts';
 export { durationMs, flag, listOf, oneOf, port, positiveInt, text, urlText } from './values.ts';
 export { version } from './version.ts';

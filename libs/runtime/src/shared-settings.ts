@@ -1,7 +1,7 @@
 /** Settings that several apps share: declared once, so that they cannot drift apart. */
 import { z } from 'zod';
 import { setting } from './setting.ts';
-import { durationMs, oneOf, text } from './values.ts';
+import { durationMs, flag, oneOf, text } from './values.ts';
 
 /** Where Redis is, and what every key begins with. Gateways, workers and dashboards that belong together share both. */
 export const redisSettings = {
@@ -22,6 +22,17 @@ export const redisSettings = {
     default: 'cce',
     description:
       'What every key begins with; gateways, workers and dashboards that belong together share it.',
+  }),
+};
+
+/** Whether a service tells what it counts. */
+export const metricsSettings = {
+  metrics: setting({
+    env: 'METRICS',
+    schema: flag(),
+    default: true,
+    description:
+      'Whether GET /metrics is answered, on the same port as /health. It is for the inside: a proxy in front must not hand it on.',
   }),
 };
 

@@ -6,8 +6,9 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Engine } from '../engine.ts';
-import type { ExecutionOutput } from '../execution.ts';
+import type { Execution, ExecutionOutput } from '../execution.ts';
 import type { Executions } from '../executions.ts';
+import type { ClaudeApiMetrics } from '../metrics.ts';
 import { createNdjsonOutput } from '../ndjson-output.ts';
 import { applyPolicy, type Policy } from '../policy.ts';
 import { parseExecuteBody } from '../request-schema.ts';
@@ -18,6 +19,7 @@ export interface ExecuteRouteOptions {
   readonly engine: Engine;
   readonly executions: Executions;
   readonly policy: Policy;
+  readonly metrics: ClaudeApiMetrics;
 }
 
 export function registerExecuteRoutes(app: FastifyInstance, options: ExecuteRouteOptions): void {
@@ -32,38 +34,51 @@ export function registerExecuteRoutes(app: FastifyInstance, options: ExecuteRout
 async function execute(
   request: FastifyRequest,
   reply: FastifyReply,
-  { engine, executions, policy }: ExecuteRouteOptions,
+  { engine, executions, policy, metrics }: ExecuteRouteOptions,
   contentType: string,
   createOutput: (writer: ResponseWriter) => ExecutionOutput,
 ): Promise<FastifyReply> {
+  function refuse(refusal: HttpRefusal): FastifyReply {
+    metrics.refused.inc({ code: refusal.code });
+    return sendRefusal(reply, refusal);
+  }
+
   const parsed = parseExecuteBody(request.body);
   if ('faults' in parsed) {
     const message = `The request is not valid: ${parsed.faults.join('; ')}`;
-    return refuse(reply, { statusCode: 400, code: 'invalid_request', message, faults: parsed.faults });
+    return refuse({ statusCode: 400, code: 'invalid_request', message, faults: parsed.faults });
   }
   const allowed = applyPolicy(parsed.body, policy);
-  if ('code' in allowed) return refuse(reply, { statusCode: 403, ...allowed });
+  if ('code' in allowed) return refuse({ statusCode: 403, ...allowed });
   const executionId = parsed.body.executionId ?? randomUUID();
   const accepted = { executionId, ...allowed.options };
   const unable = executions.refuse(executionId);
-  if (unable !== undefined) return refuse(reply, unable);
+  if (unable !== undefined) return refuse(unable);
   const prepared = await engine.prepare(accepted);
-  if ('code' in prepared) return refuse(reply, prepared);
+  if ('code' in prepared) return refuse(prepared);
   // Others may have started meanwhile.
   const late = executions.refuse(executionId);
   if (late !== undefined) {
     await prepared.place.release();
-    return refuse(reply, late);
+    return refuse(late);
   }
 
   reply.hijack();
   const response = reply.raw;
   const output = createOutput(openResponse(response, contentType));
   const execution = executions.start(accepted, prepared.place, output);
+  void countEnd(execution, metrics);
   const leave = () => execution.stop('disconnected');
   if (response.closed) leave();
   else response.once('close', leave);
   return reply;
+}
+
+async function countEnd(execution: Execution, { ended, duration }: ClaudeApiMetrics): Promise<void> {
+  const startedAt = performance.now();
+  const { status, error } = await execution.done;
+  ended.inc({ status, code: error?.code ?? '' });
+  duration.observe({ status }, (performance.now() - startedAt) / 1_000);
 }
 
 interface HttpRefusal {
@@ -75,7 +90,7 @@ interface HttpRefusal {
   readonly ceilings?: readonly string[];
 }
 
-function refuse(reply: FastifyReply, refusal: HttpRefusal): FastifyReply {
+function sendRefusal(reply: FastifyReply, refusal: HttpRefusal): FastifyReply {
   const { statusCode, retryAfterSeconds, ...error } = refusal;
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds));
   return reply.code(statusCode).send({ error });

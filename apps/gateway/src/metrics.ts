@@ -1,0 +1,134 @@
+/** What a gateway counts. All of it is per connection, request, heartbeat or sweep; nothing is per event. */
+import { type Counter, type Gauge, type Metrics, showGauge, watchRedis } from '@cc-executor/metrics';
+import { closeCodes, type TerminalStatus } from '@cc-executor/protocol';
+import type { QueueDepth } from '@cc-executor/queue';
+
+export type DoorName = 'native' | 'dialect';
+
+/** What the sweeper did to a job: ended it with this status, or gave it a queue entry. */
+export type SweepResult = TerminalStatus | 'enqueued' | 'requeued';
+
+export type GatewayMetrics = {
+  connections: Gauge<'door'>;
+  connectionsOpened: Counter<'door'>;
+  connectionsClosed: Counter<'reason'>;
+  jobsAccepted: Counter;
+  requests: Counter<'door' | 'method' | 'outcome'>;
+  rereads: Counter;
+  degraded: Gauge;
+  sweeperJobs: Counter<'result'>;
+  sweepFailures: Counter;
+  /** From now on the attachments are counted at each scrape. */
+  watchAttachments(count: () => number): void;
+  handle: Metrics['handle'];
+};
+
+const doors: readonly DoorName[] = ['native', 'dialect'];
+const sweepResults: readonly SweepResult[] = [
+  'failed',
+  'timed_out',
+  'cancelled',
+  'completed',
+  'enqueued',
+  'requeued',
+];
+
+/** Registers the metrics of a gateway's own work. */
+export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
+  let attachments = () => 0;
+  const own: GatewayMetrics = {
+    connections: metrics.gauge({
+      name: 'cc_executor_gateway_connections',
+      help: 'Open connections.',
+      labels: ['door'],
+    }),
+    connectionsOpened: metrics.counter({
+      name: 'cc_executor_gateway_connections_opened_total',
+      help: 'Connections that were opened.',
+      labels: ['door'],
+    }),
+    connectionsClosed: metrics.counter({
+      name: 'cc_executor_gateway_connections_closed_total',
+      help: "Connections that ended: the gateway's close reason, or `client` when the client went.",
+      labels: ['reason'],
+    }),
+    jobsAccepted: metrics.counter({
+      name: 'cc_executor_gateway_jobs_accepted_total',
+      help: 'Jobs that were accepted; an `execute` that found its job there is not counted.',
+    }),
+    requests: metrics.counter({
+      name: 'cc_executor_gateway_requests_total',
+      help: 'Requests by outcome: `ok` or the error code. Method `none`: a frame that could not be read.',
+      labels: ['door', 'method', 'outcome'],
+    }),
+    rereads: metrics.counter({
+      name: 'cc_executor_gateway_rereads_total',
+      help: 'Attachments that a position check found behind their log and that were read on from it.',
+    }),
+    degraded: metrics.gauge({
+      name: 'cc_executor_gateway_degraded',
+      help: '1 while clients are told that Redis cannot be read.',
+    }),
+    sweeperJobs: metrics.counter({
+      name: 'cc_executor_gateway_sweeper_jobs_total',
+      help: 'Jobs that the sweeper ended (by status; `failed` is `worker_lost`), enqueued or requeued.',
+      labels: ['result'],
+    }),
+    sweepFailures: metrics.counter({
+      name: 'cc_executor_gateway_sweep_failures_total',
+      help: 'Sweeps that failed, because Redis did not answer.',
+    }),
+    watchAttachments(count) {
+      attachments = count;
+    },
+    handle: metrics.handle,
+  };
+  metrics.gauge({
+    name: 'cc_executor_gateway_attachments',
+    help: 'Attachments of all connections.',
+    read: () => attachments(),
+  });
+  // A series that begins when the first one happens hides that one from `rate`.
+  for (const door of doors) {
+    own.connections.set({ door }, 0);
+    own.connectionsOpened.inc({ door }, 0);
+  }
+  for (const reason of [...Object.keys(closeCodes), 'client']) own.connectionsClosed.inc({ reason }, 0);
+  for (const result of sweepResults) own.sweeperJobs.inc({ result }, 0);
+  return own;
+}
+
+export type SharedState = {
+  ping(): Promise<unknown>;
+  queueDepth(): Promise<QueueDepth>;
+  /** Unfinished jobs in the sweeper's index. */
+  dueJobs(): Promise<number>;
+};
+
+/** Registers what all gateways see alike: what stands in Redis. It is read at each scrape. */
+export function watchSharedState(metrics: Metrics, { ping, queueDepth, dueJobs }: SharedState): void {
+  watchRedis(metrics, ping);
+  const queueJobs = metrics.gauge({
+    name: 'cc_executor_queue_jobs',
+    help: 'Queue entries by state, the same from every gateway: `waiting`, `active`, `delayed`.',
+    labels: ['state'],
+  });
+  const oldest = metrics.gauge({
+    name: 'cc_executor_queue_oldest_waiting_seconds',
+    help: 'How long the entry that is next in line has waited; 0 when none waits.',
+  });
+  const due = metrics.gauge({
+    name: 'cc_executor_unfinished_jobs',
+    help: "Jobs in the sweeper's index: all that are not known to have ended.",
+  });
+  metrics.atScrape(queueDepth, (depth) => {
+    queueJobs.reset();
+    if (depth) {
+      queueJobs.set({ state: 'waiting' }, depth.waiting);
+      queueJobs.set({ state: 'active' }, depth.active);
+      queueJobs.set({ state: 'delayed' }, depth.delayed);
+    }
+    showGauge(oldest, depth && depth.oldestWaitingMs / 1_000);
+  });
+  metrics.atScrape(dueJobs, (count) => showGauge(due, count));
+}
