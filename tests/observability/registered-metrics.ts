@@ -1,0 +1,57 @@
+/** What the apps register, as the apps themselves do it, without starting them. */
+import { createMetrics, type MetricDescription, type Metrics } from '@cc-executor/metrics';
+import { createClaudeApiMetrics } from '../../apps/claude-api/src/metrics.ts';
+import { createGatewayMetrics, watchSharedState } from '../../apps/gateway/src/metrics.ts';
+import { createWorkerMetrics } from '../../apps/worker/src/metrics.ts';
+
+export type Role = 'gateway' | 'worker' | 'claude-api' | 'dashboard';
+
+export type RegisteredMetric = MetricDescription & { roles: Role[] };
+
+const ping = async () => 'PONG';
+
+const registrations: Record<Role, (metrics: Metrics) => void> = {
+  gateway(metrics) {
+    createGatewayMetrics(metrics);
+    const queueDepth = async () => ({ waiting: 0, active: 0, delayed: 0, oldestWaitingMs: 0 });
+    watchSharedState(metrics, { ping, queueDepth, dueJobs: async () => 0 });
+  },
+  worker: (metrics) => void createWorkerMetrics(metrics, { slots: 1, isTaking: () => true, ping }),
+  'claude-api': (metrics) =>
+    void createClaudeApiMetrics(metrics, { running: () => 0, limit: 1, engine: 'demo' }),
+  dashboard() {
+    // Only what every service has.
+  },
+};
+
+function createFor(role: Role): Metrics {
+  const metrics = createMetrics({ role, version: 'test', isOn: true });
+  registrations[role](metrics);
+  return metrics;
+}
+
+/** Our own metrics with the roles that have them, each once, in the order of their registration. */
+export function registeredMetrics(): RegisteredMetric[] {
+  const byName = new Map<string, RegisteredMetric>();
+  for (const role of Object.keys(registrations) as Role[]) {
+    for (const metric of createFor(role).describe()) {
+      const known = byName.get(metric.name);
+      if (known) known.roles.push(role);
+      else byName.set(metric.name, { ...metric, roles: [role] });
+    }
+  }
+  return [...byName.values()];
+}
+
+/** The names of all series that a scrape can show, those of the process and of histograms included. */
+export async function seriesNames(): Promise<Set<string>> {
+  const names = new Set<string>();
+  for (const role of Object.keys(registrations) as Role[]) {
+    const { body } = await createFor(role).scrape();
+    for (const [, name = '', type] of body.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
+      if (type !== 'histogram') names.add(name);
+      else for (const suffix of ['_bucket', '_sum', '_count']) names.add(name + suffix);
+    }
+  }
+  return names;
+}
