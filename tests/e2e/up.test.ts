@@ -37,7 +37,6 @@ async function startUp(path: string): Promise<Up> {
       CLAUDE_API_PORT: '0',
       GATEWAY_PORT: '0',
       DASHBOARD_PORT: '0',
-      LOG_FORMAT: 'pretty',
       NO_COLOR: '1',
     },
   });

@@ -1,6 +1,6 @@
 /** The settings that `cc-executor up` itself reads; everything else in the environment goes to its children. */
 import { fileURLToPath } from 'node:url';
-import { type Config, commonSettings, durationMs, port, setting, text } from '@cc-executor/runtime';
+import { type Config, commonSettings, durationMs, oneOf, port, setting, text } from '@cc-executor/runtime';
 
 export const appName = 'up';
 
@@ -22,6 +22,13 @@ const servicePort = (env: string, value: number) =>
 
 export const settings = {
   ...commonSettings,
+  // For people, also in a pipe or a file: services write JSON there.
+  logFormat: setting({
+    env: 'LOG_FORMAT',
+    schema: oneOf(['pretty', 'json']),
+    default: 'pretty',
+    description: commonSettings.logFormat.description,
+  }),
   redisUrl: setting({
     env: 'REDIS_URL',
     schema: text().optional(),
