@@ -7,12 +7,13 @@ import { findImports, findInCode, type SourceFile, type Violation } from './sour
 
 /** Which of our packages each one may import. A folder that is not listed may not exist. */
 export const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
-  'apps/gateway': ['protocol', 'queue', 'job-log', 'redis', 'metrics', 'runtime'],
-  'apps/worker': ['protocol', 'queue', 'job-log', 'redis', 'claude-api-client', 'metrics', 'runtime'],
+  'apps/gateway': ['protocol', 'queue', 'job-log', 'fleet', 'redis', 'metrics', 'runtime'],
+  'apps/worker': ['protocol', 'queue', 'job-log', 'fleet', 'redis', 'claude-api-client', 'metrics', 'runtime'],
   'apps/claude-api': ['claude-stream', 'metrics', 'runtime'],
   'apps/dashboard': ['protocol', 'queue', 'job-log', 'redis', 'metrics', 'runtime'],
-  'apps/cli': ['client', 'protocol', 'runtime'],
+  'apps/cli': ['client', 'protocol', 'fleet', 'redis', 'runtime'],
   'libs/client': ['protocol'],
+  'libs/fleet': ['redis', 'runtime'],
   'libs/job-log': ['protocol', 'redis'],
   'libs/queue': ['protocol', 'redis'],
   'libs/claude-api-client': ['claude-stream'],

@@ -12,6 +12,7 @@ import {
   metricsSettings,
   port,
   redisSettings,
+  serviceSettings,
   setting,
   text,
 } from '@cc-executor/runtime';
@@ -59,6 +60,7 @@ export const settings = {
     description: 'How long clients have to leave after `goaway`, before they are closed.',
   }),
   ...jobSettings,
+  ...serviceSettings,
   sweepMs: setting({
     env: 'GATEWAY_SWEEP_MS',
     schema: durationMs({ min: 50, max: 60_000 }),

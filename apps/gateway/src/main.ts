@@ -1,5 +1,12 @@
 /** Starts the gateway: configuration, Redis, server; drains on SIGTERM. */
 import { once } from 'node:events';
+import {
+  createRedisCheck,
+  createRegistry,
+  createSelfReport,
+  guardDurability,
+  startReporter,
+} from '@cc-executor/fleet';
 import { createKeys, createRedisFeed, createRedisJobLog, createRedisSweep } from '@cc-executor/job-log';
 import { createMetrics } from '@cc-executor/metrics';
 import { createProducer } from '@cc-executor/queue';
@@ -9,6 +16,7 @@ import { createAccept } from './accept.ts';
 import { appName, loadGatewayConfig } from './config.ts';
 import { createGatewayMetrics, watchSharedState } from './metrics.ts';
 import { startGateway } from './server.ts';
+import { createServices } from './services.ts';
 import { startSweeper } from './sweeper.ts';
 
 /** How long opening the door waits for Redis, in ms. */
@@ -18,11 +26,14 @@ await runService({
   name: appName,
   loadConfig: loadGatewayConfig,
   graceMs: (config) => config.drainGraceMs + 5_000,
-  async start({ config, logger }) {
+  async start({ config, logger, signal }) {
     const onError = createRepeatedWarning(logger, 'redis connection');
     const open = (role: 'impatient' | 'subscriber') =>
       openRedis(config.redisUrl, { name: `cc-executor:gateway:${role}`, role, onError });
     const redis = open('impatient');
+    const strict = config.strictDurability;
+    const durability = guardDurability({ redis, app: appName, strict, logger, signal });
+    await durability.pass();
     const subscriber = open('subscriber');
     const keys = createKeys(config.keyPrefix);
     const log = createRedisJobLog({ redis, keys, retentionMs: config.retentionMs });
@@ -46,13 +57,26 @@ await runService({
       logger,
     });
     redis.on('close', sweeper.redisWasAway);
+    const redisCheck = createRedisCheck({ redis, url: config.redisUrl, app: appName, strict });
     const health = createHealth({
       service: appName,
       version,
       checks: {
-        redis: async () => ({ ok: (await redis.ping()) === 'PONG' }),
+        redis: redisCheck.check,
         subscriber: async () => ({ ok: subscriber.status === 'ready', detail: subscriber.status }),
       },
+    });
+    const reports = createRegistry({ redis, keyPrefix: config.keyPrefix });
+    const self = createSelfReport({
+      role: appName,
+      health,
+      everyMs: config.reportMs,
+      settings: {
+        leaseMs: config.leaseMs,
+        retentionMs: config.retentionMs,
+        keyPrefix: config.keyPrefix,
+      },
+      look: redisCheck.look,
     });
     await untilConnected(redis);
     const gateway = await startGateway({
@@ -66,11 +90,20 @@ await runService({
       },
       health,
       metrics,
+      services: createServices({ self, registry: reports, producer }),
       logger,
+    });
+    const reporter = startReporter({
+      registry: reports,
+      id: self.id,
+      everyMs: config.reportMs,
+      describe: self.describe,
+      onError: createRepeatedWarning(logger, 'report not written'),
     });
     return {
       async close() {
         await gateway.close();
+        await reporter.close();
         await sweeper.close();
         await producer.close();
         await feed.close();

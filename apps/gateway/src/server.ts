@@ -14,6 +14,7 @@ import type { Door, DoorContext } from './door.ts';
 import { createHeartbeats } from './heartbeats.ts';
 import type { DoorName, GatewayMetrics } from './metrics.ts';
 import { isAllowedOrigin } from './origin.ts';
+import type { Services } from './services.ts';
 import { type Connection, runConnection } from './socket.ts';
 
 export type GatewayOptions = {
@@ -27,6 +28,7 @@ export type GatewayOptions = {
   feed: JobFeed;
   accept: Accept;
   health: Health;
+  services: Services;
   metrics: GatewayMetrics;
   logger: Logger;
 };
@@ -51,7 +53,7 @@ const doors: Record<string, DoorPlan> = {
 
 /** Listens. Errors: those of `listen`, in plain words. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { log, feed, accept, health, metrics, logger, heartbeatMs } = options;
+  const { log, feed, accept, health, services, metrics, logger, heartbeatMs } = options;
   const connections = new Set<Connection>();
   const heartbeats = createHeartbeats({ log, intervalMs: heartbeatMs, metrics, logger });
   const abandonWatch = createAbandonWatch({ log, graceMs: options.abandonGraceMs, logger });
@@ -65,9 +67,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let onEmpty: (() => void) | undefined;
 
   const server = createServer((request, response) => {
-    if (health.handle(request, response) || metrics.handle(request, response)) return;
+    if ([health, services, metrics].some((door) => door.handle(request, response))) return;
     response.writeHead(404, { 'content-type': 'text/plain' });
-    response.end('WebSocket at /ws (cc-executor.v1) and /ws/mcp; GET /health and /ready.\n');
+    response.end('WebSocket at /ws (cc-executor.v1) and /ws/mcp; GET /health, /ready and /services.\n');
   });
   // One level of compression more is one level of buffering more: off. The limit above the announced one lets us
   // answer a frame that is too large instead of hanging up.

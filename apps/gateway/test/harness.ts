@@ -101,6 +101,7 @@ export async function createRig(server: TestRedis): Promise<Rig> {
       accept: createAccept({ log: gatewayLog, producer, logger: silent }),
       health: createHealth({ service: 'gateway', version: 'test', checks: {} }),
       metrics: freshMetrics(),
+      services: { handle: () => false },
       logger: silent,
       ...overrides,
     });

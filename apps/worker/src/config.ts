@@ -9,6 +9,7 @@ import {
   port,
   positiveInt,
   redisSettings,
+  serviceSettings,
   setting,
   text,
   urlText,
@@ -43,6 +44,7 @@ export const settings = {
     description: 'How long connecting to claude-api may take.',
   }),
   ...jobSettings,
+  ...serviceSettings,
   drainGraceMs: setting({
     env: 'WORKER_DRAIN_GRACE_MS',
     schema: durationMs(),

@@ -1,5 +1,13 @@
 /** Starts the worker: configuration, Redis, claude-api, the take-loop; drains on SIGTERM. */
 import { createClaudeApiClient } from '@cc-executor/claude-api-client';
+import {
+  createRedisCheck,
+  createRegistry,
+  createSelfReport,
+  guardDurability,
+  shareRunning,
+  startReporter,
+} from '@cc-executor/fleet';
 import { createKeys, createRedisControl, createRedisJobLog } from '@cc-executor/job-log';
 import { createMetrics } from '@cc-executor/metrics';
 import { startConsumer } from '@cc-executor/queue';
@@ -16,16 +24,23 @@ import { createLeases } from './leases.ts';
 import { measureLog } from './measured-log.ts';
 import { createWorkerMetrics, measureAttempt } from './metrics.ts';
 import { processJob } from './process-job.ts';
+import { judgeSurvey } from './upstream-check.ts';
+
+/** For all addresses of claude-api together, in ms; less than a readiness check may take. */
+const SURVEY_MS = 1_500;
 
 await runService({
   name: appName,
   loadConfig: loadWorkerConfig,
   graceMs: (config) => config.drainGraceMs + 15_000,
-  async start({ config, logger }) {
+  async start({ config, logger, signal }) {
     const onError = createRepeatedWarning(logger, 'redis connection');
     const open = (role: 'patient' | 'subscriber') =>
       openRedis(config.redisUrl, { name: `cc-executor:worker:${role}`, role, onError });
     const redis = open('patient');
+    const strict = config.strictDurability;
+    const durability = guardDurability({ redis, app: appName, strict, logger, signal });
+    await durability.pass();
     const queueRedis = open('patient');
     const keys = createKeys(config.keyPrefix);
     const control = createRedisControl({ redis: open('subscriber'), keys });
@@ -56,14 +71,30 @@ await runService({
       process: (jobId, lockLost) => measureAttempt(metrics, () => processJob(context, jobId, lockLost)),
       onError: createRepeatedWarning(logger, 'queue'),
     });
+    const redisCheck = createRedisCheck({ redis, url: config.redisUrl, app: appName, strict });
+    const survey = shareRunning(() => claudeApi.survey(SURVEY_MS));
     const health = createHealth({
       service: appName,
       version,
       checks: {
-        redis: async () => ({ ok: (await redis.ping()) === 'PONG' }),
+        redis: redisCheck.check,
         queue: async () => ({ ok: consumer.isRunning() }),
-        claudeApi: () => claudeApi.ready(),
+        claudeApi: async () => judgeSurvey(await survey()),
       },
+    });
+    const reports = createRegistry({ redis, keyPrefix: config.keyPrefix });
+    const self = createSelfReport({
+      role: appName,
+      health,
+      everyMs: config.reportMs,
+      settings: {
+        leaseMs: config.leaseMs,
+        retentionMs: config.retentionMs,
+        keyPrefix: config.keyPrefix,
+        concurrency: config.concurrency,
+      },
+      look: redisCheck.look,
+      lookUpstream: survey,
     });
     const healthServer = await startHealthServer({
       host: config.healthHost,
@@ -71,6 +102,13 @@ await runService({
       health,
       handleOther: registry.handle,
       portVariable: 'WORKER_HEALTH_PORT',
+    });
+    const reporter = startReporter({
+      registry: reports,
+      id: self.id,
+      everyMs: config.reportMs,
+      describe: self.describe,
+      onError: createRepeatedWarning(logger, 'report not written'),
     });
     logger.info({ concurrency: config.concurrency, healthPort: healthServer.port }, 'worker takes jobs');
     return {
@@ -80,6 +118,7 @@ await runService({
         await consumer.close();
         clearTimeout(grace);
         leases.close();
+        await reporter.close();
         await claudeApi.close();
         await healthServer.close();
         await control.close();

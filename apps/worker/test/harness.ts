@@ -67,6 +67,7 @@ export function scriptClaudeApi(...scripts: Step[][]): ScriptedClaudeApi {
         return play(scripts[Math.min(calls.length, scripts.length) - 1] ?? [], call);
       },
       ready: async () => ({ ok: true, detail: 'scripted' }),
+      survey: async () => ({ url: 'http://scripted', addresses: [] }),
       async close() {
         // Nothing is open.
       },

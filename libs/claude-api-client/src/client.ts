@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { createCall } from './call.ts';
 import { type Lookup, lookupAll } from './connect.ts';
 import { askReadiness, type Readiness } from './readiness.ts';
+import { surveyAddresses, type UpstreamSurvey } from './survey.ts';
 import type { UpstreamEvent, UpstreamRequest } from './upstream-events.ts';
 
 export interface ClaudeApiClientOptions {
@@ -39,6 +40,8 @@ export interface ClaudeApiClient {
    */
   execute(request: UpstreamRequest, options?: ExecuteOptions): AsyncIterable<UpstreamEvent[]>;
   ready(): Promise<Readiness>;
+  /** Looks at every address of its name. Never rejects. @param timeoutMs for all of it */
+  survey(timeoutMs: number): Promise<UpstreamSurvey>;
   /** Aborts all calls and closes all connections. A call that is begun later ends as aborted. */
   close(): Promise<void>;
 }
@@ -67,6 +70,7 @@ export function createClaudeApiClient(options: ClaudeApiClientOptions): ClaudeAp
       });
     },
     ready: () => askReadiness({ target, connectTimeoutMs, lookup, signal: closing.signal }),
+    survey: (timeoutMs) => surveyAddresses({ target, timeoutMs, lookup, signal: closing.signal }),
     async close() {
       closing.abort();
     },

@@ -95,7 +95,7 @@ async function connectTo(
 }
 
 /** Settles as the promise does, or rejects when the time is over or the signal aborts. */
-async function within<T>(promise: Promise<T>, timeoutMs: number, signal: AbortSignal): Promise<T> {
+export async function within<T>(promise: Promise<T>, timeoutMs: number, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   const { promise: cut, reject } = Promise.withResolvers<never>();
   const onAbort = () => reject(signal.reason);

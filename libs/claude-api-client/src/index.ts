@@ -6,6 +6,7 @@ export {
   type ExecuteOptions,
 } from './client.ts';
 export type { Readiness } from './readiness.ts';
+export type { SurveyedAddress, UpstreamSurvey } from './survey.ts';
 export type {
   Evidence,
   UpstreamEvent,

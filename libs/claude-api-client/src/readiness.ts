@@ -8,6 +8,10 @@ const ANSWER_TIMEOUT_MS = 5_000;
 export interface Readiness {
   ok: boolean;
   detail: string;
+  /** Of its answer. */
+  statusCode?: number;
+  /** Why there is none: the system's code, TIMEOUT, or NOT_HTTP. */
+  code?: string;
   /** What it answered, if that was JSON. */
   body?: unknown;
 }
@@ -16,11 +20,14 @@ export interface Readiness {
 export async function askReadiness(options: {
   target: URL;
   connectTimeoutMs: number;
+  /** On top of connecting, in ms. */
+  answerTimeoutMs?: number;
   lookup: Lookup;
   signal: AbortSignal;
 }): Promise<Readiness> {
   const { target, connectTimeoutMs, lookup } = options;
-  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(connectTimeoutMs + ANSWER_TIMEOUT_MS)]);
+  const { answerTimeoutMs = ANSWER_TIMEOUT_MS } = options;
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(connectTimeoutMs + answerTimeoutMs)]);
   const client = new Client(target.origin, {
     pipelining: 0,
     allowH2: false,
@@ -41,15 +48,26 @@ export async function askReadiness(options: {
     const { path, statusCode, text } = ready.statusCode === 404 ? await get('/health') : ready;
     const body = parse(text);
     const ok = statusCode >= 200 && statusCode < 300;
-    return { ok, detail: `${path} answers ${statusCode}`, ...(body !== undefined && { body }) };
+    return { ok, detail: `${path} answers ${statusCode}`, statusCode, ...(body !== undefined && { body }) };
   } catch (error) {
     if (error instanceof ConnectError) {
-      return { ok: false, detail: describeUnreachable(target, error, connectTimeoutMs).message };
+      const { message } = describeUnreachable(target, error, connectTimeoutMs);
+      return { ok: false, detail: message, code: error.attempts[0]?.code ?? 'UNKNOWN' };
     }
-    return { ok: false, detail: `claude-api does not answer: ${(error as Error).message}` };
+    return {
+      ok: false,
+      detail: `claude-api does not answer: ${(error as Error).message}`,
+      code: codeOf(error as Error),
+    };
   } finally {
     await client.destroy();
   }
+}
+
+function codeOf({ name, code }: Error & { code?: unknown }): string {
+  if (name === 'TimeoutError') return 'TIMEOUT';
+  if (name === 'HTTPParserError') return 'NOT_HTTP';
+  return typeof code === 'string' ? code : name;
 }
 
 function parse(text: string): unknown {

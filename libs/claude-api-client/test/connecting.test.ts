@@ -167,7 +167,12 @@ describe('a refusal', () => {
 describe('readiness', () => {
   it('is what GET /ready says', async () => {
     const { client } = await startPair({});
-    expect(await client.ready()).toEqual({ ok: true, detail: '/ready answers 200', body: { status: 'ok' } });
+    expect(await client.ready()).toEqual({
+      ok: true,
+      detail: '/ready answers 200',
+      statusCode: 200,
+      body: { status: 'ok' },
+    });
   });
 
   it('is false when it says so, with its reasons', async () => {
@@ -177,6 +182,7 @@ describe('readiness', () => {
     expect(await client.ready()).toEqual({
       ok: false,
       detail: '/ready answers 503',
+      statusCode: 503,
       body: { status: 'failing' },
     });
   });

@@ -109,8 +109,3 @@ function withAddress(error: Error, address: RedisAddress): Error {
     cause: error,
   });
 }
-
-/** The single servers behind a connection: the nodes of a cluster, or the one server. */
-export function serversOf(redis: RedisConnection): Redis[] {
-  return redis instanceof Cluster ? redis.nodes() : [redis];
-}

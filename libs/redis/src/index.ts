@@ -12,5 +12,9 @@ export {
   openRedis,
   type RedisConnection,
   type RedisRole,
-  serversOf,
 } from './connection.ts';
+export { checkDurability, type Durability, judgeDurability } from './durability.ts';
+export { type DurabilityWatch, watchDurability } from './durability-watch.ts';
+export { probeRedis, seeRedis } from './probe.ts';
+export { mastersOf, serversOf } from './servers.ts';
+export { type RedisView, type ServerView, viewRedis } from './view.ts';

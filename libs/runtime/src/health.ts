@@ -6,6 +6,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { listen } from './listen.ts';
 import { redactUrl } from './redact.ts';
+import { describeSystem, type SystemView } from './system.ts';
 
 export interface CheckResult {
   ok: boolean;
@@ -21,6 +22,8 @@ export interface HealthBody {
   version: string;
   status: 'ok' | 'unavailable' | 'draining';
   uptimeMs: number;
+  /** Of /ready: the machine as this process sees it. */
+  system?: SystemView;
   checks: Record<string, CheckResult & { latencyMs: number }>;
 }
 
@@ -78,11 +81,12 @@ export function createHealth(options: {
     async ready() {
       const entries = Object.entries(checks).map(([name, check]) => measure(name, check));
       const results = Object.fromEntries(await Promise.all(entries));
-      if (draining) return { status: 503, body: body('draining', results) };
       const ok = Object.values(results).every((result) => result.ok);
-      return ok
-        ? { status: 200, body: body('ok', results) }
-        : { status: 503, body: body('unavailable', results) };
+      const status = draining ? 'draining' : ok ? 'ok' : 'unavailable';
+      return {
+        status: status === 'ok' ? 200 : 503,
+        body: { ...body(status, results), system: describeSystem() },
+      };
     },
 
     setDraining() {

@@ -24,6 +24,13 @@ export {
   type Settings,
   setting,
 } from './setting.ts';
-export { authSettings, jobSettings, metricsSettings, redisSettings } from './shared-settings.ts';
+export {
+  authSettings,
+  jobSettings,
+  metricsSettings,
+  redisSettings,
+  serviceSettings,
+} from './shared-settings.ts';
+export { describeSystem, type SystemView } from './system.ts';
 export { durationMs, flag, listOf, oneOf, port, positiveInt, text, urlText } from './values.ts';
 export { version } from './version.ts';

@@ -26,7 +26,7 @@ interface ServiceConfig {
  * configuration is not valid; 130 on a second signal, at once.
  *
  * @param options.loadConfig its ConfigError is printed to standard error as it is
- * @param options.start resolves when the service works; what it throws ends the process
+ * @param options.start resolves when the service works; what it throws ends the process, a ConfigError as above
  * @param options.graceMs how long `close` may take, or how to read it from the configuration (default 10 s)
  */
 export async function runService<C extends ServiceConfig>(options: {
@@ -90,6 +90,7 @@ export async function runService<C extends ServiceConfig>(options: {
   } catch (err) {
     // A start that gives up because the drain began is not a failure; the drain ends the process.
     if (stopping.signal.aborted) return void logger.warn({ err }, 'start was interrupted');
+    if (err instanceof ConfigError) refuse(err);
     logger.fatal({ err }, 'could not start');
     process.exit(exitCodes.failed);
   }
@@ -100,9 +101,13 @@ function readConfig<C>(load: () => C): C {
     return load();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exit(exitCodes.config);
+    refuse(error);
   }
+}
+
+function refuse(error: ConfigError): never {
+  process.stderr.write(`${error.message}\n`);
+  process.exit(exitCodes.config);
 }
 
 async function settleWithin(work: Promise<void>, ms: number): Promise<'done' | 'late' | { error: unknown }> {

@@ -54,6 +54,24 @@ export const jobSettings = {
   }),
 };
 
+/** What gateways and workers ask of Redis, and tell each other through it. */
+export const serviceSettings = {
+  strictDurability: setting({
+    env: 'STRICT_DURABILITY',
+    schema: flag(),
+    default: false,
+    description:
+      'Whether to refuse to start (exit code 78) on a Redis that may lose or evict jobs, or whose INFO cannot be read, instead of warning.',
+  }),
+  reportMs: setting({
+    env: 'SERVICE_REPORT_MS',
+    schema: durationMs({ min: 100, max: 60_000 }),
+    default: 10_000,
+    description:
+      'How often gateways and workers write down in Redis how they are, for `cc-executor doctor`; the same for both.',
+  }),
+};
+
 /** Who may come in. There are no keys yet: whoever opens a door beyond this machine must say so. */
 export const authSettings = {
   authMode: setting({

@@ -1,0 +1,66 @@
+/** What a gateway or worker does about a Redis that may lose jobs: warn, or refuse to start. */
+import {
+  type Durability,
+  type DurabilityWatch,
+  type RedisConnection,
+  watchDurability,
+} from '@cc-executor/redis';
+import { ConfigError, type Logger } from '@cc-executor/runtime';
+
+export type DurabilityGate = {
+  /** What the last look found. */
+  last(): Durability | undefined;
+  /** With `strict`: waits until Redis could be judged. Errors: `ConfigError` when it fails; the signal's reason. */
+  pass(): Promise<void>;
+};
+
+/** Watches durability: at the start, and whenever the connection has come back. */
+export function guardDurability({
+  redis,
+  app,
+  strict,
+  logger,
+  signal,
+}: {
+  redis: RedisConnection;
+  app: string;
+  strict: boolean;
+  logger: Logger;
+  signal: AbortSignal;
+}): DurabilityGate {
+  const watch = watchDurability(redis, ({ state, faults, unchecked }) => {
+    if (state === 'faulty') logger.warn({ faults }, 'redis may lose jobs');
+    else if (state === 'unknown') logger.info({ unchecked }, 'redis could not be checked for durability');
+    else logger.debug('redis keeps what it acknowledges');
+  });
+  return {
+    last: watch.last,
+    async pass() {
+      if (!strict) return;
+      const faults = faultsOf(await untilJudged(watch, signal));
+      if (faults.length > 0) {
+        throw new ConfigError(
+          app,
+          faults.map((fault) => `STRICT_DURABILITY is true, but Redis does not fit: ${fault}`),
+        );
+      }
+    },
+  };
+}
+
+/** What a strict service does not accept: also what nobody could look at. */
+export function faultsOf({ faults, unchecked }: Durability): string[] {
+  return [...faults, ...unchecked];
+}
+
+async function untilJudged({ first }: DurabilityWatch, signal: AbortSignal): Promise<Durability> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([first, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

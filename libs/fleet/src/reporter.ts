@@ -1,0 +1,63 @@
+/** Writes down a process's report, at once and again and again, as long as Redis is there. */
+import { setTimeout } from 'node:timers/promises';
+import type { Registry } from './registry.ts';
+import type { ServiceReport } from './report.ts';
+
+export type Reporter = {
+  /** Takes the report out, if Redis answers soon. Idempotent. */
+  close(): Promise<void>;
+};
+
+/** How long taking it out may take, in ms: Redis may be away. */
+const CLOSE_MS = 1_000;
+
+/** `onError` hears of reports that could not be written; the next is tried all the same. */
+export function startReporter({
+  registry,
+  id,
+  everyMs,
+  describe,
+  onError,
+}: {
+  registry: Registry;
+  id: string;
+  everyMs: number;
+  describe: () => Promise<ServiceReport>;
+  onError: (error: unknown) => void;
+}): Reporter {
+  let running: Promise<void> | undefined;
+  let closing: Promise<void> | undefined;
+
+  function report(): void {
+    // A patient connection keeps a write until Redis is back: one at a time.
+    if (closing) return;
+    running ??= describe()
+      .then((found) => (closing ? undefined : registry.write(found)))
+      .catch(onError)
+      .finally(() => {
+        running = undefined;
+      });
+  }
+
+  async function shutDown(): Promise<void> {
+    clearInterval(timer);
+    const done = new AbortController();
+    const removed = (async () => {
+      await running;
+      await registry.remove(id);
+    })().catch(onError);
+    const late = setTimeout(CLOSE_MS, undefined, { signal: done.signal }).catch(() => undefined);
+    await Promise.race([removed, late]);
+    done.abort();
+  }
+
+  const timer = setInterval(report, everyMs);
+  timer.unref();
+  report();
+  return {
+    close() {
+      closing ??= shutDown();
+      return closing;
+    },
+  };
+}
