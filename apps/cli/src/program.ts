@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { registerAttach } from './commands/attach.ts';
 import { registerCancel } from './commands/cancel.ts';
+import { registerDoctor } from './commands/doctor.ts';
 import { registerGet } from './commands/get.ts';
 import { registerJobs } from './commands/jobs.ts';
 import { registerRun } from './commands/run.ts';
@@ -17,6 +18,7 @@ Examples:
   $ cc-executor run "Explain this error: EPIPE"     ask, and read the answer as it comes
   $ git diff | cc-executor run                      the prompt from standard input
   $ cc-executor jobs --status running               what runs now
+  $ cc-executor doctor                              what does not work, and what to do
 
 Exit codes of run and attach: 0 completed, 1 failed, 2 wrong usage, 3 timed out, 4 cancelled,
 5 the gateway cannot be reached, 130 left with Ctrl-C.`;
@@ -44,7 +46,14 @@ async function createProgram(args: string[]): Promise<Command> {
     .addHelpText('after', HELP)
     .showHelpAfterError('(--help shows what there is)')
     .exitOverride();
-  for (const register of [registerRun, registerAttach, registerCancel, registerGet, registerJobs]) {
+  for (const register of [
+    registerRun,
+    registerAttach,
+    registerCancel,
+    registerGet,
+    registerJobs,
+    registerDoctor,
+  ]) {
     register(program);
   }
   // It brings the stack's modules along, which the commands above must not wait for.

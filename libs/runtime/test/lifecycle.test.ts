@@ -54,6 +54,13 @@ describe('runService', () => {
     expect(service.messages).toEqual([]);
   });
 
+  test('exits with 78 when the start finds that the configuration does not fit', async () => {
+    const service = start('refuses');
+    expect(await service.exited).toBe(exitCodes.config);
+    expect(service.errors()).toBe('fixture: the configuration is not valid\n  the database does not fit\n');
+    expect(service.messages).toEqual([]);
+  });
+
   test('exits at once with 130 on a second signal', async () => {
     const service = start('hangs-in-close-for-long');
     await service.logged('ready');

@@ -1,0 +1,52 @@
+/** Proof by work: a tiny job, and its terminal event. */
+import { ClientError, createClient } from '@cc-executor/client';
+import { type Finding, fail, ok } from './finding.ts';
+
+const SUBJECT = 'client → … → claude-api';
+const PROMPT = 'Answer with the single word: ok';
+
+/** Runs one job. @param timeoutMs for all of it; the job is cancelled then */
+export async function runJob(url: string, timeoutMs: number): Promise<Finding> {
+  const client = createClient({ url });
+  const from = performance.now();
+  try {
+    const job = await client.execute({
+      prompt: PROMPT,
+      onDisconnect: 'cancel',
+      timeouts: { queueMs: timeoutMs, totalMs: timeoutMs },
+      metadata: { by: 'doctor' },
+    });
+    const event = await Promise.race([job.done(), afterwards(timeoutMs + 5_000)]);
+    const latencyMs = Math.round(performance.now() - from);
+    if (event === undefined) {
+      return fail(
+        SUBJECT,
+        `${job.jobId}: accepted, but no end after ${latencyMs} ms`,
+        'See what is wrong above.',
+      );
+    }
+    if (event.type === 'completed') return ok(SUBJECT, `a job ran and completed (${job.jobId})`, latencyMs);
+    const why =
+      event.type === 'failed'
+        ? `${event.error.code}: ${event.error.message}`
+        : event.type === 'timed_out'
+          ? `the ${event.limit} limit passed`
+          : 'it was cancelled';
+    return fail(
+      SUBJECT,
+      `a job ended as ${event.type}: ${why}`,
+      `\`cc-executor get ${job.jobId}\` shows it.`,
+    );
+  } catch (error) {
+    if (!(error instanceof ClientError)) throw error;
+    return fail(SUBJECT, `no job could be run: ${error.code}: ${error.message}`, 'See what is wrong above.');
+  } finally {
+    await client.close();
+  }
+}
+
+function afterwards(ms: number): Promise<undefined> {
+  return new Promise((resolve) => {
+    setTimeout(() => resolve(undefined), ms).unref();
+  });
+}
