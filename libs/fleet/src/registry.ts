@@ -48,6 +48,7 @@ function parse(text: string): ServiceReport | undefined {
   try {
     return serviceReportSchema.safeParse(JSON.parse(text)).data;
   } catch {
+    // Not written by us.
     return undefined;
   }
 }

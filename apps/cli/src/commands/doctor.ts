@@ -26,6 +26,7 @@ export function registerDoctor(program: Command): void {
         'gateway',
         'worker',
         'claude-api',
+        'dashboard',
       ]),
     )
     .option('--run', 'prove it by work: run a tiny job')

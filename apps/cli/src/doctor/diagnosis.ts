@@ -10,7 +10,8 @@ import { checkGateway, type GatewayCheck } from './gateway-checks.ts';
 import { checkHttp } from './http-checks.ts';
 import { runJob } from './job-check.ts';
 import { judgeMachine } from './machine-checks.ts';
-import { checkRedis, judgeDurability } from './redis-checks.ts';
+import { checkRedis } from './redis-checks.ts';
+import { judgeDurability } from './redis-view.ts';
 import { type DoctorSettings, guessPlace, type Place, readSettings } from './settings.ts';
 
 export type DoctorOptions = { url?: string; as?: Place; run?: boolean; timeoutMs: number };

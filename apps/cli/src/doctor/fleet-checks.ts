@@ -1,10 +1,10 @@
 /** What gateways and workers say of themselves and those they talk to, judged. Pure. */
 import { describeTrouble, type ServiceReport, type UpstreamAddress } from '@cc-executor/fleet';
 import { adviseOn, adviseOnKind, DRAINING_ADVICE } from './advice.ts';
+import { judgeClock } from './clock.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
-import { judgeClock } from './gateway-checks.ts';
 import { judgeMachine } from './machine-checks.ts';
-import { judgeRedis } from './redis-checks.ts';
+import { judgeRedis } from './redis-view.ts';
 
 /** A report this much older than it should be is stale, in ms. */
 const STALE_SLACK_MS = 2_000;

@@ -2,15 +2,14 @@
 import { ClientError, createClient } from '@cc-executor/client';
 import { type ServicesAnswer, servicesAnswerSchema } from '@cc-executor/fleet';
 import { describeError } from '../describe-error.ts';
-import { type Finding, fail, ok, skip, warn } from './finding.ts';
+import { judgeClock } from './clock.ts';
+import { type Finding, fail, ok, skip } from './finding.ts';
 import { below, checkHttp } from './http-checks.ts';
 import { get, type HttpAnswer } from './network.ts';
 
 const SUBJECT = 'client → gateway';
 const CONNECT_MS = 5_000;
 const SERVICES_MS = 5_000;
-/** A clock that is off by more than this is warned of, in ms. */
-export const CLOCK_LIMIT_MS = 1_000;
 
 export type GatewayCheck = {
   findings: Finding[];
@@ -81,18 +80,6 @@ function checkClock({ body, latencyMs }: HttpAnswer): Finding[] {
   const { time } = (body?.system ?? {}) as { time?: number };
   if (typeof time !== 'number') return [];
   return [judgeClock('client, gateway', Math.round(time - (Date.now() - latencyMs / 2)), 'the gateway')];
-}
-
-export function judgeClock(subject: string, offsetMs: number, other: string): Finding {
-  const far = Math.abs(offsetMs) > CLOCK_LIMIT_MS;
-  const words = `the clock of ${other} is ${(Math.abs(offsetMs) / 1_000).toFixed(1)} s ${offsetMs > 0 ? 'ahead' : 'behind'}`;
-  return far
-    ? warn(
-        subject,
-        words,
-        'Let both machines set their clocks by NTP; times in logs and deadlines are off by that much.',
-      )
-    : ok(subject, 'the clocks agree');
 }
 
 function withoutServices({ statusCode, code }: HttpAnswer): Finding {

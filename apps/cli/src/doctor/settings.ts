@@ -17,12 +17,26 @@ import {
   text,
   urlText,
 } from '@cc-executor/runtime';
+import { z } from 'zod';
 import { settings as cliSettings } from '../config.ts';
 
 const optionalUrl = (env: string, protocols: readonly [string, ...string[]]) =>
   setting({ env, schema: urlText(protocols).optional(), description: '' });
 
-const optionalPort = (env: string) => setting({ env, schema: port().optional(), description: '' });
+/** Kubernetes sets GATEWAY_PORT to tcp://… where there is a service of that name: then it says nothing to us. */
+const injectedPort = z
+  .string()
+  .regex(/^tcp:/)
+  .transform(() => undefined);
+const optionalPort = (env: string) =>
+  setting({
+    env,
+    schema: injectedPort
+      .or(port())
+      .optional()
+      .describe(port().description ?? ''),
+    description: '',
+  });
 const optionalText = (env: string) => setting({ env, schema: text().optional(), description: '' });
 
 export const settings = {
@@ -43,6 +57,7 @@ export const settings = {
   workerHealthPort: optionalPort('WORKER_HEALTH_PORT'),
   claudeApiHost: optionalText('CLAUDE_API_HOST'),
   claudeApiPort: optionalPort('CLAUDE_API_PORT'),
+  dashboardHost: optionalText('DASHBOARD_HOST'),
 };
 
 export type DoctorSettings = Partial<Config<typeof settings>>;
@@ -62,12 +77,15 @@ export function readSettings(env?: NodeJS.ProcessEnv): { settings: DoctorSetting
   return { settings: found as DoctorSettings, faults };
 }
 
-export const PLACES = ['client', 'gateway', 'worker', 'claude-api'] as const;
+export const PLACES = ['client', 'gateway', 'worker', 'claude-api', 'dashboard'] as const;
 export type Place = (typeof PLACES)[number];
 
 /** Whose view the doctor takes: the service whose environment this is, else a client's. */
-export function guessPlace({ claudeApiUrl, redisUrl, claudeApiHost }: DoctorSettings): Place {
+export function guessPlace(settings: DoctorSettings): Place {
+  const { claudeApiUrl, redisUrl, claudeApiHost, dashboardHost, gatewayHost } = settings;
   if (claudeApiUrl !== undefined) return 'worker';
-  if (redisUrl !== undefined) return 'gateway';
+  if (redisUrl !== undefined) {
+    return dashboardHost !== undefined && gatewayHost === undefined ? 'dashboard' : 'gateway';
+  }
   return claudeApiHost === undefined ? 'client' : 'claude-api';
 }

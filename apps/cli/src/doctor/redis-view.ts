@@ -1,0 +1,48 @@
+/** What one process, this or another, sees of Redis, judged. Pure. */
+import { describeTrouble, kindOfTrouble } from '@cc-executor/fleet';
+import type { RedisView } from '@cc-executor/redis';
+import { adviseOn } from './advice.ts';
+import { type Finding, fail, ok, warn } from './finding.ts';
+
+/** Whether it can be reached and used. */
+export function judgeRedis(subject: string, view: RedisView): Finding[] {
+  const { address, servers = [], code, detail } = view;
+  const unreachable = servers.flatMap(({ host, port, nameCode, addresses }) => [
+    ...(nameCode === undefined ? [] : [{ place: host, code: nameCode }]),
+    ...addresses
+      .filter((one) => one.code !== undefined)
+      .map((one) => ({ place: `${one.address} port ${port}`, code: one.code })),
+  ]);
+  const problems = unreachable.map((one) => `${one.place}: ${describeTrouble(one.code)}`);
+  if (view.ok) {
+    const seen = servers.flatMap(({ addresses }) => addresses.map((one) => one.address)).join(', ');
+    const good = ok(subject, `${address}${seen === '' ? '' : ` (${seen})`}: answers`, view.latencyMs);
+    return [
+      good,
+      ...problems.map((problem) => warn(subject, problem, adviseOn(unreachable[0]?.code, 'redis'))),
+    ];
+  }
+  const login = problems.length === 0 || kindOfTrouble(code) === 'credentials';
+  const message = login ? describeTrouble(code, detail) : problems.join('; ');
+  return [fail(subject, `${address}: ${message}`, adviseOn(code, 'redis'))];
+}
+
+export function judgeDurability({ durability, address }: RedisView): Finding {
+  const subject = 'redis, durability';
+  const { state = 'unknown', faults = [], unchecked = [] } = durability ?? {};
+  if (state === 'faulty')
+    return warn(
+      subject,
+      `${address}: ${faults.join('; ')}`,
+      'Set it in the configuration of Redis; with STRICT_DURABILITY=true gateways and workers refuse such a Redis.',
+    );
+  if (state === 'unknown') {
+    const why = unchecked.length === 0 ? 'it could not be checked' : unchecked.join('; ');
+    return warn(
+      subject,
+      `${address}: ${why}`,
+      'Look at `appendonly` and `maxmemory-policy` of this Redis yourself.',
+    );
+  }
+  return ok(subject, `${address}: append-only file on, noeviction`);
+}

@@ -1,0 +1,107 @@
+import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
+import { startTestRedis, type TestRedis, uniquePrefix } from '@cc-executor/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createRegistry, FORGET_MS, type ServiceReport, startReporter } from '../src/index.ts';
+
+const NOW = 1_800_000_000_000;
+let server: TestRedis;
+let redis: RedisConnection;
+
+beforeAll(async () => {
+  server = await startTestRedis();
+  redis = openRedis(server.url, { name: 'test', role: 'patient', onError: () => {} });
+});
+afterAll(async () => {
+  await closeRedis(redis);
+  await server.close();
+});
+
+function report(id: string, at = NOW): ServiceReport {
+  return {
+    id,
+    role: 'worker',
+    version: '1.2.3',
+    at,
+    everyMs: 10_000,
+    status: 'ok',
+    checks: {},
+    system: { host: 'h', pid: 1, node: '26.0.0', time: NOW, memory: { freeBytes: 1, totalBytes: 2 } },
+    redis: { address: 'redis://h:6379', ok: true },
+    settings: {},
+  };
+}
+
+describe('the registry', () => {
+  it('lists who reported, and forgets who did not for long, or took itself out', async () => {
+    const keyPrefix = uniquePrefix();
+    const registry = createRegistry({ redis, keyPrefix });
+    for (const one of [report('b'), report('a', NOW - FORGET_MS + 1), report('gone', NOW - FORGET_MS - 1)]) {
+      await registry.write(one);
+    }
+    expect((await registry.list(NOW)).map(({ id }) => id)).toEqual(['a', 'b']);
+    expect(await redis.hkeys(`${keyPrefix}:{services}`)).toEqual(['b', 'a']);
+    await registry.remove('a');
+    await registry.remove('b');
+    expect(await registry.list(NOW)).toEqual([]);
+    await server.assertNoKeys(keyPrefix);
+  });
+
+  it('vanishes when nobody reports any more', async () => {
+    const keyPrefix = uniquePrefix();
+    await createRegistry({ redis, keyPrefix }).write(report('a'));
+    const ttl = await redis.pttl(`${keyPrefix}:{services}`);
+    expect(ttl).toBeGreaterThan(0);
+    expect(ttl).toBeLessThanOrEqual(FORGET_MS);
+  });
+
+  it('passes over what it cannot read, and leaves it to its writer', async () => {
+    const keyPrefix = uniquePrefix();
+    const registry = createRegistry({ redis, keyPrefix });
+    await redis.hset(`${keyPrefix}:{services}`, 'newer', '{"id":"newer","shape":2}', 'broken', '{');
+    await registry.write({ ...report('a'), later: 'member' } as ServiceReport);
+    expect(await registry.list(NOW)).toEqual([report('a')]);
+    expect(await redis.hlen(`${keyPrefix}:{services}`)).toBe(3);
+  });
+});
+
+describe('a reporter', () => {
+  it('writes at once and again, and takes its report out at the end', async () => {
+    const keyPrefix = uniquePrefix();
+    const registry = createRegistry({ redis, keyPrefix });
+    let described = 0;
+    const twice = Promise.withResolvers<void>();
+    const reporter = startReporter({
+      registry,
+      id: 'a',
+      everyMs: 20,
+      async describe() {
+        described += 1;
+        if (described === 3) twice.resolve();
+        return report('a');
+      },
+      onError: twice.reject,
+    });
+    await twice.promise;
+    expect(await registry.list(NOW)).toHaveLength(1);
+    await Promise.all([reporter.close(), reporter.close()]);
+    await server.assertNoKeys(keyPrefix);
+  });
+
+  it('tells of a report that could not be written, and closes although Redis does not answer', async () => {
+    const failed = Promise.withResolvers<unknown>();
+    const hanging = new Promise<never>(() => {});
+    const reporter = startReporter({
+      registry: {
+        write: () => Promise.reject(new Error('away')),
+        remove: () => hanging,
+        list: () => hanging,
+      },
+      id: 'a',
+      everyMs: 60_000,
+      describe: async () => report('a'),
+      onError: failed.resolve,
+    });
+    expect(await failed.promise).toMatchObject({ message: 'away' });
+    await reporter.close();
+  });
+});
