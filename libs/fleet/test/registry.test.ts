@@ -39,7 +39,7 @@ describe('the registry', () => {
       await registry.write(one);
     }
     expect((await registry.list(NOW)).map(({ id }) => id)).toEqual(['a', 'b']);
-    expect(await redis.hkeys(`${keyPrefix}:{services}`)).toEqual(['b', 'a']);
+    expect((await redis.hkeys(`${keyPrefix}:{services}`)).sort()).toEqual(['a', 'b']);
     await registry.remove('a');
     await registry.remove('b');
     expect(await registry.list(NOW)).toEqual([]);
