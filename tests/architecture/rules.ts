@@ -8,7 +8,16 @@ import { findImports, findInCode, type SourceFile, type Violation } from './sour
 /** Which of our packages each one may import. A folder that is not listed may not exist. */
 export const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
   'apps/gateway': ['protocol', 'queue', 'job-log', 'fleet', 'redis', 'metrics', 'runtime'],
-  'apps/worker': ['protocol', 'queue', 'job-log', 'fleet', 'redis', 'claude-api-client', 'metrics', 'runtime'],
+  'apps/worker': [
+    'protocol',
+    'queue',
+    'job-log',
+    'fleet',
+    'redis',
+    'claude-api-client',
+    'metrics',
+    'runtime',
+  ],
   'apps/claude-api': ['claude-stream', 'metrics', 'runtime'],
   'apps/dashboard': ['protocol', 'queue', 'job-log', 'redis', 'metrics', 'runtime'],
   'apps/cli': ['client', 'protocol', 'fleet', 'redis', 'runtime'],
