@@ -27,7 +27,7 @@ const summary = {
   digest: digestSchema.optional(),
 };
 
-export const timeoutLimits = ['queue', 'firstOutput', 'idle', 'total'] as const;
+export const timeoutLimits = ['queue', 'firstOutput', 'idle', 'total', 'paused'] as const;
 
 const bodies = {
   queued: z.object({ type: z.literal('queued') }),
@@ -53,6 +53,22 @@ const bodies = {
   reset: z.object({
     type: z.literal('reset'),
     discardFromSeq: z.number().int().positive(),
+    reason: z.string(),
+  }),
+  paused: z.object({
+    type: z.literal('paused'),
+    /** How long it may stay paused. */
+    limitMs: z.number().int().positive(),
+  }),
+  resumed: z.object({
+    type: z.literal('resumed'),
+    /** How long it was paused. */
+    pausedMs: z.number().int().nonnegative(),
+  }),
+  pause_refused: z.object({
+    type: z.literal('pause_refused'),
+    /** What could not be done: the job is as it was before it was asked for. */
+    request: z.enum(['pause', 'resume']),
     reason: z.string(),
   }),
   completed: z.object({
@@ -95,6 +111,9 @@ export const eventSchemas = {
   message: bodies.message.extend(head),
   throttled: bodies.throttled.extend(head),
   reset: bodies.reset.extend(head),
+  paused: bodies.paused.extend(head),
+  resumed: bodies.resumed.extend(head),
+  pause_refused: bodies.pause_refused.extend(head),
   completed: bodies.completed.extend(head),
   failed: bodies.failed.extend(head),
   cancelled: bodies.cancelled.extend(head),
@@ -108,6 +127,9 @@ export const eventSchema = z.discriminatedUnion('type', [
   eventSchemas.message,
   eventSchemas.throttled,
   eventSchemas.reset,
+  eventSchemas.paused,
+  eventSchemas.resumed,
+  eventSchemas.pause_refused,
   eventSchemas.completed,
   eventSchemas.failed,
   eventSchemas.cancelled,

@@ -22,10 +22,17 @@ export const jobSchema = z.object({
   attempt: z.number().int().nonnegative(),
   lastSeq: z.number().int().nonnegative(),
   cancelRequested: z.boolean(),
+  /** It is to be paused; `pausedAt` says whether it is. */
+  pauseRequested: z.boolean(),
   createdAt: z.number().int(),
   startedAt: z.number().int().optional(),
   endedAt: z.number().int().optional(),
-  /** When the job must have ended; while it is queued, when it must have been taken. */
+  /** Since when it has been paused. */
+  pausedAt: z.number().int().optional(),
+  /**
+   * When the job must have ended; while it is queued, when it must have been taken; while it is paused, when it must
+   * have been resumed.
+   */
   deadlineAt: z.number().int(),
   metadata: z.record(z.string(), z.unknown()).optional(),
 });

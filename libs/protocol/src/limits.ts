@@ -24,6 +24,7 @@ export const DEFAULT_TIMEOUTS = {
   firstOutputMs: 3 * 60_000,
   idleMs: 5 * 60_000,
   totalMs: 30 * 60_000,
+  pausedMs: 30 * 60_000,
 } as const;
 
 /** No limit of a job may be longer than a day. */

@@ -20,6 +20,7 @@ export const timeoutsSchema = z.strictObject({
   firstOutputMs: durationMs.optional(),
   idleMs: durationMs.optional(),
   totalMs: durationMs.optional(),
+  pausedMs: durationMs.optional(),
 });
 
 export const executeParamsSchema = z.strictObject({
@@ -68,7 +69,8 @@ export const attachResultSchema = z.object({
 
 export const jobParamsSchema = z.strictObject({ jobId: jobIdSchema });
 export const detachResultSchema = z.object({});
-export const cancelResultSchema = z.object({ status: jobStatusSchema, accepted: z.boolean() });
+/** Of `cancel`, `pause` and `resume`. `accepted` is false when the job had ended; then `status` says how. */
+export const controlResultSchema = z.object({ status: jobStatusSchema, accepted: z.boolean() });
 export const getResultSchema = jobSchema.extend({ terminal: eventSchema.optional() });
 
 export const listParamsSchema = z.strictObject({
@@ -86,7 +88,9 @@ export const methods = {
   execute: { params: executeParamsSchema, result: executeResultSchema },
   attach: { params: attachParamsSchema, result: attachResultSchema },
   detach: { params: jobParamsSchema, result: detachResultSchema },
-  cancel: { params: jobParamsSchema, result: cancelResultSchema },
+  cancel: { params: jobParamsSchema, result: controlResultSchema },
+  pause: { params: jobParamsSchema, result: controlResultSchema },
+  resume: { params: jobParamsSchema, result: controlResultSchema },
   get: { params: jobParamsSchema, result: getResultSchema },
   list: { params: listParamsSchema, result: listResultSchema },
 } as const;
