@@ -85,6 +85,10 @@ export function openNativeDoor(context: DoorContext): Door {
         return { result: {} };
       case 'cancel':
         return { result: await cancel(log, request.params.jobId) };
+      case 'pause':
+        return { result: await setPauseWish(log, request.params.jobId, true) };
+      case 'resume':
+        return { result: await setPauseWish(log, request.params.jobId, false) };
       case 'get':
         return { result: await getJob(log, request.params.jobId) };
       case 'list':
@@ -152,6 +156,12 @@ async function cancel(log: JobLog, jobId: string): Promise<Result<'cancel'>> {
   const outcome = await log.cancel(jobId, 'client');
   if (outcome.code === 'missing') throw new ProtocolError('job_not_found');
   return { status: outcome.status, accepted: outcome.code !== 'terminal' };
+}
+
+async function setPauseWish(log: JobLog, jobId: string, wish: boolean): Promise<Result<'pause'>> {
+  const outcome = await log.setPauseWish(jobId, wish);
+  if (outcome.code === 'missing') throw new ProtocolError('job_not_found');
+  return { status: outcome.status, accepted: outcome.code === 'recorded' };
 }
 
 async function getJob(log: JobLog, jobId: string): Promise<Result<'get'>> {

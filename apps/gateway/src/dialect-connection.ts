@@ -20,6 +20,8 @@ import type { EventSink } from './attachments.ts';
 import type { Door, DoorContext } from './door.ts';
 import { ConnectionClosedError } from './read-turns.ts';
 
+const controlReplies = { CANCEL: 'cancelling', PAUSE: 'pausing', RESUME: 'resuming' } as const;
+
 type Failure = { code: string; message: string };
 
 const methods = new Set(['execute', 'control']);
@@ -62,6 +64,7 @@ export function openDialectDoor(context: DoorContext): Door {
   function forward(event: JobEvent): void {
     switch (event.type) {
       case 'started':
+      case 'resumed':
         status('RUNNING');
         break;
       case 'output':
@@ -69,6 +72,9 @@ export function openDialectDoor(context: DoorContext): Door {
         break;
       case 'reset':
         output(`\n[The answer starts anew: ${event.reason}. Ignore what came before.]\n`);
+        break;
+      case 'pause_refused':
+        outbox.send(dialectErrorFrame(null, `The task cannot ${event.request}: ${event.reason}`));
         break;
       case 'completed':
         if (event.text && typeof task === 'object' && !task.hasOutput) output(event.text);
@@ -145,10 +151,11 @@ export function openDialectDoor(context: DoorContext): Door {
   async function control(id: RequestId | undefined, params: unknown): Promise<void> {
     const parsed = dialectControlParamsSchema.safeParse(params ?? {});
     if (!parsed.success) throw new DialectError(`Invalid control: ${describeIssues(parsed.error)}`);
-    if (parsed.data.type !== 'CANCEL') throw new DialectError(`${parsed.data.type} is not supported yet`);
     if (typeof task !== 'object') throw new DialectError('No task is running');
-    await log.cancel(task.jobId, 'client');
-    if (id !== undefined) outbox.send(resultFrame(id, { status: 'cancelling' }));
+    const { type } = parsed.data;
+    if (type === 'CANCEL') await log.cancel(task.jobId, 'client');
+    else await log.setPauseWish(task.jobId, type === 'PAUSE');
+    if (id !== undefined) outbox.send(resultFrame(id, { status: controlReplies[type] }));
   }
 
   notify('connected', { sessionId: connectionId });

@@ -1,24 +1,25 @@
 /**
- * Renews the leases of all running attempts and tells an attempt when it is not its job's any more, or when a cancel
- * was recorded that the control channel lost.
+ * Renews the leases of all running attempts and tells an attempt when it is not its job's any more, and what clients
+ * wish of it: also what the control channel lost.
  *
  * Without an answer from Redis nobody can say whether a lease is lost: the sweeper waits after an outage, so an
  * attempt goes on for `MAX_UNRENEWED_LEASES`, and is then ended, so that nothing runs on for ever unseen.
  */
-import type { JobLog } from '@cc-executor/job-log';
+import type { JobLog, Wishes } from '@cc-executor/job-log';
 import type { Logger } from '@cc-executor/runtime';
 
 export type Leased = {
   jobId: string;
   fence: number;
   onLost(reason: string): void;
-  onCancel(by: string): void;
+  /** Called after every renewal. */
+  onWishes(wishes: Wishes): void;
 };
 
 export type Leases = {
   /** Keeps an attempt's lease until the returned function is called. */
   keep(attempt: Leased): () => void;
-  /** Renews one job's lease now: something suggests that it may be lost. */
+  /** Renews one job's lease now: it may be lost, or a client has a wish. */
   check(jobId: string): void;
   /** Idempotent. */
   close(): void;
@@ -49,10 +50,10 @@ export function createLeases({
     if (entry.pending) return;
     entry.pending = true;
     try {
-      const { code, cancelBy } = await log.renew(jobId, attempt.fence, leaseMs);
+      const { code, ...wishes } = await log.renew(jobId, attempt.fence, leaseMs);
       if (kept.get(jobId) !== entry) return;
       if (code !== 'ok') attempt.onLost(code);
-      if (cancelBy !== undefined) attempt.onCancel(cancelBy);
+      else attempt.onWishes(wishes);
       entry.renewedAt = performance.now();
     } catch (err) {
       logger.warn({ err, jobId }, 'a lease could not be renewed; it is tried again');

@@ -4,7 +4,7 @@
  *
  * Invariants: events keep their order; seq has no hole; after a refusal nothing more is written.
  */
-import type { AppendCode, JobLog } from '@cc-executor/job-log';
+import type { AppendCode, Batch, JobLog, PauseChange, Wishes } from '@cc-executor/job-log';
 import type { EventBody, TerminalBody } from '@cc-executor/protocol';
 import { backoffDelay, type Logger, sleep } from '@cc-executor/runtime';
 
@@ -36,7 +36,7 @@ export function createLogWriter({
   lastSeq,
   logger,
   onRefused,
-  onCancel,
+  onWishes,
   onFirstOutput,
 }: {
   log: JobLog;
@@ -46,11 +46,11 @@ export function createLogWriter({
   logger: Logger;
   /** Called once, when Redis refuses what this attempt writes: it is not the attempt that counts. */
   onRefused: (code: Refusal) => void;
-  /** Called when a reply shows that a cancel was recorded. */
-  onCancel: (by: string) => void;
+  /** Called with every reply: what clients wish of the job. */
+  onWishes: (wishes: Wishes) => void;
   onFirstOutput?: () => void;
 }): LogWriter {
-  const pending: { body: string; hasOutput: boolean }[] = [];
+  const pending: { body: string; hasOutput: boolean; pause: PauseChange | undefined }[] = [];
   let pendingLength = 0;
   let written = lastSeq;
   let queued = lastSeq;
@@ -68,7 +68,7 @@ export function createLogWriter({
       onFirstOutput?.();
     }
     const body = JSON.stringify(event);
-    pending.push({ body, hasOutput });
+    pending.push({ body, hasOutput, pause: pauseChangeOf(event) });
     pendingLength += body.length;
     flushing ??= flush();
     return queued;
@@ -77,10 +77,12 @@ export function createLogWriter({
   async function flush(): Promise<void> {
     while (pending.length > 0 && !refusal) {
       const batch = takeBatch();
-      const code = await append(
-        batch.map(({ body }) => body),
-        batch.some(({ hasOutput }) => hasOutput),
-      );
+      const pause = batch.at(-1)?.pause;
+      const code = await append({
+        bodies: batch.map(({ body }) => body),
+        hasOutput: batch.some(({ hasOutput }) => hasOutput),
+        ...(pause ? { pause } : {}),
+      });
       if (code !== 'ok') refuse(code);
       for (const wake of waiters.splice(0)) wake();
     }
@@ -91,31 +93,23 @@ export function createLogWriter({
     let count = 0;
     let length = 0;
     while (count < pending.length && count < MAX_BATCH_EVENTS && length < MAX_BATCH_LENGTH) {
-      length += pending[count]?.body.length ?? 0;
+      const { body, pause } = pending[count] as (typeof pending)[number];
+      length += body.length;
       count += 1;
+      // The record changes with it, once a batch.
+      if (pause) break;
     }
     pendingLength -= length;
     return pending.splice(0, count);
   }
 
   /** Sends one batch until it is answered. */
-  async function append(
-    bodies: string[],
-    hasOutput: boolean,
-    terminal?: TerminalBody['type'],
-  ): Promise<'ok' | Refusal> {
-    const batch = {
-      jobId,
-      fence,
-      firstSeq: written + 1,
-      bodies,
-      hasOutput,
-      ...(terminal ? { terminal } : {}),
-    };
+  async function append(parts: Omit<Batch, 'jobId' | 'fence' | 'firstSeq'>): Promise<'ok' | Refusal> {
+    const batch = { jobId, fence, firstSeq: written + 1, ...parts };
     for (let attempt = 0; ; attempt += 1) {
       try {
-        const { code, lastSeq: last, cancelBy } = await log.append(batch);
-        if (cancelBy !== undefined) onCancel(cancelBy);
+        const { code, lastSeq: last, ...wishes } = await log.append(batch);
+        onWishes(wishes);
         if (code !== 'ok' && code !== 'duplicate') return code;
         written = last;
         return 'ok';
@@ -148,8 +142,15 @@ export function createLogWriter({
   async function finish(event: TerminalBody): Promise<'ok' | Refusal> {
     await flushed();
     if (refusal) return refusal;
-    return append([JSON.stringify(event)], false, event.type);
+    return append({ bodies: [JSON.stringify(event)], hasOutput: false, terminal: event.type });
   }
 
   return { write, room, flushed, finish, hasOutput: () => output };
+}
+
+/** What an event changes in the record, beside the log. */
+function pauseChangeOf(event: EventBody): PauseChange | undefined {
+  if (event.type === 'paused') return { code: 'paused', limitMs: event.limitMs };
+  if (event.type === 'resumed') return { code: 'resumed' };
+  return event.type === 'pause_refused' ? { code: 'refused' } : undefined;
 }

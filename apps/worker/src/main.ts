@@ -57,7 +57,7 @@ await runService({
       path: config.claudeApiPath,
       connectTimeoutMs: config.connectTimeoutMs,
     });
-    control.onCancel(leases.check);
+    control.onWish(leases.check);
 
     const drain = new AbortController();
     const { leaseMs } = config;

@@ -6,13 +6,14 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { ClaudeApiClient, UpstreamOutcome } from '@cc-executor/claude-api-client';
-import type { Attempt, JobLog } from '@cc-executor/job-log';
+import type { Attempt, JobLog, Wishes } from '@cc-executor/job-log';
 import { DEFAULT_TIMEOUTS, type TerminalBody } from '@cc-executor/protocol';
 import type { Processed } from '@cc-executor/queue';
 import { backoffDelay, type Logger, sleep } from '@cc-executor/runtime';
-import type { Leases } from './leases.ts';
+import type { Leased, Leases } from './leases.ts';
 import { createLogWriter, type LogWriter } from './log-writer.ts';
 import { codeOf, type WorkerMetrics } from './metrics.ts';
+import { createPausing, type Pausing } from './pausing.ts';
 import { planRetry } from './retry.ts';
 import { type CancelBy, createStop, type Stop } from './stop-reason.ts';
 import { terminalEventOf } from './terminal-event.ts';
@@ -53,23 +54,37 @@ export async function processJob(
     lastSeq: attempt.lastSeq,
     logger: attemptLogger,
     onRefused: (code) => stop.request({ kind: 'lost', detail: code }),
-    onCancel: (by) => stop.request({ kind: 'cancel', by: by as CancelBy }),
+    onWishes: heed,
     onFirstOutput: () => context.metrics.firstOutput.observe((performance.now() - takenAt) / 1_000),
   });
-  const release = watchAttempt(context, jobId, attempt, stop, lockLost);
+  const pausing = createPausing({
+    attempt,
+    writer,
+    signal: stop.signal,
+    onExpired: (limit) => stop.request({ kind: 'deadline', limit }),
+    logger: attemptLogger,
+  });
+  function heed({ cancelBy, pauseWish }: Wishes): void {
+    if (cancelBy !== undefined) stop.request({ kind: 'cancel', by: cancelBy as CancelBy });
+    pausing.wish(pauseWish);
+  }
+  const release = watchAttempt(context, { jobId, fence: attempt.fence, onWishes: heed }, stop, lockLost);
   try {
     attemptLogger.info({ code: begun.code }, 'attempt began');
     const terminal =
       begun.code === 'queue_timeout'
         ? ({ type: 'timed_out', limit: 'queue', partial: attempt.hasOutput } as const)
-        : await run({ ...context, logger: attemptLogger }, jobId, attempt, writer, stop).catch((err) => {
-            attemptLogger.error({ err }, 'a fault of ours ended the attempt');
-            return faultEvent(attempt.hasOutput || writer.hasOutput());
-          });
+        : await run({ ...context, logger: attemptLogger }, jobId, attempt, writer, stop, pausing).catch(
+            (err) => {
+              attemptLogger.error({ err }, 'a fault of ours ended the attempt');
+              return faultEvent(attempt.hasOutput || writer.hasOutput());
+            },
+          );
     if (terminal === 'hand-back') return await handBack(context, jobId, attempt, writer, stop, attemptLogger);
     return await finish(context, writer, terminal, stop, attemptLogger);
   } finally {
     release();
+    pausing.close();
   }
 }
 
@@ -85,31 +100,23 @@ async function untilAnswered<T>(call: () => Promise<T>, logger: Logger): Promise
   }
 }
 
-/** Ties the attempt's stop to its lease, its deadline, the drain and the queue's lock. */
+/** Ties the attempt's stop to its lease, the drain and the queue's lock. */
 function watchAttempt(
   { leases, drain }: ProcessContext,
-  jobId: string,
-  attempt: Attempt,
+  attempt: Omit<Leased, 'onLost'>,
   stop: Stop,
   lockLost: AbortSignal,
 ): () => void {
-  const unkeep = leases.keep({
-    jobId,
-    fence: attempt.fence,
-    onLost: (detail) => stop.request({ kind: 'lost', detail }),
-    onCancel: (by) => stop.request({ kind: 'cancel', by: by as CancelBy }),
-  });
-  const deadline = setTimeout(() => stop.request({ kind: 'deadline' }), attempt.remainingMs);
+  const unkeep = leases.keep({ ...attempt, onLost: (detail) => stop.request({ kind: 'lost', detail }) });
   const onDrain = () => stop.request({ kind: 'drain' });
   // The lock is BullMQ's; the job is ours as long as the record says so. Asking it now ends us early if it is not.
-  const onLockLost = () => leases.check(jobId);
+  const onLockLost = () => leases.check(attempt.jobId);
   if (drain.aborted) onDrain();
   if (lockLost.aborted) onLockLost();
   drain.addEventListener('abort', onDrain);
   lockLost.addEventListener('abort', onLockLost);
   return () => {
     unkeep();
-    clearTimeout(deadline);
     drain.removeEventListener('abort', onDrain);
     lockLost.removeEventListener('abort', onLockLost);
   };
@@ -122,9 +129,9 @@ async function run(
   attempt: Attempt,
   writer: LogWriter,
   stop: Stop,
+  pausing: Pausing,
 ): Promise<TerminalBody | 'hand-back'> {
   const policy = attempt.spec.retry ?? 'safe';
-  const deadlineAt = performance.now() + attempt.remainingMs;
   let outcome: UpstreamOutcome = { status: 'aborted' };
   let restarts = 0;
   if (attempt.hasOutput) {
@@ -135,10 +142,10 @@ async function run(
     // Here nothing is under way, and what was may be repeated.
     if (stopped?.kind === 'drain') return 'hand-back';
     if (stopped) return terminalEventOf(outcome, stopped, attempt.hasOutput || writer.hasOutput());
-    outcome = await callUpstream(claudeApi, jobId, call, attempt, writer, stop);
+    outcome = await callUpstream(claudeApi, jobId, call, attempt, writer, stop, pausing);
     const hasOutput = attempt.hasOutput || writer.hasOutput();
     const reason = stop.reason();
-    const remainingMs = deadlineAt - performance.now();
+    const remainingMs = pausing.remainingMs();
     const retry = planRetry({ outcome, policy, hasOutput, call, restarts, remainingMs });
     if (reason?.kind === 'drain' && (retry || policy === 'always') && outcome.status !== 'completed') {
       return 'hand-back';
@@ -147,6 +154,7 @@ async function run(
     const code = outcome.status === 'failed' ? outcome.code : outcome.status;
     metrics.upstreamRetries.inc({ reason: code });
     logger.info({ call, code, ...retry }, 'upstream is tried again');
+    pausing.restart();
     if (retry.restart) {
       restarts += 1;
       writer.write({ type: 'reset', discardFromSeq: attempt.lastSeq + 1, reason: code });
@@ -165,10 +173,11 @@ async function callUpstream(
   { spec, fence }: Attempt,
   writer: LogWriter,
   stop: Stop,
+  pausing: Pausing,
 ): Promise<UpstreamOutcome> {
   const translator = createEventTranslator(writer);
   const { prompt, timeouts, metadata, onDisconnect, retry, priority, ...options } = spec;
-  const batches = claudeApi.execute(
+  const upstream = claudeApi.execute(
     { executionId: `${jobId}-${fence}-${call}`, question: prompt, options },
     {
       signal: stop.signal,
@@ -184,12 +193,19 @@ async function callUpstream(
     message: 'the call ended without an outcome',
     sent: true,
   };
-  for await (const batch of batches) {
-    for (const event of batch) {
-      if (event.type === 'end') outcome = event.outcome;
-      else translator.take(event);
+  try {
+    for await (const batch of upstream) {
+      for (const event of batch) {
+        if (event.type === 'started') pausing.begin(upstream);
+        if (event.type === 'end') outcome = event.outcome;
+        else if (event.type === 'paused' || event.type === 'resumed')
+          pausing.confirm(event.type === 'paused');
+        else translator.take(event);
+      }
+      await writer.room();
     }
-    await writer.room();
+  } finally {
+    pausing.end();
   }
   return outcome;
 }

@@ -1,11 +1,12 @@
 /** Why an attempt is stopped from outside. The first reason counts, but for one: a lost job is lost. */
 import type { TerminalBody } from '@cc-executor/protocol';
+import type { AttemptLimit } from './attempt-clock.ts';
 
 export type CancelBy = Extract<TerminalBody, { type: 'cancelled' }>['by'];
 
 export type StopReason =
   | { kind: 'cancel'; by: CancelBy }
-  | { kind: 'deadline' }
+  | { kind: 'deadline'; limit: AttemptLimit }
   | { kind: 'drain' }
   /** Another attempt, or the sweeper, owns the job: nothing may be written any more. */
   | { kind: 'lost'; detail: string };

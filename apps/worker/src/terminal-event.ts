@@ -34,7 +34,7 @@ function stoppedEvent(stop: StopReason, ending: { partial: boolean }): TerminalB
     case 'cancel':
       return { type: 'cancelled', by: stop.by, ...ending };
     case 'deadline':
-      return { type: 'timed_out', limit: 'total', ...ending };
+      return { type: 'timed_out', limit: stop.limit, ...ending };
     case 'drain':
       return failed('worker_lost', 'the worker was shut down before the job had ended', ending);
     case 'lost':

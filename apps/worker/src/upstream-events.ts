@@ -6,7 +6,7 @@ import type { LogWriter } from './log-writer.ts';
 const MAX_TEXT_LENGTH = 64 * 1024;
 
 export type EventTranslator = {
-  take(event: Exclude<UpstreamEvent, { type: 'end' }>): void;
+  take(event: Exclude<UpstreamEvent, { type: 'end' | 'paused' | 'resumed' }>): void;
 };
 
 /** Writes to the log what clients are to see; remembers where the current text block began, for a `reset`. */

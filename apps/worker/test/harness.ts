@@ -2,6 +2,8 @@
 import type {
   ClaudeApiClient,
   ExecuteOptions,
+  PauseAnswer,
+  UpstreamCall,
   UpstreamEvent,
   UpstreamFailure,
   UpstreamOutcome,
@@ -20,19 +22,42 @@ export const silent = createLogger({ name: 'test', level: 'silent', format: 'jso
 /** A batch of events, something to wait for, or to do. A script without an `end` hangs until it is aborted. */
 export type Step = UpstreamEvent[] | Promise<unknown> | (() => unknown);
 
-export type Call = { request: UpstreamRequest; options: ExecuteOptions; ended: boolean };
+export type Call = {
+  request: UpstreamRequest;
+  options: ExecuteOptions;
+  ended: boolean;
+  /** What it was asked for: to pause, or to go on. */
+  asked: boolean[];
+};
 
 export type ScriptedClaudeApi = {
   client: ClaudeApiClient;
   calls: Call[];
   /** Resolves when so many calls were begun. */
   untilCalled(count: number): Promise<Call>;
+  /** How the next calls to `setPaused` are answered; default is `ok`. The script sends the events. */
+  answerPause: (pause: boolean) => PauseAnswer | Promise<PauseAnswer>;
+  /** A step that goes on when it was asked so often, over all calls, to pause or to go on. */
+  whenAsked(count: number): () => Promise<unknown>;
 };
 
 /** Plays one script per call, the last one again and again; ends as aborted when its caller's signal says so. */
 export function scriptClaudeApi(...scripts: Step[][]): ScriptedClaudeApi {
   const calls: Call[] = [];
   const waiting = new Set<() => void>();
+  const askedSoOften = (count: number) => calls.flatMap(({ asked }) => asked).length >= count;
+
+  function until(holds: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (!holds()) return;
+        waiting.delete(look);
+        resolve();
+      };
+      waiting.add(look);
+      look();
+    });
+  }
 
   async function* play(script: Step[], call: Call): AsyncGenerator<UpstreamEvent[]> {
     const { signal } = call.options;
@@ -57,14 +82,21 @@ export function scriptClaudeApi(...scripts: Step[][]): ScriptedClaudeApi {
     }
   }
 
-  return {
+  const scripted: ScriptedClaudeApi = {
     calls,
+    answerPause: () => ({ ok: true }),
+    whenAsked: (count) => () => until(() => askedSoOften(count)),
     client: {
       execute(request, options = {}) {
-        const call = { request, options, ended: false };
+        const call: Call = { request, options, ended: false, asked: [] };
         calls.push(call);
         for (const look of waiting) look();
-        return play(scripts[Math.min(calls.length, scripts.length) - 1] ?? [], call);
+        const batches = play(scripts[Math.min(calls.length, scripts.length) - 1] ?? [], call);
+        return asCall(batches, async (pause) => {
+          call.asked.push(pause);
+          for (const look of waiting) look();
+          return scripted.answerPause(pause);
+        });
       },
       ready: async () => ({ ok: true, detail: 'scripted' }),
       survey: async () => ({ url: 'http://scripted', addresses: [] }),
@@ -72,19 +104,20 @@ export function scriptClaudeApi(...scripts: Step[][]): ScriptedClaudeApi {
         // Nothing is open.
       },
     },
-    untilCalled(count) {
-      return new Promise((resolve) => {
-        const look = () => {
-          const call = calls[count - 1];
-          if (!call) return;
-          waiting.delete(look);
-          resolve(call);
-        };
-        waiting.add(look);
-        look();
-      });
+    async untilCalled(count) {
+      await until(() => calls.length >= count);
+      return calls[count - 1] as Call;
     },
   };
+  return scripted;
+}
+
+/** A call as the client gives it: batches that can be paused. */
+export function asCall(
+  batches: AsyncIterable<UpstreamEvent[]>,
+  setPaused: UpstreamCall['setPaused'] = async () => ({ ok: true }),
+): UpstreamCall {
+  return { [Symbol.asyncIterator]: () => batches[Symbol.asyncIterator](), setPaused };
 }
 
 export const started = { type: 'started', executionId: 'x', engine: 'claude' } as const;

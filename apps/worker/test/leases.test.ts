@@ -44,7 +44,9 @@ function keepAnother(fence = 1) {
     jobId,
     fence,
     onLost: (reason) => lost.push(reason),
-    onCancel: (by) => cancelled.push(by),
+    onWishes: ({ cancelBy }) => {
+      if (cancelBy !== undefined) cancelled.push(cancelBy);
+    },
   });
   return { lost, cancelled, release };
 }

@@ -36,7 +36,9 @@ function writerOn(log: JobLog): LogWriter {
     lastSeq: 1,
     logger: silent,
     onRefused: (code) => refusals.push(code),
-    onCancel: (by) => cancels.push(by),
+    onWishes: ({ cancelBy }) => {
+      if (cancelBy !== undefined) cancels.push(cancelBy);
+    },
   });
 }
 

@@ -123,7 +123,7 @@ test('a cancel reaches the worker over the control channel at once', async () =>
   const job = await bench({ scripts: [[[started]]] });
   const control = createRedisControl({ redis: open('subscriber'), keys });
   toClose.push(control.close);
-  control.onCancel(job.context.leases.check);
+  control.onWish(job.context.leases.check);
   await untilTrue(async () => (await server.channels()).includes(keys.control));
   const processed = job.process();
   await untilTrue(async () => (await job.types()).includes('started'));

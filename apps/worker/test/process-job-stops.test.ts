@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
+  asCall,
   type Bench,
   createBench,
   end,
@@ -177,11 +178,14 @@ describe('a drain', () => {
       const job = await bench({ scripts: [], spec: { retry } });
       job.context.claudeApi = {
         ...job.claudeApi.client,
-        async *execute() {
-          yield [started, text('Hello', true)];
-          job.drain.abort();
-          yield [success];
-        },
+        execute: () =>
+          asCall(
+            (async function* () {
+              yield [started, text('Hello', true)];
+              job.drain.abort();
+              yield [success];
+            })(),
+          ),
       };
       expect((await job.process()).status).toBe('completed');
     }

@@ -2,6 +2,7 @@ import { createJobId, DEFAULT_TIMEOUTS, emptyFold, foldEvents, foldedText } from
 import { afterEach, describe, expect, test } from 'vitest';
 import { processJob } from '../src/process-job.ts';
 import {
+  asCall,
   type Bench,
   createBench,
   digest,
@@ -232,9 +233,12 @@ test('a call that ends without an outcome is internal', async () => {
   const job = await bench({ scripts: [hello] });
   job.context.claudeApi = {
     ...job.claudeApi.client,
-    async *execute() {
-      yield [started];
-    },
+    execute: () =>
+      asCall(
+        (async function* () {
+          yield [started];
+        })(),
+      ),
   };
   expect(await job.process()).toEqual({ status: 'failed', error: 'internal' });
 });

@@ -21,7 +21,7 @@ const completed: UpstreamOutcome = {
 };
 const stops: StopReason[] = [
   { kind: 'cancel', by: 'disconnect' },
-  { kind: 'deadline' },
+  { kind: 'deadline', limit: 'total' },
   { kind: 'drain' },
   { kind: 'lost', detail: 'fenced' },
 ];
@@ -109,9 +109,9 @@ describe('a stop', () => {
       aborts += 1;
     });
     expect(stop.reason()).toBeUndefined();
-    stop.request({ kind: 'deadline' });
+    stop.request({ kind: 'deadline', limit: 'total' });
     stop.request({ kind: 'cancel', by: 'operator' });
-    expect(stop.reason()).toEqual({ kind: 'deadline' });
+    expect(stop.reason()).toEqual({ kind: 'deadline', limit: 'total' });
     expect(stop.cancelBy()).toBe('operator');
     expect(aborts).toBe(1);
   });
@@ -120,7 +120,7 @@ describe('a stop', () => {
     const stop = createStop();
     stop.request({ kind: 'drain' });
     stop.request({ kind: 'lost', detail: 'fenced' });
-    stop.request({ kind: 'deadline' });
+    stop.request({ kind: 'deadline', limit: 'total' });
     expect(stop.reason()).toEqual({ kind: 'lost', detail: 'fenced' });
     expect(stop.cancelBy()).toBeUndefined();
   });

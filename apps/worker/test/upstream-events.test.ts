@@ -1,14 +1,13 @@
-import type { UpstreamEvent } from '@cc-executor/claude-api-client';
 import { type EventBody, emptyFold, foldEvents, foldedText } from '@cc-executor/protocol';
 import { expect, test } from 'vitest';
-import { createEventTranslator } from '../src/upstream-events.ts';
+import { createEventTranslator, type EventTranslator } from '../src/upstream-events.ts';
 import { started, text } from './harness.ts';
 
 const PIECE = 64 * 1024;
 
 /** What is written for these events, with the seq each gets; the log begins at `lastSeq`. */
 function translate(
-  events: Exclude<UpstreamEvent, { type: 'end' }>[],
+  events: Parameters<EventTranslator['take']>[0][],
   lastSeq = 1,
 ): (EventBody & { seq: number })[] {
   const written: (EventBody & { seq: number })[] = [];

@@ -6,20 +6,31 @@
 import { Client, type Dispatcher } from 'undici';
 import { createBatchQueue } from './batch-queue.ts';
 import { ConnectError, type Lookup, openConnection } from './connect.ts';
+import { requestPause } from './pause-request.ts';
 import { createUpstreamResponse, type UpstreamResponse } from './response.ts';
 import { progress } from './response-body.ts';
 import { describeUnreachable } from './unreachable.ts';
-import type { UpstreamEvent, UpstreamLimit, UpstreamOutcome } from './upstream-events.ts';
+import type {
+  PauseAnswer,
+  UpstreamCall,
+  UpstreamEvent,
+  UpstreamLimit,
+  UpstreamOutcome,
+} from './upstream-events.ts';
 import { createWatchdog } from './watchdog.ts';
 
 const HIGH_WATER_BYTES = 256 * 1024;
 const REFUSAL_BODY_MS = 2_000;
 /** The response's own end follows its complete line at once; if it does not, it is not worth waiting for. */
 const COMPLETE_LINGER_MS = 1_000;
+/** The line that says that an execution is paused comes at once; plain text has none, and neither may other services. */
+const NOTICE_WITHIN_MS = 2_000;
 
 export interface CallOptions {
   target: URL;
   path: string;
+  /** Where the execution itself is, once it is under way. */
+  executionPath: string;
   body: string;
   signals: readonly AbortSignal[];
   connectTimeoutMs: number;
@@ -33,7 +44,7 @@ export interface CallOptions {
 type Limit = UpstreamLimit | 'resultLinger' | 'refusalBody';
 
 /** Prepares a call. It begins when the consumer asks for the first batch. */
-export function createCall(options: CallOptions): AsyncIterableIterator<UpstreamEvent[]> {
+export function createCall(options: CallOptions): UpstreamCall {
   const { target, signals } = options;
   const response = createUpstreamResponse(options);
   const watchdog = createWatchdog<Limit>(onExpired);
@@ -45,15 +56,21 @@ export function createCall(options: CallOptions): AsyncIterableIterator<Upstream
   let restingSince = 0;
   let done = false;
   let releaseTimer: NodeJS.Timeout | undefined;
+  let address: string | undefined;
+  let isHeld = false;
+  let isPaused = false;
+  let noticeTimer: NodeJS.Timeout | undefined;
 
   const queue = createBatchQueue<UpstreamEvent>({
     highWaterBytes: HIGH_WATER_BYTES,
     onStart: begin,
     onPause() {
+      isHeld = true;
       watchdog.suspend();
       controller?.pause();
     },
     onResume() {
+      isHeld = false;
       watchdog.resume();
       controller?.resume();
     },
@@ -85,6 +102,7 @@ export function createCall(options: CallOptions): AsyncIterableIterator<Upstream
         socket.destroy();
         return;
       }
+      address = socket.remoteAddress;
       watchdog.watch('firstOutput', options.firstOutputMs);
       // From here on the request counts as sent.
       callback(null, socket);
@@ -111,6 +129,7 @@ export function createCall(options: CallOptions): AsyncIterableIterator<Upstream
         return;
       }
       watchProgress(response);
+      watchPause();
       queue.grew(chunk.length);
     },
     onResponseEnd() {
@@ -140,6 +159,41 @@ export function createCall(options: CallOptions): AsyncIterableIterator<Upstream
     hasOutput ||= made === progress.output;
   }
 
+  /** No limit counts while the execution stands still; whoever paused it sees to it that this ends. */
+  function watchPause(): void {
+    if (response.isPaused === isPaused) return;
+    isPaused = response.isPaused;
+    if (isPaused) watchdog.suspend();
+    else watchdog.resume();
+  }
+
+  async function setPaused(paused: boolean): Promise<PauseAnswer> {
+    if (done || address === undefined) {
+      return { ok: false, reason: 'the execution is not under way', retryable: false };
+    }
+    const { target, connectTimeoutMs } = options;
+    const path = `${options.executionPath}/${paused ? 'pause' : 'resume'}`;
+    const answer = await requestPause({
+      ...{ target, address, path, connectTimeoutMs },
+      signal: connecting.signal,
+    });
+    if (answer.ok) awaitNotice(paused);
+    return answer;
+  }
+
+  /** Says it in the service's place, if that does not. */
+  function awaitNotice(paused: boolean): void {
+    clearTimeout(noticeTimer);
+    if (done) return;
+    noticeTimer = setTimeout(() => {
+      // What we have not read yet may say it.
+      if (isHeld) return awaitNotice(paused);
+      response.notePaused(paused, queue.items);
+      watchPause();
+      queue.grew(0);
+    }, NOTICE_WITHIN_MS);
+  }
+
   function onExpired(limit: Limit): void {
     const isOurs = limit === 'firstOutput' || limit === 'idle';
     finish(isOurs ? { status: 'timed_out', limit, ...response.summary() } : response.settle());
@@ -153,6 +207,7 @@ export function createCall(options: CallOptions): AsyncIterableIterator<Upstream
   function finish(outcome: UpstreamOutcome): void {
     if (done) return;
     done = true;
+    clearTimeout(noticeTimer);
     watchdog.stop();
     queue.items.push({ type: 'end', outcome });
     queue.end();
@@ -172,7 +227,7 @@ export function createCall(options: CallOptions): AsyncIterableIterator<Upstream
     if (client?.destroyed === false) void client.destroy();
   }
 
-  return queue.iterator;
+  return Object.assign(queue.iterator, { setPaused });
 }
 
 type ConnectFunction = Extract<NonNullable<Client.Options['connect']>, (...args: never[]) => unknown>;

@@ -4,7 +4,7 @@ import { createCall } from './call.ts';
 import { type Lookup, lookupAll } from './connect.ts';
 import { askReadiness, type Readiness } from './readiness.ts';
 import { surveyAddresses, type UpstreamSurvey } from './survey.ts';
-import type { UpstreamEvent, UpstreamRequest } from './upstream-events.ts';
+import type { UpstreamCall, UpstreamRequest } from './upstream-events.ts';
 
 export interface ClaudeApiClientOptions {
   /** Where claude-api is; a path in it is put before every other. */
@@ -38,7 +38,7 @@ export interface ClaudeApiClient {
    * Trouble with upstream is never thrown: the last event is `end`, exactly one, with the outcome. Leaving the loop
    * early aborts the call.
    */
-  execute(request: UpstreamRequest, options?: ExecuteOptions): AsyncIterable<UpstreamEvent[]>;
+  execute(request: UpstreamRequest, options?: ExecuteOptions): UpstreamCall;
   ready(): Promise<Readiness>;
   /** Looks at every address of its name. Never rejects. @param timeoutMs for all of it */
   survey(timeoutMs: number): Promise<UpstreamSurvey>;
@@ -49,7 +49,8 @@ export interface ClaudeApiClient {
 export function createClaudeApiClient(options: ClaudeApiClientOptions): ClaudeApiClient {
   const target = new URL(options.url);
   const { lookup = lookupAll, connectTimeoutMs = 10_000 } = options;
-  const path = target.pathname.replace(/\/$/, '') + (options.path ?? '/execute/claude-stream');
+  const base = target.pathname.replace(/\/$/, '');
+  const path = base + (options.path ?? '/execute/claude-stream');
   const closing = new AbortController();
   // Every running call listens to it.
   setMaxListeners(0, closing.signal);
@@ -59,6 +60,7 @@ export function createClaudeApiClient(options: ClaudeApiClientOptions): ClaudeAp
       return createCall({
         target,
         path,
+        executionPath: `${base}/executions/${encodeURIComponent(request.executionId)}`,
         body: requestBody(request),
         signals: signal === undefined ? [closing.signal] : [signal, closing.signal],
         connectTimeoutMs,

@@ -9,6 +9,8 @@ export type { Readiness } from './readiness.ts';
 export type { SurveyedAddress, UpstreamSurvey } from './survey.ts';
 export type {
   Evidence,
+  PauseAnswer,
+  UpstreamCall,
   UpstreamEvent,
   UpstreamFailure,
   UpstreamFailureCode,

@@ -17,8 +17,14 @@ import type { UpstreamEvent, UpstreamSummary } from './upstream-events.ts';
 
 const SAMPLE_LENGTH = 200;
 
-/** @param options.maxLineBytes see createLineSplitter */
-export function createNdjsonBody(options: { maxLineBytes?: number }): ResponseBody {
+/**
+ * @param options.maxLineBytes see createLineSplitter
+ * @param options.notePaused is told what claude-api says of pausing
+ */
+export function createNdjsonBody(options: {
+  maxLineBytes?: number;
+  notePaused: (paused: boolean, events: UpstreamEvent[]) => void;
+}): ResponseBody {
   const splitter = createLineSplitter(options);
   const reader = createStreamReader();
   const answer = createAnswer();
@@ -81,6 +87,10 @@ export function createNdjsonBody(options: { maxLineBytes?: number }): ResponseBo
       case 'activity':
         // A model that thinks, or writes a long tool call, streams no text for minutes and is well.
         return action.generating ? progress.output : progress.alive;
+      case 'paused':
+      case 'resumed':
+        options.notePaused(action.kind === 'paused', events);
+        return progress.ping;
       case 'result':
         verdict = judgeResult(action.result);
         isResting = true;

@@ -22,6 +22,10 @@ export interface UpstreamResponse {
   readonly isResting: boolean;
   /** The answer's last line came; whatever follows is of no interest. */
   readonly isComplete: boolean;
+  /** claude-api holds the execution. */
+  readonly isPaused: boolean;
+  /** Notes that it does, or does not any more, and appends the event if that is news. */
+  notePaused(paused: boolean, events: UpstreamEvent[]): void;
   start(status: number, headers: ResponseHeaders): void;
   /** Reads bytes, appends what they bring to `events`; gives the outcome if nothing more can change it. */
   read(chunk: Uint8Array, events: UpstreamEvent[]): UpstreamOutcome | undefined;
@@ -41,10 +45,17 @@ export function createUpstreamResponse(options: { maxLineBytes?: number | undefi
   let refusal: { status: number; retryAfter: string | string[] | undefined; body: string } | undefined;
   let framed = false;
   let lastProgress: Progress = progress.none;
+  let isPaused = false;
 
   function judge(end: BodyEnd): UpstreamOutcome {
     if (refusal !== undefined) return describeRefusal({ ...refusal, now: Date.now() });
     return body?.judge(end) ?? failed('upstream_garbage', 'claude-api ended its answer before it began');
+  }
+
+  function notePaused(paused: boolean, events: UpstreamEvent[]): void {
+    if (isPaused === paused) return;
+    isPaused = paused;
+    events.push({ type: paused ? 'paused' : 'resumed' });
   }
 
   function failed(code: UpstreamFailure['code'], message: string): UpstreamFailure {
@@ -70,6 +81,10 @@ export function createUpstreamResponse(options: { maxLineBytes?: number | undefi
     get isComplete() {
       return body?.isComplete === true;
     },
+    get isPaused() {
+      return isPaused;
+    },
+    notePaused,
     start(status, headers) {
       if (status >= 300) {
         refusal = { status, retryAfter: headers['retry-after'], body: '' };
@@ -80,7 +95,7 @@ export function createUpstreamResponse(options: { maxLineBytes?: number | undefi
       const isPlain = /^text\/plain\b/i.test(String(headers['content-type']));
       body = isPlain
         ? createPlainBody()
-        : createNdjsonBody(maxLineBytes === undefined ? {} : { maxLineBytes });
+        : createNdjsonBody({ notePaused, ...(maxLineBytes === undefined ? {} : { maxLineBytes }) });
     },
     read(chunk, events) {
       if (refusal !== undefined) {

@@ -34,7 +34,23 @@ export type UpstreamEvent =
       status: number | null;
       reason: string;
     }
+  /** The execution stands still: no output comes, and no limit counts, before `resumed`. They take turns. */
+  | { type: 'paused' }
+  | { type: 'resumed' }
   | { type: 'end'; outcome: UpstreamOutcome };
+
+/** A call under way. */
+export interface UpstreamCall extends AsyncIterable<UpstreamEvent[]> {
+  /**
+   * Asks claude-api to hold the execution, or to let it go on, at the address that the call is connected to: behind one
+   * name there may be several. Tries once, and never throws. After `ok` the event comes, unless the call ends first.
+   */
+  setPaused(paused: boolean): Promise<PauseAnswer>;
+}
+
+export type PauseAnswer =
+  | { ok: true }
+  | { ok: false; reason: string /** Another try may go better. */; retryable: boolean };
 
 /** What a success rests on. */
 export type Evidence = 'complete-line' | 'result-line' | 'clean-eof';

@@ -8,7 +8,7 @@ export interface Watchdog<Limit extends string> {
   watch(limit: Limit, limitMs: number): void;
   /** Begins to count anew. */
   alive(): void;
-  /** Time does not count while it is us who do not read. */
+  /** Time does not count until `resume` was called as often: we do not read, or the execution is paused. */
   suspend(): void;
   resume(): void;
   stop(): void;
@@ -19,7 +19,8 @@ export function createWatchdog<Limit extends string>(onExpired: (limit: Limit) =
   let timer: NodeJS.Timeout | undefined;
   let watched: { limit: Limit; limitMs: number } | undefined;
   let since = 0;
-  let suspended = false;
+  let suspensions = 0;
+  let suspendedAt = 0;
 
   function arm(delayMs: number): void {
     clearTimeout(timer);
@@ -30,7 +31,7 @@ export function createWatchdog<Limit extends string>(onExpired: (limit: Limit) =
   function look(): void {
     if (watched === undefined) return;
     const { limit, limitMs } = watched;
-    const leftMs = suspended ? limitMs : since + limitMs - performance.now();
+    const leftMs = suspensions > 0 ? limitMs : since + limitMs - performance.now();
     if (leftMs > 0) {
       arm(leftMs);
       return;
@@ -49,11 +50,16 @@ export function createWatchdog<Limit extends string>(onExpired: (limit: Limit) =
       since = performance.now();
     },
     suspend() {
-      suspended = true;
+      if (suspensions === 0) suspendedAt = performance.now();
+      suspensions += 1;
     },
     resume() {
-      suspended = false;
-      since = performance.now();
+      suspensions -= 1;
+      if (suspensions > 0) return;
+      const now = performance.now();
+      since += now - Math.max(since, suspendedAt);
+      // It may have looked in between, and be armed for later.
+      if (watched !== undefined) arm(since + watched.limitMs - now);
     },
     stop() {
       watched = undefined;

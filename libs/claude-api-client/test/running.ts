@@ -83,6 +83,8 @@ export function foldBlocks(events: readonly UpstreamEvent[]): string[] {
 export const lines = {
   start: { line: { type: 'start', execution_id: 'e1', engine: 'claude' } },
   ping: { line: { type: 'ping' } },
+  paused: { line: { type: 'paused' } },
+  resumed: { line: { type: 'resumed' } },
   text: (text: string) => ({
     line: {
       type: 'stream_event',

@@ -43,6 +43,9 @@ export type StreamAction =
   | { kind: 'start'; executionId: string; engine?: string }
   | { kind: 'complete'; complete: Complete }
   | { kind: 'ping' }
+  /** claude-api has stopped everything, or let it go on. */
+  | { kind: 'paused' }
+  | { kind: 'resumed' }
   /** Something happened that is of no other interest. `generating`: it is the model that does it. */
   | { kind: 'activity'; generating: boolean }
   /** Not a line of the protocol. */
@@ -129,6 +132,9 @@ export function createStreamReader(): StreamReader {
           return readResult(value as ClaudeResult);
         case 'ping':
           return PING;
+        case 'paused':
+        case 'resumed':
+          return [{ kind: value.type }];
         case 'start':
           return [readStart(value)];
         case 'complete':

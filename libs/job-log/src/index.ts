@@ -15,11 +15,14 @@ export type {
   JobSpec,
   NewJob,
   Page,
+  PauseChange,
+  PauseOutcome,
   Position,
   Publication,
   ReleaseCode,
   RenewOutcome,
   StoredJob,
+  Wishes,
 } from './job-log.ts';
 export { createKeys, DEFAULT_KEY_PREFIX, DEFAULT_TENANT, type Keys } from './keys.ts';
 export { createMemoryJobLog } from './memory-job-log.ts';

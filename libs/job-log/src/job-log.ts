@@ -33,6 +33,8 @@ export type Attempt = {
   remainingMs: number;
   /** Earlier attempts put output out. */
   hasOutput: boolean;
+  /** The job is to be paused as soon as it runs. */
+  pauseWish: boolean;
 };
 
 export type BeginOutcome =
@@ -49,18 +51,28 @@ export type Batch = {
   hasOutput: boolean;
   /** Given when the last event is a terminal one. */
   terminal?: TerminalStatus;
+  /** Given when the last event is about pausing: the record changes with it. */
+  pause?: PauseChange;
 };
 
-export type AppendCode = 'ok' | 'duplicate' | 'fenced' | 'terminal' | 'cancel_requested' | 'gap' | 'missing';
-export type AppendOutcome = { code: AppendCode; lastSeq: number; cancelBy: string | undefined };
+/** `paused`: the deadline becomes the end of the pause. `resumed`: what was left of the time counts on. `refused`: the wish is dropped. */
+export type PauseChange = { code: 'paused'; limitMs: number } | { code: 'resumed' | 'refused' };
 
-export type RenewOutcome = { code: 'ok' | 'fenced' | 'terminal' | 'missing'; cancelBy: string | undefined };
+export type AppendCode = 'ok' | 'duplicate' | 'fenced' | 'terminal' | 'cancel_requested' | 'gap' | 'missing';
+/** What clients have asked of a running job, as every reply to its worker says. */
+export type Wishes = { cancelBy: string | undefined; pauseWish: boolean };
+
+export type AppendOutcome = { code: AppendCode; lastSeq: number } & Wishes;
+
+export type RenewOutcome = { code: 'ok' | 'fenced' | 'terminal' | 'missing' } & Wishes;
 
 export type ReleaseCode = 'ok' | 'fenced' | 'terminal' | 'missing' | 'cancel_requested';
 
 export type CancelOutcome =
   | { code: 'cancelled' | 'requested' | 'terminal'; status: JobStatus }
   | { code: 'missing' };
+
+export type PauseOutcome = { code: 'recorded' | 'terminal'; status: JobStatus } | { code: 'missing' };
 
 /** A stretch of the log, as JSON texts; `undefined` from `range` means that there is no record. */
 export type Page = { epoch: string; lastSeq: number; status: JobStatus; events: string[] };
@@ -89,6 +101,8 @@ export type JobLog = {
   /** Hands a job back that did not begin, or may begin again: it is queued once more. */
   release(jobId: string, fence: number): Promise<ReleaseCode>;
   cancel(jobId: string, by: 'client' | 'disconnect' | 'operator'): Promise<CancelOutcome>;
+  /** Records that a job is to be paused, or is to go on. */
+  setPauseWish(jobId: string, wish: boolean): Promise<PauseOutcome>;
   range(jobId: string, afterSeq: number, maxEvents: number, maxBytes: number): Promise<Page | undefined>;
   /** True last positions, for heartbeats; a job without a record is left out. */
   positions(jobIds: string[]): Promise<Map<string, Position>>;

@@ -1,6 +1,6 @@
 /** The job log in memory: the twin that tests use. Its rules are in memory-state.ts. */
 import type { Job } from '@cc-executor/protocol';
-import type { JobFeed, JobLog, NewJob, Position, Publication } from './job-log.ts';
+import type { JobFeed, JobLog, NewJob, Position, Publication, Wishes } from './job-log.ts';
 import {
   appendBatch,
   beginAttempt,
@@ -9,7 +9,11 @@ import {
   type RecordState,
   releaseJob,
   renewLease,
+  wishesOf,
+  wishPause,
 } from './memory-state.ts';
+
+const noWishes: Wishes = { cancelBy: undefined, pauseWish: false };
 
 /** Both halves of the twin share their memory. */
 export function createMemoryJobLog({ now = Date.now }: { now?: () => number } = {}): {
@@ -56,7 +60,7 @@ export function createMemoryJobLog({ now = Date.now }: { now?: () => number } = 
       const { code, state } = beginAttempt(before, leaseMs, owner, now());
       if (code === 'held' || code === 'terminal') return { code };
       store(jobId, before, state);
-      const { fence, events, job, hasOutput } = state;
+      const { fence, events, job, hasOutput, pauseWish } = state;
       return {
         code,
         attempt: {
@@ -66,22 +70,23 @@ export function createMemoryJobLog({ now = Date.now }: { now?: () => number } = 
           spec: job.spec,
           remainingMs: job.totalMs,
           hasOutput,
+          pauseWish,
         },
       };
     },
     async append(batch) {
       const before = records.get(batch.jobId);
-      if (!before) return { code: 'missing', lastSeq: 0, cancelBy: undefined };
+      if (!before) return { code: 'missing', lastSeq: 0, ...noWishes };
       const { outcome, state } = appendBatch(before, batch, now());
       store(batch.jobId, before, state);
       return outcome;
     },
     async renew(jobId, fence, leaseMs) {
       const before = records.get(jobId);
-      if (!before) return { code: 'missing', cancelBy: undefined };
+      if (!before) return { code: 'missing', ...noWishes };
       const { code, state } = renewLease(before, fence, leaseMs, now());
       store(jobId, before, state);
-      return { code, cancelBy: code === 'ok' ? state.cancelBy : undefined };
+      return { code, ...(code === 'ok' ? wishesOf(state) : noWishes) };
     },
     async release(jobId, fence) {
       const before = records.get(jobId);
@@ -94,6 +99,13 @@ export function createMemoryJobLog({ now = Date.now }: { now?: () => number } = 
       const before = records.get(jobId);
       if (!before) return { code: 'missing' };
       const { code, state } = cancelJob(before, by, now());
+      store(jobId, before, state);
+      return { code, status: state.status };
+    },
+    async setPauseWish(jobId, wish) {
+      const before = records.get(jobId);
+      if (!before) return { code: 'missing' };
+      const { code, state } = wishPause(before, wish);
       store(jobId, before, state);
       return { code, status: state.status };
     },
@@ -171,9 +183,11 @@ function jobOfState(state: RecordState): Job {
     attempt: state.fence,
     lastSeq: state.events.length,
     cancelRequested: state.cancelBy !== undefined,
+    pauseRequested: state.pauseWish,
     createdAt: state.createdAt,
     ...(state.startedAt === undefined ? {} : { startedAt: state.startedAt }),
     ...(state.endedAt === undefined ? {} : { endedAt: state.endedAt }),
+    ...(state.paused === undefined ? {} : { pausedAt: state.paused.at }),
     deadlineAt: state.deadline,
     ...(state.job.spec.metadata === undefined ? {} : { metadata: state.job.spec.metadata }),
   };

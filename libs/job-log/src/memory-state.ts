@@ -4,7 +4,7 @@
  */
 import type { JobStatus, TerminalStatus } from '@cc-executor/protocol';
 import { DEFAULT_TIMEOUTS, isTerminal } from '@cc-executor/protocol';
-import type { AppendOutcome, Batch, NewJob } from './job-log.ts';
+import type { AppendOutcome, Batch, NewJob, PauseChange, Wishes } from './job-log.ts';
 
 export type RecordState = {
   job: NewJob;
@@ -21,6 +21,9 @@ export type RecordState = {
   owner: string | undefined;
   /** The attempt that has the job came after its time in the queue. */
   late: boolean;
+  pauseWish: boolean;
+  /** Set while it is paused: since when, and what was left of its time. */
+  paused: { at: number; leftMs: number } | undefined;
 };
 
 /** The record of a new job, with its first event. */
@@ -39,6 +42,8 @@ export function createRecord(job: NewJob, now: number): RecordState {
     cancelBy: undefined,
     owner: undefined,
     late: false,
+    pauseWish: false,
+    paused: undefined,
   };
   return withEvents(state, ['{"type":"queued"}'], now);
 }
@@ -72,7 +77,7 @@ export function appendBatch(
   now: number,
 ): { outcome: AppendOutcome; state: RecordState } {
   const refuse = (code: AppendOutcome['code']) => ({
-    outcome: { code, lastSeq: state.events.length, cancelBy: state.cancelBy },
+    outcome: { code, lastSeq: state.events.length, ...wishesOf(state) },
     state,
   });
   if (batch.fence !== state.fence) return refuse('fenced');
@@ -84,9 +89,26 @@ export function appendBatch(
   const next: RecordState = {
     ...appended,
     hasOutput: state.hasOutput || batch.hasOutput,
+    ...(batch.pause ? changePause(state, batch.pause, now) : {}),
     ...(batch.terminal ? { status: batch.terminal, endedAt: now } : {}),
   };
-  return { outcome: { code: 'ok', lastSeq: next.events.length, cancelBy: state.cancelBy }, state: next };
+  return { outcome: { code: 'ok', lastSeq: next.events.length, ...wishesOf(next) }, state: next };
+}
+
+function changePause(
+  { paused, deadline }: RecordState,
+  change: PauseChange,
+  now: number,
+): Partial<RecordState> {
+  if (change.code === 'paused') {
+    return { paused: paused ?? { at: now, leftMs: deadline - now }, deadline: now + change.limitMs };
+  }
+  if (change.code === 'refused') return { pauseWish: paused !== undefined };
+  return paused ? { deadline: now + paused.leftMs, paused: undefined } : {};
+}
+
+export function wishesOf({ cancelBy, pauseWish }: RecordState): Wishes {
+  return { cancelBy, pauseWish };
 }
 
 export function renewLease(
@@ -109,7 +131,7 @@ export function releaseJob(
   if (state.fence !== fence || state.status !== 'running') return { code: 'fenced', state };
   if (state.cancelBy) return { code: 'cancel_requested', state };
   const deadline = now + DEFAULT_TIMEOUTS.queueMs;
-  return { code: 'ok', state: { ...state, status: 'queued', fence: fence + 1, deadline } };
+  return { code: 'ok', state: { ...state, status: 'queued', fence: fence + 1, deadline, paused: undefined } };
 }
 
 export function cancelJob(
@@ -124,6 +146,14 @@ export function cancelJob(
   const status: TerminalStatus = 'cancelled';
   const body = JSON.stringify({ type: 'cancelled', by, partial: state.hasOutput });
   return { code: 'cancelled', state: { ...withEvents(raised, [body], now), status, endedAt: now } };
+}
+
+export function wishPause(
+  state: RecordState,
+  pauseWish: boolean,
+): { code: 'recorded' | 'terminal'; state: RecordState } {
+  if (isTerminal(state.status)) return { code: 'terminal', state };
+  return { code: 'recorded', state: { ...state, pauseWish } };
 }
 
 function withEvents(state: RecordState, bodies: string[], now: number): RecordState {

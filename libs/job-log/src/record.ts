@@ -12,9 +12,11 @@ export function jobOfRecord(jobId: string, record: Record<string, string>): Job 
     attempt: Number(record.fence),
     lastSeq: Number(record.seq),
     cancelRequested: record.cancelBy !== undefined,
+    pauseRequested: record.pauseWish !== undefined,
     createdAt: Number(record.createdAt),
     ...(record.startedAt === undefined ? {} : { startedAt: Number(record.startedAt) }),
     ...(record.endedAt === undefined ? {} : { endedAt: Number(record.endedAt) }),
+    ...(record.pausedAt === undefined ? {} : { pausedAt: Number(record.pausedAt) }),
     deadlineAt: Number(record.deadline),
     ...(metadata === undefined ? {} : { metadata }),
   };

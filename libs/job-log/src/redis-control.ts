@@ -1,10 +1,10 @@
-/** Words to workers over one SUBSCRIBE connection: a cancel is recorded first, and this only makes it quick. */
+/** Words to workers over one SUBSCRIBE connection: a wish is recorded first, and this only makes it quick. */
 import { closeRedis, type RedisConnection } from '@cc-executor/redis';
 import type { Keys } from './keys.ts';
 
 export type ControlFeed = {
-  /** Called with the id of a running job whose cancel was recorded; any worker may have the job. */
-  onCancel(listener: (jobId: string) => void): void;
+  /** Called with the id of a running job of which a cancel, or a pause or its end, was recorded; any worker may have it. */
+  onWish(listener: (jobId: string) => void): void;
   close(): Promise<void>;
 };
 
@@ -13,14 +13,14 @@ export function createRedisControl({ redis, keys }: { redis: RedisConnection; ke
   const listeners = new Set<(jobId: string) => void>();
   redis.on('message', (_channel: string, word: string) => {
     const [verb, jobId] = word.split(' ');
-    if (verb !== 'cancel' || jobId === undefined) return;
+    if ((verb !== 'cancel' && verb !== 'pause') || jobId === undefined) return;
     for (const listener of listeners) listener(jobId);
   });
   redis.subscribe(keys.control).catch(() => {
     // Closed before it was acknowledged. A lost connection is subscribed anew by the driver.
   });
   return {
-    onCancel: (listener) => listeners.add(listener),
+    onWish: (listener) => listeners.add(listener),
     close: () => closeRedis(redis),
   };
 }

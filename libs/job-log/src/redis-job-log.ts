@@ -10,9 +10,11 @@ import type {
   JobLog,
   NewJob,
   Page,
+  PauseOutcome,
   Position,
   ReleaseCode,
   RenewOutcome,
+  Wishes,
 } from './job-log.ts';
 import type { Keys } from './keys.ts';
 import { jobOfRecord } from './record.ts';
@@ -69,7 +71,7 @@ export function createRedisJobLog({ redis, keys, retentionMs }: JobLogOptions): 
     // Lowered before the lease exists, raised lazily by the sweeper: so no lease lapses unseen.
     await scripts.schedule([keys.due], [jobId, leaseMs, 'LT']);
     const reply = await scripts.begin([keys.record(jobId)], [leaseMs, owner]);
-    const [code, fence, lastSeq, epoch, spec, remainingMs, output] = reply;
+    const [code, fence, lastSeq, epoch, spec, remainingMs, output, pauseWish] = reply;
     if (code === 'begun' || code === 'queue_timeout') {
       return {
         code,
@@ -80,14 +82,15 @@ export function createRedisJobLog({ redis, keys, retentionMs }: JobLogOptions): 
           spec: JSON.parse(String(spec)),
           remainingMs: Number(remainingMs),
           hasOutput: output === '1',
+          pauseWish: pauseWish === '1',
         },
       };
     }
     return { code: code as 'held' | 'terminal' | 'missing' };
   }
 
-  async function append({ jobId, fence, firstSeq, bodies, hasOutput, terminal }: Batch) {
-    const [code, lastSeq, cancelBy] = await scripts.append(
+  async function append({ jobId, fence, firstSeq, bodies, hasOutput, terminal, pause }: Batch) {
+    const [code, lastSeq, cancelBy, pauseWish] = await scripts.append(
       [keys.record(jobId), keys.log(jobId)],
       [
         keys.channel(jobId),
@@ -97,15 +100,17 @@ export function createRedisJobLog({ redis, keys, retentionMs }: JobLogOptions): 
         terminal ?? '',
         retentionMs,
         hasOutput ? '1' : '',
+        pause?.code ?? '',
+        pause?.code === 'paused' ? pause.limitMs : '',
         ...bodies,
       ],
     );
-    return { code: code as AppendCode, lastSeq: Number(lastSeq), cancelBy: textOrUndefined(cancelBy) };
+    return { code: code as AppendCode, lastSeq: Number(lastSeq), ...wishesOf(cancelBy, pauseWish) };
   }
 
   async function renew(jobId: string, fence: number, leaseMs: number): Promise<RenewOutcome> {
-    const [code, cancelBy] = await scripts.renew([keys.record(jobId)], [fence, leaseMs]);
-    return { code: code as RenewOutcome['code'], cancelBy: textOrUndefined(cancelBy) };
+    const [code, cancelBy, pauseWish] = await scripts.renew([keys.record(jobId)], [fence, leaseMs]);
+    return { code: code as RenewOutcome['code'], ...wishesOf(cancelBy, pauseWish) };
   }
 
   async function release(jobId: string, fence: number): Promise<ReleaseCode> {
@@ -122,6 +127,12 @@ export function createRedisJobLog({ redis, keys, retentionMs }: JobLogOptions): 
     );
     if (code === 'missing') return { code: 'missing' };
     return { code: code as 'cancelled' | 'requested' | 'terminal', status: status as JobStatus };
+  }
+
+  async function setPauseWish(jobId: string, wish: boolean): Promise<PauseOutcome> {
+    const [code, status] = await scripts.pause([keys.record(jobId)], [jobId, keys.control, wish ? '1' : '']);
+    if (code === 'missing') return { code: 'missing' };
+    return { code: code as 'recorded' | 'terminal', status: status as JobStatus };
   }
 
   async function range(
@@ -184,6 +195,7 @@ export function createRedisJobLog({ redis, keys, retentionMs }: JobLogOptions): 
     renew: (jobId, fence, leaseMs) => orUnavailable(renew(jobId, fence, leaseMs)),
     release: (jobId, fence) => orUnavailable(release(jobId, fence)),
     cancel: (jobId, by) => orUnavailable(cancel(jobId, by)),
+    setPauseWish: (jobId, wish) => orUnavailable(setPauseWish(jobId, wish)),
     range: (...args) => orUnavailable(range(...args)),
     positions: (jobIds) => orUnavailable(positions(jobIds)),
     get: (jobId) => orUnavailable(get(jobId)),
@@ -192,6 +204,9 @@ export function createRedisJobLog({ redis, keys, retentionMs }: JobLogOptions): 
   };
 }
 
-function textOrUndefined(value: string | number | undefined): string | undefined {
-  return value === undefined || value === '' ? undefined : String(value);
+type Reply = string | number | undefined;
+
+function wishesOf(cancelBy: Reply, pauseWish: Reply): Wishes {
+  const by = cancelBy === undefined || cancelBy === '' ? undefined : String(cancelBy);
+  return { cancelBy: by, pauseWish: pauseWish === '1' };
 }

@@ -10,6 +10,7 @@ const scripts = {
   renew: 1,
   release: 1,
   cancel: 2,
+  pause: 1,
   range: 2,
   claim: 1,
   settle: 2,

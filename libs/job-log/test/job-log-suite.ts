@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { describeFeed } from './suite/feed-suite.ts';
 import { describeList } from './suite/list-suite.ts';
 import { describeLog } from './suite/log-suite.ts';
+import { describePause } from './suite/pause-suite.ts';
 import { describeRecord } from './suite/record-suite.ts';
 import type { Twin } from './suite/twin.ts';
 
@@ -18,6 +19,7 @@ export function describeJobLog(name: string, open: () => Promise<Twin>): void {
       return twin;
     };
     describeRecord(opened);
+    describePause(opened);
     describeLog(opened);
     describeList(opened);
     describeFeed(opened);

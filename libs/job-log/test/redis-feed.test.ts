@@ -64,12 +64,12 @@ describe('a feed', () => {
 });
 
 describe('the control channel', () => {
-  it('brings the cancel of a running job, also after its connection was lost', async () => {
+  it('brings the cancel or the pause of a running job, also after its connection was lost', async () => {
     const redis = twin.connect('subscriber');
     const control = createRedisControl({ redis, keys: twin.keys });
     const heard: string[] = [];
     let came = () => {};
-    control.onCancel((jobId) => {
+    control.onWish((jobId) => {
       heard.push(jobId);
       came();
     });
@@ -90,7 +90,13 @@ describe('the control channel', () => {
     await ready;
     await redis.ping();
     const second = await cancel();
-    expect(heard).toEqual([first, second]);
+    const third = await runningJob(twin.log);
+    const told = new Promise<void>((resolve) => {
+      came = resolve;
+    });
+    await twin.log.setPauseWish(third.jobId, true);
+    await told;
+    expect(heard).toEqual([first, second, third.jobId]);
     await Promise.all([control.close(), control.close()]);
   });
 });

@@ -165,6 +165,32 @@ describe('deciding', () => {
     expect(await lastEvent(jobId)).toMatchObject({ type: 'timed_out', limit: 'total' });
   });
 
+  it('ends a job as timed_out that was paused for too long, by the limit of the pause', async () => {
+    const { jobId } = await runningJob(twin.log, { totalMs: 1 });
+    const body = JSON.stringify({ type: 'paused', limitMs: 60_000 });
+    const pause = { code: 'paused', limitMs: 60_000 } as const;
+    await twin.log.append({ jobId, fence: 1, firstSeq: 2, bodies: [body], hasOutput: false, pause });
+    await twin.pass(3);
+    // Its own deadline has passed, but stands still.
+    expect(await settle(jobId)).toMatchObject({ code: 'alive' });
+    await twin.redis.hset(twin.keys.record(jobId), 'deadline', (await twin.now()) - 60_000);
+    expect(await settle(jobId)).toEqual({ code: 'ended', status: 'timed_out' });
+    expect(await lastEvent(jobId)).toMatchObject({ type: 'timed_out', limit: 'paused' });
+  });
+
+  it('queues a paused job again without its pause, and with the wish', async () => {
+    const { jobId } = await abandonedJob({ retry: 'always', totalMs: 60_000 });
+    await twin.log.setPauseWish(jobId, true);
+    const body = JSON.stringify({ type: 'paused', limitMs: 5_000 });
+    const pause = { code: 'paused', limitMs: 5_000 } as const;
+    await twin.log.append({ jobId, fence: 1, firstSeq: 2, bodies: [body], hasOutput: false, pause });
+    expect(await settle(jobId)).toMatchObject({ code: 'requeued' });
+    expect((await twin.log.get(jobId))?.job.pausedAt).toBeUndefined();
+    expect(await twin.log.begin(jobId, 1_000, 'worker-2')).toMatchObject({
+      attempt: { pauseWish: true, remainingMs: 60_000 },
+    });
+  });
+
   it('does nothing on an old claim, and nothing to a job that is not there', async () => {
     const { jobId } = await abandonedJob();
     const old = { at: (await twin.now()) - 10_000, jobIds: [jobId] };

@@ -5,7 +5,7 @@
 import { isTerminalEvent, type TerminalStatus } from '@cc-executor/protocol';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createMemoryJobLog, type JobLog } from '../src/index.ts';
+import { createMemoryJobLog, type JobLog, type PauseChange } from '../src/index.ts';
 import { openRedisTwin, type RedisTwin } from './redis-twin.ts';
 import { newJob, parseEvents, readAll } from './suite/twin.ts';
 
@@ -15,6 +15,8 @@ type Command =
   | { do: 'finish'; by: 0 | 1; skew: number; as: TerminalStatus }
   | { do: 'renew' | 'release'; by: 0 | 1 }
   | { do: 'cancel'; who: 'client' | 'disconnect' }
+  | { do: 'wish'; wish: boolean }
+  | { do: 'pause'; by: 0 | 1; skew: number; pause: PauseChange }
   | { do: 'create' }
   | { do: 'read'; afterSeq: number; maxEvents: number };
 
@@ -57,6 +59,20 @@ const commands: fc.Arbitrary<Command[]> = fc.array(
       arbitrary: fc.record({
         do: fc.constant('cancel' as const),
         who: fc.constantFrom('client' as const, 'disconnect' as const),
+      }),
+    },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant('wish' as const), wish: fc.boolean() }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        do: fc.constant('pause' as const),
+        by,
+        skew,
+        pause: fc.constantFrom<PauseChange>(
+          { code: 'paused', limitMs: 5_000 },
+          { code: 'resumed' },
+          { code: 'refused' },
+        ),
       }),
     },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('create' as const) }) },
@@ -106,11 +122,12 @@ async function play(log: JobLog, script: Command[]): Promise<{ answers: unknown[
         return outcome;
       }
       case 'append':
+      case 'pause':
       case 'finish': {
         const worker = workers[command.by];
         const bodies =
-          command.do === 'finish'
-            ? [JSON.stringify({ type: command.as, by: i })]
+          command.do !== 'append'
+            ? [JSON.stringify({ type: command.do === 'pause' ? command.pause.code : command.as, by: i })]
             : Array.from({ length: command.count }, (_, n) =>
                 JSON.stringify({ type: 'output', text: `${i}.${n}` }),
               );
@@ -121,6 +138,7 @@ async function play(log: JobLog, script: Command[]): Promise<{ answers: unknown[
           bodies,
           hasOutput: command.do === 'append' && command.output,
           ...(command.do === 'finish' ? { terminal: command.as } : {}),
+          ...(command.do === 'pause' ? { pause: command.pause } : {}),
         });
         if (outcome.code === 'ok') worker.lastSeq = outcome.lastSeq;
         return outcome;
@@ -131,6 +149,8 @@ async function play(log: JobLog, script: Command[]): Promise<{ answers: unknown[
         return log.release(jobId, workers[command.by].fence);
       case 'cancel':
         return log.cancel(jobId, command.who);
+      case 'wish':
+        return log.setPauseWish(jobId, command.wish);
       case 'create':
         return log.create({ ...ownJob, epoch: 'another' });
       case 'read': {

@@ -60,6 +60,8 @@ export interface ScriptedUpstream {
   readonly calls: readonly UpstreamCall[];
   /** Ids of the executions that were cancelled by `DELETE /executions/{id}`. */
   readonly cancelled: readonly string[];
+  /** Paths of the requests to pause or resume an execution. */
+  readonly controls: readonly string[];
   /** Resolves when so many calls (default 1) have come. */
   whenCalled(count?: number): Promise<UpstreamCall>;
   /** Lets every script go on that waits for this name, now or later. */
@@ -73,16 +75,24 @@ export interface ScriptedUpstream {
 
 /**
  * Starts the server. `POST` to any path is an execution and gets the script; `GET /health` and `GET /ready` are
- * answered with 200.
+ * answered with 200, and so is a request to pause or resume, of which the script sends the lines.
+ * @param options.control the status of the answers to those; called with their path
  * @param options.ready the status of `GET /ready` and `GET /health`; default 200 each
  */
 export async function startScriptedUpstream(
   script: UpstreamScript | ((call: UpstreamCall) => UpstreamScript),
-  options: { port?: number; host?: string; ready?: number; health?: number } = {},
+  options: {
+    port?: number;
+    host?: string;
+    ready?: number;
+    health?: number;
+    control?: (path: string) => number;
+  } = {},
 ): Promise<ScriptedUpstream> {
   let current = script;
   const calls: UpstreamCall[] = [];
   const cancelled: string[] = [];
+  const controls: string[] = [];
   const sockets = new Set<Socket>();
   const gates = new Map<string, PromiseWithResolvers<void>>();
   const watchers = new Set<() => void>();
@@ -90,6 +100,13 @@ export async function startScriptedUpstream(
 
   const server = createServer((request, response) => {
     const path = request.url ?? '/';
+    if (/\/executions\/[^/]+\/(pause|resume)$/.test(path)) {
+      controls.push(path);
+      response.writeHead(options.control?.(path) ?? 200, { 'content-type': 'application/json' });
+      response.end('{"scripted":true}');
+      for (const watcher of watchers) watcher();
+      return;
+    }
     if (request.method === 'POST') {
       void execute(request, path);
       return;
@@ -141,6 +158,7 @@ export async function startScriptedUpstream(
     port,
     calls,
     cancelled,
+    controls,
     whenCalled(count = 1) {
       const { promise, resolve } = Promise.withResolvers<UpstreamCall>();
       const look = () => {

@@ -1,8 +1,9 @@
 -- Appends events to a job's log, and ends the job when a terminal status is given: the only way output gets in.
 --   KEYS 1 record, 2 log
 --   ARGV 1 channel, 2 jobId, 3 fence, 4 seq of the first event, 5 terminal status or '', 6 retentionMs,
---        7 '1' when an event carries output, 8… event bodies (JSON objects with at least one member)
--- Returns {code, last seq, who asked for cancel or ''}
+--        7 '1' when an event carries output, 8 what the last event says of pausing: 'paused', 'resumed', 'refused' or '',
+--        9 how long a pause may last (ms), 10… event bodies (JSON objects with at least one member)
+-- Returns {code, last seq, who asked for cancel or '', '1' when the job is to be paused}
 --   'ok'                taken
 --   'duplicate'         taken before: the reply was lost
 --   'fenced'            a newer attempt, or the sweeper, owns the job
@@ -10,32 +11,58 @@
 --   'cancel_requested'  a cancel was recorded first: end it as cancelled
 --   'gap'               these do not begin right after the last seq (a fault of the caller, or the log was lost)
 --   'missing'           there is no record
-local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'cancelBy', 'output')
+
+-- The deadline of a paused job is the end of its pause; `leftMs` keeps what was left of its time. What was refused is
+-- not wished any more: the wish is what the job is. Returns the wish.
+local function change_pause(record, change, limit, time)
+  local p = redis.call('HMGET', record, 'pausedAt', 'leftMs', 'deadline', 'pauseWish')
+  local function set(...)
+    redis.call('HSET', record, ...)
+  end
+  if change == 'paused' then
+    if not p[1] then
+      set('pausedAt', string.format('%.0f', time), 'leftMs', string.format('%.0f', tonumber(p[3]) - time))
+    end
+    set('deadline', string.format('%.0f', time + limit))
+  elseif change == 'resumed' and p[1] then
+    set('deadline', string.format('%.0f', time + tonumber(p[2])))
+    redis.call('HDEL', record, 'pausedAt', 'leftMs')
+  elseif change == 'refused' and p[1] then
+    set('pauseWish', '1')
+    return '1'
+  elseif change == 'refused' then
+    redis.call('HDEL', record, 'pauseWish')
+    return ''
+  end
+  return p[4] or ''
+end
+
+local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'cancelBy', 'output', 'pauseWish')
 local status = r[1]
 if not status then
-  return { 'missing', 0, '' }
+  return { 'missing', 0, '', '' }
 end
-local seq, first, count, cancel = tonumber(r[3]), tonumber(ARGV[4]), #ARGV - 7, r[5] or ''
+local seq, first, count, cancel, pause = tonumber(r[3]), tonumber(ARGV[4]), #ARGV - 9, r[5] or '', r[7] or ''
 if r[2] ~= ARGV[3] then
-  return { 'fenced', seq, cancel }
+  return { 'fenced', seq, cancel, pause }
 end
 -- Before the check for a terminal status: a finish whose reply was lost is sent again.
 if first + count - 1 <= seq then
-  return { 'duplicate', seq, cancel }
+  return { 'duplicate', seq, cancel, pause }
 end
 if is_terminal(status) then
-  return { 'terminal', seq, cancel }
+  return { 'terminal', seq, cancel, pause }
 end
 if first ~= seq + 1 then
-  return { 'gap', seq, cancel }
+  return { 'gap', seq, cancel, pause }
 end
 local new_status = ARGV[5]
 if new_status ~= '' and new_status ~= 'cancelled' and cancel ~= '' then
-  return { 'cancel_requested', seq, cancel }
+  return { 'cancel_requested', seq, cancel, pause }
 end
 local now, bodies = now_ms(), {}
-for i = 8, #ARGV do
-  bodies[i - 7] = ARGV[i]
+for i = 10, #ARGV do
+  bodies[i - 9] = ARGV[i]
 end
 local shown = new_status == '' and status or new_status
 local last = append_events(KEYS[2], ARGV[1], ARGV[2], r[4], ARGV[3], seq, shown, now, bodies)
@@ -43,9 +70,12 @@ redis.call('HSET', KEYS[1], 'seq', last)
 if ARGV[7] == '1' and not r[6] then
   redis.call('HSET', KEYS[1], 'output', '1')
 end
+if ARGV[8] ~= '' then
+  pause = change_pause(KEYS[1], ARGV[8], tonumber(ARGV[9]), tonumber(now))
+end
 if new_status ~= '' then
   redis.call('HSET', KEYS[1], 'status', new_status, 'endedAt', now)
   redis.call('PEXPIRE', KEYS[1], ARGV[6])
   redis.call('PEXPIRE', KEYS[2], ARGV[6])
 end
-return { 'ok', last, cancel }
+return { 'ok', last, cancel, pause }

@@ -17,4 +17,5 @@ if r[3] then
 end
 redis.call('HSET', KEYS[1], 'status', 'queued', 'fence', tonumber(r[2]) + 1,
   'deadline', string.format('%.0f', tonumber(now_ms()) + tonumber(ARGV[2])))
+redis.call('HDEL', KEYS[1], 'pausedAt', 'leftMs')
 return { 'ok' }

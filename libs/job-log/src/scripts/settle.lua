@@ -15,7 +15,7 @@ local now = now_ms()
 if tonumber(now) - tonumber(ARGV[3]) > tonumber(ARGV[4]) then
   return { 'stale' }
 end
-local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'deadline', 'lease', 'retry', 'output', 'cancelBy')
+local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'deadline', 'lease', 'retry', 'output', 'cancelBy', 'pausedAt')
 local status, time = r[1], tonumber(now)
 if not status then
   return { 'gone' }
@@ -49,11 +49,12 @@ if r[9] then
   return finish('cancelled', '{"type":"cancelled","by":"' .. r[9] .. '","partial":' .. partial .. '}')
 end
 if late <= time then
-  return finish('timed_out', '{"type":"timed_out","limit":"total","partial":' .. partial .. '}')
+  return finish('timed_out', '{"type":"timed_out","limit":"' .. (r[10] and 'paused' or 'total') .. '","partial":' .. partial .. '}')
 end
 if r[7] == 'always' then
   local next = string.format('%.0f', time + tonumber(ARGV[7]))
   redis.call('HSET', KEYS[1], 'status', 'queued', 'fence', fence, 'deadline', next)
+  redis.call('HDEL', KEYS[1], 'pausedAt', 'leftMs')
   return { 'requeued', next }
 end
 return finish('failed', '{"type":"failed","error":{"code":"worker_lost","message":"the worker stopped answering",'

@@ -26,8 +26,18 @@ export function describeLog(twin: () => Twin): void {
       const { log } = twin();
       const { jobId } = await runningJob(log);
       const batch = batchOf(jobId, 2, ['a', 'b', 'c']);
-      expect(await log.append(batch)).toEqual({ code: 'ok', lastSeq: 4, cancelBy: undefined });
-      expect(await log.append(batch)).toEqual({ code: 'duplicate', lastSeq: 4, cancelBy: undefined });
+      expect(await log.append(batch)).toEqual({
+        code: 'ok',
+        lastSeq: 4,
+        cancelBy: undefined,
+        pauseWish: false,
+      });
+      expect(await log.append(batch)).toEqual({
+        code: 'duplicate',
+        lastSeq: 4,
+        cancelBy: undefined,
+        pauseWish: false,
+      });
       expect(await log.append(batchOf(jobId, 3, ['b']))).toMatchObject({ code: 'duplicate', lastSeq: 4 });
       expect(await log.append(batchOf(jobId, 5, ['d']))).toMatchObject({ code: 'ok', lastSeq: 5 });
       const texts = parseEvents(await readAll(log, jobId)).map((event) => 'text' in event && event.text);
@@ -39,7 +49,12 @@ export function describeLog(twin: () => Twin): void {
       const { jobId } = await runningJob(log);
       await log.append(batchOf(jobId, 2, ['a', 'b']));
       for (const batch of [batchOf(jobId, 5, ['d']), batchOf(jobId, 3, ['b', 'c']), finish(jobId, 9)]) {
-        expect(await log.append(batch)).toEqual({ code: 'gap', lastSeq: 3, cancelBy: undefined });
+        expect(await log.append(batch)).toEqual({
+          code: 'gap',
+          lastSeq: 3,
+          cancelBy: undefined,
+          pauseWish: false,
+        });
       }
       expect(await readAll(log, jobId)).toHaveLength(3);
     });
@@ -61,8 +76,18 @@ export function describeLog(twin: () => Twin): void {
       const { log } = twin();
       const { jobId } = await runningJob(log);
       const end = finish(jobId, 2, { bodies: [output('a'), completed], hasOutput: true });
-      expect(await log.append(end)).toEqual({ code: 'ok', lastSeq: 3, cancelBy: undefined });
-      expect(await log.append(end)).toEqual({ code: 'duplicate', lastSeq: 3, cancelBy: undefined });
+      expect(await log.append(end)).toEqual({
+        code: 'ok',
+        lastSeq: 3,
+        cancelBy: undefined,
+        pauseWish: false,
+      });
+      expect(await log.append(end)).toEqual({
+        code: 'duplicate',
+        lastSeq: 3,
+        cancelBy: undefined,
+        pauseWish: false,
+      });
       expect(await log.append(finish(jobId, 4))).toMatchObject({ code: 'terminal', lastSeq: 3 });
       expect(await log.append(batchOf(jobId, 4, ['b']))).toMatchObject({ code: 'terminal', lastSeq: 3 });
       const stored = await log.get(jobId);
@@ -73,7 +98,7 @@ export function describeLog(twin: () => Twin): void {
 
     it('of a job that is not there is refused', async () => {
       const { log } = twin();
-      const outcome = { code: 'missing', lastSeq: 0, cancelBy: undefined };
+      const outcome = { code: 'missing', lastSeq: 0, cancelBy: undefined, pauseWish: false };
       expect(await log.append(batchOf(createJobId(), 1, ['a']))).toEqual(outcome);
     });
 

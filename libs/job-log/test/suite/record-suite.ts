@@ -38,6 +38,7 @@ export function describeRecord(twin: () => Twin): void {
         attempt: 0,
         lastSeq: 1,
         cancelRequested: false,
+        pauseRequested: false,
         createdAt: expect.any(Number),
         deadlineAt: (stored?.job.createdAt ?? 0) + job.queueMs,
         metadata: { a: [1, '"', null] },
@@ -108,6 +109,7 @@ export function describeRecord(twin: () => Twin): void {
           spec: job.spec,
           remainingMs: 5_000,
           hasOutput: false,
+          pauseWish: false,
         },
       });
       const stored = await log.get(job.jobId);
@@ -179,7 +181,7 @@ export function describeRecord(twin: () => Twin): void {
           hasOutput: false,
           terminal: 'timed_out',
         }),
-      ).toEqual({ code: 'ok', lastSeq: 2, cancelBy: undefined });
+      ).toEqual({ code: 'ok', lastSeq: 2, cancelBy: undefined, pauseWish: false });
     });
   });
 
@@ -187,19 +189,39 @@ export function describeRecord(twin: () => Twin): void {
     it('is for the attempt that has the job', async () => {
       const { log } = twin();
       const job = await runningJob(log);
-      expect(await log.renew(job.jobId, 1, 1_000)).toEqual({ code: 'ok', cancelBy: undefined });
-      expect(await log.renew(job.jobId, 2, 1_000)).toEqual({ code: 'fenced', cancelBy: undefined });
-      expect(await log.renew(createJobId(), 1, 1_000)).toEqual({ code: 'missing', cancelBy: undefined });
+      expect(await log.renew(job.jobId, 1, 1_000)).toEqual({
+        code: 'ok',
+        cancelBy: undefined,
+        pauseWish: false,
+      });
+      expect(await log.renew(job.jobId, 2, 1_000)).toEqual({
+        code: 'fenced',
+        cancelBy: undefined,
+        pauseWish: false,
+      });
+      expect(await log.renew(createJobId(), 1, 1_000)).toEqual({
+        code: 'missing',
+        cancelBy: undefined,
+        pauseWish: false,
+      });
       const queued = newJob();
       await log.create(queued);
-      expect(await log.renew(queued.jobId, 0, 1_000)).toEqual({ code: 'fenced', cancelBy: undefined });
+      expect(await log.renew(queued.jobId, 0, 1_000)).toEqual({
+        code: 'fenced',
+        cancelBy: undefined,
+        pauseWish: false,
+      });
     });
 
     it('tells of a cancel, and of the end', async () => {
       const { log } = twin();
       const { jobId } = await runningJob(log);
       await log.cancel(jobId, 'disconnect');
-      expect(await log.renew(jobId, 1, 1_000)).toEqual({ code: 'ok', cancelBy: 'disconnect' });
+      expect(await log.renew(jobId, 1, 1_000)).toEqual({
+        code: 'ok',
+        cancelBy: 'disconnect',
+        pauseWish: false,
+      });
       await log.append({
         jobId,
         fence: 1,
@@ -208,7 +230,11 @@ export function describeRecord(twin: () => Twin): void {
         hasOutput: false,
         terminal: 'cancelled',
       });
-      expect(await log.renew(jobId, 1, 1_000)).toEqual({ code: 'terminal', cancelBy: undefined });
+      expect(await log.renew(jobId, 1, 1_000)).toEqual({
+        code: 'terminal',
+        cancelBy: undefined,
+        pauseWish: false,
+      });
     });
   });
 
@@ -236,12 +262,14 @@ export function describeRecord(twin: () => Twin): void {
         code: 'ok',
         lastSeq: 2,
         cancelBy: 'disconnect',
+        pauseWish: false,
       });
       const end = { ...batch, firstSeq: 3 };
       expect(await log.append({ ...end, bodies: [completed], terminal: 'completed' })).toEqual({
         code: 'cancel_requested',
         lastSeq: 2,
         cancelBy: 'disconnect',
+        pauseWish: false,
       });
       expect(await log.append({ ...end, bodies: [cancelled], terminal: 'cancelled' })).toMatchObject({
         code: 'ok',
