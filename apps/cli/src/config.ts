@@ -4,8 +4,8 @@ import { UsageError } from './usage-error.ts';
 
 export const appName = 'cli';
 
-export const intro = `The commands \`run\`, \`attach\`, \`cancel\`, \`get\` and \`jobs\` of \`cc-executor\`. A setting that is not valid is a
-usage error (exit code 2). \`NO_COLOR\` is honoured. \`doctor\` reads this one, and those of the services where it runs.`;
+export const intro = `The commands \`run\`, \`attach\`, \`cancel\`, \`pause\`, \`resume\`, \`get\` and \`jobs\` of \`cc-executor\`. A setting that is not
+valid is a usage error (exit code 2). \`NO_COLOR\` is honoured. \`doctor\` reads this one, and those of the services where it runs.`;
 
 export const settings = {
   url: setting({

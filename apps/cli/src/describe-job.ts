@@ -1,21 +1,32 @@
 /** One job in readable lines. */
-import { isTerminal, isTerminalEvent, type Result } from '@cc-executor/protocol';
+import { isTerminal, isTerminalEvent, type Job, type Result } from '@cc-executor/protocol';
 import { type Colors, colorsFor } from './colors.ts';
 import { formatDuration, formatTime } from './format.ts';
 import { describeEnd } from './render.ts';
+
+/** The status, and what is asked of a job that has not ended. */
+export function describeStatus(job: Job): string {
+  if (isTerminal(job.status)) return job.status;
+  if (job.cancelRequested) return `${job.status}, cancelling`;
+  if (job.pausedAt !== undefined) return `${job.status}, ${job.pauseRequested ? 'paused' : 'resuming'}`;
+  return job.pauseRequested ? `${job.status}, pausing` : job.status;
+}
 
 export function describeJob(job: Result<'get'>, colors: Colors = colorsFor(process.stdout)): string {
   const { createdAt, startedAt, endedAt, terminal } = job;
   const lines: [string, string | undefined][] = [
     ['job', job.jobId],
-    ['status', job.cancelRequested && !isTerminal(job.status) ? `${job.status}, cancelling` : job.status],
+    ['status', describeStatus(job)],
     ['created', formatTime(createdAt)],
     ['started', startedAt && `${formatTime(startedAt)}  after ${formatDuration(startedAt - createdAt)}`],
     [
       'ended',
       endedAt && `${formatTime(endedAt)}  after ${formatDuration(endedAt - (startedAt ?? createdAt))}`,
     ],
-    ['must end', isTerminal(job.status) ? undefined : formatTime(job.deadlineAt)],
+    [
+      job.pausedAt === undefined ? 'must end' : 'must resume',
+      isTerminal(job.status) ? undefined : formatTime(job.deadlineAt),
+    ],
     ['attempt', String(job.attempt)],
     ['events', String(job.lastSeq)],
     ['metadata', job.metadata && JSON.stringify(job.metadata)],

@@ -17,6 +17,7 @@ export type ExecuteOptions = {
   firstOutputTimeout?: string;
   idleTimeout?: string;
   queueTimeout?: string;
+  pauseTimeout?: string;
   retry?: string;
   priority?: string;
   metadata?: string[];
@@ -31,6 +32,7 @@ const OPTION_NAMES: Record<string, string> = {
   'timeouts.firstOutputMs': '--first-output-timeout',
   'timeouts.idleMs': '--idle-timeout',
   'timeouts.queueMs': '--queue-timeout',
+  'timeouts.pausedMs': '--pause-timeout',
 };
 
 /** Errors: `UsageError`, which names every fault. */
@@ -60,6 +62,7 @@ export function buildExecuteParams(prompt: string, options: ExecuteOptions): Exe
       firstOutputMs: duration('--first-output-timeout', options.firstOutputTimeout),
       idleMs: duration('--idle-timeout', options.idleTimeout),
       queueMs: duration('--queue-timeout', options.queueTimeout),
+      pausedMs: duration('--pause-timeout', options.pauseTimeout),
     }),
     retry: options.retry,
     priority: options.priority === undefined ? undefined : Number(options.priority),

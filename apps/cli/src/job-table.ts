@@ -1,7 +1,8 @@
 /** The jobs of a gateway, page by page, as a table. */
 import type { Client } from '@cc-executor/client';
-import { isTerminal, type Job, type JobStatus, type Result } from '@cc-executor/protocol';
+import type { Job, JobStatus, Result } from '@cc-executor/protocol';
 import { type Colors, colorsFor } from './colors.ts';
+import { describeStatus } from './describe-job.ts';
 import { formatDuration, formatTime, oneLine } from './format.ts';
 
 const PAGE = 100;
@@ -32,7 +33,7 @@ export function renderJobs(jobs: Job[], now: number, colors: Colors = colorsFor(
   const head = ['JOB', 'STATUS', 'CREATED', 'TOOK', 'EVENTS', 'METADATA'];
   const rows = jobs.map((job) => [
     job.jobId,
-    job.cancelRequested && !isTerminal(job.status) ? `${job.status}, cancelling` : job.status,
+    describeStatus(job),
     formatTime(job.createdAt),
     tookOf(job, now),
     String(job.lastSeq),

@@ -9,6 +9,7 @@ import { registerCancel } from './commands/cancel.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerGet } from './commands/get.ts';
 import { registerJobs } from './commands/jobs.ts';
+import { registerPause } from './commands/pause.ts';
 import { registerRun } from './commands/run.ts';
 import { exitCodes } from './exit-codes.ts';
 
@@ -50,6 +51,7 @@ async function createProgram(args: string[]): Promise<Command> {
     registerRun,
     registerAttach,
     registerCancel,
+    registerPause,
     registerGet,
     registerJobs,
     registerDoctor,

@@ -72,6 +72,19 @@ export function createRenderer(colors: Colors): Renderer {
           const until = `waiting until ${formatClock(event.untilMs)}: ${oneLine(event.reason, MAX_MESSAGE)}`;
           return { notes: [colors.yellow(`⏸ ${until}`)], waiting: until };
         }
+        case 'paused': {
+          const what = `paused, for ${formatDuration(event.limitMs)} at most`;
+          return { notes: [colors.yellow(`⏸ ${what}`)], waiting: what };
+        }
+        case 'resumed':
+          return {
+            notes: [colors.dim(`▶ resumed after ${formatDuration(event.pausedMs)}`)],
+            waiting: 'going on',
+          };
+        case 'pause_refused': {
+          const why = oneLine(event.reason, MAX_MESSAGE);
+          return { notes: [colors.yellow(`⚠ could not ${event.request}: ${why}`)] };
+        }
         case 'reset':
           return renderReset(event.discardFromSeq, event.reason);
         default:

@@ -68,6 +68,25 @@ describe('cancel', () => {
   });
 });
 
+describe('pause and resume', () => {
+  it.each([
+    ['pause', 0, { status: 'running', accepted: true }, 'is to pause'],
+    ['pause', 0, { status: 'queued', accepted: true }, 'is to pause'],
+    ['pause', 1, { status: 'completed', accepted: false }, 'had ended already: completed'],
+    ['resume', 0, { status: 'running', accepted: true }, 'is to go on'],
+    ['resume', 1, { status: 'timed_out', accepted: false }, 'had ended already: timed_out'],
+  ])('%s exits with %i after %o', async (command, code, result, said) => {
+    const gateway = await startGateway();
+    const { jobId } = scriptJob();
+    const run = runCli([command, jobId], { url: gateway.url });
+    const connection = await gateway.accept();
+    const request = await connection.expect(command);
+    expect(request.params).toEqual({ jobId });
+    connection.reply(request, result);
+    expect(await run.ended).toMatchObject({ code, stdout: `${jobId} ${said}\n` });
+  });
+});
+
 function describedJob(number: number) {
   const { jobId, epoch } = scriptJob();
   return {
@@ -77,6 +96,7 @@ function describedJob(number: number) {
     attempt: 1,
     lastSeq: number,
     cancelRequested: false,
+    pauseRequested: false,
     createdAt: 1_000,
     startedAt: 2_000,
     endedAt: 5_500,
@@ -172,16 +192,19 @@ describe('usage', () => {
     expect(stderr).toContain('CC_EXECUTOR_URL');
   });
 
-  it.each(['run', 'attach', 'cancel', 'get', 'jobs'])('has help with an example for %s', async (command) => {
-    const { code, stdout } = await runCli([command, '--help']).ended;
-    expect(code).toBe(0);
-    expect(stdout).toContain(`$ cc-executor ${command}`);
-  });
+  it.each(['run', 'attach', 'cancel', 'pause', 'resume', 'get', 'jobs'])(
+    'has help with an example for %s',
+    async (command) => {
+      const { code, stdout } = await runCli([command, '--help']).ended;
+      expect(code).toBe(0);
+      expect(stdout).toContain(`$ cc-executor ${command}`);
+    },
+  );
 
   it('lists all commands in its help, and tells its version', async () => {
     const help = await runCli(['--help']).ended;
     expect(help.code).toBe(0);
-    for (const command of ['run', 'attach', 'cancel', 'get', 'jobs', 'up']) {
+    for (const command of ['run', 'attach', 'cancel', 'pause', 'resume', 'get', 'jobs', 'up']) {
       expect(help.stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
     }
     expect(await runCli(['--version']).ended).toMatchObject({ code: 0, stdout: `${manifest.version}\n` });

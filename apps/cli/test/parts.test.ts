@@ -1,8 +1,10 @@
 import { Writable } from 'node:stream';
 import { ClientError } from '@cc-executor/client';
+import type { Job } from '@cc-executor/protocol';
 import { describe, expect, it } from 'vitest';
 import { readUrl } from '../src/config.ts';
 import { describeError } from '../src/describe-error.ts';
+import { describeStatus } from '../src/describe-job.ts';
 import { buildExecuteParams, splitTools } from '../src/execute-params.ts';
 import { formatCost, formatDuration, oneLine } from '../src/format.ts';
 import { createScreen } from '../src/screen.ts';
@@ -15,6 +17,7 @@ describe('parameters of execute', () => {
       maxTurns: '5',
       timeout: '2h',
       idleTimeout: '90s',
+      pauseTimeout: '1h',
       metadata: ['ticket=42', 'note=a=b'],
       priority: '10',
       retry: 'always',
@@ -26,7 +29,7 @@ describe('parameters of execute', () => {
       model: 'opus',
       allowedTools: ['Read', 'Grep', 'Bash(git log:*)'],
       maxTurns: 5,
-      timeouts: { totalMs: 7_200_000, idleMs: 90_000 },
+      timeouts: { totalMs: 7_200_000, idleMs: 90_000, pausedMs: 3_600_000 },
       metadata: { ticket: '42', note: 'a=b' },
       priority: 10,
       retry: 'always',
@@ -44,6 +47,21 @@ describe('parameters of execute', () => {
 
   it('split tools at commas outside parentheses', () => {
     expect(splitTools('Bash(a:*, b:*), Read,,Edit')).toEqual(['Bash(a:*, b:*)', 'Read', 'Edit']);
+  });
+});
+
+describe('the status of a job', () => {
+  it.each([
+    ['running', {}],
+    ['running, pausing', { pauseRequested: true }],
+    ['running, paused', { pauseRequested: true, pausedAt: 5 }],
+    ['running, resuming', { pausedAt: 5 }],
+    ['running, cancelling', { pausedAt: 5, cancelRequested: true }],
+    ['queued, pausing', { status: 'queued', pauseRequested: true }],
+    ['cancelled', { status: 'cancelled', cancelRequested: true, pauseRequested: true }],
+  ] as const)('%s', (said, changes) => {
+    const job = { status: 'running', cancelRequested: false, pauseRequested: false, ...changes } as Job;
+    expect(describeStatus(job)).toBe(said);
   });
 });
 

@@ -39,6 +39,20 @@ describe('rendering events', () => {
     expect(next).toEqual({ text: 'right', freshLine: true });
   });
 
+  it('notes a pause, its end, and that there can be none', () => {
+    const [paused, resumed, refused] = renderAll([
+      { type: 'paused', limitMs: 1_800_000 },
+      { type: 'resumed', pausedMs: 61_000 },
+      { type: 'pause_refused', request: 'pause', reason: 'it answered\n404' },
+    ]);
+    expect(paused).toEqual({
+      notes: ['⏸ paused, for 30 min 0 s at most'],
+      waiting: 'paused, for 30 min 0 s at most',
+    });
+    expect(resumed?.notes).toEqual(['▶ resumed after 1 min 1 s']);
+    expect(refused?.notes).toEqual(['⚠ could not pause: it answered 404']);
+  });
+
   it('only notes a reset when nothing void was printed', () => {
     const [, reset] = renderAll([
       { type: 'output', text: 'kept' },

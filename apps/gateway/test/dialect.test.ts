@@ -169,10 +169,35 @@ test('CANCEL of a running job is CANCELLED when its worker has stopped', async (
   expect((await untilStatus('CANCELLED')).params).toEqual({ status: 'CANCELLED', jobId });
 });
 
-test('PAUSE and RESUME are refused, and an unknown control is', async () => {
+test('PAUSE and RESUME are recorded for the worker; RUNNING says that the job goes on', async () => {
+  const { jobId, attempt } = await start();
+  await attempt.write({ type: 'started' }, output('a'));
+  for (const [type, reply, pauseRequested] of [
+    ['PAUSE', 'pausing', true],
+    ['RESUME', 'resuming', false],
+  ]) {
+    const { result } = await client.request('control', { type });
+    expect(result).toEqual({ status: reply });
+    expect((await rig.log.get(jobId))?.job).toMatchObject({ pauseRequested });
+  }
+  await attempt.write({ type: 'paused', limitMs: 1_000 });
+  const before = statuses().length;
+  await attempt.write({ type: 'resumed', pausedMs: 5 }, output('b'));
+  await client.until(({ params }) => params?.content === 'b');
+  expect(statuses().length).toBeGreaterThan(before);
+  send('control', { type: 'PAUSE' });
+  await attempt.write({ type: 'pause_refused', request: 'pause', reason: 'claude-api answered 404' });
+  const refused = await client.until(({ error }) => error);
+  const message = 'The task cannot pause: claude-api answered 404';
+  expect(refused).toMatchObject({ id: null, error: { code: -32000, message } });
+  await attempt.end(completed);
+  await untilStatus('COMPLETED');
+});
+
+test('a control without a task, or an unknown one, is refused', async () => {
   for (const type of ['PAUSE', 'RESUME']) {
     const { error } = await client.request('control', { type });
-    expect(error).toEqual({ code: -32000, message: `${type} is not supported yet` });
+    expect(error).toEqual({ code: -32000, message: 'No task is running' });
   }
   expect((await client.request('control', { type: 'STOP' })).error.code).toBe(-32000);
 });

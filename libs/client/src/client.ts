@@ -6,7 +6,7 @@ import type { ExecuteParams, Params, Result } from '@cc-executor/protocol';
 import { type ClientLogger, type ClientState, type Connected, createConnection } from './connection.ts';
 import { ClientError } from './errors.ts';
 import type { ServerFrame } from './frames.ts';
-import { createJobHandle, type JobHandle, type JobHost } from './job-handle.ts';
+import { type Control, createJobHandle, type JobHandle, type JobHost } from './job-handle.ts';
 import { DEFAULT_RECONNECT, type ReconnectPolicy } from './reconnect.ts';
 import type { WebSocketConstructor } from './socket.ts';
 import { createSubscription, type Listener, type Subscription } from './subscription.ts';
@@ -53,6 +53,9 @@ export type Client = {
    */
   attach(jobId: string, options?: { afterSeq?: number; epoch?: string }): Promise<JobHandle>;
   cancel(jobId: string): Promise<Result<'cancel'>>;
+  /** Has a job stand still, or go on. `accepted` says that the wish is recorded; the job's events say when it is so. */
+  pause(jobId: string): Promise<Result<'pause'>>;
+  resume(jobId: string): Promise<Result<'resume'>>;
   get(jobId: string): Promise<Result<'get'>>;
   list(params?: Params<'list'>): Promise<Result<'list'>>;
   /** Calls the listener at each change; returns what takes it off again. */
@@ -134,14 +137,14 @@ export function createClient(options: ClientOptions): Client {
     return subscribe(jobId, epoch).join(joiners, epoch);
   }
 
-  function cancel(jobId: string): Promise<Result<'cancel'>> {
-    return connection.request('cancel', { jobId }, { resend: true });
+  function control(method: Control, jobId: string): Promise<Result<Control>> {
+    return connection.request(method, { jobId }, { resend: true });
   }
 
   const host: JobHost = {
     join,
     leave: (jobId, leavers) => subscriptions.get(jobId)?.leave(leavers),
-    cancel,
+    control,
     maxQueueSize: options.maxQueueSize ?? 1_048_576,
   };
 
@@ -184,7 +187,9 @@ export function createClient(options: ClientOptions): Client {
       job.attached(attached.epoch, attached.status, true);
       return job.handle;
     },
-    cancel,
+    cancel: (jobId) => control('cancel', jobId),
+    pause: (jobId) => control('pause', jobId),
+    resume: (jobId) => control('resume', jobId),
     get: (jobId) => connection.request('get', { jobId }, { resend: true }),
     list: (params = {}) => connection.request('list', params, { resend: true }),
     on(event, listener) {

@@ -44,15 +44,25 @@ export type JobHandle = {
   answer(): string;
   /** Asks for cancellation. The job ends with its terminal event, which may say otherwise. */
   cancel(): Promise<Result<'cancel'>>;
+  /**
+   * Asks for a pause; the event `paused` says when the job stands still, `pause_refused` that it cannot. One that is
+   * queued is paused as soon as it runs.
+   */
+  pause(): Promise<Result<'pause'>>;
+  /** Asks for its end. */
+  resume(): Promise<Result<'resume'>>;
   /** Stops listening; the job goes on. Iterators and `done()` end with `connection_closed`. */
   detach(): void;
 };
+
+/** Requests that a client makes of a job of its own accord. */
+export type Control = 'cancel' | 'pause' | 'resume';
 
 /** What a handle needs of its client. */
 export type JobHost = {
   join(jobId: string, listeners: Listener[], epoch: string): Promise<unknown>;
   leave(jobId: string, listeners: Listener[]): void;
-  cancel(jobId: string): Promise<Result<'cancel'>>;
+  control(method: Control, jobId: string): Promise<Result<Control>>;
   maxQueueSize: number;
 };
 
@@ -134,7 +144,9 @@ export function createJobHandle(host: JobHost, options: JobHandleOptions): JobHa
     },
     text: () => foldedText(tracker.fold()),
     answer: () => foldedAnswer(tracker.fold()),
-    cancel: () => host.cancel(jobId),
+    cancel: () => host.control('cancel', jobId),
+    pause: () => host.control('pause', jobId),
+    resume: () => host.control('resume', jobId),
     detach() {
       isJoined = true;
       tracker.detached ??= new ClientError('connection_closed', 'The job was detached; it goes on.', {

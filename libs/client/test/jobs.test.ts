@@ -257,7 +257,7 @@ describe('iterators', () => {
   });
 });
 
-describe('detach and cancel', () => {
+describe('detach, cancel, pause and resume', () => {
   it('stops listening without cancelling, and ends done() and iterators', async () => {
     const { client, connection } = await connectPair();
     const { job, handle } = await startJob(client, connection);
@@ -287,5 +287,37 @@ describe('detach and cancel', () => {
     expect(request.params).toEqual({ jobId: job.jobId });
     connection.reply(request, { status: 'completed', accepted: false });
     expect(await cancelling).toEqual({ status: 'completed', accepted: false });
+  });
+
+  it('pauses and resumes, by the handle and by the job id', async () => {
+    const { client, connection } = await connectPair();
+    const { job, handle } = await startJob(client, connection);
+    const { jobId } = job;
+    const asks = [
+      ['pause', () => handle.pause()],
+      ['resume', () => handle.resume()],
+      ['pause', () => client.pause(jobId)],
+      ['resume', () => client.resume(jobId)],
+    ] as const;
+    for (const [method, ask] of asks) {
+      const answer = ask();
+      const request = await connection.expect(method);
+      expect(request.params).toEqual({ jobId });
+      connection.reply(request, { status: 'running', accepted: true });
+      expect(await answer).toEqual({ status: 'running', accepted: true });
+    }
+    for (const [seq, body] of [
+      [1, { type: 'queued' }],
+      [2, { type: 'output', text: 'a' }],
+      [3, { type: 'paused', limitMs: 1_000 }],
+      [4, { type: 'resumed', pausedMs: 5 }],
+      [5, { type: 'pause_refused', request: 'pause', reason: 'x' }],
+      [6, { type: 'output', text: 'b' }],
+      [7, completed],
+    ] as const) {
+      connection.notify('event', job.event(seq, body));
+    }
+    await handle.done();
+    expect(handle.text()).toBe('ab');
   });
 });

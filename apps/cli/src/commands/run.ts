@@ -33,6 +33,7 @@ export function registerRun(program: Command): void {
     .option('--first-output-timeout <duration>', 'limit on the silence at the start (default 3m)')
     .option('--idle-timeout <duration>', 'limit on any later silence (default 5m)')
     .option('--queue-timeout <duration>', 'limit on the wait for a worker (default 30m)')
+    .option('--pause-timeout <duration>', 'limit on a pause (default 30m)')
     .addOption(new Option('--retry <policy>', 'run it again by itself?').choices(['safe', 'never', 'always']))
     .option('--priority <n>', '0 (default) goes first, 1000 last')
     .option('--metadata <key=value>', 'kept with the job; may be repeated', collect)
