@@ -1,4 +1,4 @@
-/** The prototype's test catalogue, third part: control and failures, through both doors. */
+/** The prototype's test catalogue, third part: cancelling and failures, through both doors. */
 import { randomInt } from 'node:crypto';
 import { type Stack, startStack } from '@cc-executor/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -47,20 +47,6 @@ describe('control', () => {
     expect(ending.status).toBe('CANCELLED');
     expect(ending.text).toMatch(new RegExp(`^(step ${text} ){1,9}$`));
     await untilCancelledUpstream(await task.jobId());
-    await visitor.close();
-  });
-
-  it('PAUSE and RESUME are refused in the dialect, and change nothing', async () => {
-    const visitor = await dialectDoor.connect(stack);
-    const text = nonce();
-    const task = await visitor.execute(`demo:${JSON.stringify({ text, repeat: 20, delayMs: 10 })}`);
-    await task.untilText(text);
-    for (const type of ['PAUSE', 'RESUME']) {
-      visitor.wire.send(JSON.stringify({ jsonrpc: '2.0', id: type, method: 'control', params: { type } }));
-      const { error } = await visitor.wire.until(({ id }) => String(id) === type);
-      expect(error).toEqual({ code: -32000, message: `${type} is not supported yet` });
-    }
-    expect(await task.ended).toEqual({ status: 'COMPLETED', text: text.repeat(20) });
     await visitor.close();
   });
 

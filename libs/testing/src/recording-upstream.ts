@@ -42,10 +42,15 @@ export type RecordingUpstream = {
   /** Calls that are under way. */
   running(): UpstreamCallRecord[];
   untilIdle(): Promise<void>;
+  /** Status of the answers to requests to pause or resume an execution; default 200. They hold its chunks. */
+  answerControl(status: number): void;
   /** Lets all calls that pause go on. */
   release(): void;
   close(): Promise<void>;
 };
+
+/** A call that can be held between two chunks. */
+type Execution = { response: ServerResponse; held: PromiseWithResolvers<void> | undefined };
 
 /** The prompt that makes the upstream follow a plan. */
 export function planPrompt(plan: Plan): string {
@@ -62,6 +67,8 @@ export async function startRecordingUpstream({ port = 0 } = {}): Promise<Recordi
   const calls: UpstreamCallRecord[] = [];
   const watchers = new Set<() => void>();
   let released = Promise.withResolvers<void>();
+  const executions = new Map<string, Execution>();
+  let controlStatus = 200;
 
   function changed(): void {
     for (const look of watchers) look();
@@ -85,6 +92,12 @@ export async function startRecordingUpstream({ port = 0 } = {}): Promise<Recordi
       response.end('{"status":"ok"}');
       return;
     }
+    const [, id, action] = /\/executions\/([^/]+)\/(pause|resume)$/.exec(request.url ?? '') ?? [];
+    if (id !== undefined) {
+      request.resume();
+      control(executions.get(id), action === 'pause', response);
+      return;
+    }
     const { question, executionId } = JSON.parse(await readAll(request)) as Record<string, string>;
     const plan = JSON.parse(question ?? '{}') as Plan;
     const [, jobId = '', attempt = '0'] = /^(job_[0-9a-f]+)-(\d+)/.exec(executionId ?? '') ?? [];
@@ -97,7 +110,20 @@ export async function startRecordingUpstream({ port = 0 } = {}): Promise<Recordi
     });
     // A socket that the worker resets is news for 'close' only.
     response.on('error', () => undefined);
-    await answer(call, plan, plan.ends[Math.min(earlier, plan.ends.length - 1)] ?? 'complete', response);
+    const execution: Execution = { response, held: undefined };
+    executions.set(executionId ?? '', execution);
+    const end = plan.ends[Math.min(earlier, plan.ends.length - 1)] ?? 'complete';
+    await answer(call, plan, end, execution);
+  }
+
+  function control(execution: Execution | undefined, pause: boolean, answerTo: ServerResponse): void {
+    const status = execution === undefined || execution.response.destroyed ? 404 : controlStatus;
+    if (status === 200 && execution && pause !== (execution.held !== undefined)) {
+      execution.held?.resolve();
+      execution.held = pause ? Promise.withResolvers() : undefined;
+      send(execution.response, { type: pause ? 'paused' : 'resumed' });
+    }
+    answerTo.writeHead(status, { 'content-type': 'application/json' }).end('{"scripted":true}');
   }
 
   function ended(call: UpstreamCallRecord, how: UpstreamEnding): void {
@@ -114,8 +140,9 @@ export async function startRecordingUpstream({ port = 0 } = {}): Promise<Recordi
     call: UpstreamCallRecord,
     plan: Plan,
     end: CallEnd,
-    response: ServerResponse,
+    execution: Execution,
   ): Promise<void> {
+    const { response } = execution;
     if (typeof end === 'object') {
       const retryAfter = end.retryAfterS === undefined ? {} : { 'retry-after': `${end.retryAfterS}` };
       ended(call, end.status === 500 ? 'failed' : 'refused');
@@ -130,6 +157,7 @@ export async function startRecordingUpstream({ port = 0 } = {}): Promise<Recordi
     for (let i = 0; i < count && !response.destroyed; i += 1) {
       if (plan.paceMs > 0) await new Promise((resolve) => setTimeout(resolve, plan.paceMs));
       if (end === 'pause' && i === Math.floor(count / 2)) await released.promise;
+      await execution.held?.promise;
       if (response.destroyed) return;
       if (end === 'garbage' && i === 1) response.write('<html>this is no JSON</html>\n');
       const text = chunkText(plan.nonce, i);
@@ -200,6 +228,9 @@ export async function startRecordingUpstream({ port = 0 } = {}): Promise<Recordi
       ),
     untilCalls: (n) => until(() => calls.length >= n),
     running,
+    answerControl(status) {
+      controlStatus = status;
+    },
     untilIdle: () => until(() => running().length === 0),
     release() {
       released.resolve();
@@ -207,6 +238,7 @@ export async function startRecordingUpstream({ port = 0 } = {}): Promise<Recordi
     },
     async close() {
       released.resolve();
+      for (const { held } of executions.values()) held?.resolve();
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },

@@ -19,6 +19,8 @@ export type Task = {
   /** Resolves when so many signs of life (heartbeats, repeated RUNNING) have come since the start of the task. */
   untilAlive(count: number): Promise<void>;
   cancel(): Promise<void>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
   /** Known once the job runs. */
   jobId(): Promise<string>;
 };
@@ -62,6 +64,10 @@ export const doors: readonly Door[] = [nativeDoor, dialectDoor];
 
 function nativeTask(wire: WireClient, jobId: string): Task {
   const first = wire.messages.length;
+  async function control(method: 'cancel' | 'pause' | 'resume'): Promise<void> {
+    const { result } = await wire.request(method, { jobId });
+    if (result?.accepted !== true) throw new Error(`the ${method} came too late: ${JSON.stringify(result)}`);
+  }
   async function follow(): Promise<Ending> {
     const events = await wire.untilTerminal(jobId);
     const end = events.find(isTerminalEvent);
@@ -78,10 +84,9 @@ function nativeTask(wire: WireClient, jobId: string): Task {
         method === 'event' && params.jobId === jobId && params.type === 'output' ? params.text : '',
       ),
     untilAlive: (count) => untilCount(wire, first, count, ({ method }) => method === 'heartbeat'),
-    async cancel() {
-      const { result } = await wire.request('cancel', { jobId });
-      if (result?.accepted !== true) throw new Error(`the cancel came too late: ${JSON.stringify(result)}`);
-    },
+    cancel: () => control('cancel'),
+    pause: () => control('pause'),
+    resume: () => control('resume'),
     jobId: async () => jobId,
   };
 }
@@ -91,6 +96,9 @@ function dialectTask(wire: WireClient, command: string): Task {
   const contentOf = ({ method, params }: Message): string => (method === 'output' ? params.content : '');
   const isNew = (message: Message) => wire.messages.indexOf(message) >= first;
   const statusOf = ({ method, params }: Message) => (method === 'statusUpdate' ? params.status : undefined);
+  function control(type: 'CANCEL' | 'PAUSE' | 'RESUME'): void {
+    wire.send(JSON.stringify({ jsonrpc: '2.0', method: 'control', params: { type } }));
+  }
   async function follow(): Promise<Ending> {
     const end = await wire.until(
       (message) => ['COMPLETED', 'FAILED', 'CANCELLED'].includes(statusOf(message)) && isNew(message),
@@ -105,8 +113,9 @@ function dialectTask(wire: WireClient, command: string): Task {
     ended: quietly(follow()),
     untilText: (part) => untilText(wire, first, part, contentOf),
     untilAlive: (count) => untilCount(wire, first, count + 1, (message) => statusOf(message) === 'RUNNING'),
-    cancel: async () =>
-      wire.send(JSON.stringify({ jsonrpc: '2.0', method: 'control', params: { type: 'CANCEL' } })),
+    cancel: async () => control('CANCEL'),
+    pause: async () => control('PAUSE'),
+    resume: async () => control('RESUME'),
     async jobId() {
       const message = await wire.until(
         (candidate) => candidate.params?.jobId !== undefined && isNew(candidate),

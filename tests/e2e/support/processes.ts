@@ -7,6 +7,11 @@ export function isAlive(pid: number): boolean {
   return state !== undefined && state !== 'Z' && state !== 'X';
 }
 
+/** Whether the process is stopped (SIGSTOP). */
+export function isStopped(pid: number): boolean {
+  return statOf(pid)?.state === 'T';
+}
+
 /** All living descendants of a process. */
 export function descendants(pid: number): number[] {
   const parents = new Map(livingPids().map((candidate) => [candidate, statOf(candidate)?.parent]));
