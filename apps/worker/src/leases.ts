@@ -36,7 +36,7 @@ export function createLeases({
   leaseMs: number;
   logger: Logger;
 }): Leases {
-  const kept = new Map<string, { attempt: Leased; renewedAt: number; pending: boolean }>();
+  const kept = new Map<string, { attempt: Leased; renewedAt: number; pending: boolean; again: boolean }>();
 
   async function renew(jobId: string): Promise<void> {
     const entry = kept.get(jobId);
@@ -59,6 +59,10 @@ export function createLeases({
       logger.warn({ err, jobId }, 'a lease could not be renewed; it is tried again');
     } finally {
       entry.pending = false;
+      if (entry.again) {
+        entry.again = false;
+        void renew(jobId);
+      }
     }
   }
 
@@ -69,13 +73,18 @@ export function createLeases({
 
   return {
     keep(attempt) {
-      const entry = { attempt, renewedAt: performance.now(), pending: false };
+      const entry = { attempt, renewedAt: performance.now(), pending: false, again: false };
       kept.set(attempt.jobId, entry);
       return () => {
         if (kept.get(attempt.jobId) === entry) kept.delete(attempt.jobId);
       };
     },
-    check: (jobId) => void renew(jobId),
+    check(jobId) {
+      const entry = kept.get(jobId);
+      // The answer under way may be older than what there is to learn.
+      if (entry?.pending) entry.again = true;
+      else void renew(jobId);
+    },
     close: () => clearInterval(timer),
   };
 }

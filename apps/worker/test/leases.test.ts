@@ -84,7 +84,7 @@ test('a check asks now, and a cancel that was recorded is told with its author',
   expect(lost).toEqual([]);
 });
 
-test('one renewal of a job is under way at a time', async () => {
+test('one renewal of a job is under way at a time, and a check that came meanwhile is made up for', async () => {
   const gate = Promise.withResolvers<void>();
   const { renew, on } = counted(async (...args) => {
     await gate.promise;
@@ -96,8 +96,10 @@ test('one renewal of a job is under way at a time', async () => {
   await vi.advanceTimersByTimeAsync(2 * TICK_MS);
   expect(renew).toHaveBeenCalledTimes(1);
   gate.resolve();
-  await vi.advanceTimersByTimeAsync(TICK_MS);
+  await vi.advanceTimersByTimeAsync(0);
   expect(renew).toHaveBeenCalledTimes(2);
+  await vi.advanceTimersByTimeAsync(TICK_MS);
+  expect(renew).toHaveBeenCalledTimes(3);
 });
 
 test.each([

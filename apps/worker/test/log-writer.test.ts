@@ -111,6 +111,26 @@ describe('batching', () => {
     expect((await events()).map(({ seq }) => seq)).toEqual(Array.from({ length: 1_307 }, (_, i) => i + 1));
   });
 
+  test('an event about pausing is the last of its batch, and changes the record with it', async () => {
+    const { log, batches, letThrough } = gatedLog();
+    const writer = writerOn(log);
+    writer.write(output('first'));
+    writer.write(output('a'));
+    writer.write({ type: 'paused', limitMs: 5_000 });
+    writer.write({ type: 'resumed', pausedMs: 1 });
+    writer.write({ type: 'pause_refused', request: 'pause', reason: 'x' });
+    writer.write(output('b'));
+    const flushed = writer.flushed();
+    while ((await Promise.race([flushed.then(() => 'all'), turn()])) !== 'all') letThrough();
+    expect(batches.map(({ bodies, pause }) => [bodies.length, pause])).toEqual([
+      [1, undefined],
+      [2, { code: 'paused', limitMs: 5_000 }],
+      [1, { code: 'resumed' }],
+      [1, { code: 'refused' }],
+      [1, undefined],
+    ]);
+  });
+
   test('only batches with output or messages count as output', async () => {
     const { log, batches, letThrough } = gatedLog();
     const writer = writerOn(log);

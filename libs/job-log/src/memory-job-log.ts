@@ -1,5 +1,5 @@
 /** The job log in memory: the twin that tests use. Its rules are in memory-state.ts. */
-import type { Job } from '@cc-executor/protocol';
+import { isTerminal, type Job } from '@cc-executor/protocol';
 import type { JobFeed, JobLog, NewJob, Position, Publication, Wishes } from './job-log.ts';
 import {
   appendBatch,
@@ -187,7 +187,7 @@ function jobOfState(state: RecordState): Job {
     createdAt: state.createdAt,
     ...(state.startedAt === undefined ? {} : { startedAt: state.startedAt }),
     ...(state.endedAt === undefined ? {} : { endedAt: state.endedAt }),
-    ...(state.paused === undefined ? {} : { pausedAt: state.paused.at }),
+    ...(state.paused === undefined || isTerminal(state.status) ? {} : { pausedAt: state.paused.at }),
     deadlineAt: state.deadline,
     ...(state.job.spec.metadata === undefined ? {} : { metadata: state.job.spec.metadata }),
   };

@@ -1,14 +1,15 @@
 /** Reads a record's hash into the job that clients see. */
-import type { Job, JobStatus } from '@cc-executor/protocol';
+import { isTerminal, type Job, type JobStatus } from '@cc-executor/protocol';
 
 /** The job of a record as HGETALL gives it; undefined when there is none. */
 export function jobOfRecord(jobId: string, record: Record<string, string>): Job | undefined {
   if (!record.status || !record.epoch) return undefined;
+  const status = record.status as JobStatus;
   const { metadata } = JSON.parse(record.spec ?? '{}') as { metadata?: Record<string, unknown> };
   return {
     jobId,
     epoch: record.epoch,
-    status: record.status as JobStatus,
+    status,
     attempt: Number(record.fence),
     lastSeq: Number(record.seq),
     cancelRequested: record.cancelBy !== undefined,
@@ -16,7 +17,7 @@ export function jobOfRecord(jobId: string, record: Record<string, string>): Job 
     createdAt: Number(record.createdAt),
     ...(record.startedAt === undefined ? {} : { startedAt: Number(record.startedAt) }),
     ...(record.endedAt === undefined ? {} : { endedAt: Number(record.endedAt) }),
-    ...(record.pausedAt === undefined ? {} : { pausedAt: Number(record.pausedAt) }),
+    ...(record.pausedAt === undefined || isTerminal(status) ? {} : { pausedAt: Number(record.pausedAt) }),
     deadlineAt: Number(record.deadline),
     ...(metadata === undefined ? {} : { metadata }),
   };

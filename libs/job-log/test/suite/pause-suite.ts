@@ -115,6 +115,15 @@ export function describePause(twin: () => Twin): void {
       expect((await jobOf(log, jobId)).deadlineAt).toBe(before);
     });
 
+    it('is not said of a job that has ended in it', async () => {
+      const { log } = twin();
+      const { jobId } = await runningJob(log);
+      await log.append(change(jobId, 2, toPaused));
+      const end = { jobId, fence: 1, firstSeq: 3, bodies: [completed], hasOutput: false };
+      expect(await log.append({ ...end, terminal: 'completed' })).toMatchObject({ code: 'ok' });
+      expect((await jobOf(log, jobId)).pausedAt).toBeUndefined();
+    });
+
     it('of an attempt that is not the one that counts changes nothing', async () => {
       const { log } = twin();
       const { jobId } = await runningJob(log);
