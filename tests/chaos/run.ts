@@ -153,11 +153,17 @@ function describeResult(result: ChaosResult): string {
       .map(([name, n]) => `${name} ${n}`)
       .join(', ');
   const memory = Object.entries(after.memory).map(([name, mib]) => `${name} ${before.memory[name]}→${mib}`);
+  const pausing = countBy(
+    history.stored
+      .flatMap(({ log }) => log.map((json) => (JSON.parse(json) as { type: string }).type))
+      .filter((type) => ['paused', 'resumed', 'pause_refused'].includes(type)),
+  );
   const ends = countBy(history.calls.map(({ endedBy }) => endedBy ?? 'running'));
   return [
     `jobs: ${history.stored.length} (${counts(result.jobsByEnd)})`,
     `faults: ${history.faults.length} (${counts(countBy(history.faults.map(({ name }) => kindOf(name))))})`,
     `attachments: ${history.attachments.length}, events seen: ${result.events}, cancels: ${history.cancels.length}`,
+    `pauses: ${counts(pausing)}`,
     `upstream calls: ${history.calls.length} (${counts(ends)})`,
     `network: ${counts(result.network)}`,
     `memory in MiB: ${memory.join(', ')}`,

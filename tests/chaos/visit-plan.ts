@@ -13,6 +13,8 @@ export type Visit = {
   /** Sends the same execute again, through any gateway. */
   resendAfterMs?: number;
   cancelAfterMs?: number;
+  /** Pauses the job, and lets it go on, or forgets to: then the limit of the pause ends it. */
+  pause?: { afterMs: number; resumeAfterMs?: number };
   /** Goes away; `backAfterMs` says when it comes back, if it does, and resumes after a share of what it had seen. */
   leave?: { afterMs: number; backAfterMs?: number; keptShare: number };
   /** The client that executed stops reading for a while. */
@@ -67,6 +69,7 @@ export function planVisit(random: Random, nonce: string): Visit {
         firstOutputMs: 3_000,
         idleMs: 3_000,
         totalMs: random.chance(0.1) ? 1_500 : 30_000,
+        pausedMs: 3_000,
       },
       onDisconnect: behaviour === 'abandon' && random.chance(0.7) ? 'cancel' : 'continue',
       ...(random.chance(0.3) ? { priority: random.int(0, 5) } : {}),
@@ -86,6 +89,9 @@ export function planVisit(random: Random, nonce: string): Visit {
     ...(random.chance(0.15) ? { stall: { afterMs: within(1_000), forMs: within(3_000) } } : {}),
     listeners: Array.from({ length: random.pick([0, 0, 1, 2]) }, () => ({ afterMs: within(2_000) })),
     restMs: within(500),
+    ...(random.chance(0.25)
+      ? { pause: { afterMs: within(1_000), ...(random.chance(0.8) ? { resumeAfterMs: within(1_500) } : {}) } }
+      : {}),
   };
 }
 

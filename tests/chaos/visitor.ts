@@ -138,15 +138,31 @@ export async function payVisit(visit: Visit, random: Random, options: VisitorOpt
     over();
   }
 
-  async function cancel(jobId: string, afterMs: number): Promise<void> {
-    await sleep(afterMs);
+  /** Asks, through any gateway, until it is answered. */
+  async function ask(what: string, request: (client: RecordingClient) => Promise<unknown>): Promise<void> {
     for (;;) {
       const client = await connect();
-      const answer = await answered('cancel', client, client.cancel(jobId));
+      const answer = await answered(what, client, request(client));
       leave(client);
       if (answer) return;
       await sleep(RETRY_MS);
     }
+  }
+
+  async function cancel(jobId: string, afterMs: number): Promise<void> {
+    await sleep(afterMs);
+    await ask('cancel', (client) => client.cancel(jobId));
+  }
+
+  async function pause(
+    jobId: string,
+    { afterMs, resumeAfterMs }: NonNullable<Visit['pause']>,
+  ): Promise<void> {
+    await sleep(afterMs);
+    await ask('pause', (client) => client.control('pause', jobId));
+    if (resumeAfterMs === undefined) return;
+    await sleep(resumeAfterMs);
+    await ask('resume', (client) => client.control('resume', jobId));
   }
 
   async function resend(jobId: string, afterMs: number): Promise<void> {
@@ -164,12 +180,13 @@ export async function payVisit(visit: Visit, random: Random, options: VisitorOpt
   const accepted = await submit(visit.params.attach ?? true);
   if (!accepted) return;
   const { jobId, client } = accepted;
-  const { resendAfterMs, cancelAfterMs, listeners } = visit;
+  const { resendAfterMs, cancelAfterMs, pause: pausePlan, listeners } = visit;
   await Promise.all([
     attend(jobId, client),
     ...(visit.stall ? [stall(client.wire, visit.stall)] : []),
     ...listeners.map(({ afterMs }) => listen(jobId, afterMs)),
     ...(cancelAfterMs === undefined ? [] : [cancel(jobId, cancelAfterMs)]),
+    ...(pausePlan === undefined ? [] : [pause(jobId, pausePlan)]),
     ...(resendAfterMs === undefined || !visit.params.idempotencyKey ? [] : [resend(jobId, resendAfterMs)]),
   ]);
   for (const rest of [...open.keys()]) leave(rest);

@@ -10,6 +10,8 @@ export type RecordingClient = {
   execute(params: ExecuteParams): Promise<string>;
   attach(jobId: string, afterSeq?: number): Promise<void>;
   cancel(jobId: string): Promise<{ status: JobStatus; accepted: boolean }>;
+  /** Asks to pause a job, or to let it go on; throws when the answer is an error. */
+  control(action: 'pause' | 'resume', jobId: string): Promise<{ status: JobStatus; accepted: boolean }>;
   /** Resolves with the terminal event of a job that this client listens to. */
   terminal(jobId: string): Promise<TerminalEvent>;
   close(): void;
@@ -91,6 +93,10 @@ export async function openRecordingClient(
       const { result } = await request('cancel', { jobId }, ({ result: answer }) => {
         recorder.cancelAnswered({ jobId, gateway, ...answer });
       });
+      return result;
+    },
+    async control(action, jobId) {
+      const { result } = await request(action, { jobId }, () => undefined);
       return result;
     },
     async terminal(jobId) {
