@@ -134,14 +134,22 @@ describe('control with the demo engine', () => {
 describe.each(claudeKinds)('pausing the %s CLI', (kind) => {
   const stack = useClaudeStack(kind, { env, claudeEnv: { CLAUDE_STOP_GRACE_MS: '500' } });
 
-  const TICKING = 'i=0; while [ $i -lt 600 ]; do i=$((i+1)); echo $i >> ticks; sleep 0.1; done';
+  /** A command that counts in a file of its workspace, and how far it has come. */
+  function ticking() {
+    const file = `ticks-${nonce()}`;
+    return {
+      command: `i=0; while [ $i -lt 600 ]; do i=$((i+1)); echo $i >> ${file}; sleep 0.1; done`,
+      ticks: () => linesOf(stack(), file),
+    };
+  }
 
   it.each(doors)(
     'ten steps of a tool, PAUSE, silence, RESUME, CANCEL leave no process, through $name',
     async (door) => {
       const visitor = await door.connect(stack());
-      const task = await visitor.execute(`Count. [[bash: ${TICKING}]]`);
-      await vi.waitFor(() => expect(ticksOf(stack())).toBeGreaterThanOrEqual(3), 20_000);
+      const { command, ticks } = ticking();
+      const task = await visitor.execute(`Count. [[bash: ${command}]]`);
+      await vi.waitFor(() => expect(ticks()).toBeGreaterThanOrEqual(3), 20_000);
       const watcher = await watch(stack(), task);
       const pids = descendants(stack().claudeApi!.pid);
       expect(pids.length).toBeGreaterThanOrEqual(2);
@@ -151,13 +159,13 @@ describe.each(claudeKinds)('pausing the %s CLI', (kind) => {
       // The kernel has taken the signals; each process stops at its next step.
       const living = () => pids.filter(isAlive);
       await vi.waitFor(() => expect(living().filter((pid) => !isStopped(pid))).toEqual([]), 5_000);
-      const ticks = ticksOf(stack());
+      const counted = ticks();
       await expectSilence(watcher.wire, watcher.jobId, pausedSeq);
-      expect(ticksOf(stack())).toBe(ticks);
+      expect(ticks()).toBe(counted);
 
       await task.resume();
       expect(await watcher.untilEvent('resumed')).toBe(pausedSeq + 1);
-      await vi.waitFor(() => expect(ticksOf(stack())).toBeGreaterThan(ticks), 10_000);
+      await vi.waitFor(() => expect(ticks()).toBeGreaterThan(counted), 10_000);
       await task.pause();
       await watcher.untilEvent('paused', pausedSeq);
       // A paused one is cancelled like any other.
@@ -192,12 +200,11 @@ describe.each(claudeKinds)('pausing the %s CLI', (kind) => {
   }
 });
 
-/** How far the tool of the job that runs has counted. */
-function ticksOf({ home }: ClaudeStack): number {
+/** How many lines a file of this name has in the workspace of an execution. */
+function linesOf({ home }: ClaudeStack, name: string): number {
   const work = join(home, 'work');
-  const files = readdirSync(work)
-    .filter((name) => name.startsWith('execution-'))
-    .map((name) => join(work, name, 'ticks'))
-    .filter((file) => existsSync(file));
-  return files.length === 0 ? 0 : readFileSync(files.at(-1)!, 'utf8').split('\n').length - 1;
+  const [file] = readdirSync(work)
+    .map((folder) => join(work, folder, name))
+    .filter((path) => existsSync(path));
+  return file === undefined ? 0 : readFileSync(file, 'utf8').split('\n').length - 1;
 }

@@ -50,6 +50,7 @@ test('a running job gets a cancel in the name of the disconnect', async () => {
   expect(await rig.log.renew(result.jobId, attempt.fence, 1_000)).toEqual({
     code: 'ok',
     cancelBy: 'disconnect',
+    pauseWish: false,
   });
 });
 
