@@ -8,6 +8,8 @@ import type { Place, PlaceRefusal } from './places.ts';
 export interface ExecutionRequest {
   readonly executionId: string;
   readonly question: string;
+  /** Ends it earlier than the server's own limit does, in ms. */
+  readonly timeoutMs?: number | undefined;
   readonly model?: string | undefined;
   /** One model, or several separated by commas. */
   readonly fallbackModel?: string | undefined;

@@ -146,7 +146,7 @@ export function startExecution(options: {
   }
 
   logger.info({ engine: engine.name }, 'execution started');
-  deadline.start(limits.executionTimeoutMs);
+  deadline.start(Math.min(limits.executionTimeoutMs, request.timeoutMs ?? Number.POSITIVE_INFINITY));
   const silence = setInterval(() => {
     // A caller that does not keep up is not silent for want of lines.
     if (!waiting) output.ping();

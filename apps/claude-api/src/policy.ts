@@ -102,6 +102,7 @@ export function applyPolicy(body: ExecuteBody, policy: Policy): { options: Optio
   return {
     options: {
       question: body.question,
+      timeoutMs: body.timeoutMs,
       model: body.model ?? policy.model ?? policy.models[0],
       fallbackModel,
       appendSystemPrompt: body.appendSystemPrompt,

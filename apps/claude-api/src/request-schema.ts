@@ -32,6 +32,7 @@ export const executeSchema = z.object({
   // A NUL cannot be handed to a program.
   question: z.string().min(1, 'is empty').max(2_000_000),
   executionId: word.max(128).optional(),
+  timeoutMs: z.number().int().min(1).optional(),
   model: model.optional(),
   fallbackModel: z
     .string()

@@ -70,6 +70,19 @@ test('an execution that takes too long ends as timeout and keeps what came', asy
   expect(soleCompletion(lines)).toMatchObject({ status: 'timeout', bytes: 7, error: { code: 'timeout' } });
 });
 
+test('a request may ask for less time than the server gives, not for more', async () => {
+  const api = await startApi(claudeEngine(), { limits: { ...limits, executionTimeoutMs: 2_000 } });
+  const took = async (timeoutMs: number) => {
+    const since = performance.now();
+    const lines = await api.lines({ question: 'hello', model: 'silent', timeoutMs });
+    expect(soleCompletion(lines)).toMatchObject({ status: 'timeout' });
+    return performance.now() - since;
+  };
+  const [asked, ceiling] = await Promise.all([took(300), took(3_600_000)]);
+  expect(asked).toBeLessThan(ceiling);
+  expect(ceiling).toBeGreaterThan(1_900);
+});
+
 test('a silent CLI is bridged with pings', async () => {
   const api = await startApi(claudeEngine(), { limits: { ...limits, pingMs: 30 } });
   const lines = await begin(api, { model: 'interruptible', executionId: 'one' });

@@ -5,10 +5,16 @@ import { UsageError } from './usage-error.ts';
 
 export type ExecuteOptions = {
   model?: string;
+  fallbackModel?: string;
   allowedTools?: string[];
   disallowedTools?: string[];
   permissionMode?: string;
   maxTurns?: string;
+  maxBudgetUsd?: string;
+  effort?: string;
+  addDir?: string[];
+  mcpConfig?: string[];
+  env?: string[];
   appendSystemPrompt?: string;
   conversation?: string;
   workspace?: string;
@@ -28,6 +34,7 @@ export type ExecuteOptions = {
 /** Parameters whose option is not simply their name. */
 const OPTION_NAMES: Record<string, string> = {
   prompt: 'the prompt',
+  addDirs: '--add-dir',
   'timeouts.totalMs': '--timeout',
   'timeouts.firstOutputMs': '--first-output-timeout',
   'timeouts.idleMs': '--idle-timeout',
@@ -49,10 +56,16 @@ export function buildExecuteParams(prompt: string, options: ExecuteOptions): Exe
   const params = dropUndefined({
     prompt,
     model: options.model,
+    fallbackModel: options.fallbackModel,
     allowedTools: options.allowedTools?.flatMap(splitTools),
     disallowedTools: options.disallowedTools?.flatMap(splitTools),
     permissionMode: options.permissionMode,
-    maxTurns: options.maxTurns === undefined ? undefined : Number(options.maxTurns),
+    maxTurns: numberOf(options.maxTurns),
+    maxBudgetUsd: numberOf(options.maxBudgetUsd),
+    effort: options.effort,
+    addDirs: options.addDir,
+    mcpConfig: options.mcpConfig,
+    env: options.env && readPairs('--env', options.env, faults),
     appendSystemPrompt: options.appendSystemPrompt,
     conversation: options.conversation,
     workspace: options.workspace,
@@ -65,8 +78,8 @@ export function buildExecuteParams(prompt: string, options: ExecuteOptions): Exe
       pausedMs: duration('--pause-timeout', options.pauseTimeout),
     }),
     retry: options.retry,
-    priority: options.priority === undefined ? undefined : Number(options.priority),
-    metadata: options.metadata && readMetadata(options.metadata, faults),
+    priority: numberOf(options.priority),
+    metadata: options.metadata && readPairs('--metadata', options.metadata, faults),
     onDisconnect: options.onDisconnect,
     attach: options.detach ? false : undefined,
   });
@@ -83,14 +96,18 @@ export function splitTools(list: string): string[] {
   return (list.match(/(?:\([^)]*\)|[^,(])+/g) ?? []).map((tool) => tool.trim()).filter((tool) => tool !== '');
 }
 
-function readMetadata(pairs: string[], faults: string[]): Record<string, string> {
-  const metadata: Record<string, string> = {};
+function readPairs(option: string, pairs: string[], faults: string[]): Record<string, string> {
+  const read: Record<string, string> = {};
   for (const pair of pairs) {
     const equals = pair.indexOf('=');
-    if (equals > 0) metadata[pair.slice(0, equals)] = pair.slice(equals + 1);
-    else faults.push(`--metadata: '${pair}' is not key=value`);
+    if (equals > 0) read[pair.slice(0, equals)] = pair.slice(equals + 1);
+    else faults.push(`${option}: '${pair}' is not key=value`);
   }
-  return metadata;
+  return read;
+}
+
+function numberOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text);
 }
 
 function optionName(path: string[]): string {

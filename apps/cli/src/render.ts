@@ -137,7 +137,7 @@ export function describeEnd(event: TerminalEvent, colors: Colors): string {
   if (event.type === 'timed_out') {
     return `${colors.red('✖ timed out')}: the ${event.limit} limit passed${partial}${tail}`;
   }
-  const again = event.error.retrySafe ? '; nothing had begun, so it can be run again' : '';
+  const again = event.error.retrySafe ? '; nothing had begun' : '';
   const reason = `${event.error.code}: ${oneLine(event.error.message, MAX_MESSAGE)}`;
   return `${colors.red('✖ failed')}: ${reason}${again}${partial}${tail}`;
 }

@@ -15,6 +15,12 @@ describe('parameters of execute', () => {
       model: 'opus',
       allowedTools: ['Read,Grep', 'Bash(git log:*)'],
       maxTurns: '5',
+      fallbackModel: 'sonnet',
+      maxBudgetUsd: '2.5',
+      effort: 'low',
+      addDir: ['/srv/a', '/srv/b'],
+      mcpConfig: ['files'],
+      env: ['CI=1', 'URL=a=b'],
       timeout: '2h',
       idleTimeout: '90s',
       pauseTimeout: '1h',
@@ -29,6 +35,12 @@ describe('parameters of execute', () => {
       model: 'opus',
       allowedTools: ['Read', 'Grep', 'Bash(git log:*)'],
       maxTurns: 5,
+      fallbackModel: 'sonnet',
+      maxBudgetUsd: 2.5,
+      effort: 'low',
+      addDirs: ['/srv/a', '/srv/b'],
+      mcpConfig: ['files'],
+      env: { CI: '1', URL: 'a=b' },
       timeouts: { totalMs: 7_200_000, idleMs: 90_000, pausedMs: 3_600_000 },
       metadata: { ticket: '42', note: 'a=b' },
       priority: 10,
@@ -42,6 +54,13 @@ describe('parameters of execute', () => {
     const options = { maxTurns: 'many', timeout: 'soon', idleTimeout: '1', metadata: ['=x'], model: '-rf' };
     expect(() => buildExecuteParams('hello', options)).toThrow(
       /--timeout: 'soon'[\s\S]*--metadata: '=x'[\s\S]*--model: [\s\S]*--max-turns: [\s\S]*--idle-timeout: /,
+    );
+  });
+
+  it('name what is wrong with the options of Claude Code by their option, too', () => {
+    const options = { fallbackModel: '--x', maxBudgetUsd: '0', effort: 'some', addDir: ['srv'], env: ['A'] };
+    expect(() => buildExecuteParams('hello', { ...options, mcpConfig: ['../x'] })).toThrow(
+      /--env: 'A'[\s\S]*--fallback-model: [\s\S]*--max-budget-usd: [\s\S]*--effort: [\s\S]*--add-dir: [\s\S]*--mcp-config: /,
     );
   });
 

@@ -122,7 +122,7 @@ describe('rendering events', () => {
     const error = { code: 'upstream_busy', message: 'full', retrySafe: true };
     const [rendering] = renderAll([{ type: 'failed', error, partial: false, durationMs: 65_000 }]);
     expect(rendering?.notes).toEqual([
-      `✖ failed: upstream_busy: full; nothing had begun, so it can be run again  1 min 5 s · ${jobId}`,
+      `✖ failed: upstream_busy: full; nothing had begun  1 min 5 s · ${jobId}`,
     ]);
   });
 });

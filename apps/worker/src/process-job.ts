@@ -19,6 +19,9 @@ import { type CancelBy, createStop, type Stop } from './stop-reason.ts';
 import { terminalEventOf } from './terminal-event.ts';
 import { createEventTranslator } from './upstream-events.ts';
 
+/** claude-api ends what we no longer can, were this process frozen: so much later than we would, in ms. */
+const UPSTREAM_SLACK_MS = 5_000;
+
 export type ProcessContext = {
   log: JobLog;
   claudeApi: ClaudeApiClient;
@@ -177,8 +180,9 @@ async function callUpstream(
 ): Promise<UpstreamOutcome> {
   const translator = createEventTranslator(writer);
   const { prompt, timeouts, metadata, onDisconnect, retry, priority, ...options } = spec;
+  const timeoutMs = pausing.remainingMs() + UPSTREAM_SLACK_MS;
   const upstream = claudeApi.execute(
-    { executionId: `${jobId}-${fence}-${call}`, question: prompt, options },
+    { executionId: `${jobId}-${fence}-${call}`, question: prompt, timeoutMs, options },
     {
       signal: stop.signal,
       limits: {
@@ -259,8 +263,8 @@ async function finish(
 }
 
 function endingOf(terminal: TerminalBody, writer: LogWriter) {
-  const { usage, costUsd, durationMs, turns, conversation, digest } = terminal;
-  const known = { usage, costUsd, durationMs, turns, conversation, digest };
+  const { usage, costUsd, durationMs, turns, conversation, digest, executionId } = terminal;
+  const known = { usage, costUsd, durationMs, turns, conversation, digest, executionId };
   return { ...known, partial: 'partial' in terminal ? terminal.partial : writer.hasOutput() };
 }
 

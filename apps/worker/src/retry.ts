@@ -1,5 +1,5 @@
 /** Whether, and when, an attempt may call upstream again. Pure. */
-import type { UpstreamFailure, UpstreamOutcome } from '@cc-executor/claude-api-client';
+import { refusalCodes, type UpstreamFailure, type UpstreamOutcome } from '@cc-executor/claude-api-client';
 import type { RetryPolicy } from '@cc-executor/protocol';
 import { backoffDelay } from '@cc-executor/runtime';
 
@@ -21,9 +21,12 @@ const restartable = new Set<string>([
   'claude_rate_limited',
 ]);
 
-/** It never left, or upstream answered that it took nothing: 429, 503, 529. */
+/** Refused for what was asked: the answer would be the same again. */
+const refusals = new Set<string>(refusalCodes);
+
+/** It never left, or upstream answered that it took nothing: 429, 503, 529, or a refusal of what was asked. */
 export function didNotBegin({ sent, code }: UpstreamFailure): boolean {
-  return !sent || code === 'upstream_busy';
+  return !sent || code === 'upstream_busy' || refusals.has(code);
 }
 
 export type Retry = {
@@ -57,7 +60,7 @@ export function planRetry({
   remainingMs: number;
   random?: () => number;
 }): Retry | undefined {
-  if (outcome.status !== 'failed' || policy === 'never') return undefined;
+  if (outcome.status !== 'failed' || policy === 'never' || refusals.has(outcome.code)) return undefined;
   const restart = !didNotBegin(outcome);
   const mayRepeat = restart
     ? policy === 'always' && restarts < MAX_RESTARTS && restartable.has(outcome.code)

@@ -46,10 +46,13 @@ function failed(code: string, message: string, ending: { partial: boolean }): Te
   return { type: 'failed', error: { code, message, retrySafe: false }, ...ending };
 }
 
-type Summary = Pick<TerminalBody, 'usage' | 'costUsd' | 'durationMs' | 'turns' | 'conversation' | 'digest'>;
+type Summary = Pick<
+  TerminalBody,
+  'usage' | 'costUsd' | 'durationMs' | 'turns' | 'conversation' | 'digest' | 'executionId'
+>;
 
 function summaryOf(outcome: Summary): Summary {
-  const { usage, costUsd, durationMs, turns, conversation, digest } = outcome;
+  const { usage, costUsd, durationMs, turns, conversation, digest, executionId } = outcome;
   return {
     ...(usage === undefined ? {} : { usage }),
     ...(costUsd === undefined ? {} : { costUsd }),
@@ -57,5 +60,6 @@ function summaryOf(outcome: Summary): Summary {
     ...(turns === undefined ? {} : { turns }),
     ...(conversation === undefined ? {} : { conversation }),
     ...(digest === undefined ? {} : { digest }),
+    ...(executionId === undefined ? {} : { executionId }),
   };
 }

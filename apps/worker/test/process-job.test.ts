@@ -39,6 +39,8 @@ test('a job goes from its queue entry to its terminal event', async () => {
     spec: {
       model: 'm',
       maxTurns: 3,
+      effort: 'low',
+      env: { CI: '1' },
       metadata: { a: 1 },
       priority: 4,
       onDisconnect: 'cancel',
@@ -60,8 +62,13 @@ test('a job goes from its queue entry to its terminal event', async () => {
   expect(job.claudeApi.calls[0]?.request).toEqual({
     executionId: expect.stringContaining(job.jobId),
     question: 'say hello',
-    options: { model: 'm', maxTurns: 3 },
+    timeoutMs: expect.any(Number),
+    options: { model: 'm', maxTurns: 3, effort: 'low', env: { CI: '1' } },
   });
+  // What the job has left, and so much more that our own clock comes first.
+  const { timeoutMs } = job.claudeApi.calls[0]!.request;
+  expect(timeoutMs).toBeGreaterThan(60_000);
+  expect(timeoutMs).toBeLessThanOrEqual(65_000);
   expect(job.claudeApi.calls[0]?.options.limits).toEqual({
     firstOutputMs: DEFAULT_TIMEOUTS.firstOutputMs,
     idleMs: DEFAULT_TIMEOUTS.idleMs,

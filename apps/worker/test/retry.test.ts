@@ -1,4 +1,4 @@
-import type { UpstreamFailureCode, UpstreamOutcome } from '@cc-executor/claude-api-client';
+import { refusalCodes, type UpstreamFailureCode, type UpstreamOutcome } from '@cc-executor/claude-api-client';
 import type { RetryPolicy } from '@cc-executor/protocol';
 import { describe, expect, test } from 'vitest';
 import { planRetry } from '../src/retry.ts';
@@ -41,6 +41,7 @@ const final: UpstreamFailureCode[] = [
   'claude_interrupted',
   'claude_error',
   'upstream_line_too_long',
+  ...refusalCodes,
 ];
 
 describe('what did not begin', () => {

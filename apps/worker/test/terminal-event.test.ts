@@ -12,6 +12,7 @@ const summary = {
   turns: 2,
   conversation: 'c',
   digest,
+  executionId: 'x',
 };
 const completed: UpstreamOutcome = {
   status: 'completed',
@@ -58,6 +59,7 @@ describe('without a stop', () => {
   test.each([
     ['unsent', failure('upstream_unreachable', { sent: false }), false, true],
     ['refused by upstream', failure('upstream_busy', { httpStatus: 503 }), false, true],
+    ['refused for what was asked', failure('beyond_ceiling', { httpStatus: 403 }), false, true],
     ['refused, after an earlier try with output', failure('upstream_busy'), true, false],
     ['cut before any output', failure('upstream_cut'), false, false],
     ['cut after output', failure('upstream_cut'), true, false],

@@ -80,18 +80,26 @@ export function createClaudeApiClient(options: ClaudeApiClientOptions): ClaudeAp
 }
 
 /** Only what claude-api knows: the caller's object may hold more. Members that are undefined are left out. */
-function requestBody({ executionId, question, options }: UpstreamRequest): string {
-  const { model, appendSystemPrompt, allowedTools, disallowedTools } = options;
-  const { permissionMode, maxTurns, workspace, conversation } = options;
+function requestBody({ executionId, question, timeoutMs, options }: UpstreamRequest): string {
+  const { model, fallbackModel, appendSystemPrompt, allowedTools, disallowedTools, permissionMode } = options;
+  const { maxTurns, maxBudgetUsd, effort, addDirs, mcpConfig, env, workspace, conversation } = options;
   return JSON.stringify({
     question,
     executionId,
+    // It takes whole milliseconds only.
+    timeoutMs: timeoutMs === undefined ? undefined : Math.max(1, Math.ceil(timeoutMs)),
     model,
+    fallbackModel,
     appendSystemPrompt,
     allowedTools,
     disallowedTools,
     permissionMode,
     maxTurns,
+    maxBudgetUsd,
+    effort,
+    addDirs,
+    mcpConfig,
+    env,
     workspace,
     conversation,
   });

@@ -1,5 +1,5 @@
 /** What an HTTP status other than success means, and what the service says about it. Pure. */
-import type { UpstreamFailure } from './upstream-events.ts';
+import { type RefusalCode, refusalCodes, type UpstreamFailure } from './upstream-events.ts';
 
 /**
  * Statuses with which a service says that it has not begun: at capacity, shutting down, overloaded. So does a 409 that
@@ -8,6 +8,7 @@ import type { UpstreamFailure } from './upstream-events.ts';
 const BUSY = [429, 503, 529];
 
 const SNIPPET_LENGTH = 300;
+const MESSAGE_LENGTH = 2_000;
 
 /** @param now Unix time in ms, for a Retry-After that is a date */
 export function describeRefusal(options: {
@@ -19,11 +20,12 @@ export function describeRefusal(options: {
   const { status, body } = options;
   const busy = BUSY.includes(status) || (status === 409 && options.retryAfter !== undefined);
   const retryAfterMs = busy ? parseRetryAfter(options.retryAfter, options.now) : undefined;
-  const said = snippet(body);
+  const said = readError(body);
+  const text = said.message ?? shorten(body, SNIPPET_LENGTH);
   return {
     status: 'failed',
-    code: busy ? 'upstream_busy' : 'upstream_http_error',
-    message: `claude-api answered ${status}${said === '' ? '' : `: ${said}`}`,
+    code: busy ? 'upstream_busy' : (refusalOf(said.code) ?? 'upstream_http_error'),
+    message: `claude-api answered ${status}${text === '' ? '' : `: ${text}`}`,
     sent: true,
     httpStatus: status,
     ...(retryAfterMs !== undefined && { retryAfterMs }),
@@ -39,7 +41,25 @@ export function parseRetryAfter(value: string | string[] | undefined, now: numbe
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
-function snippet(body: string): string {
-  const text = body.replace(/\s+/g, ' ').trim();
-  return text.length > SNIPPET_LENGTH ? `${text.slice(0, SNIPPET_LENGTH)} …` : text;
+/** Our own claude-api answers `{error: {code, message}}`; what is not that is shown as it came. */
+function readError(body: string): { code?: string; message?: string } {
+  try {
+    const { code, message } = (JSON.parse(body) as { error: Record<string, unknown> }).error;
+    return {
+      ...(typeof code === 'string' && { code }),
+      ...(typeof message === 'string' && message !== '' && { message: shorten(message, MESSAGE_LENGTH) }),
+    };
+  } catch {
+    // Another service, or a proxy's page.
+    return {};
+  }
+}
+
+function refusalOf(code: string | undefined): RefusalCode | undefined {
+  return code === 'invalid_request' ? 'options_invalid' : refusalCodes.find((known) => known === code);
+}
+
+function shorten(raw: string, length: number): string {
+  const text = raw.replace(/\s+/g, ' ').trim();
+  return text.length > length ? `${text.slice(0, length)} …` : text;
 }

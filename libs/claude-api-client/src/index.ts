@@ -7,15 +7,17 @@ export {
 } from './client.ts';
 export type { Readiness } from './readiness.ts';
 export type { SurveyedAddress, UpstreamSurvey } from './survey.ts';
-export type {
-  Evidence,
-  PauseAnswer,
-  UpstreamCall,
-  UpstreamEvent,
-  UpstreamFailure,
-  UpstreamFailureCode,
-  UpstreamLimit,
-  UpstreamOutcome,
-  UpstreamRequest,
-  UpstreamSummary,
+export {
+  type Evidence,
+  type PauseAnswer,
+  type RefusalCode,
+  refusalCodes,
+  type UpstreamCall,
+  type UpstreamEvent,
+  type UpstreamFailure,
+  type UpstreamFailureCode,
+  type UpstreamLimit,
+  type UpstreamOutcome,
+  type UpstreamRequest,
+  type UpstreamSummary,
 } from './upstream-events.ts';

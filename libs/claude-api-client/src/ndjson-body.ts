@@ -30,6 +30,7 @@ export function createNdjsonBody(options: {
   const answer = createAnswer();
   const noise = { count: 0, sample: '' };
   let started = false;
+  let execution: string | undefined;
   let conversation: string | undefined;
   let verdict: Verdict | undefined;
   let isResting = false;
@@ -45,6 +46,7 @@ export function createNdjsonBody(options: {
   }
 
   function start(events: UpstreamEvent[], executionId?: string, engine?: string): void {
+    execution ??= executionId;
     if (started) return;
     started = true;
     events.push({ type: 'started', ...(executionId && { executionId }), ...(engine && { engine }) });
@@ -106,7 +108,12 @@ export function createNdjsonBody(options: {
   function summary(): UpstreamSummary {
     const known = verdict?.summary ?? {};
     const session = known.conversation ?? conversation;
-    return { ...known, ...(session && { conversation: session }), digest: answer.digest() };
+    return {
+      ...known,
+      ...(session && { conversation: session }),
+      digest: answer.digest(),
+      ...(execution && { executionId: execution }),
+    };
   }
 
   return {

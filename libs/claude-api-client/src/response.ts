@@ -9,7 +9,7 @@ import { createPlainBody } from './plain-body.ts';
 import { type BodyEnd, type Progress, progress, type ResponseBody } from './response-body.ts';
 import type { UpstreamEvent, UpstreamFailure, UpstreamOutcome, UpstreamSummary } from './upstream-events.ts';
 
-const REFUSAL_BODY_LENGTH = 4_096;
+const REFUSAL_BODY_LENGTH = 65_536;
 
 export type ResponseHeaders = Record<string, string | string[] | undefined>;
 

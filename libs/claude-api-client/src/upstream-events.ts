@@ -5,13 +5,21 @@ import type { ClaudeFailureCode, Digest, JsonObject, RunSummary } from '@cc-exec
 export interface UpstreamRequest {
   executionId: string;
   question: string;
+  /** After so long, in ms, claude-api itself ends the execution, whatever becomes of us. Older services ignore it. */
+  timeoutMs?: number;
   options: {
     model?: string | undefined;
+    fallbackModel?: string | undefined;
     appendSystemPrompt?: string | undefined;
     allowedTools?: readonly string[] | undefined;
     disallowedTools?: readonly string[] | undefined;
     permissionMode?: string | undefined;
     maxTurns?: number | undefined;
+    maxBudgetUsd?: number | undefined;
+    effort?: string | undefined;
+    addDirs?: readonly string[] | undefined;
+    mcpConfig?: string | readonly string[] | undefined;
+    env?: Readonly<Record<string, string>> | undefined;
     workspace?: string | undefined;
     conversation?: string | undefined;
   };
@@ -58,7 +66,22 @@ export type Evidence = 'complete-line' | 'result-line' | 'clean-eof';
 /** What is known at the end. `digest` is our own, over the text events after discards. */
 export interface UpstreamSummary extends RunSummary {
   digest?: Digest;
+  /** The execution, by the id with which claude-api took it. */
+  executionId?: string;
 }
+
+/** claude-api does not take the request as it is: nothing has begun, and nothing would by asking again. */
+export const refusalCodes = [
+  'options_invalid',
+  'beyond_ceiling',
+  'tool_options_refused',
+  'workspaces_off',
+  'workspace_invalid',
+  'conversation_unknown',
+  'conversation_elsewhere',
+] as const;
+
+export type RefusalCode = (typeof refusalCodes)[number];
 
 export type UpstreamFailureCode =
   | 'upstream_unreachable'
@@ -71,6 +94,7 @@ export type UpstreamFailureCode =
   | 'upstream_cancelled'
   | 'upstream_line_too_long'
   | 'digest_mismatch'
+  | RefusalCode
   | ClaudeFailureCode;
 
 export type UpstreamLimit = 'firstOutput' | 'idle';

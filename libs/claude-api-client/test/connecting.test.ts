@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { startScriptedUpstream } from '@cc-executor/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createClaudeApiClient } from '../src/index.ts';
-import { lines, request, run, startPair } from './running.ts';
+import { lines, request, run, runScript, startPair } from './running.ts';
 
 /** A port on which nothing listens. */
 async function freePort(): Promise<number> {
@@ -98,12 +98,18 @@ describe('connecting to claude-api', () => {
     const client = createClaudeApiClient({ url: `${upstream.url}/behind/`, path: '/execute/stream' });
     const options = {
       model: 'opus',
+      fallbackModel: 'sonnet',
+      maxBudgetUsd: 1.5,
+      effort: 'low',
+      addDirs: ['/srv'],
+      mcpConfig: 'files',
+      env: { CI: '1' },
       maxTurns: 3,
       allowedTools: ['Read'],
       conversation: 'c1',
       idempotencyKey: 'k',
     };
-    for await (const _ of client.execute({ ...request, options }));
+    for await (const _ of client.execute({ ...request, timeoutMs: 1_234.5, options }));
     expect(upstream.calls[0]).toMatchObject({
       path: '/behind/execute/stream',
       headers: { 'content-type': 'application/json', connection: 'close' },
@@ -111,7 +117,14 @@ describe('connecting to claude-api', () => {
     expect(upstream.calls[0]?.body).toEqual({
       question: 'Tell me a thing',
       executionId: 'job_1-1',
+      timeoutMs: 1_235,
       model: 'opus',
+      fallbackModel: 'sonnet',
+      maxBudgetUsd: 1.5,
+      effort: 'low',
+      addDirs: ['/srv'],
+      mcpConfig: 'files',
+      env: { CI: '1' },
       maxTurns: 3,
       allowedTools: ['Read'],
       conversation: 'c1',
@@ -150,10 +163,55 @@ describe('a refusal', () => {
     expect(outcome).not.toHaveProperty('retryAfterMs');
   });
 
+  it.each([
+    [400, 'invalid_request', 'options_invalid'],
+    [403, 'beyond_ceiling', 'beyond_ceiling'],
+    [403, 'tool_options_refused', 'tool_options_refused'],
+    [403, 'workspaces_off', 'workspaces_off'],
+    [400, 'workspace_invalid', 'workspace_invalid'],
+    [404, 'conversation_unknown', 'conversation_unknown'],
+    [400, 'conversation_elsewhere', 'conversation_elsewhere'],
+    [404, 'not_found', 'upstream_http_error'],
+    [409, 'duplicate_execution', 'upstream_http_error'],
+  ])('with %d and the code %s is %s, in the words of claude-api', async (status, code, expected) => {
+    const steps = [{ raw: JSON.stringify({ error: { code, message: 'for this reason' } }) }];
+    const { outcome } = await runScript({ status, steps });
+    expect(outcome).toEqual({
+      status: 'failed',
+      code: expected,
+      message: `claude-api answered ${status}: for this reason`,
+      sent: true,
+      httpStatus: status,
+    });
+  });
+
+  it('of what is in use is upstream_busy, with the wait that was asked for', async () => {
+    const { outcome } = await runScript({
+      status: 409,
+      headers: { 'retry-after': '5' },
+      steps: [{ raw: '{"error":{"code":"workspace_busy","message":"in use"}}' }],
+    });
+    expect(outcome).toMatchObject({
+      code: 'upstream_busy',
+      retryAfterMs: 5_000,
+      message: expect.stringContaining('in use'),
+    });
+  });
+
+  it('that is long is read as far as it matters', async () => {
+    const message = 'x'.repeat(20_000);
+    const { outcome } = await runScript({
+      status: 400,
+      steps: [{ raw: JSON.stringify({ error: { code: 'invalid_request', message } }) }],
+    });
+    expect(outcome).toMatchObject({ code: 'options_invalid' });
+    expect((outcome as { message: string }).message.length).toBeLessThan(2_100);
+  });
+
   it('with an endless or a broken body ends all the same', async () => {
     const { upstream, client } = await startPair({
       status: 500,
-      steps: [{ raw: 'x'.repeat(10_000) }, { hang: true }],
+      steps: [{ raw: 'x'.repeat(100_000) }, { hang: true }],
     });
     const { outcome } = await run(client);
     expect(outcome).toMatchObject({ code: 'upstream_http_error' });

@@ -25,6 +25,8 @@ const summary = {
   turns: z.number().int().optional(),
   conversation: z.string().optional(),
   digest: digestSchema.optional(),
+  /** What claude-api knows the last call by: its transcript can be asked for. */
+  executionId: z.string().optional(),
 };
 
 export const timeoutLimits = ['queue', 'firstOutput', 'idle', 'total', 'paused'] as const;

@@ -1,5 +1,6 @@
 /** The native protocol's requests: parameters and results by method. */
 import { z } from 'zod';
+import { claudeOptions } from './claude-options.ts';
 import { eventSchema } from './events.ts';
 import { jobIdSchema } from './ids.ts';
 import { jobSchema, jobStatusSchema } from './job.ts';
@@ -7,13 +8,6 @@ import { MAX_METADATA_LENGTH, MAX_PROMPT_LENGTH, MAX_TIMEOUT_MS } from './limits
 
 const durationMs = z.number().int().min(100).max(MAX_TIMEOUT_MS);
 const seq = z.number().int().nonnegative();
-
-/** No value may be taken for a flag of the command line that claude-api builds from it. */
-const word = z
-  .string()
-  .min(1)
-  .max(256)
-  .regex(/^[^-\s]/, 'may not begin with "-" or a space');
 
 export const timeoutsSchema = z.strictObject({
   queueMs: durationMs.optional(),
@@ -25,14 +19,7 @@ export const timeoutsSchema = z.strictObject({
 
 export const executeParamsSchema = z.strictObject({
   prompt: z.string().min(1).max(MAX_PROMPT_LENGTH),
-  model: word.optional(),
-  appendSystemPrompt: z.string().max(32_768).optional(),
-  allowedTools: z.array(word).max(100).optional(),
-  disallowedTools: z.array(word).max(100).optional(),
-  permissionMode: word.optional(),
-  maxTurns: z.number().int().min(1).max(10_000).optional(),
-  workspace: word.optional(),
-  conversation: word.optional(),
+  ...claudeOptions,
   idempotencyKey: z.string().min(1).max(256).optional(),
   timeouts: timeoutsSchema.optional(),
   retry: z.enum(['safe', 'never', 'always']).optional(),
