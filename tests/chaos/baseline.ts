@@ -87,7 +87,7 @@ async function lookOnce({ redis, proxies }: World, before: Baseline): Promise<Le
     sockets,
     queueEntries: [...waiting, ...prioritized, ...active, ...delayed],
     dueJobs: due,
-    subscriptions: channels.filter((channel) => channel !== keys.control),
+    subscriptions: channels.filter((channel) => channel !== keys.control && channel !== keys.transcripts),
     keysWithoutExpiry: await findKeysWithoutExpiry(admin),
   };
 }

@@ -8,6 +8,7 @@ export const exitCodes = {
   timedOut: 3,
   cancelled: 4,
   unreachable: 5,
+  notVerifiable: 6,
 } as const;
 
 /** The exit code of a job that ended like this. */

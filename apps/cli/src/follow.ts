@@ -3,7 +3,7 @@
  * leave and the job is left alone.
  */
 import type { Client, JobHandle } from '@cc-executor/client';
-import { isTerminalEvent, type JobEvent } from '@cc-executor/protocol';
+import { isTerminalEvent, type JobEvent, type TerminalEvent } from '@cc-executor/protocol';
 import { exitCodeOfEnd, exitCodes } from './exit-codes.ts';
 import { createRenderer, type Rendering } from './render.ts';
 import type { Screen } from './screen.ts';
@@ -32,7 +32,7 @@ export async function followJob(
         screen.note(`Nobody reads the answer any more. To read on: cc-executor attach ${job.jobId}`);
         return exitCodes.completed;
       }
-      if (isTerminalEvent(event)) return exitCodeOfEnd(event);
+      if (isTerminalEvent(event)) return await exitCodeOf(job, event, screen);
     }
     // Attached after the terminal event: there was nothing to show.
     return exitCodeOfEnd(await job.done());
@@ -41,6 +41,14 @@ export async function followJob(
     screen.stop();
     await screen.finish();
   }
+}
+
+/** A text that is not what was sent is a failure, however the job ended. */
+async function exitCodeOf(job: JobHandle, event: TerminalEvent, screen: Screen): Promise<number> {
+  if ((await job.digestOk()) !== false) return exitCodeOfEnd(event);
+  const warning = `The text is not what its digest says: do not use it. See also: cc-executor verify ${job.jobId}`;
+  screen.warn(screen.colors.red(`✖ ${warning}`));
+  return exitCodes.failed;
 }
 
 function renderJson(event: JobEvent): Rendering {

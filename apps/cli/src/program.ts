@@ -11,6 +11,7 @@ import { registerGet } from './commands/get.ts';
 import { registerJobs } from './commands/jobs.ts';
 import { registerPause } from './commands/pause.ts';
 import { registerRun } from './commands/run.ts';
+import { registerVerify } from './commands/verify.ts';
 import { exitCodes } from './exit-codes.ts';
 
 const HELP = `
@@ -22,7 +23,7 @@ Examples:
   $ cc-executor doctor                              what does not work, and what to do
 
 Exit codes of run and attach: 0 completed, 1 failed, 2 wrong usage, 3 timed out, 4 cancelled,
-5 the gateway cannot be reached, 130 left with Ctrl-C.`;
+5 the gateway cannot be reached, 130 left with Ctrl-C. Of verify: 0 verified, 1 mismatch, 6 cannot be told.`;
 
 /** Runs one command and sets `process.exitCode`. Never rejects for an error that has a message for people. */
 export async function runProgram(args: string[]): Promise<void> {
@@ -55,6 +56,7 @@ async function createProgram(args: string[]): Promise<Command> {
     registerGet,
     registerJobs,
     registerDoctor,
+    registerVerify,
   ]) {
     register(program);
   }

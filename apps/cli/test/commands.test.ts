@@ -87,6 +87,30 @@ describe('pause and resume', () => {
   });
 });
 
+describe('verify', () => {
+  it.each([
+    [0, { verdict: 'verified', message: 'the same' }, 'verified: the same'],
+    [1, { verdict: 'mismatch', part: 'log', message: 'other' }, 'mismatch log: other'],
+    [
+      6,
+      { verdict: 'not_verifiable', reason: 'demo_engine', message: 'demo' },
+      'not_verifiable demo_engine: demo',
+    ],
+  ])('exits with %i after %o', async (code, result, said) => {
+    const { jobId } = scriptJob();
+    for (const args of [[], ['--json']]) {
+      const gateway = await startGateway();
+      const run = runCli(['verify', jobId, ...args], { url: gateway.url });
+      const connection = await gateway.accept();
+      const request = await connection.expect('verify');
+      expect(request.params).toEqual({ jobId });
+      connection.reply(request, result);
+      const stdout = args.length > 0 ? JSON.stringify(result) : `${jobId} ${said}`;
+      expect(await run.ended).toMatchObject({ code, stdout: `${stdout}\n` });
+    }
+  });
+});
+
 function describedJob(number: number) {
   const { jobId, epoch } = scriptJob();
   return {

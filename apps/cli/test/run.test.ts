@@ -80,6 +80,22 @@ describe('cc-executor run', () => {
     expect((await run.ended).code).toBe(0);
   });
 
+  it.each([[], ['--json'], ['--quiet']])(
+    'warns and exits with 1 when the text is not what its digest says (%s)',
+    async (...args) => {
+      const gateway = await startGateway();
+      const job = scriptJob();
+      const run = runCli(['run', 'hello', ...args], { url: gateway.url });
+      const connection = await acceptJob(gateway, job.accepted);
+      const digest = { bytes: 5, sha256: '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824' };
+      send(connection, job, [queued, output('jello'), { ...completed, digest } as EventBody]);
+      const { code, stdout, stderr } = await run.ended;
+      expect(stdout).toContain('jello');
+      expect(stderr).toContain(`cc-executor verify ${job.jobId}`);
+      expect(code).toBe(1);
+    },
+  );
+
   it('prints nothing but events with --json', async () => {
     const gateway = await startGateway();
     const job = scriptJob();

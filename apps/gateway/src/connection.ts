@@ -91,6 +91,8 @@ export function openNativeDoor(context: DoorContext): Door {
         return { result: await setPauseWish(log, request.params.jobId, false) };
       case 'get':
         return { result: await getJob(log, request.params.jobId) };
+      case 'verify':
+        return { result: await context.verify(request.params.jobId) };
       case 'list':
         return { result: await listJobs(log, request.params) };
     }

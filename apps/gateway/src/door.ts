@@ -6,12 +6,14 @@ import type { Accept } from './accept.ts';
 import type { Attachments, EventSink } from './attachments.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Outbox } from './outbox.ts';
+import type { Verify } from './verify.ts';
 
 export type DoorContext = {
   connectionId: string;
   outbox: Outbox;
   log: JobLog;
   accept: Accept;
+  verify: Verify;
   logger: Logger;
   heartbeatMs: number;
   metrics: Pick<GatewayMetrics, 'requests'>;

@@ -7,7 +7,13 @@ import {
   guardDurability,
   startReporter,
 } from '@cc-executor/fleet';
-import { createKeys, createRedisFeed, createRedisJobLog, createRedisSweep } from '@cc-executor/job-log';
+import {
+  createKeys,
+  createRedisFeed,
+  createRedisJobLog,
+  createRedisSweep,
+  createTranscriptRequests,
+} from '@cc-executor/job-log';
 import { createMetrics } from '@cc-executor/metrics';
 import { createProducer } from '@cc-executor/queue';
 import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
@@ -18,6 +24,7 @@ import { createGatewayMetrics, watchSharedState } from './metrics.ts';
 import { startGateway } from './server.ts';
 import { createServices } from './services.ts';
 import { startSweeper } from './sweeper.ts';
+import { createVerify } from './verify.ts';
 
 /** How long opening the door waits for Redis, in ms. */
 const FIRST_CONNECT_MS = 2_000;
@@ -88,6 +95,7 @@ await runService({
         if (accepted.created) metrics.jobsAccepted.inc();
         return accepted;
       },
+      verify: createVerify({ log, transcripts: createTranscriptRequests({ redis, keys }), logger }),
       health,
       metrics,
       services: createServices({ self, registry: reports, producer }),

@@ -16,6 +16,7 @@ import type { DoorName, GatewayMetrics } from './metrics.ts';
 import { isAllowedOrigin } from './origin.ts';
 import type { Services } from './services.ts';
 import { type Connection, runConnection } from './socket.ts';
+import type { Verify } from './verify.ts';
 
 export type GatewayOptions = {
   host: string;
@@ -27,6 +28,7 @@ export type GatewayOptions = {
   log: JobLog;
   feed: JobFeed;
   accept: Accept;
+  verify: Verify;
   health: Health;
   services: Services;
   metrics: GatewayMetrics;
@@ -53,7 +55,7 @@ const doors: Record<string, DoorPlan> = {
 
 /** Listens. Errors: those of `listen`, in plain words. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { log, feed, accept, health, services, metrics, logger, heartbeatMs } = options;
+  const { log, feed, accept, verify, health, services, metrics, logger, heartbeatMs } = options;
   const connections = new Set<Connection>();
   const heartbeats = createHeartbeats({ log, intervalMs: heartbeatMs, metrics, logger });
   const abandonWatch = createAbandonWatch({ log, graceMs: options.abandonGraceMs, logger });
@@ -98,6 +100,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         {
           log,
           accept,
+          verify,
           logger,
           heartbeatMs,
           metrics,

@@ -8,6 +8,7 @@ import {
   createKeys,
   createRedisFeed,
   createRedisJobLog,
+  createTranscriptRequests,
   type JobFeed,
   type JobLog,
   type Keys,
@@ -21,6 +22,7 @@ import { connectWire, type TestRedis, uniquePrefix, type WireClient } from '@cc-
 import { createAccept } from '../src/accept.ts';
 import { createGatewayMetrics } from '../src/metrics.ts';
 import { type Gateway, type GatewayOptions, startGateway } from '../src/server.ts';
+import { createVerify } from '../src/verify.ts';
 
 export const silent = createLogger({ name: 'test', level: 'silent', format: 'json' });
 
@@ -99,6 +101,12 @@ export async function createRig(server: TestRedis): Promise<Rig> {
       log: gatewayLog,
       feed,
       accept: createAccept({ log: gatewayLog, producer, logger: silent }),
+      verify: createVerify({
+        log: gatewayLog,
+        transcripts: createTranscriptRequests({ redis, keys }),
+        logger: silent,
+        answerMs: 500,
+      }),
       health: createHealth({ service: 'gateway', version: 'test', checks: {} }),
       metrics: freshMetrics(),
       services: { handle: () => false },

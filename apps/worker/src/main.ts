@@ -8,7 +8,12 @@ import {
   shareRunning,
   startReporter,
 } from '@cc-executor/fleet';
-import { createKeys, createRedisControl, createRedisJobLog } from '@cc-executor/job-log';
+import {
+  answerTranscriptRequests,
+  createKeys,
+  createRedisControl,
+  createRedisJobLog,
+} from '@cc-executor/job-log';
 import { createMetrics } from '@cc-executor/metrics';
 import { startConsumer } from '@cc-executor/queue';
 import { closeRedis, openRedis } from '@cc-executor/redis';
@@ -43,7 +48,8 @@ await runService({
     await durability.pass();
     const queueRedis = open('patient');
     const keys = createKeys(config.keyPrefix);
-    const control = createRedisControl({ redis: open('subscriber'), keys });
+    const subscriber = open('subscriber');
+    const control = createRedisControl({ redis: subscriber, keys });
     const registry = createMetrics({ role: appName, version, isOn: config.metrics });
     const metrics = createWorkerMetrics(registry, {
       slots: config.concurrency,
@@ -58,6 +64,13 @@ await runService({
       connectTimeoutMs: config.connectTimeoutMs,
     });
     control.onWish(leases.check);
+    answerTranscriptRequests({
+      subscriber,
+      redis,
+      keys,
+      read: claudeApi.transcript,
+      onError: createRepeatedWarning(logger, 'transcript requests'),
+    });
 
     const drain = new AbortController();
     const { leaseMs } = config;

@@ -100,6 +100,7 @@ export function scriptClaudeApi(...scripts: Step[][]): ScriptedClaudeApi {
       },
       ready: async () => ({ ok: true, detail: 'scripted' }),
       survey: async () => ({ url: 'http://scripted', addresses: [] }),
+      transcript: async () => ({ reason: 'demo_engine', message: 'scripted' }),
       async close() {
         // Nothing is open.
       },

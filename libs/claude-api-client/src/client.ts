@@ -4,6 +4,7 @@ import { createCall } from './call.ts';
 import { type Lookup, lookupAll } from './connect.ts';
 import { askReadiness, type Readiness } from './readiness.ts';
 import { surveyAddresses, type UpstreamSurvey } from './survey.ts';
+import { askTranscript, type TranscriptFinding } from './transcript.ts';
 import type { UpstreamCall, UpstreamRequest } from './upstream-events.ts';
 
 export interface ClaudeApiClientOptions {
@@ -42,6 +43,8 @@ export interface ClaudeApiClient {
   ready(): Promise<Readiness>;
   /** Looks at every address of its name. Never rejects. @param timeoutMs for all of it */
   survey(timeoutMs: number): Promise<UpstreamSurvey>;
+  /** What Claude's own transcript says of an execution, asked at every address. Never rejects. */
+  transcript(executionId: string): Promise<TranscriptFinding>;
   /** Aborts all calls and closes all connections. A call that is begun later ends as aborted. */
   close(): Promise<void>;
 }
@@ -73,6 +76,8 @@ export function createClaudeApiClient(options: ClaudeApiClientOptions): ClaudeAp
     },
     ready: () => askReadiness({ target, connectTimeoutMs, lookup, signal: closing.signal }),
     survey: (timeoutMs) => surveyAddresses({ target, timeoutMs, lookup, signal: closing.signal }),
+    transcript: (executionId) =>
+      askTranscript({ target, executionId, connectTimeoutMs, lookup, signal: closing.signal }),
     async close() {
       closing.abort();
     },

@@ -7,6 +7,7 @@ export {
 } from './client.ts';
 export type { Readiness } from './readiness.ts';
 export type { SurveyedAddress, UpstreamSurvey } from './survey.ts';
+export type { TranscriptFinding } from './transcript.ts';
 export {
   type Evidence,
   type PauseAnswer,

@@ -58,6 +58,11 @@ export type Client = {
   resume(jobId: string): Promise<Result<'resume'>>;
   get(jobId: string): Promise<Result<'get'>>;
   list(params?: Params<'list'>): Promise<Result<'list'>>;
+  /**
+   * Checks an ended job: its log against its digest, and that against Claude's own transcript. May take 10 s.
+   * Errors: `job_not_found`, `unavailable`, …
+   */
+  verify(jobId: string): Promise<Result<'verify'>>;
   /** Calls the listener at each change; returns what takes it off again. */
   on<E extends keyof ClientEvents>(event: E, listener: (value: ClientEvents[E]) => void): () => void;
   /** Ends everything that waits with `connection_closed`. Jobs go on. Idempotent. */
@@ -146,6 +151,8 @@ export function createClient(options: ClientOptions): Client {
     leave: (jobId, leavers) => subscriptions.get(jobId)?.leave(leavers),
     control,
     maxQueueSize: options.maxQueueSize ?? 1_048_576,
+    onMismatch: (jobId) =>
+      options.logger?.warn({ jobId }, 'the text that arrived is not what its digest says'),
   };
 
   async function execute(params: ExecuteParams): Promise<JobHandle> {
@@ -191,6 +198,7 @@ export function createClient(options: ClientOptions): Client {
     pause: (jobId) => control('pause', jobId),
     resume: (jobId) => control('resume', jobId),
     get: (jobId) => connection.request('get', { jobId }, { resend: true }),
+    verify: (jobId) => connection.request('verify', { jobId }, { resend: true }),
     list: (params = {}) => connection.request('list', params, { resend: true }),
     on(event, listener) {
       const told = listeners[event];

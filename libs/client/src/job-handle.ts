@@ -7,6 +7,7 @@
  */
 import {
   emptyFold,
+  type Fold,
   foldEvents,
   foldedAnswer,
   foldedText,
@@ -20,6 +21,7 @@ import {
 import { ClientError } from './errors.ts';
 import { createEventQueue, type EventQueue } from './event-queue.ts';
 import type { Listener } from './subscription.ts';
+import { fitsDigest } from './text-check.ts';
 
 export type JobHandle = {
   readonly jobId: string;
@@ -38,6 +40,11 @@ export type JobHandle = {
   events(options?: { afterSeq?: number }): AsyncIterableIterator<JobEvent>;
   /** The terminal event, whichever it is. Rejects with a `ClientError` if it cannot be had. */
   done(): Promise<TerminalEvent>;
+  /**
+   * Whether the text that arrived is what the terminal event's digest says; false: do not use it. Undefined when that
+   * cannot be told: not seen from the first event on, no digest, or no WebCrypto here. Rejects as `done()` does.
+   */
+  digestOk(): Promise<boolean | undefined>;
   /** All text so far, after resets; of a handle that attached later, from there on. */
   text(): string;
   /** The last text block so far: at the end, Claude's answer. */
@@ -64,6 +71,8 @@ export type JobHost = {
   leave(jobId: string, listeners: Listener[]): void;
   control(method: Control, jobId: string): Promise<Result<Control>>;
   maxQueueSize: number;
+  /** A job's text is not what its digest says. */
+  onMismatch(jobId: string): void;
 };
 
 export type JobHandleOptions = {
@@ -82,7 +91,7 @@ export type JobHandleParts = {
 
 export function createJobHandle(host: JobHost, options: JobHandleOptions): JobHandleParts {
   const { jobId, afterSeq, created } = options;
-  const tracker = createTracker(afterSeq);
+  const tracker = createTracker(afterSeq, () => host.onMismatch(jobId));
   const queues = new Set<EventQueue>();
   let epoch = '';
   let isJoined = false;
@@ -142,6 +151,10 @@ export function createJobHandle(host: JobHost, options: JobHandleOptions): JobHa
       if (!isJoined) join(listeners());
       return tracker.done();
     },
+    async digestOk() {
+      await handle.done();
+      return tracker.digestOk();
+    },
     text: () => foldedText(tracker.fold()),
     answer: () => foldedAnswer(tracker.fold()),
     cancel: () => host.control('cancel', jobId),
@@ -169,12 +182,13 @@ export function createJobHandle(host: JobHost, options: JobHandleOptions): JobHa
 }
 
 /** Follows a job for as long as its handle lives: status, text, end. */
-function createTracker(afterSeq: number) {
+function createTracker(afterSeq: number, onMismatch: () => void) {
   let lastSeq = afterSeq;
   let status: JobStatus = 'queued';
   let folded = emptyFold;
   let unfolded: JobEvent[] = [];
   let end: TerminalEvent | ClientError | undefined;
+  let digestOk: Promise<boolean | undefined> = Promise.resolve(undefined);
   let waiting: PromiseWithResolvers<TerminalEvent>[] = [];
 
   function settle(outcome: TerminalEvent | ClientError): void {
@@ -185,6 +199,20 @@ function createTracker(afterSeq: number) {
       if (outcome instanceof ClientError) reject(outcome);
       else resolve(outcome);
     }
+  }
+
+  /** Folded only when asked for: each time costs the whole text. */
+  function fold(): Fold {
+    if (unfolded.length > 0) folded = foldEvents(folded, unfolded);
+    unfolded = [];
+    return folded;
+  }
+
+  async function check({ digest }: TerminalEvent): Promise<boolean | undefined> {
+    if (digest === undefined || afterSeq > 0) return undefined;
+    const fits = await fitsDigest(foldedText(fold()), digest);
+    if (fits === false) onMismatch();
+    return fits;
   }
 
   return {
@@ -208,18 +236,15 @@ function createTracker(afterSeq: number) {
       else if (event.type === 'output' || event.type === 'reset') unfolded.push(event);
       else if (isTerminalEvent(event)) {
         status = event.type;
+        digestOk = check(event);
         settle(event);
       }
     },
     fail(error: ClientError) {
       if (end === undefined) settle(error);
     },
-    /** Folded only when asked for: each time costs the whole text. */
-    fold() {
-      if (unfolded.length > 0) folded = foldEvents(folded, unfolded);
-      unfolded = [];
-      return folded;
-    },
+    fold,
+    digestOk: () => digestOk,
     done(): Promise<TerminalEvent> {
       if (end instanceof ClientError) return Promise.reject(end);
       if (end) return Promise.resolve(end);

@@ -30,4 +30,10 @@ export { type ControlFeed, createRedisControl } from './redis-control.ts';
 export { createRedisFeed } from './redis-feed.ts';
 export { createRedisJobLog, type JobLogOptions } from './redis-job-log.ts';
 export { type Claim, createRedisSweep, type JobSweep, type Settled } from './redis-sweep.ts';
+export {
+  answerTranscriptRequests,
+  createTranscriptRequests,
+  type TranscriptAnswer,
+  type TranscriptRequests,
+} from './redis-transcripts.ts';
 export { LogUnavailableError } from './unavailable.ts';

@@ -19,6 +19,12 @@ export type Keys = {
   idempotency(tenant: string, keyHash: string): string;
   /** Channel: words to workers. */
   control: string;
+  /** Channel: 'requestId executionId', questions for transcripts. */
+  transcripts: string;
+  /** String: a worker has taken the question. */
+  transcriptClaim(requestId: string): string;
+  /** String: its answer as JSON. */
+  transcriptAnswer(requestId: string): string;
 };
 
 /** Builds the keys under a prefix; tests use a prefix of their own. */
@@ -31,6 +37,9 @@ export function createKeys(prefix: string): Keys {
     jobs: (tenant) => `${prefix}:{jobs}:${tenant}`,
     idempotency: (tenant, keyHash) => `${prefix}:idempotency:${tenant}:${keyHash}`,
     control: `${prefix}:control`,
+    transcripts: `${prefix}:transcripts`,
+    transcriptClaim: (requestId) => `${prefix}:transcript:${requestId}:claim`,
+    transcriptAnswer: (requestId) => `${prefix}:transcript:${requestId}:answer`,
   };
 }
 

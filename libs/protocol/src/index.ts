@@ -80,3 +80,4 @@ export {
   resultFrame,
 } from './rpc.ts';
 export { jsonSchemas, messageSchemas } from './schemas.ts';
+export { type NotVerifiableReason, notVerifiableReasons } from './verification.ts';

@@ -5,6 +5,7 @@ import { eventSchema } from './events.ts';
 import { jobIdSchema } from './ids.ts';
 import { jobSchema, jobStatusSchema } from './job.ts';
 import { MAX_METADATA_LENGTH, MAX_PROMPT_LENGTH, MAX_TIMEOUT_MS } from './limits.ts';
+import { verifyResultSchema } from './verification.ts';
 
 const durationMs = z.number().int().min(100).max(MAX_TIMEOUT_MS);
 const seq = z.number().int().nonnegative();
@@ -79,6 +80,7 @@ export const methods = {
   pause: { params: jobParamsSchema, result: controlResultSchema },
   resume: { params: jobParamsSchema, result: controlResultSchema },
   get: { params: jobParamsSchema, result: getResultSchema },
+  verify: { params: jobParamsSchema, result: verifyResultSchema },
   list: { params: listParamsSchema, result: listResultSchema },
 } as const;
 

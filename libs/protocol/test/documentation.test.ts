@@ -7,6 +7,7 @@ import {
   failureCodes,
   methods,
   notificationSchemas,
+  notVerifiableReasons,
   protocolErrors,
 } from '../src/index.ts';
 import { code, readTable } from './markdown-table.ts';
@@ -62,6 +63,10 @@ describe('PROTOCOL.md says what the code does', () => {
       const members = list === '' ? [] : list.split(', ').map((name) => name.replace('?', ''));
       expect(members).toEqual(Object.keys(resultSchema.shape));
     }
+  });
+
+  it('about why a job cannot be verified', () => {
+    expect(readTable('PROTOCOL.md', '`verify`')).toEqual(rowsOf(notVerifiableReasons));
   });
 
   it('about notifications', () => {

@@ -28,7 +28,7 @@ export function watchLeftovers(stack: Stack): () => Promise<void> {
   };
 }
 
-/** Channels with listeners besides the workers' control, unfinished jobs in the index, entries that wait or run. */
+/** Channels with listeners besides the workers' two, unfinished jobs in the index, entries that wait or run. */
 export async function lookAround({ redis }: Pick<Stack, 'redis'>) {
   const { admin } = redis;
   const [channels, due, waiting, prioritized, active] = await Promise.all([
@@ -39,7 +39,7 @@ export async function lookAround({ redis }: Pick<Stack, 'redis'>) {
     admin.llen('{cce:queue}:jobs:active'),
   ]);
   return {
-    subscriptions: channels.filter((channel) => channel !== 'cce:control'),
+    subscriptions: channels.filter((channel) => channel !== 'cce:control' && channel !== 'cce:transcripts'),
     due,
     inQueue: waiting + prioritized + active,
   };

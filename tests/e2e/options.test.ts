@@ -1,0 +1,83 @@
+/** Options from the client to Claude Code, and what becomes of a job whose options claude-api does not take. */
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Client, createClient } from '@cc-executor/client';
+import type { ExecuteParams } from '@cc-executor/protocol';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { claudeKinds, useClaudeStack } from './support/claude.ts';
+import { nonce } from './support/nonce.ts';
+
+const workspaces = mkdtempSync(join(tmpdir(), 'cc-executor-workspaces-'));
+afterAll(() => rmSync(workspaces, { recursive: true, force: true, maxRetries: 3 }));
+
+describe.each(claudeKinds)('options, with the %s CLI', (kind) => {
+  const stack = useClaudeStack(kind, {
+    claudeEnv: {
+      CLAUDE_MAX_TURNS: '5',
+      CLAUDE_MAX_BUDGET_USD: '2',
+      CLAUDE_MODELS: 'sonnet,opus',
+      CLAUDE_REQUEST_ENV: 'GREETING',
+      CLAUDE_WORKSPACES_DIR: workspaces,
+    },
+  });
+
+  function connect(): Client {
+    const client = createClient({ url: stack().url() });
+    onTestFinished(() => client.close());
+    return client;
+  }
+
+  it('reach Claude Code: the environment its tools, the workspace its folder', async () => {
+    const [greeting, workspace] = [`--${nonce()}`, `w${nonce()}`];
+    const job = await connect().execute({
+      prompt: '[[bash: echo "$GREETING in $(basename "$PWD")"]]',
+      env: { GREETING: greeting },
+      workspace,
+      model: 'opus',
+      fallbackModel: 'sonnet',
+      effort: 'low',
+      maxTurns: 4,
+      maxBudgetUsd: 1.5,
+    });
+    expect(await job.done()).toMatchObject({ type: 'completed' });
+    expect(job.answer()).toContain(`${greeting} in ${workspace}`);
+  });
+
+  it.each<[string, Partial<ExecuteParams>, string, string]>([
+    ['beyond a ceiling', { maxTurns: 6, maxBudgetUsd: 3 }, 'beyond_ceiling', 'CLAUDE_MAX_BUDGET_USD'],
+    ['a model that is not offered', { fallbackModel: 'haiku' }, 'beyond_ceiling', 'CLAUDE_MODELS'],
+    ['a variable that may not be set', { env: { PATH: '/x' } }, 'beyond_ceiling', 'CLAUDE_REQUEST_ENV'],
+    ['a directory elsewhere', { addDirs: ['/etc'] }, 'beyond_ceiling', 'CLAUDE_ADD_DIR_ROOTS'],
+    ['an MCP configuration that is not there', { mcpConfig: 'x' }, 'beyond_ceiling', 'CLAUDE_MCP_FOLDER'],
+    ['an unknown conversation', { conversation: randomUUID() }, 'conversation_unknown', 'no conversation'],
+    ['a conversation that is none', { conversation: 'last' }, 'options_invalid', 'conversation: '],
+    ['a workspace that is a path', { workspace: 'a/b' }, 'options_invalid', 'workspace: '],
+  ])(
+    '%s: the job fails at once, with a code and the words of claude-api',
+    async (_, options, code, words) => {
+      const job = await connect().execute({ prompt: 'hello', ...options });
+      const end = await job.done();
+      expect(end).toMatchObject({ type: 'failed', error: { code, retrySafe: true }, partial: false });
+      expect(end).toMatchObject({ seq: 2, error: { message: expect.stringContaining(words) } });
+    },
+  );
+
+  it('a workspace in use is waited for, inside the deadline', async () => {
+    const [first, second, workspace] = [connect(), connect(), `w${nonce()}`];
+    const holder = await first.execute({ prompt: '[[bash: echo held; sleep 1.5]]', workspace });
+    for await (const event of holder.events()) if (event.type === 'message') break;
+    const prompt = `[[text: ${nonce()}]]`;
+    const waiting = await second.execute({ prompt, workspace });
+    const hurried = await second.execute({ prompt, workspace, timeouts: { totalMs: 2_000 } });
+    const events = await Array.fromAsync(waiting.events());
+    expect(events.some((event) => event.type === 'throttled' && event.reason === 'upstream_busy')).toBe(true);
+    expect(events.at(-1)).toMatchObject({ type: 'completed' });
+    // Told to come back in five seconds, which it does not have.
+    expect(await hurried.done()).toMatchObject({
+      type: 'failed',
+      error: { code: 'upstream_busy', message: expect.stringContaining(workspace), retrySafe: true },
+    });
+  });
+});
