@@ -1,7 +1,13 @@
 /** Recordings of the real Claude Code, replayed by a scripted upstream: through worker, Redis and gateway to a client. */
 import { createHash } from 'node:crypto';
 import { emptyFold, foldEvents, foldedAnswer, foldedText, type JobEvent } from '@cc-executor/protocol';
-import { recordingScript, type Stack, startStack, type UpstreamScript } from '@cc-executor/testing';
+import {
+  recordedEndings,
+  recordingScript,
+  type Stack,
+  startStack,
+  type UpstreamScript,
+} from '@cc-executor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dialectDoor, nativeDoor } from './support/doors.ts';
 import { RESTLESS, watchLeftovers } from './support/leftovers.ts';
@@ -43,14 +49,19 @@ function resultOf({ steps }: Script): string {
   return lines.map((line) => JSON.parse(line)).find(({ type }) => type === 'result').result;
 }
 
-const exitCodes = { ok: 0, tool: 0, drop: 0, overloaded: 1, interrupted: 0 } as const;
-type Name = keyof typeof exitCodes;
-const failing = new Set<Name>(['overloaded', 'interrupted']);
+const failing: Record<string, string> = {
+  overloaded: 'claude_overloaded',
+  interrupted: 'claude_interrupted',
+  unauthorized: 'claude_auth',
+  'rate-limited': 'claude_rate_limited',
+  'bad-request': 'claude_error',
+  'max-turns': 'claude_max_turns',
+};
 
 /** As claude-api closes such a run. */
-function recorded(name: Name): Script {
-  const status = failing.has(name) ? 'error' : 'success';
-  return recordingScript(name, { complete: { status, exit_code: exitCodes[name] } });
+function recorded(name: string): Script {
+  const status = name in failing ? 'error' : 'success';
+  return recordingScript(name, { complete: { status, exit_code: recordedEndings()[name]?.exitCode } });
 }
 
 function expectAnswer(events: JobEvent[], expected: string, evidence: string): void {
@@ -65,7 +76,9 @@ function expectAnswer(events: JobEvent[], expected: string, evidence: string): v
   });
 }
 
-describe.each(['ok', 'tool', 'drop'] as const)('the recording %s', (name) => {
+const completing = ['ok', 'tool', 'drop', 'long-tool', 'failed-tool', 'denied-tool', 'retried', 'refused'];
+
+describe.each(completing)('the recording %s', (name) => {
   it("ends completed with the CLI's own result", async () => {
     const script = recorded(name);
     const events = await replay(script);
@@ -109,12 +122,16 @@ it('shows a tool call and its result as messages, in their order', async () => {
   expect(blocks.filter((type) => type.startsWith('tool_'))).toEqual(['tool_use', 'tool_result']);
 });
 
-it.each([
-  ['overloaded', 'claude_overloaded'],
-  ['interrupted', 'claude_interrupted'],
-] as const)('the recording %s ends failed with %s, whatever the complete line says', async (name, code) => {
-  for (const script of [recorded(name), recordingScript(name), recordingScript(name, { complete: false })]) {
-    const events = await replay(script);
-    expect(events.at(-1)).toMatchObject({ type: 'failed', error: { code } });
-  }
-});
+it.each(Object.entries(failing))(
+  'the recording %s ends failed with %s, whatever the complete line says',
+  async (name, code) => {
+    for (const script of [
+      recorded(name),
+      recordingScript(name),
+      recordingScript(name, { complete: false }),
+    ]) {
+      const events = await replay(script);
+      expect(events.at(-1)).toMatchObject({ type: 'failed', error: { code } });
+    }
+  },
+);

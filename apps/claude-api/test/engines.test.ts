@@ -2,6 +2,7 @@
  * One suite over both engines: what callers see does not depend on which one runs. The real CLI, against a
  * stand-in for the model, is found by CLAUDE_BIN or on PATH; without it that half is skipped.
  */
+import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createDemoEngine } from '../src/demo-engine.ts';
 import type { Engine } from '../src/engine.ts';
@@ -19,6 +20,8 @@ import { MISSING, realCli, realEngine } from './real-claude.ts';
 interface Prompts {
   says(text: string): string;
   slow: string;
+  /** A megabyte at once, 16 characters repeated. */
+  long: string;
   tool: string;
   fails: string;
 }
@@ -31,6 +34,7 @@ const engines: { name: string; skip: boolean; make: () => Promise<Engine>; promp
     prompts: {
       says: (text) => `demo:${JSON.stringify({ text })}`,
       slow: 'demo:{"repeat":10000,"delayMs":10}',
+      long: `demo:${JSON.stringify({ text: 'abcdefghijklmno\n', repeat: 65_536, delayMs: 0 })}`,
       tool: 'demo:{"tool":"expr 24 \\\\* 7","text":"168"}',
       fails: 'demo:{"fail":"out of order"}',
     },
@@ -42,6 +46,7 @@ const engines: { name: string; skip: boolean; make: () => Promise<Engine>; promp
     prompts: {
       says: (text) => `[[text: ${text}]]`,
       slow: '[[chunks: 10000]] [[delay: 10]]',
+      long: '[[size: 1048576]] [[chunks: 64]]',
       tool: '[[bash: awk "BEGIN { print 24 * 7 }"]]',
       fails: '[[status: 400]]',
     },
@@ -78,6 +83,19 @@ describe.each(engines)('the engine $name', ({ name, skip, make, prompts }) => {
     const complete = soleCompletion(lines);
     expect(complete).toMatchObject({ status: 'success', exit_code: 0, bytes: 19 });
     expect(complete.conversation).toBe(lines.find((line) => line.type === 'result')?.session_id);
+  });
+
+  test('a long answer comes whole, and an execution that takes too long ends with what came', async () => {
+    const api = await startApi(await make());
+    const expected = 'abcdefghijklmno\n'.repeat(65_536);
+    const long = await api.lines({ question: prompts.long });
+    const complete = soleCompletion(long);
+    const digest = createHash('sha256').update(expected).digest('hex');
+    expect(complete).toMatchObject({ status: 'success', bytes: expected.length, digest });
+    expect(long.find((line) => line.type === 'result')?.result).toHaveLength(expected.length);
+    const late = soleCompletion(await api.lines({ question: prompts.slow, timeoutMs: 3_000 }));
+    expect(late).toMatchObject({ status: 'timeout', error: { code: 'timeout' } });
+    expect(late.bytes).toBeGreaterThan(0);
   });
 
   test('shows a tool at work', async () => {

@@ -1,13 +1,18 @@
 /** The recordings of the real CLI, and small makers of its lines. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createStreamReader, type StreamAction } from '../src/index.ts';
 
-export const recordingNames = ['ok', 'tool', 'overloaded', 'drop', 'interrupted'] as const;
-export type RecordingName = (typeof recordingNames)[number];
+const folder = new URL('../../testing/recordings/', import.meta.url);
 
-export function recording(name: RecordingName): string[] {
-  const url = new URL(`../../testing/recordings/${name}.jsonl`, import.meta.url);
-  return readFileSync(url, 'utf8').split('\n').filter(Boolean);
+/** Every recording there is. */
+export const recordingNames = readdirSync(folder)
+  .filter((file) => file.endsWith('.jsonl'))
+  .map((file) => file.replace('.jsonl', ''));
+
+export function recording(name: string): string[] {
+  return readFileSync(new URL(`${name}.jsonl`, folder), 'utf8')
+    .split('\n')
+    .filter(Boolean);
 }
 
 export function readAll(lines: readonly (string | object)[]): StreamAction[] {

@@ -2,6 +2,13 @@
 
 export { checkHistory, describeViolations } from './checker.ts';
 export type { Bounds, CheckOptions, Invariant, Violation } from './checks/violation.ts';
+export {
+  type ClaudeRecording,
+  type RecordClaudeOptions,
+  type RecordedEnding,
+  recordClaude,
+  recordedEndings,
+} from './claude-recorder.ts';
 export type { LaneFaults } from './fault-lane.ts';
 export {
   type FaultProxy,

@@ -5,7 +5,7 @@
  *   [[chunks: 100]]      answer in so many pieces        [[delay: 20]]        milliseconds between pieces
  *   [[size: 200000]]     answer so many characters       [[wait: 500]]        milliseconds before the answer
  *   [[status: 529]]      refuse; `529 2` only twice      [[drop-after: 5]]    cut streamed answers after 5 pieces
- *   [[hang]]             send the headers, then nothing
+ *   [[hang]]             send the headers, then nothing  [[refusal]]          stop for a refusal, after the answer
  *   [[tool: Read {"file_path":"/x"}]]                    ask for any tool, then report its result
  *
  * Several `[[bash: …]]` and `[[tool: …]]` are asked for one after another. A value ends at the first `]]`.
@@ -34,6 +34,8 @@ export interface ModelBehaviour {
   /** Cut the connection after so many pieces of a streamed answer. */
   dropAfter?: number;
   hang?: boolean;
+  /** The model's own safety stops the answer: `stop_reason` is `refusal`. */
+  refusal?: boolean;
 }
 
 /** Reads the directives of a prompt. Unknown names are left alone: they are part of what was said. */
@@ -50,6 +52,7 @@ export function parseDirectives(prompt: string): ModelBehaviour {
     else if (name === 'wait') behaviour.waitMs = Number(value);
     else if (name === 'drop-after') behaviour.dropAfter = Number(value);
     else if (name === 'hang') behaviour.hang = true;
+    else if (name === 'refusal') behaviour.refusal = true;
     else if (name === 'status') {
       const [code, times] = value.trim().split(/\s+/);
       behaviour.status = { code: Number(code), times: times === undefined ? Infinity : Number(times) };

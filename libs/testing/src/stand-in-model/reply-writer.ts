@@ -9,8 +9,13 @@ import type { Reply } from './reply.ts';
 const INPUT_TOKENS = 12;
 
 /** Sends the reply as one message. */
-export function writeMessage(response: ServerResponse, model: string, reply: Reply): void {
-  const stopReason = reply.type === 'tool' ? 'tool_use' : 'end_turn';
+export function writeMessage(
+  response: ServerResponse,
+  model: string,
+  reply: Reply,
+  behaviour: ModelBehaviour,
+): void {
+  const stopReason = stopReasonOf(reply, behaviour);
   const message = { ...emptyMessage(model), content: [fullBlock(reply)], stop_reason: stopReason };
   response.writeHead(200, { 'content-type': 'application/json' });
   response.end(
@@ -60,7 +65,7 @@ export async function streamReply(
     sent += 1;
   }
   send('content_block_stop', { index: 0 });
-  const delta = { stop_reason: reply.type === 'tool' ? 'tool_use' : 'end_turn', stop_sequence: null };
+  const delta = { stop_reason: stopReasonOf(reply, behaviour), stop_sequence: null };
   send('message_delta', { delta, usage: { output_tokens: outputTokens(reply) } });
   send('message_stop', {});
   response.end();
@@ -70,6 +75,11 @@ function* deltas(reply: Reply): Generator<object> {
   if (reply.type === 'tool')
     yield { type: 'input_json_delta', partial_json: JSON.stringify(reply.tool.input) };
   else for (const text of reply.pieces) yield { type: 'text_delta', text };
+}
+
+function stopReasonOf(reply: Reply, { refusal }: ModelBehaviour): string {
+  if (reply.type === 'tool') return 'tool_use';
+  return refusal === true ? 'refusal' : 'end_turn';
 }
 
 function fullBlock(reply: Reply): object {

@@ -92,7 +92,7 @@ export async function startStandInModel(
       if (response.destroyed && !response.writableEnded) call.ending = 'dropped';
     } else {
       if (behaviour.waitMs !== undefined) await delay(behaviour.waitMs, undefined, { signal });
-      writeMessage(response, call.model, reply);
+      writeMessage(response, call.model, reply, behaviour);
     }
   }
 

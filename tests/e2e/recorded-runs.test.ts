@@ -1,0 +1,101 @@
+/**
+ * Every recording of the real Claude Code, played by a program in its place: through claude-api, worker, Redis and
+ * gateway to the one terminal event that it should have.
+ */
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Client, createClient } from '@cc-executor/client';
+import type { JobEvent } from '@cc-executor/protocol';
+import { recordedEndings, type Stack, startStack } from '@cc-executor/testing';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { RESTLESS, watchLeftovers } from './support/leftovers.ts';
+import { nonce } from './support/nonce.ts';
+import { enlarge, readRecording, recordingNames, writeReplayCli } from './support/replay-cli.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'cc-executor-replay-'));
+let stack: Stack;
+let client: Client;
+let nothingLeft: () => Promise<void>;
+
+beforeAll(async () => {
+  const env = { CLAUDE_ENGINE: 'claude', CLAUDE_BIN: writeReplayCli(folder), ANTHROPIC_API_KEY: 'none' };
+  stack = await startStack({ env: RESTLESS, upstream: { env } });
+  nothingLeft = watchLeftovers(stack);
+  client = createClient({ url: stack.url() });
+});
+afterAll(async () => {
+  try {
+    await client.close();
+    await nothingLeft();
+  } finally {
+    await stack.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+async function run(name: string) {
+  const job = await client.execute({ prompt: name });
+  const events: JobEvent[] = await Array.fromAsync(job.events());
+  return { job, events, end: await job.done(), digestOk: await job.digestOk() };
+}
+
+const failing: Record<string, string> = {
+  overloaded: 'claude_overloaded',
+  interrupted: 'claude_interrupted',
+  unauthorized: 'claude_auth',
+  'rate-limited': 'claude_rate_limited',
+  'bad-request': 'claude_error',
+  'max-turns': 'claude_max_turns',
+  // There is no result line in these.
+  'interrupted-tool': 'upstream_error',
+  terminated: 'upstream_error',
+  killed: 'upstream_error',
+  'killed-at-start': 'upstream_error',
+  'killed-in-tool': 'upstream_error',
+};
+const completing = recordingNames.filter((name) => !(name in failing));
+
+it('there are recordings, and it is known how each ended', () => {
+  expect(completing.length).toBeGreaterThan(5);
+  expect(recordingNames.sort()).toEqual(Object.keys(recordedEndings()).sort());
+});
+
+it.each(completing)("the run %s is completed with the CLI's own result", async (name) => {
+  const result = readRecording(name)
+    .map((line) => JSON.parse(line))
+    .find(({ type }) => type === 'result');
+  const { job, end, digestOk } = await run(name);
+  expect(end).toMatchObject({ type: 'completed', text: result.result, evidence: 'complete-line' });
+  expect(job.answer()).toBe(result.result);
+  expect(digestOk).toBe(true);
+});
+
+it.each(Object.entries(failing))('the run %s is failed with %s', async (name, code) => {
+  const { job, end, digestOk } = await run(name);
+  expect(end).toMatchObject({ type: 'failed', error: { code, retrySafe: false } });
+  expect(digestOk).toBe(true);
+  // What it had said is kept.
+  if (name === 'killed' || name === 'terminated') expect(job.text()).toMatch(/^w0 w1 .*w20 $/);
+});
+
+it('a run that was retried says so', async () => {
+  const { events } = await run('retried');
+  expect(events.filter(({ type }) => type === 'throttled')).toHaveLength(1);
+});
+
+it('lines of many megabytes come through: a tool’s output, and an answer', async () => {
+  const [toolOutput, answer] = [nonce(2.5 * 1024 * 1024), nonce(1.5 * 1024 * 1024)];
+  const lines = enlarge(readRecording('tool'), toolOutput, answer);
+  expect(Math.max(...lines.map((line) => line.length))).toBeGreaterThan(5_000_000);
+  writeFileSync(join(folder, 'large.jsonl'), lines.map((line) => `${line}\n`).join(''));
+  const { job, events, end, digestOk } = await run('large');
+  expect(end).toMatchObject({ type: 'completed', evidence: 'complete-line' });
+  expect(digestOk).toBe(true);
+  const digest = (text: string) => createHash('sha256').update(text).digest('hex');
+  expect(digest(job.answer())).toBe(digest(answer));
+  expect(events.some((event) => event.type === 'message' && JSON.stringify(event).includes(toolOutput))).toBe(
+    true,
+  );
+});
