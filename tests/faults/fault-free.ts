@@ -21,7 +21,9 @@ export async function expectAsWithoutFault(faults: FaultStack, jobId: string, pr
 async function readLog({ redis }: FaultStack, jobId: string): Promise<unknown[]> {
   const log = await redis.admin.lrange(createKeys('cce').log(jobId), 0, -1);
   return log.map((json) => {
-    const { jobId: _job, epoch: _epoch, time: _time, durationMs: _duration, ...rest } = JSON.parse(json);
+    // The execution is named after the job.
+    const anonymous = json.replaceAll(jobId, 'job');
+    const { epoch: _epoch, time: _time, durationMs: _duration, ...rest } = JSON.parse(anonymous);
     return rest;
   });
 }
