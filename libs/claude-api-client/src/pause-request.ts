@@ -1,7 +1,7 @@
 /** Asks one instance of claude-api to hold an execution, or to let it go on. */
-import { Client } from 'undici';
-import { ConnectError, openConnection } from './connect.ts';
+import { ConnectError } from './connect.ts';
 import { describeRefusal } from './http-refusal.ts';
+import { openQuestions, type QuestionOptions } from './question.ts';
 import { describeUnreachable } from './unreachable.ts';
 import type { PauseAnswer } from './upstream-events.ts';
 
@@ -12,24 +12,14 @@ const ANSWER_TIMEOUT_MS = 10_000;
  * @param options.address the instance that has the execution
  * @param options.path of the execution, with `/pause` or `/resume`
  */
-export async function requestPause(options: {
-  target: URL;
-  address: string;
-  path: string;
-  connectTimeoutMs: number;
-  signal: AbortSignal;
-}): Promise<PauseAnswer> {
+export async function requestPause(
+  options: Omit<QuestionOptions, 'lookup'> & { address: string; path: string },
+): Promise<PauseAnswer> {
   const { target, path, connectTimeoutMs: timeoutMs } = options;
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(timeoutMs + ANSWER_TIMEOUT_MS)]);
-  const client = new Client(target.origin, {
-    pipelining: 0,
-    allowH2: false,
-    connect: (_target, callback) => {
-      openConnection(target, { timeoutMs, signal, lookup: async () => [options.address] }).then(
-        (socket) => callback(null, socket),
-        (error) => callback(error, null),
-      );
-    },
+  const client = openQuestions({
+    ...{ target, connectTimeoutMs: timeoutMs, signal },
+    lookup: async () => [options.address],
   });
   try {
     const { statusCode: status, body } = await client.request({ method: 'POST', path, signal });

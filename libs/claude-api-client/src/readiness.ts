@@ -1,6 +1,6 @@
 /** Asks claude-api whether it can run Claude: `GET /ready`, or `GET /health` of a service that has no other. */
-import { Client } from 'undici';
-import { ConnectError, type Lookup, openConnection } from './connect.ts';
+import { ConnectError } from './connect.ts';
+import { openQuestions, type QuestionOptions } from './question.ts';
 import { describeUnreachable } from './unreachable.ts';
 
 const ANSWER_TIMEOUT_MS = 5_000;
@@ -17,27 +17,16 @@ export interface Readiness {
 }
 
 /** Never throws: whatever goes wrong is in `detail`. */
-export async function askReadiness(options: {
-  target: URL;
-  connectTimeoutMs: number;
-  /** On top of connecting, in ms. */
-  answerTimeoutMs?: number;
-  lookup: Lookup;
-  signal: AbortSignal;
-}): Promise<Readiness> {
+export async function askReadiness(
+  options: QuestionOptions & {
+    /** On top of connecting, in ms. */
+    answerTimeoutMs?: number;
+  },
+): Promise<Readiness> {
   const { target, connectTimeoutMs, lookup } = options;
   const { answerTimeoutMs = ANSWER_TIMEOUT_MS } = options;
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(connectTimeoutMs + answerTimeoutMs)]);
-  const client = new Client(target.origin, {
-    pipelining: 0,
-    allowH2: false,
-    connect: (_target, callback) => {
-      openConnection(target, { timeoutMs: connectTimeoutMs, signal, lookup }).then(
-        (socket) => callback(null, socket),
-        (error) => callback(error, null),
-      );
-    },
-  });
+  const client = openQuestions({ target, connectTimeoutMs, lookup, signal });
   const base = target.pathname.replace(/\/$/, '');
   const get = async (path: string) => {
     const { statusCode, body } = await client.request({ method: 'GET', path: base + path, signal });

@@ -3,8 +3,7 @@
  * may be several, and only the one that ran it knows it: every address is asked, and the best answer counts.
  */
 import { isIP } from 'node:net';
-import { Client } from 'undici';
-import { type Lookup, openConnection } from './connect.ts';
+import { openQuestions, type QuestionOptions } from './question.ts';
 
 const ANSWER_TIMEOUT_MS = 8_000;
 
@@ -14,13 +13,9 @@ export type TranscriptFinding = { bytes: number; sha256: string } | { reason: st
 const RANK = ['transcript_missing', 'under_way', 'not_kept', 'demo_engine', 'upstream_unreachable'];
 
 /** Never throws: what goes wrong is a reason. */
-export async function askTranscript(options: {
-  target: URL;
-  executionId: string;
-  connectTimeoutMs: number;
-  lookup: Lookup;
-  signal: AbortSignal;
-}): Promise<TranscriptFinding> {
+export async function askTranscript(
+  options: QuestionOptions & { executionId: string },
+): Promise<TranscriptFinding> {
   const { target, lookup } = options;
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]);
   const hostname = target.hostname.replace(/^\[|\]$/g, '');
@@ -45,20 +40,10 @@ type NoTranscript = Extract<TranscriptFinding, { reason: string }>;
 
 async function askOne(
   address: string,
-  options: { target: URL; executionId: string; connectTimeoutMs: number; signal: AbortSignal },
+  options: Omit<QuestionOptions, 'lookup'> & { executionId: string },
 ): Promise<TranscriptFinding> {
   const { target, signal } = options;
-  const client = new Client(target.origin, {
-    pipelining: 0,
-    allowH2: false,
-    connect: (_target, callback) => {
-      const lookup = async () => [address];
-      openConnection(target, { timeoutMs: options.connectTimeoutMs, signal, lookup }).then(
-        (socket) => callback(null, socket),
-        (error) => callback(error, null),
-      );
-    },
-  });
+  const client = openQuestions({ ...options, lookup: async () => [address] });
   try {
     const path = `${target.pathname.replace(/\/$/, '')}/executions/${encodeURIComponent(options.executionId)}/transcript`;
     const { statusCode, body } = await client.request({ method: 'GET', path, signal });
