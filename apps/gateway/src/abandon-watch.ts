@@ -1,6 +1,7 @@
 /**
  * Cancels jobs that nobody listens to any more, where the job asked for it (`onDisconnect: "cancel"`). A listener
- * may come back through another gateway, so the last look is at all gateways' subscriptions.
+ * may come back through another gateway, so the last look is at all gateways' subscriptions. Each gateway watches the
+ * jobs that its connections left; those of a gateway that died are suspected by whoever sweeps.
  */
 import type { JobLog } from '@cc-executor/job-log';
 import { isTerminal } from '@cc-executor/protocol';
@@ -11,6 +12,8 @@ export type AbandonWatch = {
   came(jobId: string): void;
   /** One left: it went away, or its job ended. */
   left(jobId: string, why: 'gone' | 'ended'): void;
+  /** Perhaps nobody listens to this job anywhere: it is looked at after the grace. */
+  suspect(jobId: string): void;
   /** Forgets everything; running jobs go on. Idempotent. */
   close(): void;
 };
@@ -34,17 +37,21 @@ export function createAbandonWatch({
       timers.delete(jobId);
       decide(jobId).catch((err) => {
         logger.warn({ err, jobId }, 'could not see to an abandoned job; it is tried again');
-        if (!listeners.has(jobId) && !timers.has(jobId)) wait(jobId);
+        suspect(jobId);
       });
     }, graceMs);
     timer.unref();
     timers.set(jobId, timer);
   }
 
+  function suspect(jobId: string): void {
+    if (!listeners.has(jobId) && !timers.has(jobId)) wait(jobId);
+  }
+
   async function decide(jobId: string): Promise<void> {
+    if ((await log.countListeners(jobId)) > 0) return;
     const stored = await log.get(jobId);
     if (!stored || isTerminal(stored.job.status) || stored.spec.onDisconnect !== 'cancel') return;
-    if ((await log.countListeners(jobId)) > 0) return;
     const { code } = await log.cancel(jobId, 'disconnect');
     logger.info({ jobId, code }, 'job cancelled: nobody listens any more');
   }
@@ -61,6 +68,7 @@ export function createAbandonWatch({
       else listeners.delete(jobId);
       if (rest <= 0 && why === 'gone') wait(jobId);
     },
+    suspect,
     close() {
       closed = true;
       for (const timer of timers.values()) clearTimeout(timer);

@@ -18,6 +18,7 @@ import { createMetrics } from '@cc-executor/metrics';
 import { createProducer } from '@cc-executor/queue';
 import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
 import { createHealth, createRepeatedWarning, runService, version } from '@cc-executor/runtime';
+import { createAbandonWatch } from './abandon-watch.ts';
 import { createAccept } from './accept.ts';
 import { appName, loadGatewayConfig } from './config.ts';
 import { createGatewayMetrics, watchSharedState } from './metrics.ts';
@@ -55,10 +56,12 @@ await runService({
       dueJobs: sweep.size,
     });
     const accept = createAccept({ log, producer, logger });
+    const abandonWatch = createAbandonWatch({ log, graceMs: config.abandonGraceMs, logger });
     const sweeper = startSweeper({
       ...config,
       sweep,
       producer,
+      abandonWatch,
       intervalMs: config.sweepMs,
       metrics,
       logger,
@@ -90,6 +93,7 @@ await runService({
       ...config,
       log,
       feed,
+      abandonWatch,
       async accept(params) {
         const accepted = await accept(params);
         if (accepted.created) metrics.jobsAccepted.inc();

@@ -5,7 +5,7 @@ import type { JobFeed, JobLog } from '@cc-executor/job-log';
 import { MAX_FRAME_BYTES, SUBPROTOCOL } from '@cc-executor/protocol';
 import { type Health, type Logger, listen } from '@cc-executor/runtime';
 import { WebSocketServer } from 'ws';
-import { createAbandonWatch } from './abandon-watch.ts';
+import type { AbandonWatch } from './abandon-watch.ts';
 import type { Accept } from './accept.ts';
 import { createAttachments } from './attachments.ts';
 import { openNativeDoor } from './connection.ts';
@@ -22,11 +22,12 @@ export type GatewayOptions = {
   host: string;
   port: number;
   heartbeatMs: number;
-  abandonGraceMs: number;
   drainGraceMs: number;
   allowedOrigins: readonly string[];
   log: JobLog;
   feed: JobFeed;
+  /** Closed with the gateway. */
+  abandonWatch: AbandonWatch;
   accept: Accept;
   verify: Verify;
   health: Health;
@@ -55,10 +56,10 @@ const doors: Record<string, DoorPlan> = {
 
 /** Listens. Errors: those of `listen`, in plain words. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { log, feed, accept, verify, health, services, metrics, logger, heartbeatMs } = options;
+  const { log, feed, abandonWatch, accept, verify, health, services, metrics, logger } = options;
+  const { heartbeatMs } = options;
   const connections = new Set<Connection>();
   const heartbeats = createHeartbeats({ log, intervalMs: heartbeatMs, metrics, logger });
-  const abandonWatch = createAbandonWatch({ log, graceMs: options.abandonGraceMs, logger });
   const offRestored = feed.onRestored(heartbeats.checkAll);
   metrics.watchAttachments(() => {
     let count = 0;

@@ -8,6 +8,7 @@
 import type { Claim, JobSweep } from '@cc-executor/job-log';
 import type { Producer } from '@cc-executor/queue';
 import type { Logger } from '@cc-executor/runtime';
+import type { AbandonWatch } from './abandon-watch.ts';
 import type { GatewayMetrics } from './metrics.ts';
 
 export type Sweeper = {
@@ -20,6 +21,7 @@ export type Sweeper = {
 export type SweeperOptions = {
   sweep: JobSweep;
   producer: Pick<Producer, 'ensure'>;
+  abandonWatch: Pick<AbandonWatch, 'suspect'>;
   intervalMs: number;
   leaseMs: number;
   metrics: Pick<GatewayMetrics, 'sweeperJobs' | 'sweepFailures'>;
@@ -34,7 +36,7 @@ const QUEUED_CHECK_MS = 30_000;
 const PRUNE_EVERY = 600;
 
 export function startSweeper(options: SweeperOptions): Sweeper {
-  const { sweep, producer, intervalMs, leaseMs, metrics, logger } = options;
+  const { sweep, producer, abandonWatch, intervalMs, leaseMs, metrics, logger } = options;
   let quietUntil = performance.now() + leaseMs;
   let count = 0;
   let failures = 0;
@@ -65,6 +67,7 @@ export function startSweeper(options: SweeperOptions): Sweeper {
 
   async function settle(jobId: string, claim: Claim): Promise<void> {
     const settled = await sweep.settle(jobId, claim);
+    if ('mayBeAbandoned' in settled && settled.mayBeAbandoned) abandonWatch.suspect(jobId);
     switch (settled.code) {
       case 'stale':
         redisWasAway();
@@ -80,7 +83,7 @@ export function startSweeper(options: SweeperOptions): Sweeper {
         return sweep.reschedule(jobId, settled.nextAt);
       case 'queued':
       case 'requeued': {
-        const entry = await producer.ensure(jobId);
+        const entry = await producer.ensure(jobId, { priority: settled.priority });
         if (settled.code === 'requeued') metrics.sweeperJobs.inc({ result: 'requeued' });
         else if (entry === 'made') metrics.sweeperJobs.inc({ result: 'enqueued' });
         if (entry === 'made') logger.warn({ jobId, code: settled.code }, 'job enqueued by the sweeper');

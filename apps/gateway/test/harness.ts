@@ -19,6 +19,7 @@ import { createProducer, type Producer } from '@cc-executor/queue';
 import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
 import { createHealth, createLogger } from '@cc-executor/runtime';
 import { connectWire, type TestRedis, uniquePrefix, type WireClient } from '@cc-executor/testing';
+import { type AbandonWatch, createAbandonWatch } from '../src/abandon-watch.ts';
 import { createAccept } from '../src/accept.ts';
 import { createGatewayMetrics } from '../src/metrics.ts';
 import { type Gateway, type GatewayOptions, startGateway } from '../src/server.ts';
@@ -32,15 +33,17 @@ export const freshMetrics = () =>
 export type TestGateway = Gateway & {
   url: string;
   dialectUrl: string;
-  /** Its command connection, and its log, feed and producer on it. */
+  /** Its command connection, and its log, feed, producer and watch on it. */
   redis: RedisConnection;
   log: JobLog;
   feed: JobFeed;
   producer: Producer;
+  abandonWatch: AbandonWatch;
 };
 
 export type GatewayOverrides = Partial<GatewayOptions> & {
   commandTimeoutMs?: number;
+  abandonGraceMs?: number;
   /** Wraps the gateway's log, to lose or delay what it asks. */
   wrapLog?: (log: JobLog) => JobLog;
 };
@@ -77,7 +80,8 @@ export async function createRig(server: TestRedis): Promise<Rig> {
   const workerRedis = open('patient');
   const log = createRedisJobLog({ redis: workerRedis, keys, retentionMs: 60_000 });
 
-  async function gateway({ commandTimeoutMs, wrapLog, ...overrides }: GatewayOverrides = {}) {
+  async function gateway(options: GatewayOverrides = {}) {
+    const { commandTimeoutMs, wrapLog, abandonGraceMs = 60_000, ...overrides } = options;
     const redis = open('impatient', commandTimeoutMs);
     const subscriber = open('subscriber');
     await Promise.all([once(redis, 'ready'), once(subscriber, 'ready')]);
@@ -91,15 +95,16 @@ export async function createRig(server: TestRedis): Promise<Rig> {
         // As above.
       },
     });
+    const abandonWatch = createAbandonWatch({ log: gatewayLog, graceMs: abandonGraceMs, logger: silent });
     const started = await startGateway({
       host: '127.0.0.1',
       port: 0,
       heartbeatMs: 60_000,
-      abandonGraceMs: 60_000,
       drainGraceMs: 50,
       allowedOrigins: [],
       log: gatewayLog,
       feed,
+      abandonWatch,
       accept: createAccept({ log: gatewayLog, producer, logger: silent }),
       verify: createVerify({
         log: gatewayLog,
@@ -127,6 +132,7 @@ export async function createRig(server: TestRedis): Promise<Rig> {
       log: gatewayLog,
       feed,
       producer,
+      abandonWatch,
     };
   }
 

@@ -80,6 +80,7 @@ test('a job that the sweeper ends is counted once, by its status', async () => {
   const sweeper = startSweeper({
     sweep: createRedisSweep({ redis: gateway.redis, keys: rig.keys, retentionMs: 60_000 }),
     producer: gateway.producer,
+    abandonWatch: gateway.abandonWatch,
     intervalMs: 20,
     leaseMs: 0,
     metrics,

@@ -5,9 +5,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { completed, createRig, output, type Rig, takeJob, untilTrue } from './harness.ts';
 
 const MB = 1024 * 1024;
-/** What a gateway grows by whoever reads: garbage that is not collected yet takes some 50 MB. */
-const ALLOWED_BYTES = 80 * MB;
-const WRITTEN_BYTES = 120 * MB;
+/** What a gateway grows by whoever reads: garbage that is not collected yet takes 50 MB, on a busy machine 100. */
+const ALLOWED_BYTES = 130 * MB;
+const WRITTEN_BYTES = 200 * MB;
 
 let server: TestRedis;
 let rig: Rig;

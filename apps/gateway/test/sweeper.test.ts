@@ -1,4 +1,4 @@
-import { createRedisSweep, type JobSweep } from '@cc-executor/job-log';
+import { createRedisSweep, type JobSpec, type JobSweep } from '@cc-executor/job-log';
 import { createEpoch, createJobId, type JobEvent, type RetryPolicy } from '@cc-executor/protocol';
 import { startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -42,6 +42,7 @@ function start(overrides: Partial<SweeperOptions> = {}): Sweeper {
   const sweeper = startSweeper({
     sweep,
     producer: gateway.producer,
+    abandonWatch: gateway.abandonWatch,
     intervalMs: 50,
     leaseMs: 0,
     metrics: freshMetrics(),
@@ -57,13 +58,14 @@ async function createJob({
   totalMs = 60_000,
   retry = 'safe' as RetryPolicy,
   enqueue = true,
+  spec = {} as Omit<JobSpec, 'prompt'>,
 } = {}): Promise<string> {
   const jobId = createJobId();
   await rig.log.create({
     jobId,
     epoch: createEpoch(),
     tenant: 'default',
-    spec: { prompt: 'x', retry },
+    spec: { prompt: 'x', retry, ...spec },
     queueMs,
     totalMs,
     retry,
@@ -298,4 +300,39 @@ test('a job whose entry a worker has taken is looked at again within a lease: it
   start({ sweep: watched, leaseMs: LEASE_MS, producer: { ensure: async () => 'taken' } });
   const said = await rescheduled.promise;
   expect(said.at).toBe(said.claimedAt + LEASE_MS);
+});
+
+test('a job whose gateway died is cancelled when nobody listens and it asked for that; one with a listener goes on', async () => {
+  gateway = await rig.gateway({ abandonGraceMs: 50 });
+  const other = await rig.connect(await rig.gateway());
+  const spec = { onDisconnect: 'cancel' } as const;
+  const [alone, heard, queued] = [
+    await createJob({ spec }),
+    await createJob({ spec }),
+    await createJob({ spec }),
+  ];
+  await other.request('attach', { jobId: heard });
+  for (const jobId of [alone, heard]) await takeJob(rig.log, jobId, 60_000);
+  start();
+  // Twice, so that the one with a listener has had its grace when the others are cancelled.
+  for (let i = 0; i < 2; i += 1) for (const jobId of [heard, alone, queued]) await makeDue(jobId);
+  await untilTrue(async () => (await rig.log.get(alone))?.job.cancelRequested === true);
+  expect((await untilStatus(queued, 'cancelled')).at(-1)).toMatchObject({ by: 'disconnect' });
+  expect((await rig.log.get(heard))?.job).toMatchObject({ status: 'running', cancelRequested: false });
+});
+
+test('a job that is enqueued once more keeps its priority', async () => {
+  const low = await createJob({ enqueue: false, spec: { priority: 7 } });
+  const asked: unknown[] = [];
+  await makeDue(low);
+  start({
+    producer: {
+      async ensure(jobId, options) {
+        asked.push([jobId, options]);
+        return gateway.producer.ensure(jobId, options);
+      },
+    },
+  });
+  await untilTrue(async () => asked.length > 0);
+  expect(asked).toEqual([[low, { priority: 7 }]]);
 });

@@ -4,8 +4,9 @@
  */
 
 export type Keys = {
-  /** Hash: what the job is. Fields: epoch, tenant, status, fence, seq, spec, totalMs, retry, createdAt, startedAt,
-   * endedAt, deadline, lease, output, cancelBy, owner, late, pauseWish, pausedAt, leftMs. */
+  /** Hash: what the job is. Fields: epoch, tenant, status, fence, seq, spec, totalMs, retry, priority,
+   * onDisconnect, createdAt, startedAt, endedAt, deadline, lease, output, cancelBy, owner, late, pauseWish, pausedAt,
+   * leftMs. */
   record(jobId: string): string;
   /** List: the job's events as JSON; the event with seq n stands at index n - 1. */
   log(jobId: string): string;

@@ -59,10 +59,12 @@ export function createRedisJobLog({ redis, keys, retentionMs }: JobLogOptions): 
     // The indexes come first: a record that they do not name would be found by nobody, were we to die in between.
     const [now = 0] = await scripts.schedule([keys.due], [jobId, FIRST_LOOK_MS, 'NX']);
     await redis.zadd(keys.jobs(tenant), 'NX', now, jobId);
-    const policy = [queueMs, totalMs, retry];
     const [code, heldEpoch, status] = await scripts.create(
       [keys.record(jobId), keys.log(jobId)],
-      [keys.channel(jobId), jobId, epoch, tenant, JSON.stringify(spec), ...policy, QUEUED_BODY, now],
+      [
+        ...[keys.channel(jobId), jobId, epoch, tenant, JSON.stringify(spec), queueMs, totalMs, retry],
+        ...[QUEUED_BODY, now, spec.priority ?? 0, spec.onDisconnect ?? 'continue'],
+      ],
     );
     return { created: code === 'created', epoch: String(heldEpoch), status: status as JobStatus };
   }

@@ -14,7 +14,13 @@ export type Claim = { at: number; jobIds: string[] };
 export type Settled =
   | { code: 'stale' | 'gone' | 'terminal' }
   | { code: 'ended'; status: TerminalStatus }
-  | { code: 'queued' | 'requeued' | 'alive'; nextAt: number };
+  | {
+      code: 'queued' | 'requeued' | 'alive';
+      nextAt: number;
+      priority: number;
+      /** Nobody may be listening any more, whose gateway has died: it is to be cancelled then. */
+      mayBeAbandoned: boolean;
+    };
 
 export type JobSweep = {
   /** Claims up to `limit` due jobs; they are due again after `holdMs` if nothing is done with them. */
@@ -52,7 +58,7 @@ export function createRedisSweep({
   }
 
   async function settle(jobId: string, { at }: Claim): Promise<Settled> {
-    const [code, detail] = await orUnavailable(
+    const [code, detail, priority, onDisconnect] = await orUnavailable(
       scripts.settle(
         [keys.record(jobId), keys.log(jobId)],
         [
@@ -67,7 +73,10 @@ export function createRedisSweep({
       ),
     );
     if (code === 'ended') return { code, status: detail as TerminalStatus };
-    if (code === 'queued' || code === 'requeued' || code === 'alive') return { code, nextAt: Number(detail) };
+    if (code === 'queued' || code === 'requeued' || code === 'alive') {
+      const mayBeAbandoned = onDisconnect === 'cancel';
+      return { code, nextAt: Number(detail), priority: Number(priority), mayBeAbandoned };
+    }
     return { code: code as 'stale' | 'gone' | 'terminal' };
   }
 

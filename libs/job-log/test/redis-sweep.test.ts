@@ -81,10 +81,15 @@ describe('claiming', () => {
 
 describe('deciding', () => {
   it('leaves alone what waits in time, and says until when', async () => {
-    const job = newJob();
+    const job = newJob({ spec: { prompt: 'x', priority: 4, onDisconnect: 'cancel' } });
     await twin.log.create(job);
     const deadline = (await twin.log.get(job.jobId))?.job.deadlineAt;
-    expect(await settle(job.jobId)).toEqual({ code: 'queued', nextAt: deadline });
+    expect(await settle(job.jobId)).toEqual({
+      code: 'queued',
+      nextAt: deadline,
+      priority: 4,
+      mayBeAbandoned: true,
+    });
   });
 
   it('leaves alone what a worker has, and says until when its lease goes', async () => {
@@ -92,7 +97,7 @@ describe('deciding', () => {
     const settled = await settle(jobId);
     expect(settled.code).toBe('alive');
     const lease = Number(await twin.redis.hget(twin.keys.record(jobId), 'lease'));
-    expect(settled).toEqual({ code: 'alive', nextAt: lease });
+    expect(settled).toEqual({ code: 'alive', nextAt: lease, priority: 0, mayBeAbandoned: false });
   });
 
   it('ends what waited too long as timed_out', async () => {
@@ -147,6 +152,8 @@ describe('deciding', () => {
     expect(settled).toEqual({
       code: 'requeued',
       nextAt: (await twin.log.get(jobId))?.job.deadlineAt,
+      priority: 0,
+      mayBeAbandoned: false,
     });
     expect(
       await twin.log.append({ jobId, fence: 1, firstSeq: 3, bodies: [cancelled], hasOutput: false }),

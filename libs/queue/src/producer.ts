@@ -13,7 +13,7 @@ export type Producer = {
    * Makes sure that a job which waits for a worker has an entry: it was `made`, or one `waits`, or a worker has `taken`
    * it, be it for an attempt that is lost.
    */
-  ensure(jobId: string): Promise<'made' | 'waits' | 'taken'>;
+  ensure(jobId: string, options?: { priority?: number }): Promise<'made' | 'waits' | 'taken'>;
   /** Takes a job out that no worker has; false when a worker has it or it is not there. */
   remove(jobId: string): Promise<boolean>;
   /** How much is in the queue. Rejects when Redis does. */
@@ -33,16 +33,18 @@ export type QueueOptions = { redis: RedisConnection; keyPrefix: string; onError:
 /** Opens the producer on a connection that fails fast (role `impatient`): a client waits for the answer. */
 export function createProducer({ redis, keyPrefix, onError }: QueueOptions): Producer {
   const queue = openQueue({ redis, keyPrefix, onError });
+  async function enqueue(jobId: string, { priority = 0 }: { priority?: number | undefined } = {}) {
+    await queue.add(ENTRY_NAME, {}, { jobId, ...(priority > 0 ? { priority } : {}) });
+  }
+
   return {
-    async enqueue(jobId, { priority = 0 } = {}) {
-      await queue.add(ENTRY_NAME, {}, { jobId, ...(priority > 0 ? { priority } : {}) });
-    },
-    async ensure(jobId) {
+    enqueue,
+    async ensure(jobId, options) {
       const state = await queue.getJobState(jobId);
       if (!absentStates.has(state)) return state === 'active' ? 'taken' : 'waits';
       // An entry that was processed keeps its id for a while, and adding it again would do nothing.
       if (state !== 'unknown') await queue.remove(jobId);
-      await queue.add(ENTRY_NAME, {}, { jobId });
+      await enqueue(jobId, options);
       return 'made';
     },
     async remove(jobId) {

@@ -8,14 +8,16 @@
 --   'gone'              there is no record
 --   'terminal'          it has ended before
 --   'ended', status     it was ended now
---   'queued', next      it waits for a worker until `next`
---   'requeued', next    its attempt was lost and may be repeated: it is queued again, and needs a queue entry
---   'alive', next       its worker has it; look again at `next`
+--   'queued', next, …   it waits for a worker until `next`
+--   'requeued', next, … its attempt was lost and may be repeated: it is queued again, and needs a queue entry
+--   'alive', next, …    its worker has it; look again at `next`
+-- … is: priority, onDisconnect
 local now = now_ms()
 if tonumber(now) - tonumber(ARGV[3]) > tonumber(ARGV[4]) then
   return { 'stale' }
 end
-local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'deadline', 'lease', 'retry', 'output', 'cancelBy', 'pausedAt')
+local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'deadline', 'lease', 'retry', 'output', 'cancelBy', 'pausedAt',
+  'priority', 'onDisconnect')
 local status, time = r[1], tonumber(now)
 if not status then
   return { 'gone' }
@@ -38,12 +40,12 @@ if status == 'queued' then
   if deadline <= time then
     return finish('timed_out', '{"type":"timed_out","limit":"queue","partial":' .. partial .. '}')
   end
-  return { 'queued', r[5] }
+  return { 'queued', r[5], r[11], r[12] }
 end
 
 local lease, late = tonumber(r[6]), deadline + tonumber(ARGV[6])
 if lease > time and late > time then
-  return { 'alive', string.format('%.0f', math.min(lease, late)) }
+  return { 'alive', string.format('%.0f', math.min(lease, late)), r[11], r[12] }
 end
 if r[9] then
   return finish('cancelled', '{"type":"cancelled","by":"' .. r[9] .. '","partial":' .. partial .. '}')
@@ -55,7 +57,7 @@ if r[7] == 'always' then
   local next = string.format('%.0f', time + tonumber(ARGV[7]))
   redis.call('HSET', KEYS[1], 'status', 'queued', 'fence', fence, 'deadline', next)
   redis.call('HDEL', KEYS[1], 'pausedAt', 'leftMs')
-  return { 'requeued', next }
+  return { 'requeued', next, r[11], r[12] }
 end
 return finish('failed', '{"type":"failed","error":{"code":"worker_lost","message":"the worker stopped answering",'
   .. '"retrySafe":false},"partial":' .. partial .. '}')
