@@ -1,7 +1,7 @@
 /** The HTTP server: routes over the executions of one engine. It closes by draining. */
 import type { AddressInfo } from 'node:net';
 import type { Metrics } from '@cc-executor/metrics';
-import { createHealth, type Logger, version } from '@cc-executor/runtime';
+import { createHealth, type Logger, sleep, version } from '@cc-executor/runtime';
 import fastify, { type FastifyError } from 'fastify';
 import type { Engine } from './engine.ts';
 import { createExecutions, type ExecutionLimits } from './executions.ts';
@@ -11,11 +11,14 @@ import { registerExecuteRoutes } from './routes/execute.ts';
 import { registerExecutionRoutes } from './routes/executions.ts';
 import { registerHealthRoutes } from './routes/health.ts';
 import { registerMetricsRoute } from './routes/metrics.ts';
+import { stopListening } from './stop-listening.ts';
 
 /** More than a prompt of the longest kind takes as JSON. */
 const BODY_LIMIT = 16 * 1024 * 1024;
 /** Asking the CLI for its version takes so long when the machine is cold. */
 const CHECK_TIMEOUT_MS = 10_000;
+/** Who has connected before the port was closed gets an answer, when the request comes so soon. */
+const LAST_REQUESTS_WITHIN_MS = 100;
 const LAST_BYTES_WITHIN_MS = 1_000;
 
 export interface ServerOptions {
@@ -80,6 +83,8 @@ export async function startServer(options: ServerOptions): Promise<ClaudeApiServ
   async function close(): Promise<void> {
     health.setDraining();
     await executions.close(options.drainMs);
+    await stopListening(app.server);
+    await sleep(LAST_REQUESTS_WITHIN_MS);
     // What was written may still be on its way; a caller that does not take it may not hold us up.
     const cut = setTimeout(() => app.server.closeAllConnections(), LAST_BYTES_WITHIN_MS);
     await app.close();
