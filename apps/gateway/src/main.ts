@@ -88,7 +88,7 @@ await runService({
       },
       look: redisCheck.look,
     });
-    await untilConnected(redis);
+    await Promise.all([redis, subscriber].map(untilConnected));
     const gateway = await startGateway({
       ...config,
       log,

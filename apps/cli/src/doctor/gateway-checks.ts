@@ -84,6 +84,8 @@ function checkClock({ body, latencyMs }: HttpAnswer): Finding[] {
 
 function withoutServices({ statusCode, code }: HttpAnswer): Finding {
   const why =
-    statusCode === 404 ? 'the gateway is too old to tell' : `no list (${code ?? `HTTP ${statusCode}`})`;
+    statusCode === 404
+      ? 'a proxy in front keeps it back, or the gateway is too old; a doctor in its container knows more'
+      : `no list (${code ?? `HTTP ${statusCode}`})`;
   return skip('gateways, workers', `what they see is not known: ${why}`);
 }
