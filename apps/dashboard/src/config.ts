@@ -4,6 +4,7 @@ import {
   type Config,
   commonSettings,
   isLoopback,
+  listOf,
   loadConfig,
   metricsSettings,
   port,
@@ -29,6 +30,14 @@ export const settings = {
     description: 'The port to listen on; 0 takes a free one.',
   }),
   ...authSettings,
+  allowedHosts: setting({
+    env: 'DASHBOARD_ALLOWED_HOSTS',
+    schema: listOf().optional(),
+    defaultText: 'only loopback when it listens there, else any',
+    example: 'jobs.example.com',
+    description:
+      'Host names under which it answers, besides those of loopback: a web page whose name was pointed here reads nothing.',
+  }),
   ...metricsSettings,
   ...commonSettings,
 };

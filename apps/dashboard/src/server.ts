@@ -1,7 +1,7 @@
 /**
  * The dashboard's HTTP server: health, the queue board, our own pages.
- * Pages load nothing from elsewhere, and on loopback only requests that name this machine are answered, so
- * that a web page whose name was pointed here reads nothing.
+ * Pages load nothing from elsewhere, and on loopback, or where hosts are listed, only requests that name this machine or
+ * one of those are answered, so that a web page whose name was pointed here reads nothing.
  */
 import type { AddressInfo } from 'node:net';
 import type { Metrics } from '@cc-executor/metrics';
@@ -18,6 +18,7 @@ const CONTENT_POLICY =
 export interface DashboardOptions {
   readonly host: string;
   readonly port: number;
+  readonly allowedHosts?: readonly string[] | undefined;
   readonly queue: ReturnType<typeof openQueue>;
   readonly health: Health;
   readonly metrics: Metrics;
@@ -38,7 +39,7 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   app.addHook('onRequest', async (request, reply) => {
     reply.header('content-security-policy', CONTENT_POLICY);
     reply.header('x-content-type-options', 'nosniff');
-    if (isLoopback(host) && !namesLoopback(request.headers.host)) {
+    if (!isNamed(request.hostname, options)) {
       return reply.code(403).send({ error: 'the Host header does not name this machine' });
     }
   });
@@ -76,4 +77,13 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
       return closing;
     },
   };
+}
+
+/** Whether a request for this host name is answered. */
+function isNamed(
+  hostname: string,
+  { host, allowedHosts }: Pick<DashboardOptions, 'host' | 'allowedHosts'>,
+): boolean {
+  if (allowedHosts === undefined && !isLoopback(host)) return true;
+  return namesLoopback(hostname) || (allowedHosts ?? []).includes(hostname);
 }

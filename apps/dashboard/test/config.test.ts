@@ -16,3 +16,9 @@ test('an address that others can reach needs AUTH_MODE to be said', () => {
 test('a misspelt variable of the dashboard is a fault', () => {
   expect(() => loadDashboardConfig({ DASHBOARD_PROT: '1' })).toThrow(/DASHBOARD_PORT/);
 });
+
+test('hosts are any where none are listed', () => {
+  expect(loadDashboardConfig({}).allowedHosts).toBeUndefined();
+  const config = loadDashboardConfig({ DASHBOARD_ALLOWED_HOSTS: 'localhost,jobs.example.com' });
+  expect(config.allowedHosts).toEqual(['localhost', 'jobs.example.com']);
+});

@@ -138,16 +138,42 @@ describe('the board only shows', () => {
   });
 });
 
-test('a request whose Host header names another machine is refused', async () => {
+async function statusFor(host: string, port = dashboard.port): Promise<number | undefined> {
   const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
-  const headers = { host: 'pointed-here.example' };
-  request(url('/queues/api/queues'), { headers }, (response) => {
+  request(`http://127.0.0.1:${port}/queues/api/queues`, { headers: { host } }, (response) => {
     response.resume();
     resolve(response.statusCode);
   })
     .on('error', reject)
     .end();
-  expect(await promise).toBe(403);
+  return promise;
+}
+
+test('a request whose Host header names another machine is refused', async () => {
+  expect(await statusFor('pointed-here.example')).toBe(403);
+});
+
+test('where hosts are listed, they and loopback are answered and others refused, whatever the address', async () => {
+  const health = createHealth({ service: 'dashboard', version: '1', checks: {} });
+  const redis = open('impatient');
+  await new Promise((resolve) => redis.once('ready', resolve));
+  const queue = openQueue({ redis, keyPrefix, onError });
+  const allowedHosts = ['jobs.example.com'];
+  const second = await startDashboard({
+    host: '0.0.0.0',
+    port: 0,
+    allowedHosts,
+    queue,
+    health,
+    metrics,
+    logger,
+  });
+  expect(await statusFor('jobs.example.com:8004', second.port)).toBe(200);
+  expect(await statusFor('localhost:8004', second.port)).toBe(200);
+  expect(await statusFor('pointed-here.example', second.port)).toBe(403);
+  await second.close();
+  await queue.close();
+  await closeRedis(redis);
 });
 
 test('a port in use is named with the variable to change', async () => {
