@@ -1,0 +1,35 @@
+#!/bin/sh
+# The steps of the image builds, with the repository mounted at /repository and the result in /app.
+#
+#   stage.sh manifests       what npm ci reads: a change of the code leaves it, and so the next step, as it was
+#   stage.sh packages NAME…  the production dependencies of these workspaces, and links to the workspaces they use
+#   stage.sh sources FOLDER  the code of the workspaces that FOLDER, a node_modules, links to
+set -eu
+
+case "$1" in
+  manifests)
+    cd /repository
+    cp --parents package.json package-lock.json ./*/*/package.json /app/
+    ;;
+  packages)
+    shift
+    for name in "$@"; do set -- "$@" "--workspace=$name"; shift; done
+    cd /app
+    npm ci --omit=dev --no-audit --no-fund --no-update-notifier --loglevel=error "$@"
+    # What has no use in an image: the embedded Redis of `cc-executor up`, and a compiler that is here only because a
+    # package says that it would get along with one.
+    rm -rf node_modules/js-redis-server node_modules/lua-redis-wasm node_modules/typescript node_modules/@typescript
+    ;;
+  sources)
+    cd /repository
+    # Real folders outside of node_modules: inside it Node does not strip types.
+    find "$2" -maxdepth 2 -type l -path "$2/*" -printf '%l\n' | sed 's#^\(\.\./\)*##' | sort | while read -r folder; do
+      case "$folder" in apps/* | libs/*) cp --parents --recursive "$folder" /app/ ;; esac
+    done
+    cp package.json /app/
+    ;;
+  *)
+    sed -n '2,6p' "$0" >&2
+    exit 64
+    ;;
+esac

@@ -1,0 +1,62 @@
+/**
+ * Gives each app its own Redis user, before Redis starts: a password is drawn once and kept, as the URL that the app
+ * reads with REDIS_URL_FILE, in a volume that only this app sees. Redis gets digests.
+ *
+ *   FOLDER/gateway/redis-url …   redis://gateway:<password>@redis:6379
+ *   FOLDER/redis/users.acl       made anew from the URLs at every start, so that the two cannot differ
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+
+const QUEUE_KEYS = '~{cce:queue}:*';
+
+/**
+ * Scripts, data and pub/sub, on our keys. @dangerous holds FLUSHALL, FLUSHDB, KEYS, CONFIG and the like; INFO is of
+ * it, but BullMQ asks it for the version, and the apps whether Redis keeps what they write.
+ */
+const APP_COMMANDS =
+  '-@all +@read +@write +@pubsub +@connection +@transaction +@scripting +time -@admin -@dangerous ' +
+  '+info -script|flush -script|kill -script|debug -function';
+
+const USERS = {
+  gateway: `~cce:* ${QUEUE_KEYS} &cce:* ${APP_COMMANDS}`,
+  // All of a job, but no idempotency keys.
+  worker: `~cce:{* ${QUEUE_KEYS} &cce:* ${APP_COMMANDS}`,
+  dashboard: `%R~cce:* ${QUEUE_KEYS} ${APP_COMMANDS} -@pubsub`,
+  // For people: docker compose exec -u 0 redis …; see docs/deployment.md.
+  operator: '~* &* +@all',
+};
+
+const folder = process.argv[2] ?? '/secrets';
+
+const lines = Object.entries(USERS).map(([user, rules]) => {
+  const digest = createHash('sha256').update(passwordOf(user)).digest('hex');
+  return `user ${user} reset on #${digest} ${rules}`;
+});
+// Nobody can be `default`, which is off. But Redis reads its own log as this user, and without a word leaves out every
+// transaction and script in it that the user may not run: without these rights a restart loses jobs.
+lines.push('user default reset off ~* &* +@all');
+// The health check's, which proves that Redis answers and has loaded its data.
+lines.push('user health reset on nopass -@all +ping');
+write(`${folder}/redis/users.acl`, `${lines.join('\n')}\n`, 0o444);
+process.stdout.write(`users: ${Object.keys(USERS).join(', ')}\n`);
+
+function passwordOf(user) {
+  const file = `${folder}/${user === 'operator' ? 'redis' : user}/redis-url`;
+  try {
+    return new URL(readFileSync(file, 'utf8').trim()).password;
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error;
+  }
+  const password = randomBytes(32).toString('hex');
+  // Group-readable: this process has the apps' group.
+  write(file, `redis://${user}:${password}@redis:6379\n`, 0o440);
+  return password;
+}
+
+/** In one step, so that an interrupted start leaves no half of a file. */
+function write(file, text, mode) {
+  const half = `${file}.${process.pid}`;
+  writeFileSync(half, text, { mode });
+  renameSync(half, file);
+}
