@@ -1,0 +1,225 @@
+/** What docker-compose.yml and the Dockerfiles must keep to, read from the files: no engine is needed. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+const read = (path: string) => readFileSync(`${root}${path}`, 'utf8');
+
+type Health = { test?: unknown; interval: string; start_period?: string };
+type Service = {
+  image?: string;
+  build?: { dockerfile: string };
+  container_name?: string;
+  restart?: string;
+  init?: boolean;
+  read_only?: boolean;
+  tmpfs?: string[];
+  cap_drop?: string[];
+  security_opt?: string[];
+  privileged?: boolean;
+  mem_limit?: string;
+  pids_limit?: unknown;
+  stop_grace_period?: string;
+  healthcheck?: Health;
+  ports?: string[];
+  networks?: string[];
+  network_mode?: string;
+  depends_on?: Record<string, { condition: string }>;
+  environment?: Record<string, string>;
+};
+
+const text = read('docker-compose.yml');
+const compose = parse(text, { merge: true }) as {
+  name?: string;
+  services: Record<string, Service>;
+  networks: Record<string, { internal?: boolean } | null>;
+  configs: Record<string, { file: string }>;
+};
+const services = Object.entries(compose.services);
+const lasting = services.filter(([name]) => name !== 'redis-users');
+
+const DOCKERFILES = {
+  gateway: 'Dockerfile.gateway',
+  worker: 'Dockerfile.worker',
+  'claude-api': 'apps/claude-api/Dockerfile',
+  dashboard: 'apps/dashboard/Dockerfile',
+};
+
+/** A variable's default, or the value itself. */
+const plain = (value: unknown) => String(value).replace(/\$\{\w+:?-([^}]*)\}/g, '$1');
+const seconds = (duration: unknown) => Number(/^(\d+)s$/.exec(plain(duration))?.[1]);
+
+describe('docker-compose.yml', () => {
+  test('has the services of the stack, each made by its Dockerfile', () => {
+    expect(services.map(([name]) => name).sort()).toEqual([
+      ...['balancer', 'claude-api', 'dashboard', 'gateway', 'redis', 'redis-users', 'worker'],
+    ]);
+    const built = services
+      .filter(([, { build }]) => build)
+      .map(([name, { build }]) => [name, build?.dockerfile]);
+    expect(Object.fromEntries(built)).toEqual(DOCKERFILES);
+  });
+
+  test.each(services)('%s is held in bounds', (_, service) => {
+    expect(service).toMatchObject({ read_only: true, cap_drop: ['ALL'] });
+    expect(service.security_opt).toContain('no-new-privileges:true');
+    expect(service.tmpfs?.some((mount) => mount.startsWith('/tmp'))).toBe(true);
+    expect(plain(service.mem_limit)).toMatch(/^\d+[mg]$/);
+    expect(Number(plain(service.pids_limit))).toBeGreaterThan(0);
+    expect(service.privileged).toBeUndefined();
+    expect(service.container_name).toBeUndefined();
+  });
+
+  test.each(lasting)(
+    '%s restarts, has time to leave, and waits for the health of what it needs',
+    (_, service) => {
+      expect(service.restart).toBe('unless-stopped');
+      expect(seconds(service.stop_grace_period)).toBeGreaterThan(0);
+      for (const [name, { condition }] of Object.entries(service.depends_on ?? {})) {
+        expect(condition).toBe(name === 'redis-users' ? 'service_completed_successfully' : 'service_healthy');
+      }
+    },
+  );
+
+  test.each(lasting)(
+    '%s is asked whether it is well, with patience at its start',
+    (name, { healthcheck, build }) => {
+      const own = build && read(DOCKERFILES[name as keyof typeof DOCKERFILES]);
+      expect(own ?? JSON.stringify(healthcheck?.test)).toMatch(/redis-cli|\/ready/);
+      expect(own ?? `--start-period=${healthcheck?.start_period}`).toMatch(/--start-period=\d+s/);
+      expect(own ?? JSON.stringify(healthcheck)).not.toMatch(/\b(curl|wget)\b/);
+    },
+  );
+
+  test('only the balancer and the dashboard are published, on loopback unless told otherwise', () => {
+    const published = services.filter(([, { ports }]) => ports).map(([name, { ports }]) => [name, ports]);
+    expect(published.map(([name]) => name).sort()).toEqual(['balancer', 'dashboard']);
+    for (const [, ports] of published) expect(plain(ports)).toMatch(/^127\.0\.0\.1:\d+:\d+$/);
+  });
+
+  test('only workers share a network with claude-api, and what needs no way out has none', () => {
+    const on = (network: string) =>
+      services.filter(([, { networks }]) => networks?.includes(network)).map(([name]) => name);
+    expect(compose.services['claude-api']?.networks).toEqual(['upstream']);
+    expect(on('upstream').sort()).toEqual(['claude-api', 'worker']);
+    expect(on('data').sort()).toEqual(['dashboard', 'gateway', 'redis', 'worker']);
+    expect(on('door').sort()).toEqual(['balancer', 'gateway']);
+    expect(compose.networks).toMatchObject({ data: { internal: true }, door: { internal: true } });
+    expect(compose.services['redis-users']?.network_mode).toBe('none');
+  });
+
+  test('a service that starts processes has an init to collect them', () => {
+    expect(compose.services['claude-api']?.init).toBe(true);
+  });
+
+  test('Docker waits longer than each app takes to leave', () => {
+    const { gateway, worker, 'claude-api': claudeApi } = compose.services;
+    // As the apps add them up in their main.ts.
+    expect(seconds(gateway?.stop_grace_period)).toBeGreaterThan(
+      seconds(gateway?.environment?.GATEWAY_DRAIN_GRACE_MS) + 5,
+    );
+    expect(seconds(worker?.stop_grace_period)).toBeGreaterThan(
+      seconds(worker?.environment?.WORKER_DRAIN_GRACE_MS) + 15,
+    );
+    expect(seconds(claudeApi?.stop_grace_period)).toBeGreaterThan(
+      seconds(claudeApi?.environment?.CLAUDE_DRAIN_MS) + 2 * 3 + 10,
+    );
+  });
+
+  test('no secret is in an environment, and no version is left open', () => {
+    const variables = services.flatMap(([, { environment = {} }]) => Object.keys(environment));
+    expect(variables.filter((name) => /(KEY|TOKEN|PASSWORD|SECRET|REDIS_URL)$/.test(name))).toEqual([]);
+    for (const [name, { image, build }] of services) {
+      if (!build) expect(plain(image), name).toMatch(/^(redis|haproxy|node):\d/);
+    }
+    for (const { file } of Object.values(compose.configs))
+      expect(existsSync(`${root}${file}`), file).toBe(true);
+  });
+
+  test('.env.example explains each variable, with its default, and no other', () => {
+    const used = new Map(
+      [...text.matchAll(/\$\{(\w+):?-([^}]*)\}/g)].map(([, name, value]) => [name, value]),
+    );
+    used.set('NPMRC', '');
+    const lines = read('.env.example').split('\n');
+    const told = lines.filter((line) => /^#[A-Z_]+=/.test(line)).map((line) => line.slice(1).split('='));
+    expect(told.map(([name]) => name).sort()).toEqual([...used.keys()].sort());
+    // These show what one would write.
+    const shown = ['CLAUDE_HOME', 'GATEWAY_ALLOWED_ORIGINS'];
+    const defaults = told.filter(([name]) => !shown.includes(name ?? ''));
+    expect(defaults.map(([name, value]) => [name, value])).toEqual(
+      defaults.map(([name]) => [name, used.get(name!)]),
+    );
+    const unexplained = lines.filter(
+      (line, index) => /^#[A-Z_]+=/.test(line) && lines[index - 1]?.trim() === '',
+    );
+    expect(unexplained).toEqual([]);
+  });
+});
+
+test.each(['deploy/redis/make-users.mjs', 'deploy/kubernetes/secrets.example.yaml'])(
+  'in %s nobody can be the default user, as which Redis reads its log, and which therefore may do everything',
+  (path) => {
+    expect(read(path).match(/user default [^'\n]*/g)).toEqual(['user default reset off ~* &* +@all']);
+  },
+);
+
+describe.each(Object.entries(DOCKERFILES))('the Dockerfile of %s', (app, path) => {
+  const dockerfile = read(path);
+  const last = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '));
+
+  test('stands on the slim image of a chosen Node, in stages', () => {
+    expect(dockerfile).toMatch(/^ARG NODE_VERSION=\d+\n\nFROM node:\$\{NODE_VERSION\}-trixie-slim AS base$/m);
+    expect(dockerfile).toMatch(/^FROM base AS packages$/m);
+    expect(last).toMatch(/^\nFROM base\n/);
+  });
+
+  test('installs the production packages of its app from the lock file, before any code is there, with a cache', () => {
+    expect(dockerfile).toContain(`stage.sh packages @cc-executor/${app} cc-executor`);
+    expect(dockerfile).toContain('--mount=type=cache,target=/root/.npm');
+    expect(read('deploy/image/stage.sh')).toMatch(/npm ci --omit=dev/);
+    expect(dockerfile.indexOf('FROM base AS packages')).toBeLessThan(
+      dockerfile.indexOf('FROM base AS sources'),
+    );
+    expect(last.indexOf('--from=packages')).toBeLessThan(last.indexOf('--from=sources'));
+  });
+
+  test('runs as nobody special, hears SIGTERM itself, says what it is and whether it is well', () => {
+    expect(last).toMatch(/^USER node$/m);
+    expect(last).toContain(`\nCMD ["node", "apps/${app}/src/main.ts"]`);
+    expect(last).toMatch(
+      /^HEALTHCHECK [^\n]*--start-period=[^\n]*\\\n {2}CMD \["node", "healthcheck\.mjs", /m,
+    );
+    const { version } = JSON.parse(read('package.json')) as { version: string };
+    expect(last).toContain(`ARG VERSION=${version}\n`);
+    for (const label of ['title', 'description', 'version', 'revision', 'licenses']) {
+      expect(last).toContain(`org.opencontainers.image.${label}=`);
+    }
+    expect(dockerfile).not.toMatch(/^ADD |https:\/\//m);
+  });
+
+  test('holds no secret', () => {
+    expect(dockerfile).not.toMatch(/^(ARG|ENV) .*(KEY|TOKEN|PASSWORD|SECRET)/m);
+    expect(dockerfile).toContain('--mount=type=secret,id=npmrc,target=/root/.npmrc,required=false');
+  });
+});
+
+test('.dockerignore lets in nothing but what the images are made of', () => {
+  const rules = read('.dockerignore')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'));
+  expect(rules[0]).toBe('*');
+  for (const rule of ['**/node_modules', '**/test', '**/.env*']) expect(rules).toContain(rule);
+  const allowed = rules.filter((rule) => rule.startsWith('!')).map((rule) => rule.slice(1));
+  expect(allowed.filter((path) => !existsSync(`${root}${path}`))).toEqual([]);
+});
+
+test('every app has a Dockerfile, but the command, which is in each image', () => {
+  expect(
+    readdirSync(`${root}apps`)
+      .filter((app) => app !== 'cli')
+      .sort(),
+  ).toEqual(Object.keys(DOCKERFILES).sort());
+});

@@ -1,0 +1,193 @@
+/**
+ * Containers that are killed, paused, cut off and restarted: every job gets its one terminal event, and the doctor names
+ * the pair that cannot talk.
+ */
+import { afterEach, describe, expect, test } from 'vitest';
+import { docker } from './support/docker.ts';
+import { untilDiagnosed } from './support/doctor.ts';
+import { expectCompleted, startJob } from './support/jobs.ts';
+import { connect, restore, useStack } from './support/stack.ts';
+
+const stack = useStack();
+afterEach(() => restore(stack()));
+
+/** Long enough for what is done to it. */
+const LONG_MS = 5_000;
+
+async function kill(service: string): Promise<void> {
+  await docker(['kill', (await stack().container(service)).id]);
+}
+
+async function network(action: 'connect' | 'disconnect', name: string, service: string): Promise<void> {
+  const aliases = action === 'connect' ? ['--alias', service] : [];
+  const { id } = await stack().container(service);
+  await docker(['network', action, ...aliases, `${stack().name}_${name}`, id]);
+}
+
+describe('killed', () => {
+  test('a worker: its job ends as lost, the next one is served by its successor', async () => {
+    const client = connect(stack());
+    const job = await startJob(client, { lastsMs: LONG_MS });
+    await job.untilOutput;
+    await kill('worker');
+    expect(await job.ended).toMatchObject({ type: 'failed', error: { code: 'worker_lost' } });
+    await untilDiagnosed(stack(), 'gateway', /^worker-.* → redis$/);
+    const waiting = await startJob(client);
+    await stack().compose('start', 'worker');
+    await expectCompleted(client, waiting);
+  });
+
+  test('claude-api: the job that ran there fails and says so, one that comes meanwhile waits', async () => {
+    const client = connect(stack());
+    const job = await startJob(client, { lastsMs: LONG_MS });
+    await job.untilOutput;
+    await kill('claude-api');
+    expect(await job.ended).toMatchObject({ type: 'failed', error: { code: 'upstream_cut' } });
+    await untilDiagnosed(stack(), 'gateway', /^worker-.* → claude-api$/);
+    const waiting = await startJob(client);
+    await stack().compose('start', 'claude-api');
+    await expectCompleted(client, waiting);
+  });
+
+  test('the only gateway: its clients come back and miss nothing', async () => {
+    const client = connect(stack());
+    const job = await startJob(client, { lastsMs: LONG_MS });
+    await job.untilOutput;
+    await kill('gateway');
+    await untilDiagnosed(stack(), 'host', /^client → gateway$/);
+    await stack().compose('start', 'gateway');
+    await expectCompleted(client, job);
+  });
+
+  test('the balancer: likewise', async () => {
+    const client = connect(stack());
+    const job = await startJob(client, { lastsMs: LONG_MS });
+    await job.untilOutput;
+    await kill('balancer');
+    await untilDiagnosed(stack(), 'host', /^client → gateway$/);
+    await stack().compose('start', 'balancer');
+    await expectCompleted(client, job);
+  });
+
+  test('Redis: the job goes on when it is back with its volume', async () => {
+    const client = connect(stack());
+    const job = await startJob(client, { lastsMs: LONG_MS });
+    await job.untilOutput;
+    await kill('redis');
+    await untilDiagnosed(stack(), 'gateway', /^gateway .*→ redis$/);
+    // A gateway that is not ready can be reached all the same, and says why.
+    await untilDiagnosed(stack(), 'host', /^client → gateway$/, /redis/);
+    await stack().compose('start', 'redis');
+    await expectCompleted(client, job);
+  });
+
+  test('one of two of everything: every job ends, and what the dead did not hold completes', async () => {
+    const project = stack();
+    await project.up({ gateway: 2, worker: 2, 'claude-api': 2 });
+    const clients = Array.from({ length: 6 }, () => connect(project));
+    const jobs = await Promise.all(clients.map((client) => startJob(client, { lastsMs: LONG_MS })));
+    await Promise.all(jobs.map(({ untilOutput }) => untilOutput));
+    const doomed = await Promise.all(
+      ['gateway', 'worker', 'claude-api'].map(async (service) => (await project.containers(service))[0]!.id),
+    );
+    await docker(['kill', ...doomed]);
+    for (const job of jobs) {
+      const end = await job.ended;
+      if (end.type === 'completed') expect(job.text()).toBe(job.expected);
+      else
+        expect(end).toMatchObject({ error: { code: expect.stringMatching(/^(worker_lost|upstream_cut)$/) } });
+    }
+    for (const client of clients) await expectCompleted(client, await startJob(client));
+  });
+});
+
+describe('paused', () => {
+  test('a worker, past its lease: its job ends as lost, and it works again afterwards', async () => {
+    const client = connect(stack());
+    const job = await startJob(client, { lastsMs: LONG_MS });
+    await job.untilOutput;
+    await stack().compose('pause', 'worker');
+    expect(await job.ended).toMatchObject({ type: 'failed', error: { code: 'worker_lost' } });
+    await untilDiagnosed(stack(), 'gateway', /^worker-.* → redis$/);
+    await stack().compose('unpause', 'worker');
+    await expectCompleted(client, await startJob(client));
+  });
+
+  const pairs = [
+    ['claude-api', 'gateway', /^worker-.* → claude-api$/],
+    ['gateway', 'host', /^client → gateway$/],
+    ['redis', 'gateway', /^gateway .*→ redis$/],
+    ['balancer', 'host', /^client → gateway$/],
+  ] as const;
+
+  test.each(pairs)(
+    '%s, until the doctor in the %s names it: the job completes',
+    async (service, from, pair) => {
+      const client = connect(stack());
+      const job = await startJob(client, { lastsMs: LONG_MS });
+      await job.untilOutput;
+      await stack().compose('pause', service);
+      await untilDiagnosed(stack(), from, pair);
+      await stack().compose('unpause', service);
+      await expectCompleted(client, job);
+    },
+  );
+});
+
+describe('cut off from the network', () => {
+  test('a worker from Redis: its job ends as lost, and it works again when it is back', async () => {
+    const client = connect(stack());
+    const job = await startJob(client, { lastsMs: LONG_MS });
+    await job.untilOutput;
+    await network('disconnect', 'data', 'worker');
+    expect(await job.ended).toMatchObject({ type: 'failed', error: { code: 'worker_lost' } });
+    await untilDiagnosed(stack(), 'worker', /^worker .*→ redis$/);
+    await network('connect', 'data', 'worker');
+    await expectCompleted(client, await startJob(client));
+  });
+
+  test('a worker from claude-api: its job falls silent and ends at its limit, the next one waits', async () => {
+    const client = connect(stack());
+    const job = await startJob(client, { lastsMs: LONG_MS, timeouts: { idleMs: 3_000 } });
+    await job.untilOutput;
+    await network('disconnect', 'upstream', 'worker');
+    expect(await job.ended).toMatchObject({ type: 'timed_out', limit: 'idle' });
+    await untilDiagnosed(stack(), 'gateway', /^worker-.* → claude-api$/);
+    const waiting = await startJob(client);
+    await network('connect', 'upstream', 'worker');
+    await expectCompleted(client, waiting);
+  });
+
+  test('a gateway from Redis: its clients miss nothing', async () => {
+    const client = connect(stack());
+    const job = await startJob(client, { lastsMs: LONG_MS });
+    await job.untilOutput;
+    await network('disconnect', 'data', 'gateway');
+    await untilDiagnosed(stack(), 'gateway', /^gateway .*→ redis$/);
+    await network('connect', 'data', 'gateway');
+    await expectCompleted(client, job);
+  });
+});
+
+describe('started late', () => {
+  test('claude-api, after everything else: jobs that came before it complete', async () => {
+    const client = connect(stack());
+    await stack().compose('rm', '--stop', '--force', 'claude-api');
+    await stack().compose('restart', 'worker');
+    const jobs = await Promise.all(Array.from({ length: 3 }, () => startJob(client)));
+    await stack().compose('up', '--detach', '--wait', 'claude-api');
+    for (const job of jobs) await expectCompleted(client, job);
+  });
+
+  test('a new Redis container on the old volume: what ended can be read, what ran goes on', async () => {
+    const client = connect(stack());
+    const ended = await startJob(client);
+    await expectCompleted(client, ended);
+    const running = await startJob(client, { lastsMs: LONG_MS });
+    await running.untilOutput;
+    await stack().compose('rm', '--stop', '--force', 'redis');
+    await stack().compose('up', '--detach', '--wait', 'redis');
+    await expectCompleted(client, running);
+    await expectCompleted(client, ended);
+  });
+});

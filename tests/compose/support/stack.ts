@@ -1,0 +1,50 @@
+/** The shared stack, for the tests of a file. */
+import { type Client, createClient } from '@cc-executor/client';
+import { beforeEach, inject, onTestFinished } from 'vitest';
+import { docker } from './docker.ts';
+import { openProject, type Project } from './project.ts';
+
+/** Returns the stack; where there is none, every test of the file is skipped and says why. */
+export function useStack(): () => Project {
+  const stack = inject('stack');
+  beforeEach(({ skip, onTestFailed }) => {
+    if (typeof stack === 'string') return skip(stack);
+    onTestFailed(async () => {
+      const { compose } = openProject(stack);
+      const states = await compose('ps', '--all');
+      process.stderr.write(`${states}\n${await compose('logs', '--no-color', '--tail', '40')}\n`);
+    });
+  });
+  return () => {
+    if (typeof stack === 'string') throw new Error(stack);
+    return openProject(stack);
+  };
+}
+
+/** A client through the published port, closed when the test ends. */
+export function connect(project: Project): Client {
+  const client = createClient({ url: project.url(), reconnect: { attempts: 100, maxMs: 1_000 } });
+  onTestFinished(() => client.close());
+  return client;
+}
+
+/** One of each. */
+export const SERVICES = ['balancer', 'claude-api', 'dashboard', 'gateway', 'redis', 'worker'];
+
+/** Undoes what a test did to its containers: all run, once for each service, and are healthy. */
+export async function restore(project: Project): Promise<void> {
+  const endAt = Date.now() + 60_000;
+  for (;;) {
+    const containers = (await project.containers()).filter(({ service }) => SERVICES.includes(service));
+    const paused = containers.filter(({ state }) => state === 'paused');
+    if (paused.length > 0) await docker(['unpause', ...paused.map(({ id }) => id)]);
+    const services = containers.map(({ service }) => service).sort();
+    const isWhole =
+      services.join() === SERVICES.join() && containers.every(({ state }) => state === 'running');
+    if (isWhole && containers.every(({ health }) => health === 'healthy')) return;
+    if (Date.now() > endAt) throw new Error(`not restored: ${JSON.stringify(containers)}`);
+    // Compose gives up at once on a container that is unhealthy now; the next check may find it well.
+    if (!isWhole) await project.up().catch(() => undefined);
+    else await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+}
