@@ -38,6 +38,7 @@ export type Consumer = {
 /** The lock is longer than the record's lease, so that a lost attempt is seen as lost when BullMQ delivers anew. */
 const DEFAULT_LOCK_MS = 30_000;
 const DEFAULT_LOOK_MS = 5_000;
+const LOOKS_PER_LOCK = 6;
 /** How long BullMQ may take to close when no job is under way any more, in ms. */
 const CLOSE_MS = 5_000;
 
@@ -78,7 +79,8 @@ export function startConsumer({
       prefix: queuePrefix(keyPrefix),
       concurrency,
       lockDuration: lockMs,
-      stalledInterval: lockMs,
+      // A lost entry is handed over at the second look after its lock has lapsed.
+      stalledInterval: lockMs / LOOKS_PER_LOCK,
       removeOnComplete: keepCompleted,
       removeOnFail: keepFailed,
     });
