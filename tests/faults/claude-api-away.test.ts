@@ -1,6 +1,6 @@
 /** claude-api × not there × moment: it is down, goes away, or is scaled down beneath running jobs. */
 import { describeViolations, type HowToCut, planText } from '@cc-executor/testing';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { callsOf } from './claude-api-calls.ts';
 import { type FaultStack, startFaultStack } from './harness.ts';
 import type { RecordingClient } from './recording-client.ts';
@@ -66,11 +66,20 @@ test('claude-api · down · d: it dies mid-stream; a job that may always be repe
   await expectNoViolations();
 });
 
+/** For its report it asks claude-api, too: those bytes may not be among the ones that are counted. */
+async function untilWorkerHasLooked(): Promise<void> {
+  const reports = async () => Object.keys(await faults.redis.admin.hgetall('cce:{services}'));
+  await vi.waitUntil(async () => (await reports()).some((id) => id.startsWith('worker-')), {
+    timeout: 10_000,
+  });
+}
+
 /** Plays an answer that is cut right behind its result line, and one that is cut in the middle of that line. */
 async function cutAtResult(cutBy: HowToCut): Promise<void> {
-  faults = await startFaultStack();
+  faults = await startFaultStack({ env: { SERVICE_REPORT_MS: '60s' } });
   const { proxies, recorder } = faults;
   const client = await faults.client();
+  await untilWorkerHasLooked();
   const before = proxies.upstream.counters().bytesToClient;
   const whole = await client.execute({ prompt: faults.plan({ chunks: 3, ends: ['result-only'] }).prompt });
   await client.terminal(whole);
