@@ -97,6 +97,31 @@ it('a time-out shorter than the work ends the job with what there was', async ()
   await visitor.close();
 });
 
+it('pauses and resumes a job where it runs', async () => {
+  const visitor = await doors[0]!.connect(asStack(stack()));
+  const text = nonce();
+  const prompt = script({ text, repeat: 10, delayMs: 300 });
+  const { jobId } = (await visitor.wire.request('execute', { prompt })).result;
+  const event = (type: string) =>
+    visitor.wire.until(({ params }) => params?.jobId === jobId && params.type === type);
+  await event('output');
+  await visitor.wire.request('pause', { jobId });
+  await event('paused');
+  await visitor.wire.request('resume', { jobId });
+  await event('resumed');
+  expect((await visitor.wire.untilTerminal(jobId)).at(-1)).toMatchObject({ type: 'completed' });
+  await visitor.close();
+});
+
+it('a worker answers for claude-api when a job is verified', async () => {
+  const visitor = await doors[0]!.connect(asStack(stack()));
+  const { jobId } = (await visitor.wire.request('execute', { prompt: script({ text: nonce() }) })).result;
+  await visitor.wire.untilTerminal(jobId);
+  const { result } = await visitor.wire.request('verify', { jobId });
+  expect(result).toMatchObject({ verdict: 'not_verifiable', reason: 'demo_engine' });
+  await visitor.close();
+});
+
 async function expectOwnAnswers(visitors: readonly Visitor[]): Promise<void> {
   const texts = visitors.map(() => `${nonce()} `);
   const tasks = await Promise.all(

@@ -85,7 +85,7 @@ describe('a job', () => {
       executionId,
     });
     expect(askedFor).toEqual(['e-1-1']);
-    await server.assertNoKeys(':transcript:');
+    await server.assertNoKeys(':{transcript:');
   });
 
   test('whose transcript says something else is a mismatch of the transcript', async () => {

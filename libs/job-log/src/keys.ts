@@ -39,8 +39,8 @@ export function createKeys(prefix: string): Keys {
     idempotency: (tenant, keyHash) => `${prefix}:idempotency:${tenant}:${keyHash}`,
     control: `${prefix}:control`,
     transcripts: `${prefix}:transcripts`,
-    transcriptClaim: (requestId) => `${prefix}:transcript:${requestId}:claim`,
-    transcriptAnswer: (requestId) => `${prefix}:transcript:${requestId}:answer`,
+    transcriptClaim: (requestId) => `${prefix}:{transcript:${requestId}}:claim`,
+    transcriptAnswer: (requestId) => `${prefix}:{transcript:${requestId}}:answer`,
   };
 }
 

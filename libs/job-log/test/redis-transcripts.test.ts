@@ -35,7 +35,7 @@ it('are answered once, by one of several workers, and leave nothing behind', asy
   const answers = await Promise.all(ids.map((id) => requests.ask(id, 10_000)));
   expect(answers).toEqual(ids.map((id) => ({ bytes: id.length, sha256: id })));
   expect(asked.sort()).toEqual(ids);
-  await twin.server.assertNoKeys(':transcript:');
+  await twin.server.assertNoKeys(':{transcript:');
 });
 
 it('that come to nothing in time are given up, and their keys expire', async () => {
@@ -49,7 +49,7 @@ it('that come to nothing in time are given up, and their keys expire', async () 
     await subscriber.ping();
     expect(await createTranscriptRequests(other).ask('job_1-1-1', 200)).toBeUndefined();
     resolve({ reason: 'under_way', message: 'late' });
-    for (const key of await redis.keys(`${other.keys.transcripts.replace(/transcripts$/, '')}transcript:*`)) {
+    for (const key of await redis.keys(`${other.keys.transcripts.replace(/transcripts$/, '')}{transcript:*`)) {
       expect(await redis.pttl(key)).toBeGreaterThan(0);
     }
   } finally {
