@@ -49,7 +49,9 @@ it('that come to nothing in time are given up, and their keys expire', async () 
     await subscriber.ping();
     expect(await createTranscriptRequests(other).ask('job_1-1-1', 200)).toBeUndefined();
     resolve({ reason: 'under_way', message: 'late' });
-    for (const key of await redis.keys(`${other.keys.transcripts.replace(/transcripts$/, '')}{transcript:*`)) {
+    for (const key of await redis.keys(
+      `${other.keys.transcripts.replace(/transcripts$/, '')}{transcript:*`,
+    )) {
       expect(await redis.pttl(key)).toBeGreaterThan(0);
     }
   } finally {
