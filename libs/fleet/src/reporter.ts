@@ -1,4 +1,7 @@
-/** Writes down a process's report, at once and again and again, as long as Redis is there. */
+/**
+ * Writes down a process's report, at once and again and again, as long as Redis is there. The first time, it takes out
+ * what dead processes left in whose place this one is.
+ */
 import { setTimeout } from 'node:timers/promises';
 import type { Registry } from './registry.ts';
 import type { ServiceReport } from './report.ts';
@@ -27,12 +30,20 @@ export function startReporter({
 }): Reporter {
   let running: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
+  let isFirst = true;
+
+  async function write(found: ServiceReport): Promise<void> {
+    if (closing) return;
+    await registry.write(found);
+    if (isFirst) await removePredecessors(registry, found);
+    isFirst = false;
+  }
 
   function report(): void {
     // A patient connection keeps a write until Redis is back: one at a time.
     if (closing) return;
     running ??= describe()
-      .then((found) => (closing ? undefined : registry.write(found)))
+      .then(write)
       .catch(onError)
       .finally(() => {
         running = undefined;
@@ -60,4 +71,24 @@ export function startReporter({
       return closing;
     },
   };
+}
+
+/** In another container of the same host name a process can look dead that is not: its next report brings it back. */
+async function removePredecessors(
+  registry: Registry,
+  { id, role, at, system }: ServiceReport,
+): Promise<void> {
+  for (const other of await registry.list(at)) {
+    const isOfThisPlace = other.role === role && other.system.host === system.host && other.id !== id;
+    if (isOfThisPlace && !isAlive(other.system.pid)) await registry.remove(other.id);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }

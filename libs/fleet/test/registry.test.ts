@@ -1,6 +1,7 @@
+import { spawnSync } from 'node:child_process';
 import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
 import { startTestRedis, type TestRedis, uniquePrefix } from '@cc-executor/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createRegistry, FORGET_MS, type ServiceReport, startReporter } from '../src/index.ts';
 
 const NOW = 1_800_000_000_000;
@@ -65,6 +66,25 @@ describe('the registry', () => {
 });
 
 describe('a reporter', () => {
+  it('takes out what dead processes of its role and host left, and nothing else', async () => {
+    const registry = createRegistry({ redis, keyPrefix: uniquePrefix() });
+    const { pid: dead } = spawnSync(process.execPath, ['--version']);
+    const of = (id: string, pid: number, changes: Partial<ServiceReport> = {}, host = 'h') =>
+      registry.write({ ...report(id), system: { ...report(id).system, pid, host }, ...changes });
+    await of('dead', dead);
+    await of('alive', process.pid);
+    await of('of another role', dead, { role: 'gateway' });
+    await of('of another host', dead, {}, 'g');
+    const reporter = startReporter({
+      ...{ registry, id: 'new', everyMs: 60_000, describe: async () => report('new') },
+      onError: (error) => expect.unreachable(String(error)),
+    });
+    await vi.waitUntil(async () => !(await registry.list(NOW)).some(({ id }) => id === 'dead'));
+    const rest = (await registry.list(NOW)).map(({ id }) => id).sort();
+    expect(rest).toEqual(['alive', 'new', 'of another host', 'of another role']);
+    await reporter.close();
+  });
+
   it('writes at once and again, and takes its report out at the end', async () => {
     const keyPrefix = uniquePrefix();
     const registry = createRegistry({ redis, keyPrefix });
