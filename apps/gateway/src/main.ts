@@ -107,9 +107,8 @@ await runService({
     });
     const reporter = startReporter({
       registry: reports,
-      id: self.id,
+      self,
       everyMs: config.reportMs,
-      describe: self.describe,
       onError: createRepeatedWarning(logger, 'report not written'),
     });
     return {

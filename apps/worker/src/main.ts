@@ -118,9 +118,8 @@ await runService({
     });
     const reporter = startReporter({
       registry: reports,
-      id: self.id,
+      self,
       everyMs: config.reportMs,
-      describe: self.describe,
       onError: createRepeatedWarning(logger, 'report not written'),
     });
     logger.info({ concurrency: config.concurrency, healthPort: healthServer.port }, 'worker takes jobs');

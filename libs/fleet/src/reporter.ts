@@ -5,6 +5,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Registry } from './registry.ts';
 import type { ServiceReport } from './report.ts';
+import type { SelfReport } from './self-report.ts';
 
 export type Reporter = {
   /** Takes the report out, if Redis answers soon. Idempotent. */
@@ -17,15 +18,13 @@ const CLOSE_MS = 1_000;
 /** `onError` hears of reports that could not be written; the next is tried all the same. */
 export function startReporter({
   registry,
-  id,
+  self,
   everyMs,
-  describe,
   onError,
 }: {
   registry: Registry;
-  id: string;
+  self: SelfReport;
   everyMs: number;
-  describe: () => Promise<ServiceReport>;
   onError: (error: unknown) => void;
 }): Reporter {
   let running: Promise<void> | undefined;
@@ -42,7 +41,8 @@ export function startReporter({
   function report(): void {
     // A patient connection keeps a write until Redis is back: one at a time.
     if (closing) return;
-    running ??= describe()
+    running ??= self
+      .describe()
       .then(write)
       .catch(onError)
       .finally(() => {
@@ -55,7 +55,7 @@ export function startReporter({
     const done = new AbortController();
     const removed = (async () => {
       await running;
-      await registry.remove(id);
+      await registry.remove(self.id);
     })().catch(onError);
     const late = setTimeout(CLOSE_MS, undefined, { signal: done.signal }).catch(() => undefined);
     await Promise.race([removed, late]);

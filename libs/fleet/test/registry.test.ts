@@ -76,7 +76,9 @@ describe('a reporter', () => {
     await of('of another role', dead, { role: 'gateway' });
     await of('of another host', dead, {}, 'g');
     const reporter = startReporter({
-      ...{ registry, id: 'new', everyMs: 60_000, describe: async () => report('new') },
+      registry,
+      self: { id: 'new', describe: async () => report('new') },
+      everyMs: 60_000,
       onError: (error) => expect.unreachable(String(error)),
     });
     await vi.waitUntil(async () => !(await registry.list(NOW)).some(({ id }) => id === 'dead'));
@@ -92,13 +94,15 @@ describe('a reporter', () => {
     const twice = Promise.withResolvers<void>();
     const reporter = startReporter({
       registry,
-      id: 'a',
-      everyMs: 20,
-      async describe() {
-        described += 1;
-        if (described === 3) twice.resolve();
-        return report('a');
+      self: {
+        id: 'a',
+        async describe() {
+          described += 1;
+          if (described === 3) twice.resolve();
+          return report('a');
+        },
       },
+      everyMs: 20,
       onError: twice.reject,
     });
     await twice.promise;
@@ -116,9 +120,8 @@ describe('a reporter', () => {
         remove: () => hanging,
         list: () => hanging,
       },
-      id: 'a',
+      self: { id: 'a', describe: async () => report('a') },
       everyMs: 60_000,
-      describe: async () => report('a'),
       onError: failed.resolve,
     });
     expect(await failed.promise).toMatchObject({ message: 'away' });
