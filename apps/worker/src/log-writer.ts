@@ -6,7 +6,7 @@
  */
 import type { AppendCode, Batch, JobLog, PauseChange, Wishes } from '@cc-executor/job-log';
 import type { EventBody, TerminalBody } from '@cc-executor/protocol';
-import { backoffDelay, type Logger, sleep } from '@cc-executor/runtime';
+import { createRepeatedWarning, type Logger, repeatUntilAnswered } from '@cc-executor/runtime';
 
 /** Larger batches would hold up Redis for others. */
 const MAX_BATCH_EVENTS = 512;
@@ -58,6 +58,7 @@ export function createLogWriter({
   let refusal: Refusal | undefined;
   let flushing: Promise<void> | undefined;
   const waiters: (() => void)[] = [];
+  const onUnanswered = createRepeatedWarning(logger, 'a write was not answered; it is sent again');
 
   function write(event: EventBody): number {
     queued += 1;
@@ -106,18 +107,12 @@ export function createLogWriter({
   /** Sends one batch until it is answered. */
   async function append(parts: Omit<Batch, 'jobId' | 'fence' | 'firstSeq'>): Promise<'ok' | Refusal> {
     const batch = { jobId, fence, firstSeq: written + 1, ...parts };
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        const { code, lastSeq: last, ...wishes } = await log.append(batch);
-        onWishes(wishes);
-        if (code !== 'ok' && code !== 'duplicate') return code;
-        written = last;
-        return 'ok';
-      } catch (err) {
-        if (attempt % 10 === 0) logger.warn({ err, attempt }, 'a write was not answered; it is sent again');
-        await sleep(backoffDelay({ attempt: attempt + 1, baseMs: 50, maxMs: 2_000 }));
-      }
-    }
+    const answer = await repeatUntilAnswered(() => log.append(batch), { onUnanswered });
+    const { code, lastSeq: last, ...wishes } = answer;
+    onWishes(wishes);
+    if (code !== 'ok' && code !== 'duplicate') return code;
+    written = last;
+    return 'ok';
   }
 
   function refuse(code: Refusal): void {

@@ -9,7 +9,7 @@ import type { ClaudeApiClient, UpstreamOutcome } from '@cc-executor/claude-api-c
 import type { Attempt, JobLog, Wishes } from '@cc-executor/job-log';
 import { DEFAULT_TIMEOUTS, type TerminalBody } from '@cc-executor/protocol';
 import type { Processed } from '@cc-executor/queue';
-import { backoffDelay, type Logger, sleep } from '@cc-executor/runtime';
+import { createRepeatedWarning, type Logger, repeatUntilAnswered, sleep } from '@cc-executor/runtime';
 import type { Leased, Leases } from './leases.ts';
 import { createLogWriter, type LogWriter } from './log-writer.ts';
 import { codeOf, type WorkerMetrics } from './metrics.ts';
@@ -91,16 +91,10 @@ export async function processJob(
   }
 }
 
-/** Repeats a call that Redis did not answer. Only for what may be repeated: everything the job log offers. */
-async function untilAnswered<T>(call: () => Promise<T>, logger: Logger): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await call();
-    } catch (err) {
-      if (attempt % 10 === 1) logger.warn({ err, attempt }, 'redis did not answer; it is asked again');
-      await sleep(backoffDelay({ attempt, baseMs: 50, maxMs: 2_000 }));
-    }
-  }
+/** Only for what may be repeated: everything that the job log offers. */
+function untilAnswered<T>(call: () => Promise<T>, logger: Logger): Promise<T> {
+  const onUnanswered = createRepeatedWarning(logger, 'redis did not answer; it is asked again');
+  return repeatUntilAnswered(call, { onUnanswered });
 }
 
 /** Ties the attempt's stop to its lease, the drain and the queue's lock. */

@@ -15,6 +15,7 @@ export { listen } from './listen.ts';
 export { createLogger, type Logger } from './logger.ts';
 export { isLoopback, namesLoopback } from './loopback.ts';
 export { redactUrl } from './redact.ts';
+export { repeatUntilAnswered } from './repeat-until-answered.ts';
 export { createRepeatedWarning } from './repeated-warning.ts';
 export {
   type Config,
