@@ -7,11 +7,12 @@ import { findImports, findInCode, type SourceFile, type Violation } from './sour
 
 /** Which of our packages each one may import. A folder that is not listed may not exist. */
 export const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
-  'apps/gateway': ['protocol', 'queue', 'job-log', 'fleet', 'redis', 'metrics', 'runtime'],
+  'apps/gateway': ['protocol', 'queue', 'job-log', 'signals', 'fleet', 'redis', 'metrics', 'runtime'],
   'apps/worker': [
     'protocol',
     'queue',
     'job-log',
+    'signals',
     'fleet',
     'redis',
     'claude-api-client',
@@ -23,10 +24,11 @@ export const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
   'apps/cli': ['client', 'protocol', 'fleet', 'redis', 'runtime'],
   'libs/client': ['protocol'],
   'libs/fleet': ['redis', 'runtime'],
-  'libs/job-log': ['protocol', 'redis'],
+  'libs/job-log': ['protocol', 'redis', 'signals'],
   'libs/queue': ['protocol', 'redis'],
   'libs/claude-api-client': ['claude-stream'],
   'libs/claude-stream': [],
+  'libs/signals': ['redis'],
   'libs/metrics': [],
   'libs/redis': [],
   'libs/runtime': [],

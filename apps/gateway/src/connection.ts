@@ -4,7 +4,7 @@
  * Order: the answer to a request goes out before the events that it causes. Everything a client sends is checked in
  * `parseRequest`; behind it, types hold.
  */
-import { DEFAULT_TENANT, type JobLog, LogUnavailableError, type Position } from '@cc-executor/job-log';
+import { DEFAULT_TENANT, type JobLog, type Position } from '@cc-executor/job-log';
 import {
   errorFrame,
   isTerminal,
@@ -20,6 +20,7 @@ import {
   resultFrame,
   type TerminalEvent,
 } from '@cc-executor/protocol';
+import { RedisUnavailableError } from '@cc-executor/redis';
 import type { Attachments, EventSink } from './attachments.ts';
 import type { Door, DoorContext } from './door.ts';
 import { framesOf } from './event-frames.ts';
@@ -186,6 +187,6 @@ async function listJobs(log: JobLog, { status, limit = DEFAULT_LIST_LIMIT, curso
 /** A fault of Redis is `unavailable`, and worth another try; everything else unexpected is ours. */
 function asProtocolError(error: unknown): ProtocolError {
   if (error instanceof ProtocolError) return error;
-  if (error instanceof LogUnavailableError) return new ProtocolError('unavailable', undefined, 1_000);
+  if (error instanceof RedisUnavailableError) return new ProtocolError('unavailable', undefined, 1_000);
   return new ProtocolError('internal');
 }

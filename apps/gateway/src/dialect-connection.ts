@@ -2,7 +2,7 @@
  * One connection in the prototype's dialect (`/ws/mcp`): a thin adapter over the same accept and attach. One task at
  * a time; the task's terminal event, whichever it is, becomes its last `statusUpdate`.
  */
-import { LogUnavailableError, type Position } from '@cc-executor/job-log';
+import type { Position } from '@cc-executor/job-log';
 import {
   type DialectStatus,
   describeIssues,
@@ -16,6 +16,7 @@ import {
   type RequestId,
   resultFrame,
 } from '@cc-executor/protocol';
+import { RedisUnavailableError } from '@cc-executor/redis';
 import type { EventSink } from './attachments.ts';
 import type { Door, DoorContext } from './door.ts';
 import { ConnectionClosedError } from './read-turns.ts';
@@ -183,5 +184,5 @@ class DialectError extends Error {}
 
 function outcomeOf(error: unknown): string {
   if (error instanceof DialectError) return 'refused';
-  return error instanceof LogUnavailableError ? 'unavailable' : 'internal';
+  return error instanceof RedisUnavailableError ? 'unavailable' : 'internal';
 }

@@ -7,17 +7,12 @@ import {
   guardDurability,
   startReporter,
 } from '@cc-executor/fleet';
-import {
-  createKeys,
-  createRedisFeed,
-  createRedisJobLog,
-  createRedisSweep,
-  createTranscriptRequests,
-} from '@cc-executor/job-log';
+import { createKeys, createRedisFeed, createRedisJobLog, createRedisSweep } from '@cc-executor/job-log';
 import { createMetrics } from '@cc-executor/metrics';
 import { createProducer } from '@cc-executor/queue';
 import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
 import { createHealth, createRepeatedWarning, runService, version } from '@cc-executor/runtime';
+import { createTranscriptRequests } from '@cc-executor/signals';
 import { createAbandonWatch } from './abandon-watch.ts';
 import { createAccept } from './accept.ts';
 import { appName, loadGatewayConfig } from './config.ts';
@@ -99,7 +94,11 @@ await runService({
         if (accepted.created) metrics.jobsAccepted.inc();
         return accepted;
       },
-      verify: createVerify({ log, transcripts: createTranscriptRequests({ redis, keys }), logger }),
+      verify: createVerify({
+        log,
+        transcripts: createTranscriptRequests({ redis, keyPrefix: config.keyPrefix }),
+        logger,
+      }),
       health,
       metrics,
       services: createServices({ self, registry: reports, producer }),

@@ -19,7 +19,7 @@ export type JobText =
   /** All output after resets, as UTF-8. */
   { text: Buffer; terminal: TerminalEvent } | { fault: string };
 
-/** Reads an ended job; undefined when its log is gone meanwhile. Errors: `LogUnavailableError`. */
+/** Reads an ended job; undefined when its log is gone meanwhile. Errors: `RedisUnavailableError`. */
 export async function readJobText(log: JobLog, jobId: string): Promise<JobText | undefined> {
   const carriers: JobEvent[] = [];
   let terminal: TerminalEvent | undefined;

@@ -3,7 +3,7 @@
  * which a worker asks claude-api for. Who changed only one of the three is found out.
  */
 import { createHash } from 'node:crypto';
-import type { JobLog, TranscriptAnswer, TranscriptRequests } from '@cc-executor/job-log';
+import type { JobLog } from '@cc-executor/job-log';
 import {
   type Digest,
   isTerminal,
@@ -14,6 +14,7 @@ import {
   type TerminalEvent,
 } from '@cc-executor/protocol';
 import type { Logger } from '@cc-executor/runtime';
+import type { TranscriptAnswer, TranscriptRequests } from '@cc-executor/signals';
 import { type JobText, readJobText } from './read-job-text.ts';
 
 export type Verify = (jobId: string) => Promise<Result<'verify'>>;

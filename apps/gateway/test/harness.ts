@@ -8,7 +8,6 @@ import {
   createKeys,
   createRedisFeed,
   createRedisJobLog,
-  createTranscriptRequests,
   type JobFeed,
   type JobLog,
   type Keys,
@@ -18,6 +17,7 @@ import { createEpoch, createJobId, type EventBody, type TerminalBody } from '@cc
 import { createProducer, type Producer } from '@cc-executor/queue';
 import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
 import { createHealth, createLogger } from '@cc-executor/runtime';
+import { createTranscriptRequests } from '@cc-executor/signals';
 import { connectWire, type TestRedis, uniquePrefix, type WireClient } from '@cc-executor/testing';
 import { type AbandonWatch, createAbandonWatch } from '../src/abandon-watch.ts';
 import { createAccept } from '../src/accept.ts';
@@ -108,7 +108,7 @@ export async function createRig(server: TestRedis): Promise<Rig> {
       accept: createAccept({ log: gatewayLog, producer, logger: silent }),
       verify: createVerify({
         log: gatewayLog,
-        transcripts: createTranscriptRequests({ redis, keys }),
+        transcripts: createTranscriptRequests({ redis, keyPrefix }),
         logger: silent,
         answerMs: 500,
       }),

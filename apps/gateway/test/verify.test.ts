@@ -1,9 +1,9 @@
 /** Verify, with the test in the place of the worker: what is compared with what, and what comes of it. */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { answerTranscriptRequests, type TranscriptAnswer } from '@cc-executor/job-log';
 import { createJobId, type EventBody, methods, type TerminalBody } from '@cc-executor/protocol';
 import { closeRedis, openRedis } from '@cc-executor/redis';
+import { answerTranscriptRequests, type TranscriptAnswer } from '@cc-executor/signals';
 import { startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createRig, output, type Rig, takeJob } from './harness.ts';
@@ -43,7 +43,7 @@ async function answerWith(answer: TranscriptAnswer): Promise<void> {
     askedFor.push(executionId);
     return answer;
   };
-  answerTranscriptRequests({ subscriber, redis, keys: rig.keys, read, onError: () => {} });
+  answerTranscriptRequests({ subscriber, redis, keyPrefix: rig.keyPrefix, read, onError: () => {} });
   await subscriber.ping();
   stopAnswering = () => Promise.all([closeRedis(subscriber), closeRedis(redis)]);
 }

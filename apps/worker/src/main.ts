@@ -8,12 +8,7 @@ import {
   shareRunning,
   startReporter,
 } from '@cc-executor/fleet';
-import {
-  answerTranscriptRequests,
-  createKeys,
-  createRedisControl,
-  createRedisJobLog,
-} from '@cc-executor/job-log';
+import { createKeys, createRedisJobLog } from '@cc-executor/job-log';
 import { createMetrics } from '@cc-executor/metrics';
 import { startConsumer } from '@cc-executor/queue';
 import { closeRedis, openRedis } from '@cc-executor/redis';
@@ -24,6 +19,7 @@ import {
   startHealthServer,
   version,
 } from '@cc-executor/runtime';
+import { answerTranscriptRequests, hearWishes } from '@cc-executor/signals';
 import { appName, loadWorkerConfig } from './config.ts';
 import { createLeases } from './leases.ts';
 import { measureLog } from './measured-log.ts';
@@ -49,7 +45,6 @@ await runService({
     const queueRedis = open('patient');
     const keys = createKeys(config.keyPrefix);
     const subscriber = open('subscriber');
-    const control = createRedisControl({ redis: subscriber, keys });
     const registry = createMetrics({ role: appName, version, isOn: config.metrics });
     const metrics = createWorkerMetrics(registry, {
       slots: config.concurrency,
@@ -63,11 +58,11 @@ await runService({
       path: config.claudeApiPath,
       connectTimeoutMs: config.connectTimeoutMs,
     });
-    control.onWish(leases.check);
+    hearWishes({ subscriber, keyPrefix: config.keyPrefix, onWish: leases.check });
     answerTranscriptRequests({
       subscriber,
       redis,
-      keys,
+      keyPrefix: config.keyPrefix,
       read: claudeApi.transcript,
       onError: createRepeatedWarning(logger, 'transcript requests'),
     });
@@ -133,8 +128,7 @@ await runService({
         await reporter.close();
         await claudeApi.close();
         await healthServer.close();
-        await control.close();
-        await Promise.all([closeRedis(redis), closeRedis(queueRedis)]);
+        await Promise.all([subscriber, redis, queueRedis].map(closeRedis));
       },
     };
   },

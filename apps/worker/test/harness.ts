@@ -9,10 +9,11 @@ import type {
   UpstreamOutcome,
   UpstreamRequest,
 } from '@cc-executor/claude-api-client';
-import { createMemoryJobLog, type JobLog, type JobSpec } from '@cc-executor/job-log';
+import type { JobLog, JobSpec } from '@cc-executor/job-log';
 import { createMetrics } from '@cc-executor/metrics';
 import { createEpoch, createJobId, type JobEvent } from '@cc-executor/protocol';
 import { createLogger } from '@cc-executor/runtime';
+import { createMemoryJobLog } from '@cc-executor/testing';
 import { createLeases } from '../src/leases.ts';
 import { createWorkerMetrics } from '../src/metrics.ts';
 import { type ProcessContext, processJob } from '../src/process-job.ts';

@@ -1,5 +1,6 @@
-import { createMemoryJobLog, type JobLog } from '@cc-executor/job-log';
+import type { JobLog } from '@cc-executor/job-log';
 import { createEpoch, createJobId } from '@cc-executor/protocol';
+import { createMemoryJobLog } from '@cc-executor/testing';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createLeases, type Leases } from '../src/leases.ts';
 import { silent } from './harness.ts';

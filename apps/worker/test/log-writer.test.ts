@@ -1,5 +1,6 @@
-import { type Batch, createMemoryJobLog, type JobLog } from '@cc-executor/job-log';
+import type { Batch, JobLog } from '@cc-executor/job-log';
 import { createEpoch, createJobId, type JobEvent } from '@cc-executor/protocol';
+import { createMemoryJobLog } from '@cc-executor/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createLogWriter, type LogWriter } from '../src/log-writer.ts';
 import { losingAnswers, silent } from './harness.ts';

@@ -1,7 +1,6 @@
 /** The worker's steps over a real Redis and a real queue: broken connections, an outage, a lease that lapsed. */
 import {
   createKeys,
-  createRedisControl,
   createRedisJobLog,
   createRedisSweep,
   type JobLog,
@@ -9,6 +8,7 @@ import {
 } from '@cc-executor/job-log';
 import { createProducer, startConsumer } from '@cc-executor/queue';
 import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
+import { hearWishes } from '@cc-executor/signals';
 import { startTestRedis, type TestRedis, uniquePrefix } from '@cc-executor/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Bench, createBench, type Step, started, success, text, untilTrue } from './harness.ts';
@@ -121,9 +121,9 @@ test('a worker that stood still for longer than its lease is fenced off: its wri
 
 test('a cancel reaches the worker over the control channel at once', async () => {
   const job = await bench({ scripts: [[[started]]] });
-  const control = createRedisControl({ redis: open('subscriber'), keys });
-  toClose.push(control.close);
-  control.onWish(job.context.leases.check);
+  const subscriber = open('subscriber');
+  toClose.push(() => closeRedis(subscriber));
+  hearWishes({ subscriber, keyPrefix, onWish: job.context.leases.check });
   await untilTrue(async () => (await server.channels()).includes(keys.control));
   const processed = job.process();
   await untilTrue(async () => (await job.types()).includes('started'));

@@ -25,15 +25,6 @@ export type {
   Wishes,
 } from './job-log.ts';
 export { createKeys, DEFAULT_KEY_PREFIX, DEFAULT_TENANT, type Keys } from './keys.ts';
-export { createMemoryJobLog } from './memory-job-log.ts';
-export { type ControlFeed, createRedisControl } from './redis-control.ts';
 export { createRedisFeed } from './redis-feed.ts';
 export { createRedisJobLog, type JobLogOptions } from './redis-job-log.ts';
 export { type Claim, createRedisSweep, type JobSweep, type Settled } from './redis-sweep.ts';
-export {
-  answerTranscriptRequests,
-  createTranscriptRequests,
-  type TranscriptAnswer,
-  type TranscriptRequests,
-} from './redis-transcripts.ts';
-export { LogUnavailableError } from './unavailable.ts';

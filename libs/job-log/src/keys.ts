@@ -1,7 +1,8 @@
 /**
- * Every Redis key and channel, built in one place. A job's keys share the hash tag {jobId}, so that its scripts
+ * Every Redis key and channel of jobs, built in one place. A job's keys share the hash tag {jobId}, so that its scripts
  * run on one slot of a Redis Cluster; the indexes have slots of their own and are never part of a job's script.
  */
+import { controlChannel } from '@cc-executor/signals';
 
 export type Keys = {
   /** Hash: what the job is. Fields: epoch, tenant, status, fence, seq, spec, totalMs, retry, priority,
@@ -20,12 +21,6 @@ export type Keys = {
   idempotency(tenant: string, keyHash: string): string;
   /** Channel: words to workers. */
   control: string;
-  /** Channel: 'requestId executionId', questions for transcripts. */
-  transcripts: string;
-  /** String: a worker has taken the question. */
-  transcriptClaim(requestId: string): string;
-  /** String: its answer as JSON. */
-  transcriptAnswer(requestId: string): string;
 };
 
 /** Builds the keys under a prefix; tests use a prefix of their own. */
@@ -37,10 +32,7 @@ export function createKeys(prefix: string): Keys {
     due: `${prefix}:{due}`,
     jobs: (tenant) => `${prefix}:{jobs}:${tenant}`,
     idempotency: (tenant, keyHash) => `${prefix}:idempotency:${tenant}:${keyHash}`,
-    control: `${prefix}:control`,
-    transcripts: `${prefix}:transcripts`,
-    transcriptClaim: (requestId) => `${prefix}:{transcript:${requestId}}:claim`,
-    transcriptAnswer: (requestId) => `${prefix}:{transcript:${requestId}}:answer`,
+    control: controlChannel(prefix),
   };
 }
 

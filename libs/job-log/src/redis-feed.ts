@@ -2,11 +2,10 @@
  * Live batches from Redis over one SUBSCRIBE connection for the whole process. Pub/sub is at most once: whoever
  * listens checks positions too, periodically and after `onRestored`.
  */
-import { closeRedis, type RedisConnection } from '@cc-executor/redis';
+import { closeRedis, type RedisConnection, RedisUnavailableError } from '@cc-executor/redis';
 import type { JobFeed, Publication } from './job-log.ts';
 import type { Keys } from './keys.ts';
 import { parsePublication } from './publication.ts';
-import { LogUnavailableError } from './unavailable.ts';
 
 type Listener = (publication: Publication) => void;
 
@@ -55,7 +54,7 @@ export function createRedisFeed({ redis, keys }: { redis: RedisConnection; keys:
       await redis.subscribe(channel);
     } catch (error) {
       unsubscribe();
-      throw new LogUnavailableError(error);
+      throw new RedisUnavailableError(error);
     }
     return unsubscribe;
   }

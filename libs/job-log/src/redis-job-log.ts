@@ -1,7 +1,7 @@
 /** The job log in Redis. The scripts hold the rules; this file builds their arguments and reads their replies. */
 import { createHash } from 'node:crypto';
 import { DEFAULT_TIMEOUTS, type JobStatus } from '@cc-executor/protocol';
-import { type RedisConnection, serversOf } from '@cc-executor/redis';
+import { orUnavailable, type RedisConnection, serversOf } from '@cc-executor/redis';
 import type {
   AppendCode,
   Batch,
@@ -20,7 +20,6 @@ import type { Keys } from './keys.ts';
 import { jobOfRecord } from './record.ts';
 import { listJobs } from './redis-list.ts';
 import { defineScripts } from './scripts.ts';
-import { orUnavailable } from './unavailable.ts';
 
 export type JobLogOptions = {
   redis: RedisConnection;

@@ -3,11 +3,10 @@
  * due again. The index is only a reminder: the record decides.
  */
 import { DEFAULT_TIMEOUTS, type TerminalStatus } from '@cc-executor/protocol';
-import type { RedisConnection } from '@cc-executor/redis';
+import { orUnavailable, type RedisConnection } from '@cc-executor/redis';
 import type { Keys } from './keys.ts';
 import { DEFAULT_TENANT } from './keys.ts';
 import { defineScripts } from './scripts.ts';
-import { orUnavailable } from './unavailable.ts';
 
 export type Claim = { at: number; jobIds: string[] };
 

@@ -1,13 +1,7 @@
 import { createEpoch, createJobId } from '@cc-executor/protocol';
+import { createMemoryJobLog } from '@cc-executor/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
-import {
-  type Attachment,
-  attach,
-  createMemoryJobLog,
-  type JobFeed,
-  type JobLog,
-  type Page,
-} from '../src/index.ts';
+import { type Attachment, attach, type JobFeed, type JobLog, type Page } from '../src/index.ts';
 import { begun, createRecorder, seqRange } from './recorder.ts';
 import { completed, output, runningJob } from './suite/twin.ts';
 

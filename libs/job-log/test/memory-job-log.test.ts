@@ -1,4 +1,4 @@
-import { createMemoryJobLog } from '../src/index.ts';
+import { createMemoryJobLog } from '@cc-executor/testing';
 import { describeJobLog } from './job-log-suite.ts';
 
 describeJobLog('the job log in memory', async () => {

@@ -1,6 +1,7 @@
 import { createJobId } from '@cc-executor/protocol';
+import { RedisUnavailableError } from '@cc-executor/redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createRedisControl, createRedisFeed, LogUnavailableError } from '../src/index.ts';
+import { createRedisFeed } from '../src/index.ts';
 import { openRedisTwin, type RedisTwin } from './redis-twin.ts';
 import { listen, output, runningJob } from './suite/twin.ts';
 
@@ -59,44 +60,6 @@ describe('a feed', () => {
     const pending = feed.subscribe(createJobId(), () => {});
     await (await pending)();
     await Promise.all([feed.close(), feed.close()]);
-    await expect(feed.subscribe(createJobId(), () => {})).rejects.toThrow(LogUnavailableError);
-  });
-});
-
-describe('the control channel', () => {
-  it('brings the cancel or the pause of a running job, also after its connection was lost', async () => {
-    const redis = twin.connect('subscriber');
-    const control = createRedisControl({ redis, keys: twin.keys });
-    const heard: string[] = [];
-    let came = () => {};
-    control.onWish((jobId) => {
-      heard.push(jobId);
-      came();
-    });
-    // Its subscription is acknowledged before that of a command sent after it.
-    await redis.ping();
-    const cancel = async () => {
-      const { jobId } = await runningJob(twin.log);
-      const told = new Promise<void>((resolve) => {
-        came = resolve;
-      });
-      await twin.log.cancel(jobId, 'client');
-      await told;
-      return jobId;
-    };
-    const first = await cancel();
-    const ready = new Promise((resolve) => redis.once('ready', resolve));
-    await killSubscribers();
-    await ready;
-    await redis.ping();
-    const second = await cancel();
-    const third = await runningJob(twin.log);
-    const told = new Promise<void>((resolve) => {
-      came = resolve;
-    });
-    await twin.log.setPauseWish(third.jobId, true);
-    await told;
-    expect(heard).toEqual([first, second, third.jobId]);
-    await Promise.all([control.close(), control.close()]);
+    await expect(feed.subscribe(createJobId(), () => {})).rejects.toThrow(RedisUnavailableError);
   });
 });

@@ -1,7 +1,8 @@
 /** What only the Redis job log can do: keep for a time, outlive restarts, be away. */
 import { createJobId } from '@cc-executor/protocol';
+import { RedisUnavailableError } from '@cc-executor/redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createRedisJobLog, LogUnavailableError } from '../src/index.ts';
+import { createRedisJobLog } from '../src/index.ts';
 import { openRedisTwin, type RedisTwin } from './redis-twin.ts';
 import { completed, listen, newJob, output, readAll, runningJob } from './suite/twin.ts';
 
@@ -139,7 +140,7 @@ describe('Redis', () => {
       log.countListeners(jobId),
       log.list('tenant', { limit: 1 }),
     ];
-    for (const call of calls) await expect(call).rejects.toThrow(LogUnavailableError);
+    for (const call of calls) await expect(call).rejects.toThrow(RedisUnavailableError);
   });
 });
 

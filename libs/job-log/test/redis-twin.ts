@@ -6,6 +6,7 @@ import type { Twin } from './suite/twin.ts';
 
 export type RedisTwin = Twin & {
   server: TestRedis;
+  keyPrefix: string;
   keys: Keys;
   redis: RedisConnection;
   /** Another connection to the same server, closed with the twin. */
@@ -26,7 +27,8 @@ export async function openRedisTwin(
     connections.push(redis);
     return redis;
   };
-  const keys = createKeys(uniquePrefix());
+  const keyPrefix = uniquePrefix();
+  const keys = createKeys(keyPrefix);
   const redis = connect('patient');
   const log = createRedisJobLog({ redis, keys, retentionMs: options.retentionMs ?? 60_000 });
   const feed = createRedisFeed({ redis: connect('subscriber'), keys });
@@ -38,6 +40,7 @@ export async function openRedisTwin(
 
   return {
     server,
+    keyPrefix,
     keys,
     redis,
     log,

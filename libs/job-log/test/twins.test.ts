@@ -3,9 +3,10 @@
  * twins: they answer alike, and whatever happens the log keeps its invariants.
  */
 import { isTerminalEvent, type TerminalStatus } from '@cc-executor/protocol';
+import { createMemoryJobLog } from '@cc-executor/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createMemoryJobLog, type JobLog, type PauseChange } from '../src/index.ts';
+import type { JobLog, PauseChange } from '../src/index.ts';
 import { openRedisTwin, type RedisTwin } from './redis-twin.ts';
 import { newJob, parseEvents, readAll } from './suite/twin.ts';
 

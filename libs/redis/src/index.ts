@@ -17,4 +17,5 @@ export { checkDurability, type Durability, judgeDurability } from './durability.
 export { type DurabilityWatch, watchDurability } from './durability-watch.ts';
 export { probeRedis, seeRedis } from './probe.ts';
 export { mastersOf, serversOf } from './servers.ts';
+export { orUnavailable, RedisUnavailableError } from './unavailable.ts';
 export { type RedisView, type ServerView, viewRedis } from './view.ts';

@@ -34,6 +34,7 @@ export {
 } from './history.ts';
 export { type AttachmentRecorder, createHistoryRecorder, type HistoryRecorder } from './history-recorder.ts';
 export { killWithParent } from './kill-with-parent.ts';
+export { createMemoryJobLog } from './memory-job-log.ts';
 export {
   type CallEnd,
   type Plan,

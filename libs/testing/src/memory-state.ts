@@ -2,9 +2,8 @@
  * The rules of the record and its log as pure functions of (state, input, now): the same rules as the scripts.
  * The in-memory job log wraps them, and the property tests check them against Redis.
  */
-import type { JobStatus, TerminalStatus } from '@cc-executor/protocol';
-import { DEFAULT_TIMEOUTS, isTerminal } from '@cc-executor/protocol';
-import type { AppendOutcome, Batch, NewJob, PauseChange, Wishes } from './job-log.ts';
+import type { AppendOutcome, Batch, NewJob, PauseChange, Wishes } from '@cc-executor/job-log';
+import { DEFAULT_TIMEOUTS, isTerminal, type JobStatus, type TerminalStatus } from '@cc-executor/protocol';
 
 export type RecordState = {
   job: NewJob;

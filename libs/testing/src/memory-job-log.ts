@@ -1,6 +1,6 @@
-/** The job log in memory: the twin that tests use. Its rules are in memory-state.ts. */
+/** The job log in memory: the twin of the one in Redis; the suite in libs/job-log/test runs over both. Its rules are in memory-state.ts. */
+import type { JobFeed, JobLog, NewJob, Position, Publication, Wishes } from '@cc-executor/job-log';
 import { isTerminal, type Job } from '@cc-executor/protocol';
-import type { JobFeed, JobLog, NewJob, Position, Publication, Wishes } from './job-log.ts';
 import {
   appendBatch,
   beginAttempt,

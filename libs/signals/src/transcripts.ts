@@ -4,15 +4,14 @@
  * one that is lost would be waited for in vain. Both keys expire.
  */
 import { randomUUID } from 'node:crypto';
-import type { RedisConnection } from '@cc-executor/redis';
-import type { Keys } from './keys.ts';
-import { orUnavailable } from './unavailable.ts';
+import { orUnavailable, type RedisConnection } from '@cc-executor/redis';
+import { transcriptKeys } from './keys.ts';
 
 /** Length and digest of the answer's text in the transcript, or why there is none to be had. */
 export type TranscriptAnswer = { bytes: number; sha256: string } | { reason: string; message: string };
 
 export type TranscriptRequests = {
-  /** Undefined when no worker answers within `timeoutMs`. Errors: `LogUnavailableError`. */
+  /** Undefined when no worker answers within `timeoutMs`. Errors: `RedisUnavailableError`. */
   ask(executionId: string, timeoutMs: number): Promise<TranscriptAnswer | undefined>;
 };
 
@@ -22,20 +21,22 @@ const EXPIRY_MS = 30_000;
 /** The gateway's side, on a connection that the caller owns. */
 export function createTranscriptRequests({
   redis,
-  keys,
+  keyPrefix,
 }: {
   redis: RedisConnection;
-  keys: Keys;
+  keyPrefix: string;
 }): TranscriptRequests {
+  const keys = transcriptKeys(keyPrefix);
+
   async function ask(executionId: string, timeoutMs: number): Promise<TranscriptAnswer | undefined> {
     const requestId = randomUUID();
     const endAt = performance.now() + timeoutMs;
-    await redis.publish(keys.transcripts, `${requestId} ${executionId}`);
+    await redis.publish(keys.questions, `${requestId} ${executionId}`);
     while (performance.now() < endAt) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-      const answer = await redis.getdel(keys.transcriptAnswer(requestId));
+      const answer = await redis.getdel(keys.answer(requestId));
       if (answer === null) continue;
-      await redis.del(keys.transcriptClaim(requestId));
+      await redis.del(keys.claim(requestId));
       return JSON.parse(answer) as TranscriptAnswer;
     }
     return undefined;
@@ -46,31 +47,33 @@ export function createTranscriptRequests({
 
 /**
  * The worker's side: answers from now on, for as long as the subscriber lives.
- * @param options.subscriber a connection of role `subscriber`, which others may use for channels of theirs
+ * @param options.subscriber a connection of role `subscriber`, which others may use for channels of theirs; whoever
+ *   opened it closes it
  * @param options.read never rejects
  */
 export function answerTranscriptRequests(options: {
   subscriber: RedisConnection;
   redis: RedisConnection;
-  keys: Keys;
+  keyPrefix: string;
   read: (executionId: string) => Promise<TranscriptAnswer>;
   onError: (error: unknown) => void;
 }): void {
-  const { subscriber, redis, keys, read, onError } = options;
+  const { subscriber, redis, keyPrefix, read, onError } = options;
+  const keys = transcriptKeys(keyPrefix);
 
   async function answer(requestId: string, executionId: string): Promise<void> {
-    const claimed = await redis.set(keys.transcriptClaim(requestId), '1', 'PX', EXPIRY_MS, 'NX');
+    const claimed = await redis.set(keys.claim(requestId), '1', 'PX', EXPIRY_MS, 'NX');
     if (claimed === null) return;
     const found = JSON.stringify(await read(executionId));
-    await redis.set(keys.transcriptAnswer(requestId), found, 'PX', EXPIRY_MS);
+    await redis.set(keys.answer(requestId), found, 'PX', EXPIRY_MS);
   }
 
   subscriber.on('message', (channel: string, payload: string) => {
-    if (channel !== keys.transcripts) return;
+    if (channel !== keys.questions) return;
     const [requestId = '', executionId = ''] = payload.split(' ');
     answer(requestId, executionId).catch(onError);
   });
-  subscriber.subscribe(keys.transcripts).catch(() => {
+  subscriber.subscribe(keys.questions).catch(() => {
     // Closed before it was acknowledged. A lost connection is subscribed anew by the driver.
   });
 }

@@ -1,0 +1,9 @@
+/** Signals between gateways and workers. Those about a job only hasten what its record says. */
+export { hearWishes } from './control.ts';
+export { controlChannel, transcriptKeys } from './keys.ts';
+export {
+  answerTranscriptRequests,
+  createTranscriptRequests,
+  type TranscriptAnswer,
+  type TranscriptRequests,
+} from './transcripts.ts';
