@@ -54,7 +54,7 @@ const cases: Case[] = [
     name: 'the position check',
     mutations: [
       {
-        file: 'apps/gateway/src/heartbeats.ts',
+        file: 'apps/gateway/src/listening/heartbeats.ts',
         from: 'attachment.checkPosition(positions.get(attachment.jobId));',
         to: 'void attachment;',
       },

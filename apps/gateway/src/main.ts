@@ -13,14 +13,14 @@ import { createProducer } from '@cc-executor/queue';
 import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
 import { createHealth, createRepeatedWarning, runService, version } from '@cc-executor/runtime';
 import { createTranscriptRequests } from '@cc-executor/signals';
-import { createAbandonWatch } from './abandon-watch.ts';
-import { createAccept } from './accept.ts';
+import { createAbandonWatch } from './chores/abandon-watch.ts';
+import { startSweeper } from './chores/sweeper.ts';
 import { appName, loadGatewayConfig } from './config.ts';
 import { createGatewayMetrics, watchSharedState } from './metrics.ts';
+import { createAccept } from './operations/accept.ts';
+import { createVerify } from './operations/verify.ts';
 import { startGateway } from './server.ts';
 import { createServices } from './services.ts';
-import { startSweeper } from './sweeper.ts';
-import { createVerify } from './verify.ts';
 
 /** How long opening the door waits for Redis, in ms. */
 const FIRST_CONNECT_MS = 2_000;

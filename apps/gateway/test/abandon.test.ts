@@ -1,6 +1,6 @@
 import { startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { createAbandonWatch } from '../src/abandon-watch.ts';
+import { createAbandonWatch } from '../src/chores/abandon-watch.ts';
 import { completed, createRig, type Rig, silent, type TestGateway, takeJob, untilTrue } from './harness.ts';
 
 const GRACE_MS = 100;

@@ -1,6 +1,6 @@
 import { startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createAccept } from '../src/accept.ts';
+import { createAccept } from '../src/operations/accept.ts';
 import { completed, createRig, output, type Rig, silent, takeJob } from './harness.ts';
 
 let server: TestRedis;

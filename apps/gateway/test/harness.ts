@@ -19,11 +19,11 @@ import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis'
 import { createHealth, createLogger } from '@cc-executor/runtime';
 import { createTranscriptRequests } from '@cc-executor/signals';
 import { connectWire, type TestRedis, uniquePrefix, type WireClient } from '@cc-executor/testing';
-import { type AbandonWatch, createAbandonWatch } from '../src/abandon-watch.ts';
-import { createAccept } from '../src/accept.ts';
+import { type AbandonWatch, createAbandonWatch } from '../src/chores/abandon-watch.ts';
 import { createGatewayMetrics } from '../src/metrics.ts';
+import { createAccept } from '../src/operations/accept.ts';
+import { createVerify } from '../src/operations/verify.ts';
 import { type Gateway, type GatewayOptions, startGateway } from '../src/server.ts';
-import { createVerify } from '../src/verify.ts';
 
 export const silent = createLogger({ name: 'test', level: 'silent', format: 'json' });
 

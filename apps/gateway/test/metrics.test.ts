@@ -3,8 +3,8 @@ import { createRedisSweep } from '@cc-executor/job-log';
 import type { Counter, Gauge } from '@cc-executor/metrics';
 import { startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { startSweeper } from '../src/chores/sweeper.ts';
 import type { GatewayMetrics } from '../src/metrics.ts';
-import { startSweeper } from '../src/sweeper.ts';
 import { createRig, freshMetrics, output, type Rig, silent, takeJob, untilTrue } from './harness.ts';
 
 const HEARTBEAT_MS = 100;

@@ -2,7 +2,7 @@ import { createRedisSweep, type JobSpec, type JobSweep } from '@cc-executor/job-
 import { createEpoch, createJobId, type JobEvent, type RetryPolicy } from '@cc-executor/protocol';
 import { startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type Sweeper, type SweeperOptions, startSweeper } from '../src/sweeper.ts';
+import { type Sweeper, type SweeperOptions, startSweeper } from '../src/chores/sweeper.ts';
 import {
   completed,
   createRig,

@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { isAllowedOrigin } from '../src/origin.ts';
+import { isAllowedOrigin } from '../src/doors/origin.ts';
 import { createRig, type Rig, untilTrue } from './harness.ts';
 
 let server: TestRedis;

@@ -10,10 +10,9 @@ import {
   MAX_FRAME_BYTES,
   ProtocolError,
 } from '@cc-executor/protocol';
-import type { Logger } from '@cc-executor/runtime';
 import type { RawData, WebSocket } from 'ws';
+import type { Beating } from '../listening/heartbeats.ts';
 import type { Door, DoorContext } from './door.ts';
-import type { Beating } from './heartbeats.ts';
 import { createOutbox } from './outbox.ts';
 
 /** Requests of one connection that may be under way at once. */
@@ -23,6 +22,9 @@ const MAX_MALFORMED = 20;
 const MAX_SILENT_BEATS = 2;
 /** How long a client that does not keep up may take to read its close frame. */
 const FAREWELL_MS = 1_000;
+
+/** What a door is given of more than its own connection; the logger gets the connection's id here. */
+export type SocketContext = Omit<DoorContext, 'connectionId' | 'outbox' | 'close'>;
 
 export type Connection = Beating & {
   goAway(reason: string, reconnectAfterMs: number): void;
@@ -36,7 +38,7 @@ export function runConnection(
   webSocket: WebSocket,
   stream: Duplex,
   openDoor: (context: DoorContext) => Door,
-  context: Omit<DoorContext, 'connectionId' | 'outbox' | 'logger' | 'close'> & { logger: Logger },
+  context: SocketContext,
   onClose: (reason: CloseReason | 'client') => void,
 ): Connection {
   const connectionId = createConnectionId();

@@ -2,11 +2,11 @@
 import type { Attachment, JobLog, Position } from '@cc-executor/job-log';
 import type { CloseReason, ProtocolError } from '@cc-executor/protocol';
 import type { Logger } from '@cc-executor/runtime';
-import type { Accept } from './accept.ts';
-import type { Attachments, EventSink } from './attachments.ts';
-import type { GatewayMetrics } from './metrics.ts';
+import type { Attachments, EventSink } from '../listening/attachments.ts';
+import type { GatewayMetrics } from '../metrics.ts';
+import type { Accept } from '../operations/accept.ts';
+import type { Verify } from '../operations/verify.ts';
 import type { Outbox } from './outbox.ts';
-import type { Verify } from './verify.ts';
 
 export type DoorContext = {
   connectionId: string;

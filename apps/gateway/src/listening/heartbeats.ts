@@ -5,7 +5,7 @@
  */
 import type { Attachment, JobLog, Position } from '@cc-executor/job-log';
 import type { Logger } from '@cc-executor/runtime';
-import type { GatewayMetrics } from './metrics.ts';
+import type { GatewayMetrics } from '../metrics.ts';
 
 export type Beating = {
   attachments(): Iterable<Attachment>;
@@ -20,6 +20,8 @@ export type Heartbeats = {
   add(connection: Beating): () => void;
   /** Checks everybody's positions now: publications may have been missed. */
   checkAll(): void;
+  /** Attachments of all connections. */
+  countAttachments(): number;
   /** Idempotent. */
   close(): void;
 };
@@ -106,6 +108,11 @@ export function createHeartbeats({
         slots.flatMap((slot) => [...slot]),
         false,
       );
+    },
+    countAttachments() {
+      let count = 0;
+      for (const slot of slots) for (const member of slot) for (const _ of member.attachments()) count += 1;
+      return count;
     },
     close: () => clearInterval(timer),
   };

@@ -21,10 +21,10 @@ import {
   type TerminalEvent,
 } from '@cc-executor/protocol';
 import { RedisUnavailableError } from '@cc-executor/redis';
-import type { Attachments, EventSink } from './attachments.ts';
+import type { Attachments, EventSink } from '../listening/attachments.ts';
+import { ConnectionClosedError } from '../listening/read-turns.ts';
 import type { Door, DoorContext } from './door.ts';
 import { framesOf } from './event-frames.ts';
-import { ConnectionClosedError } from './read-turns.ts';
 
 const DEFAULT_LIST_LIMIT = 20;
 

@@ -8,8 +8,8 @@
 import type { Claim, JobSweep } from '@cc-executor/job-log';
 import type { Producer } from '@cc-executor/queue';
 import type { Logger } from '@cc-executor/runtime';
+import type { GatewayMetrics } from '../metrics.ts';
 import type { AbandonWatch } from './abandon-watch.ts';
-import type { GatewayMetrics } from './metrics.ts';
 
 export type Sweeper = {
   /** Redis was away: wait for one lease from now. */

@@ -5,7 +5,7 @@
 import { type Attachment, attach, type JobFeed, type JobLog, type Listener } from '@cc-executor/job-log';
 import { MAX_ATTACHMENTS, ProtocolError } from '@cc-executor/protocol';
 import type { Logger } from '@cc-executor/runtime';
-import type { AbandonWatch } from './abandon-watch.ts';
+import type { AbandonWatch } from '../chores/abandon-watch.ts';
 import { createReadTurns } from './read-turns.ts';
 
 /** What a door does with the events of a job. */

@@ -17,9 +17,9 @@ import {
   resultFrame,
 } from '@cc-executor/protocol';
 import { RedisUnavailableError } from '@cc-executor/redis';
-import type { EventSink } from './attachments.ts';
+import type { EventSink } from '../listening/attachments.ts';
+import { ConnectionClosedError } from '../listening/read-turns.ts';
 import type { Door, DoorContext } from './door.ts';
-import { ConnectionClosedError } from './read-turns.ts';
 
 const controlReplies = { CANCEL: 'cancelling', PAUSE: 'pausing', RESUME: 'resuming' } as const;
 

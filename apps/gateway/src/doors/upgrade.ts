@@ -1,0 +1,132 @@
+/**
+ * The WebSocket doors: which path leads to which, who may come in, and how all leave when the gateway drains.
+ * Whoever is in belongs to the heartbeats until the socket has closed.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { MAX_FRAME_BYTES, SUBPROTOCOL } from '@cc-executor/protocol';
+import type { Logger } from '@cc-executor/runtime';
+import { WebSocketServer } from 'ws';
+import type { Heartbeats } from '../listening/heartbeats.ts';
+import type { DoorName, GatewayMetrics } from '../metrics.ts';
+import { openDialectDoor } from './dialect.ts';
+import type { Door, DoorContext } from './door.ts';
+import { openNativeDoor } from './native.ts';
+import { isAllowedOrigin } from './origin.ts';
+import { type Connection, runConnection, type SocketContext } from './socket.ts';
+
+export type WebSocketDoors = {
+  /** Answers an upgrade request: with a connection, or by hanging up. */
+  upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void;
+  connections(): number;
+  /** Lets nobody in any more, sends `goaway`, gives clients the grace to leave, closes the rest. Called once. */
+  close(): Promise<void>;
+};
+
+export type WebSocketDoorsOptions = {
+  allowedOrigins: readonly string[];
+  /** How long clients have to leave after `goaway`, in ms. */
+  drainGraceMs: number;
+  heartbeats: Heartbeats;
+  metrics: Pick<GatewayMetrics, 'connections' | 'connectionsOpened' | 'connectionsClosed'>;
+  logger: Logger;
+  /** What every connection is given. */
+  context: SocketContext;
+};
+
+type DoorPlan = {
+  name: DoorName;
+  open: (context: DoorContext) => Door;
+  subprotocol: string | undefined;
+};
+
+const doors: Record<string, DoorPlan> = {
+  '/ws': { name: 'native', open: openNativeDoor, subprotocol: SUBPROTOCOL },
+  '/ws/mcp': { name: 'dialect', open: openDialectDoor, subprotocol: undefined },
+};
+
+export function createWebSocketDoors(options: WebSocketDoorsOptions): WebSocketDoors {
+  const { heartbeats, metrics, logger, context } = options;
+  const connections = new Set<Connection>();
+  let isClosing = false;
+  let onEmpty: (() => void) | undefined;
+
+  // One level of compression more is one level of buffering more: off. The limit above the announced one lets us
+  // answer a frame that is too large instead of hanging up.
+  const webSockets = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: 4 * MAX_FRAME_BYTES,
+    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+  });
+
+  function upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
+    // Not parsed as a URL: what a client sends need not be one.
+    const path = request.url?.split('?', 1)[0] ?? '/';
+    const door = doors[path];
+    const refusal = refuse(request, door);
+    if (!door || refusal) {
+      logger.info({ path, refusal }, 'upgrade refused');
+      hangUp(stream, `HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      return;
+    }
+    webSockets.handleUpgrade(request, stream, head, (webSocket) => {
+      const connection = runConnection(webSocket, stream, door.open, context, (reason) => {
+        connections.delete(connection);
+        metrics.connections.dec({ door: door.name });
+        metrics.connectionsClosed.inc({ reason });
+        leave();
+        if (connections.size === 0) onEmpty?.();
+      });
+      connections.add(connection);
+      metrics.connections.inc({ door: door.name });
+      metrics.connectionsOpened.inc({ door: door.name });
+      const leave = heartbeats.add(connection);
+    });
+  }
+
+  function refuse(request: IncomingMessage, door: DoorPlan | undefined): string | undefined {
+    if (!door) return '404 Not Found';
+    if (isClosing) return '503 Service Unavailable';
+    if (!isAllowedOrigin(request.headers.origin, options.allowedOrigins)) return '403 Forbidden';
+    if (door.subprotocol && !offers(request, door.subprotocol)) return '400 Bad Request';
+    return undefined;
+  }
+
+  /** Waits until the last connection has closed, but no longer than `ms`. */
+  async function emptied(ms: number): Promise<void> {
+    if (connections.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    onEmpty = resolve;
+    const timer = setTimeout(resolve, ms);
+    await promise;
+    clearTimeout(timer);
+  }
+
+  return {
+    upgrade,
+    connections: () => connections.size,
+    async close() {
+      isClosing = true;
+      for (const connection of connections) connection.goAway('draining', Math.floor(Math.random() * 1_000));
+      await emptied(options.drainGraceMs);
+      for (const connection of connections) connection.close('going_away');
+      await emptied(1_000);
+      for (const connection of connections) connection.terminate();
+      await emptied(1_000);
+      webSockets.close();
+    },
+  };
+}
+
+function offers(request: IncomingMessage, subprotocol: string): boolean {
+  const offered = request.headers['sec-websocket-protocol'] ?? '';
+  return offered.split(',').some((name) => name.trim() === subprotocol);
+}
+
+/** Sends the last bytes and lets go: Node no longer looks after the socket of an upgrade request. */
+function hangUp(stream: Duplex, bytes: string): void {
+  stream.on('error', () => stream.destroy());
+  stream.once('finish', () => stream.destroy());
+  stream.end(bytes);
+}
