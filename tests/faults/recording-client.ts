@@ -1,6 +1,12 @@
 /** A bare client that tells the recorder everything it is told, with events as the very text that came. */
 
-import type { ExecuteParams, JobStatus, TerminalEvent } from '@cc-executor/protocol';
+import {
+  type ExecuteParams,
+  isTerminalEvent,
+  type JobEvent,
+  type JobStatus,
+  type TerminalEvent,
+} from '@cc-executor/protocol';
 import type { HistoryRecorder } from '@cc-executor/testing';
 import { type AttachmentRecorder, connectWire, type Message, type WireClient } from '@cc-executor/testing';
 
@@ -18,7 +24,6 @@ export type RecordingClient = {
 };
 
 const EVENT_HEAD = '{"jsonrpc":"2.0","method":"event","params":';
-const terminalTypes = new Set(['completed', 'failed', 'cancelled', 'timed_out']);
 let count = 0;
 
 export async function openRecordingClient(
@@ -35,9 +40,10 @@ export async function openRecordingClient(
     const text = data.toString();
     if (text.startsWith(EVENT_HEAD)) {
       const json = text.slice(EVENT_HEAD.length, -1);
-      const { jobId, type } = JSON.parse(json) as { jobId: string; type: string };
-      attachments.get(jobId)?.event(json);
-      if (terminalTypes.has(type)) attachments.get(jobId)?.end('terminal');
+      const event = JSON.parse(json) as JobEvent;
+      const attachment = attachments.get(event.jobId);
+      attachment?.event(json);
+      if (isTerminalEvent(event)) attachment?.end('terminal');
     } else if (text.includes('"method":"job_lost"')) {
       const { params } = JSON.parse(text) as { params: { jobId: string; reason: string } };
       attachments.get(params.jobId)?.end('job_lost', params.reason);

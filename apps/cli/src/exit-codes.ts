@@ -1,5 +1,5 @@
 /** What the exit code says. A script can tell a job that failed from one that never began. */
-import type { TerminalEvent } from '@cc-executor/protocol';
+import type { TerminalEvent, TerminalType } from '@cc-executor/protocol';
 
 export const exitCodes = {
   completed: 0,
@@ -11,10 +11,16 @@ export const exitCodes = {
   notVerifiable: 6,
 } as const;
 
+const endCodes: Record<TerminalType, number> = {
+  completed: exitCodes.completed,
+  failed: exitCodes.failed,
+  cancelled: exitCodes.cancelled,
+  timed_out: exitCodes.timedOut,
+};
+
 /** The exit code of a job that ended like this. */
-export function exitCodeOfEnd(event: TerminalEvent): number {
-  if (event.type === 'timed_out') return exitCodes.timedOut;
-  return exitCodes[event.type];
+export function exitCodeOfEnd({ type }: TerminalEvent): number {
+  return endCodes[type];
 }
 
 /** The exit code of an error of the SDK or the gateway, by its code. */

@@ -88,6 +88,7 @@ export function createRenderer(colors: Colors): Renderer {
         case 'reset':
           return renderReset(event.discardFromSeq, event.reason);
         default:
+          event satisfies never;
           // An event of a newer gateway.
           return {};
       }
@@ -131,15 +132,26 @@ export function describeEnd(event: TerminalEvent, colors: Colors): string {
     event.jobId,
   ].filter((fact) => fact !== '');
   const tail = colors.dim(`  ${facts.join(' · ')}`);
-  if (event.type === 'completed') return `${colors.green('✔ completed')}${tail}`;
-  const partial = event.partial ? '; the text is incomplete' : '';
-  if (event.type === 'cancelled') return `${colors.yellow(`■ cancelled by ${event.by}`)}${partial}${tail}`;
-  if (event.type === 'timed_out') {
-    return `${colors.red('✖ timed out')}: the ${event.limit} limit passed${partial}${tail}`;
+  const partial = 'partial' in event && event.partial ? '; the text is incomplete' : '';
+  return `${describeEnding(event, colors)}${partial}${tail}`;
+}
+
+function describeEnding(event: TerminalEvent, colors: Colors): string {
+  switch (event.type) {
+    case 'completed':
+      return colors.green('✔ completed');
+    case 'failed': {
+      const { code, message, retrySafe } = event.error;
+      const again = retrySafe ? '; nothing had begun' : '';
+      return `${colors.red('✖ failed')}: ${code}: ${oneLine(message, MAX_MESSAGE)}${again}`;
+    }
+    case 'cancelled':
+      return colors.yellow(`■ cancelled by ${event.by}`);
+    case 'timed_out':
+      return `${colors.red('✖ timed out')}: the ${event.limit} limit passed`;
+    default:
+      return event satisfies never;
   }
-  const again = event.error.retrySafe ? '; nothing had begun' : '';
-  const reason = `${event.error.code}: ${oneLine(event.error.message, MAX_MESSAGE)}`;
-  return `${colors.red('✖ failed')}: ${reason}${again}${partial}${tail}`;
 }
 
 function asRecord(value: unknown): Record<string, unknown> {

@@ -2,7 +2,6 @@ import { jobStatuses } from '@cc-executor/protocol';
 import { describe, expect, it } from 'vitest';
 import { completed, output, queued, scriptJob } from '../../../libs/client/test/scripted-gateway.ts';
 import manifest from '../../../package.json' with { type: 'json' };
-import { STATUSES } from '../src/commands/jobs.ts';
 import { runCli, startGateway } from './cli-process.ts';
 
 describe('attach', () => {
@@ -186,8 +185,10 @@ describe('jobs', () => {
     expect(lines.map((line) => JSON.parse(line).lastSeq)).toEqual(Array.from({ length: 101 }, (_, n) => n));
   });
 
-  it('knows the statuses of the protocol', () => {
-    expect(STATUSES).toEqual(jobStatuses);
+  it('offers the statuses of the protocol', async () => {
+    const { stdout } = await runCli(['jobs', '--help']).ended;
+    const choices = /--status[^(]*\(choices:([^)]*)\)/.exec(stdout)?.[1] ?? '';
+    expect([...choices.matchAll(/"(\w+)"/g)].map(([, status]) => status)).toEqual(jobStatuses);
   });
 });
 

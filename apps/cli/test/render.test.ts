@@ -119,7 +119,7 @@ describe('rendering events', () => {
   });
 
   it('says how the job ended and whether it can be run again', () => {
-    const error = { code: 'upstream_busy', message: 'full', retrySafe: true };
+    const error = { code: 'upstream_busy', message: 'full', retrySafe: true } as const;
     const [rendering] = renderAll([{ type: 'failed', error, partial: false, durationMs: 65_000 }]);
     expect(rendering?.notes).toEqual([
       `✖ failed: upstream_busy: full; nothing had begun  1 min 5 s · ${jobId}`,

@@ -1,6 +1,6 @@
 /** What a gateway counts. All of it is per connection, request, heartbeat or sweep; nothing is per event. */
 import { type Counter, type Gauge, type Metrics, showGauge, watchRedis } from '@cc-executor/metrics';
-import { closeCodes, type TerminalStatus } from '@cc-executor/protocol';
+import { closeCodes, type TerminalStatus, terminalStatuses } from '@cc-executor/protocol';
 import type { QueueDepth } from '@cc-executor/queue';
 
 export type DoorName = 'native' | 'dialect';
@@ -24,14 +24,7 @@ export type GatewayMetrics = {
 };
 
 const doors: readonly DoorName[] = ['native', 'dialect'];
-const sweepResults: readonly SweepResult[] = [
-  'failed',
-  'timed_out',
-  'cancelled',
-  'completed',
-  'enqueued',
-  'requeued',
-];
+const sweepResults: readonly SweepResult[] = [...terminalStatuses, 'enqueued', 'requeued'];
 
 /** Registers the metrics of a gateway's own work. */
 export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {

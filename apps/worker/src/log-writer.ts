@@ -5,7 +5,7 @@
  * Invariants: events keep their order; seq has no hole; after a refusal nothing more is written.
  */
 import type { AppendCode, Batch, JobLog, PauseChange, Wishes } from '@cc-executor/job-log';
-import type { EventBody, TerminalBody } from '@cc-executor/protocol';
+import { carriesOutput, type EventBody, type TerminalBody } from '@cc-executor/protocol';
 import { createRepeatedWarning, type Logger, repeatUntilAnswered } from '@cc-executor/runtime';
 
 /** Larger batches would hold up Redis for others. */
@@ -63,7 +63,7 @@ export function createLogWriter({
   function write(event: EventBody): number {
     queued += 1;
     if (refusal) return queued;
-    const hasOutput = event.type === 'output' || event.type === 'message';
+    const hasOutput = carriesOutput(event);
     if (hasOutput && !output) {
       output = true;
       onFirstOutput?.();

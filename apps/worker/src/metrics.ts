@@ -1,6 +1,6 @@
 /** What a worker counts. All of it is per attempt, upstream call or batch of events; nothing is per event. */
 import { type Counter, type Gauge, type Histogram, type Metrics, watchRedis } from '@cc-executor/metrics';
-import type { TerminalBody } from '@cc-executor/protocol';
+import { type TerminalBody, terminalStatuses } from '@cc-executor/protocol';
 import type { Processed } from '@cc-executor/queue';
 
 export type WorkerMetrics = {
@@ -15,7 +15,7 @@ export type WorkerMetrics = {
 };
 
 /** Statuses of attempts that wrote a terminal event, which is where these are counted. */
-const terminal = new Set<string>(['completed', 'failed', 'cancelled', 'timed_out']);
+const terminal = new Set<string>(terminalStatuses);
 /** Statuses of attempts that left the job to others; what is none of all these did not begin. */
 const left: Record<string, string> = { lost: 'lost', 'handed back': 'handed_back' };
 const redisCalls = ['begin', 'append', 'renew', 'release'] as const;

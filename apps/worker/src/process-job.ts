@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ClaudeApiClient, UpstreamOutcome } from '@cc-executor/claude-api-client';
 import type { Attempt, JobLog, Wishes } from '@cc-executor/job-log';
-import { DEFAULT_TIMEOUTS, type TerminalBody } from '@cc-executor/protocol';
+import { DEFAULT_TIMEOUTS, summaryOf, type TerminalBody } from '@cc-executor/protocol';
 import type { Processed } from '@cc-executor/queue';
 import { createRepeatedWarning, type Logger, repeatUntilAnswered, sleep } from '@cc-executor/runtime';
 import type { Leased, Leases } from './leases.ts';
@@ -257,9 +257,7 @@ async function finish(
 }
 
 function endingOf(terminal: TerminalBody, writer: LogWriter) {
-  const { usage, costUsd, durationMs, turns, conversation, digest, executionId } = terminal;
-  const known = { usage, costUsd, durationMs, turns, conversation, digest, executionId };
-  return { ...known, partial: 'partial' in terminal ? terminal.partial : writer.hasOutput() };
+  return { ...summaryOf(terminal), partial: 'partial' in terminal ? terminal.partial : writer.hasOutput() };
 }
 
 function faultEvent(partial: boolean): TerminalBody {

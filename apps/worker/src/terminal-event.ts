@@ -1,6 +1,11 @@
 /** How an attempt's end becomes the job's terminal event. Pure. */
 import type { UpstreamOutcome } from '@cc-executor/claude-api-client';
-import { MAX_TERMINAL_TEXT_LENGTH, type TerminalBody } from '@cc-executor/protocol';
+import {
+  type FailureCode,
+  MAX_TERMINAL_TEXT_LENGTH,
+  summaryOf,
+  type TerminalBody,
+} from '@cc-executor/protocol';
 import { didNotBegin } from './retry.ts';
 import type { StopReason } from './stop-reason.ts';
 
@@ -42,24 +47,6 @@ function stoppedEvent(stop: StopReason, ending: { partial: boolean }): TerminalB
   }
 }
 
-function failed(code: string, message: string, ending: { partial: boolean }): TerminalBody {
+function failed(code: FailureCode, message: string, ending: { partial: boolean }): TerminalBody {
   return { type: 'failed', error: { code, message, retrySafe: false }, ...ending };
-}
-
-type Summary = Pick<
-  TerminalBody,
-  'usage' | 'costUsd' | 'durationMs' | 'turns' | 'conversation' | 'digest' | 'executionId'
->;
-
-function summaryOf(outcome: Summary): Summary {
-  const { usage, costUsd, durationMs, turns, conversation, digest, executionId } = outcome;
-  return {
-    ...(usage === undefined ? {} : { usage }),
-    ...(costUsd === undefined ? {} : { costUsd }),
-    ...(durationMs === undefined ? {} : { durationMs }),
-    ...(turns === undefined ? {} : { turns }),
-    ...(conversation === undefined ? {} : { conversation }),
-    ...(digest === undefined ? {} : { digest }),
-    ...(executionId === undefined ? {} : { executionId }),
-  };
 }

@@ -6,6 +6,7 @@
  * gateway's log. So nothing is kept here but bounded queues and the text.
  */
 import {
+  changesText,
   emptyFold,
   type Fold,
   foldEvents,
@@ -233,7 +234,7 @@ function createTracker(afterSeq: number, onMismatch: () => void) {
     take(event: JobEvent) {
       lastSeq = event.seq;
       if (event.type === 'started') status = 'running';
-      else if (event.type === 'output' || event.type === 'reset') unfolded.push(event);
+      else if (changesText(event)) unfolded.push(event);
       else if (isTerminalEvent(event)) {
         status = event.type;
         digestOk = check(event);

@@ -2,7 +2,7 @@
  * Random commands of two competing attempts, of clients that cancel, and of the sweeper's hand-back, given to both
  * twins: they answer alike, and whatever happens the log keeps its invariants.
  */
-import { isTerminalEvent, type TerminalStatus } from '@cc-executor/protocol';
+import { isTerminalEvent, type TerminalStatus, terminalStatuses } from '@cc-executor/protocol';
 import { createMemoryJobLog } from '@cc-executor/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -46,12 +46,7 @@ const commands: fc.Arbitrary<Command[]> = fc.array(
         do: fc.constant('finish' as const),
         by,
         skew,
-        as: fc.constantFrom(
-          'completed' as const,
-          'failed' as const,
-          'cancelled' as const,
-          'timed_out' as const,
-        ),
+        as: fc.constantFrom(...terminalStatuses),
       }),
     },
     { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('renew' as const, 'release' as const), by }) },

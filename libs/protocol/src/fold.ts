@@ -2,7 +2,7 @@
  * Folds a job's events into its text. Folding a replay and then a tail gives what folding all at once gives:
  * the state is the whole memory of it.
  */
-import type { EventBody } from './events.ts';
+import type { EventBody, JobEvent } from './events.ts';
 
 type Piece = { seq: number; text: string; begin: boolean };
 
@@ -10,7 +10,8 @@ export type Fold = { readonly pieces: readonly Piece[] };
 
 export const emptyFold: Fold = { pieces: [] };
 
-type Foldable = EventBody & { seq: number };
+/** As it is written, or as it is read. */
+type Foldable = (EventBody & { seq: number }) | JobEvent;
 
 /** Takes events into the fold; changes nothing but the returned value. Copies what it holds: give it many at once. */
 export function foldEvents(fold: Fold, events: Iterable<Foldable>): Fold {
@@ -23,6 +24,11 @@ export function foldEvents(fold: Fold, events: Iterable<Foldable>): Fold {
     }
   }
   return { pieces };
+}
+
+/** Whether folding this event changes anything. */
+export function changesText({ type }: Pick<EventBody, 'type'>): boolean {
+  return type === 'output' || type === 'reset';
 }
 
 /** All text blocks, joined: what the digest is taken of. */

@@ -21,19 +21,23 @@ export {
   protocolErrors,
 } from './errors.ts';
 export {
+  carriesOutput,
   type Digest,
+  dialectStatusOf,
   type EventBody,
   type EventType,
   eventSchema,
   eventSchemas,
   isTerminalEvent,
   type JobEvent,
+  type RunSummary,
+  summaryOf,
   type TerminalBody,
   type TerminalEvent,
-  type TimeoutLimit,
-  timeoutLimits,
+  type TerminalType,
+  terminalTypes,
 } from './events.ts';
-export { emptyFold, type Fold, foldEvents, foldedAnswer, foldedText } from './fold.ts';
+export { changesText, emptyFold, type Fold, foldEvents, foldedAnswer, foldedText } from './fold.ts';
 export { createConnectionId, createEpoch, createJobId, jobIdSchema } from './ids.ts';
 export {
   isTerminal,

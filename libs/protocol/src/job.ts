@@ -1,13 +1,16 @@
 /** What a job is, as its clients see it. */
 import { z } from 'zod';
+import { type TerminalType, terminalTypes } from './events.ts';
 import { jobIdSchema } from './ids.ts';
 
-export const terminalStatuses = ['completed', 'failed', 'cancelled', 'timed_out'] as const;
-export const jobStatuses = ['queued', 'running', ...terminalStatuses] as const;
+/** A job that has ended has the type of its terminal event. */
+export type TerminalStatus = TerminalType;
+export type JobStatus = 'queued' | 'running' | TerminalStatus;
+
+export const terminalStatuses = terminalTypes;
+export const jobStatuses: readonly JobStatus[] = ['queued', 'running', ...terminalStatuses];
 
 export const jobStatusSchema = z.enum(jobStatuses);
-export type JobStatus = z.infer<typeof jobStatusSchema>;
-export type TerminalStatus = (typeof terminalStatuses)[number];
 
 /** Whether a job in this status has ended. */
 export function isTerminal(status: JobStatus): status is TerminalStatus {

@@ -1,6 +1,6 @@
 /** What `verify` finds: whether a job's log is what Claude Code itself wrote down. */
 import { z } from 'zod';
-import { digestSchema } from './events.ts';
+import { digestSchema } from './event-table.ts';
 
 /** Why a job can be neither confirmed nor refuted. A test keeps PROTOCOL.md equal to this. */
 export const notVerifiableReasons = {

@@ -2,7 +2,7 @@
  * A bare WebSocket client that keeps everything it receives, for tests of the wire: no reconnecting, no folding.
  * Waiting is on messages, never on time; the test's own time limit bounds it.
  */
-import type { JobEvent } from '@cc-executor/protocol';
+import { isTerminalEvent, type JobEvent } from '@cc-executor/protocol';
 import { WebSocket } from 'ws';
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look at whatever a message holds
@@ -27,8 +27,6 @@ export type WireClient = {
   /** Idempotent. */
   close(): Promise<void>;
 };
-
-const terminal = new Set(['completed', 'failed', 'cancelled', 'timed_out']);
 
 /** Connects; with `subprotocol: null` as the prototype's clients do. */
 export async function connectWire(
@@ -65,7 +63,7 @@ export async function connectWire(
     const known = eventsByJob.get(event.jobId) ?? [];
     eventsByJob.set(event.jobId, known);
     known.push(event);
-    if (terminal.has(event.type)) ended.add(event.jobId);
+    if (isTerminalEvent(event)) ended.add(event.jobId);
   }
 
   function untilFound<T>(find: () => T | undefined, what: string): Promise<T> {

@@ -2,7 +2,13 @@
  * The gateway's two doors behind one interface, so that a test can go through both: the native protocol, and the
  * prototype's dialect in the prototype's manner (no `id`, one task at a time, the joined `content`s are the text).
  */
-import { emptyFold, foldEvents, foldedText, isTerminalEvent } from '@cc-executor/protocol';
+import {
+  emptyFold,
+  foldEvents,
+  foldedText,
+  isTerminalEvent,
+  type TerminalEvent,
+} from '@cc-executor/protocol';
 import { connectWire, type Message, type Stack, type WireClient } from '@cc-executor/testing';
 
 export type Ending = {
@@ -73,9 +79,7 @@ function nativeTask(wire: WireClient, jobId: string): Task {
     const end = events.find(isTerminalEvent);
     if (!end || end !== events.at(-1)) throw new Error('the terminal event is not the last one');
     const text = foldedText(foldEvents(emptyFold, events));
-    if (end.type === 'timed_out') return { status: 'FAILED', code: 'timed_out', text };
-    if (end.type === 'failed') return { status: 'FAILED', code: end.error.code, text };
-    return { status: end.type === 'completed' ? 'COMPLETED' : 'CANCELLED', text };
+    return { ...endingOf(end), text };
   }
   return {
     ended: quietly(follow()),
@@ -89,6 +93,22 @@ function nativeTask(wire: WireClient, jobId: string): Task {
     resume: () => control('resume'),
     jobId: async () => jobId,
   };
+}
+
+/** As a client of the dialect would be told of it. */
+function endingOf(end: TerminalEvent): Omit<Ending, 'text'> {
+  switch (end.type) {
+    case 'completed':
+      return { status: 'COMPLETED' };
+    case 'failed':
+      return { status: 'FAILED', code: end.error.code };
+    case 'cancelled':
+      return { status: 'CANCELLED' };
+    case 'timed_out':
+      return { status: 'FAILED', code: 'timed_out' };
+    default:
+      return end satisfies never;
+  }
 }
 
 function dialectTask(wire: WireClient, command: string): Task {

@@ -1,11 +1,18 @@
 /** `cc-executor jobs`: the newest jobs. */
+import type { JobStatus } from '@cc-executor/protocol';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
 type JobsOptions = { status?: JobStatus; limit: number; url?: string; json?: boolean };
-type JobStatus = (typeof STATUSES)[number];
 
-// Not imported: the protocol's schemas take longer to load than --help may take. A test compares them.
-export const STATUSES = ['queued', 'running', 'completed', 'failed', 'cancelled', 'timed_out'] as const;
+// The list is not imported: the protocol's schemas take longer to load than --help may take.
+const statuses: Record<JobStatus, true> = {
+  queued: true,
+  running: true,
+  completed: true,
+  failed: true,
+  cancelled: true,
+  timed_out: true,
+};
 const MOST = 10_000;
 
 const HELP = `
@@ -18,7 +25,7 @@ export function registerJobs(program: Command): void {
   program
     .command('jobs')
     .description('list jobs, newest first')
-    .addOption(new Option('--status <status>', 'only jobs in this status').choices(STATUSES))
+    .addOption(new Option('--status <status>', 'only jobs in this status').choices(Object.keys(statuses)))
     .option('--limit <n>', 'at most so many', readLimit, 20)
     .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
     .option('--json', 'one JSON object a line')

@@ -1,5 +1,6 @@
 /** Proof by work: a tiny job, and its terminal event. */
 import { ClientError, createClient } from '@cc-executor/client';
+import type { TerminalEvent } from '@cc-executor/protocol';
 import { type Finding, fail, ok } from './finding.ts';
 
 const SUBJECT = 'client → … → claude-api';
@@ -26,15 +27,9 @@ export async function runJob(url: string, timeoutMs: number): Promise<Finding> {
       );
     }
     if (event.type === 'completed') return ok(SUBJECT, `a job ran and completed (${job.jobId})`, latencyMs);
-    const why =
-      event.type === 'failed'
-        ? `${event.error.code}: ${event.error.message}`
-        : event.type === 'timed_out'
-          ? `the ${event.limit} limit passed`
-          : 'it was cancelled';
     return fail(
       SUBJECT,
-      `a job ended as ${event.type}: ${why}`,
+      `a job ended as ${event.type}: ${reasonOf(event)}`,
       `\`cc-executor get ${job.jobId}\` shows it.`,
     );
   } catch (error) {
@@ -42,6 +37,19 @@ export async function runJob(url: string, timeoutMs: number): Promise<Finding> {
     return fail(SUBJECT, `no job could be run: ${error.code}: ${error.message}`, 'See what is wrong above.');
   } finally {
     await client.close();
+  }
+}
+
+function reasonOf(event: Exclude<TerminalEvent, { type: 'completed' }>): string {
+  switch (event.type) {
+    case 'failed':
+      return `${event.error.code}: ${event.error.message}`;
+    case 'cancelled':
+      return 'it was cancelled';
+    case 'timed_out':
+      return `the ${event.limit} limit passed`;
+    default:
+      return event satisfies never;
   }
 }
 

@@ -9,12 +9,15 @@ import {
   dialectControlParamsSchema,
   dialectErrorFrame,
   dialectExecuteParamsSchema,
+  dialectStatusOf,
+  isTerminalEvent,
   type JobEvent,
   notificationFrame,
   type ProtocolError,
   parseEnvelope,
   type RequestId,
   resultFrame,
+  type TerminalEvent,
 } from '@cc-executor/protocol';
 import { RedisUnavailableError } from '@cc-executor/redis';
 import type { EventSink } from '../listening/attachments.ts';
@@ -63,6 +66,10 @@ export function openDialectDoor(context: DoorContext): Door {
   }
 
   function forward(event: JobEvent): void {
+    if (isTerminalEvent(event)) {
+      conclude(event);
+      return;
+    }
     switch (event.type) {
       case 'started':
       case 'resumed':
@@ -77,20 +84,21 @@ export function openDialectDoor(context: DoorContext): Door {
       case 'pause_refused':
         outbox.send(dialectErrorFrame(null, `The task cannot ${event.request}: ${event.reason}`));
         break;
-      case 'completed':
-        if (event.text && typeof task === 'object' && !task.hasOutput) output(event.text);
-        end('COMPLETED');
+      case 'queued':
+      case 'message':
+      case 'throttled':
+      case 'paused':
+        // The dialect has no word for it.
         break;
-      case 'failed':
-        end('FAILED', { code: event.error.code, message: event.error.message });
-        break;
-      case 'timed_out':
-        end('FAILED', { code: 'timed_out', message: `the limit "${event.limit}" was reached` });
-        break;
-      case 'cancelled':
-        end('CANCELLED');
-        break;
+      default:
+        event satisfies never;
     }
+  }
+
+  function conclude(event: TerminalEvent): void {
+    const isUnseen = typeof task === 'object' && !task.hasOutput;
+    if (event.type === 'completed' && event.text && isUnseen) output(event.text);
+    end(dialectStatusOf(event.type), failureOf(event));
   }
 
   function count(method: string, outcome: string): void {
@@ -177,6 +185,21 @@ export function openDialectDoor(context: DoorContext): Door {
     resume: attachments.resume,
     close: attachments.close,
   };
+}
+
+/** Why an ending is a failure for the dialect; undefined when it is none. */
+function failureOf(event: TerminalEvent): Failure | undefined {
+  switch (event.type) {
+    case 'failed':
+      return { code: event.error.code, message: event.error.message };
+    case 'timed_out':
+      return { code: event.type, message: `the limit "${event.limit}" was reached` };
+    case 'completed':
+    case 'cancelled':
+      return undefined;
+    default:
+      return event satisfies never;
+  }
 }
 
 /** An error whose words are for the client. */

@@ -4,6 +4,7 @@
  */
 import type { JobLog } from '@cc-executor/job-log';
 import {
+  changesText,
   emptyFold,
   foldEvents,
   foldedText,
@@ -39,7 +40,7 @@ export async function readJobText(log: JobLog, jobId: string): Promise<JobText |
       if (event?.jobId !== jobId || event.seq !== seq) return { fault: `event ${seq} is not in its place` };
       if (terminal !== undefined) return { fault: `event ${seq} comes after the terminal event` };
       if (isTerminalEvent(event)) terminal = event;
-      else if (event.type === 'output' || event.type === 'reset') carriers.push(event);
+      else if (changesText(event)) carriers.push(event);
     }
   }
 }

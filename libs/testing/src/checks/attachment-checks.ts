@@ -1,6 +1,7 @@
 /** What those who listened must have seen: I2, I3 and I9. */
 import { isTerminalEvent } from '@cc-executor/protocol';
 import type { History } from '../history.ts';
+import { endsByItself } from './endings.ts';
 import { faultsOver, type JobView, nameAttachment } from './job-view.ts';
 import type { CheckOptions, Violation } from './violation.ts';
 
@@ -56,7 +57,7 @@ function couldEndAt(
     ...cancels.map(({ at }) => at),
   ];
   for (const { endedAt } of calls) causes.push(endedAt ?? history.takenAt);
-  if (terminal && (!upstreamRecorded || terminal.type === 'timed_out')) causes.push(terminal.time);
+  if (terminal && (!upstreamRecorded || endsByItself(terminal))) causes.push(terminal.time);
   return Math.max(...causes);
 }
 

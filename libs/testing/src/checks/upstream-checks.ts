@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { emptyFold, foldEvents, foldedText } from '@cc-executor/protocol';
 import type { History, UpstreamCallRecord } from '../history.ts';
+import { mayFollowCancel } from './endings.ts';
 import { faultsOver, type JobView } from './job-view.ts';
 import type { Bounds, CheckOptions, Violation } from './violation.ts';
 
@@ -93,10 +94,8 @@ export function checkLeftRunning(view: JobView, history: History, bounds: Bounds
 /** I8: a cancel's answer comes true. */
 export function checkCancels({ jobId, cancels, terminal, loss }: JobView): Violation[] {
   if (terminal === undefined || loss !== undefined) return [];
-  const workerWasLost = terminal.type === 'failed' && terminal.error.code === 'worker_lost';
-  const wonAgainst = workerWasLost || terminal.type === 'timed_out';
   return cancels.flatMap(({ accepted, status }) => {
-    if (accepted ? terminal.type === 'cancelled' || wonAgainst : terminal.type === status) return [];
+    if (accepted ? mayFollowCancel(terminal) : terminal.type === status) return [];
     const answer = accepted ? 'accepted' : `answered with ${status}`;
     return {
       invariant: 'I8',

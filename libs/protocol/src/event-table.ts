@@ -1,0 +1,121 @@
+/**
+ * The one table of events and endings. Schemas, types, statuses, metrics labels and the dialect's words are derived from
+ * it. A new row is known at once wherever its facts suffice; where something must be decided for it, nothing compiles
+ * before that is done.
+ */
+import { z } from 'zod';
+import type { DialectStatus } from './dialect.ts';
+import type { FailureCode } from './errors.ts';
+
+/** SHA-256 (hexadecimal) and length in bytes of the answer's text, as UTF-8, after resets. */
+export const digestSchema = z.object({ bytes: z.number().int().nonnegative(), sha256: z.string() });
+
+type EventRow = {
+  /** What it says, besides its type and the head. */
+  fields: z.ZodRawShape;
+  /** It is output of Claude Code: after it, an attempt cannot be repeated unnoticed. */
+  carriesOutput?: true;
+};
+
+type EndingRow = {
+  /** What it says, besides its type, the summary and the head. */
+  fields: z.ZodRawShape;
+  /** How the prototype's dialect calls it. */
+  dialectStatus: Exclude<DialectStatus, 'RUNNING'>;
+};
+
+/** Output stands in the log. */
+const partial = z.boolean();
+
+/** Events after which the job goes on. */
+export const passingEvents = {
+  queued: { fields: {} },
+  started: {
+    fields: {
+      /** `demo` means: no Claude ran; the answer is made up by the demo engine. */
+      engine: z.string().optional(),
+      model: z.string().optional(),
+    },
+  },
+  output: {
+    carriesOutput: true,
+    fields: {
+      text: z.string(),
+      /** This piece begins a new text block of the answer. */
+      begin: z.literal(true).optional(),
+    },
+  },
+  message: { carriesOutput: true, fields: { message: z.record(z.string(), z.unknown()) } },
+  throttled: {
+    fields: {
+      /** Unix time in milliseconds of the next try. */
+      untilMs: z.number().int(),
+      reason: z.string(),
+    },
+  },
+  reset: { fields: { discardFromSeq: z.number().int().positive(), reason: z.string() } },
+  paused: {
+    fields: {
+      /** How long it may stay paused. */
+      limitMs: z.number().int().positive(),
+    },
+  },
+  resumed: {
+    fields: {
+      /** How long it was paused. */
+      pausedMs: z.number().int().nonnegative(),
+    },
+  },
+  pause_refused: {
+    fields: {
+      /** What could not be done: the job is as it was before it was asked for. */
+      request: z.enum(['pause', 'resume']),
+      reason: z.string(),
+    },
+  },
+} as const satisfies Record<string, EventRow>;
+
+/** Terminal events. Each type is also the status of a job that ended so. */
+export const endings = {
+  completed: {
+    dialectStatus: 'COMPLETED',
+    fields: {
+      /** The last text block: Claude's answer. Left out when it is very long; the output events carry it. */
+      text: z.string().optional(),
+      evidence: z.enum(['complete-line', 'result-line', 'clean-eof']),
+    },
+  },
+  failed: {
+    dialectStatus: 'FAILED',
+    fields: {
+      error: z.object({
+        /** We write codes of our table; what we read may be a newer worker's. */
+        code: z.string() as z.ZodType<string, FailureCode>,
+        message: z.string(),
+        /** Executing the same again can do no work twice: this time, nothing had begun. */
+        retrySafe: z.boolean(),
+      }),
+      partial,
+    },
+  },
+  cancelled: {
+    dialectStatus: 'CANCELLED',
+    fields: { by: z.enum(['client', 'disconnect', 'operator']), partial },
+  },
+  timed_out: {
+    dialectStatus: 'FAILED',
+    fields: { limit: z.enum(['queue', 'firstOutput', 'idle', 'total', 'paused']), partial },
+  },
+} as const satisfies Record<string, EndingRow>;
+
+/** What is known of the run when it ends, however it ends. */
+export const summaryFields = {
+  usage: z.record(z.string(), z.unknown()).optional(),
+  costUsd: z.number().optional(),
+  durationMs: z.number().optional(),
+  turns: z.number().int().optional(),
+  conversation: z.string().optional(),
+  digest: digestSchema.optional(),
+  /** What claude-api knows the last call by: its transcript can be asked for. */
+  executionId: z.string().optional(),
+};
