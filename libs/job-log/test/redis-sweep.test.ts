@@ -1,17 +1,8 @@
-import { createJobId } from '@cc-executor/protocol';
+import { createJobId, eventSchema, type JobEvent } from '@cc-executor/protocol';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createRedisSweep, DEFAULT_TENANT, type JobSweep } from '../src/index.ts';
 import { openRedisTwin, type RedisTwin } from './redis-twin.ts';
-import {
-  cancelled,
-  completed,
-  listen,
-  newJob,
-  output,
-  parseEvents,
-  readAll,
-  runningJob,
-} from './suite/twin.ts';
+import { cancelled, completed, listen, newJob, output, readAll, runningJob } from './suite/twin.ts';
 
 let twin: RedisTwin;
 let sweep: JobSweep;
@@ -44,7 +35,11 @@ async function abandonedJob(changes: Parameters<typeof newJob>[0] = {}, withOutp
   return job;
 }
 
-const lastEvent = async (jobId: string) => parseEvents(await readAll(twin.log, jobId)).at(-1);
+/** As the protocol has it: scripts write such events by hand. */
+async function lastEvent(jobId: string): Promise<JobEvent> {
+  const events = await readAll(twin.log, jobId);
+  return eventSchema.parse(JSON.parse(events.at(-1) ?? ''));
+}
 
 describe('claiming', () => {
   it('gives each due job to one sweeper, and again when nothing is done with it', async () => {
