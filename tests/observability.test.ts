@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { terminalTypes } from '@cc-executor/protocol';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { labelNamesIn, metricNamesIn } from './observability/promql.ts';
@@ -86,6 +87,14 @@ describe('alert rules and dashboard', () => {
   test('name only labels that our metrics have, or that Prometheus gives', () => {
     const known = new Set([...registeredMetrics().flatMap(({ labels }) => labels), ...GIVEN_LABELS]);
     expect(expressions.flatMap(labelNamesIn).filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  test('name only outcomes that an attempt can have, and of all endings none is left out', () => {
+    const lists = expressions.flatMap((expr) => [...expr.matchAll(/\boutcome=~?"([\w|]+)"/g)]);
+    const named = lists.map(([, list = '']) => list.split('|'));
+    const known = [...terminalTypes, 'lost', 'handed_back', 'not_begun'];
+    for (const outcome of named.flat()) expect(known).toContain(outcome);
+    expect(named).toContainEqual(terminalTypes);
   });
 
   test('a name that nobody registers would be found', async () => {
