@@ -1,10 +1,8 @@
 /** Finds the calls of one of our Lua scripts among the commands that pass a proxy. */
-import { readFileSync } from 'node:fs';
 import type { ReplyDrop, TestRedis } from '@cc-executor/testing';
+import { scriptText } from '../../libs/job-log/src/scripts.ts';
 
 export type Script = 'schedule' | 'create' | 'begin' | 'append' | 'renew' | 'cancel' | 'range';
-
-const folder = new URL('../../libs/job-log/src/scripts/', import.meta.url);
 
 /**
  * Loads a script into Redis, so that no call of it is answered NOSCRIPT, and returns a matcher of its calls that hold
@@ -15,14 +13,11 @@ export async function callsOf(
   script: Script,
   ...texts: string[]
 ): Promise<ReplyDrop['matches']> {
-  const [shared, own] = ['shared', script].map((name) =>
-    readFileSync(new URL(`${name}.lua`, folder), 'utf8'),
-  );
-  const sha = String(await admin.script('LOAD', `${shared}\n${own}`));
+  const text = scriptText(script);
+  const sha = String(await admin.script('LOAD', text));
   return (command) =>
     // A connection's first call of a script may hold all of it.
-    (command.includes(sha) || command.includes(own as string)) &&
-    texts.every((text) => command.includes(text));
+    (command.includes(sha) || command.includes(text)) && texts.every((text) => command.includes(text));
 }
 
 /** Matches each different command once: the same one, sent again, gets its reply. */

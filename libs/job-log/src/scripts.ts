@@ -1,4 +1,7 @@
-/** Loads the Lua scripts and registers them with a connection. Each file states its KEYS, ARGV and returns. */
+/**
+ * Loads the Lua scripts and registers them with a connection. Each file states its KEYS, ARGV and returns; its first line
+ * may name files whose functions it uses: '-- include: shared, pausing'.
+ */
 import { readFileSync } from 'node:fs';
 import type { RedisConnection } from '@cc-executor/redis';
 
@@ -16,18 +19,17 @@ const scripts = {
   settle: 2,
 } as const;
 
-type ScriptName = keyof typeof scripts;
+export type ScriptName = keyof typeof scripts;
 export type Scripts = {
   [S in ScriptName]: (keys: string[], args: (string | number)[]) => Promise<(string | number)[]>;
 };
 
 /** Defines every script on this connection (EVALSHA first, EVAL when the server does not know it). */
 export function defineScripts(redis: RedisConnection): Scripts {
-  const shared = load('shared');
   const defined = {} as Scripts;
   for (const name of Object.keys(scripts) as ScriptName[]) {
     const command = `jobLog:${name}`;
-    redis.defineCommand(command, { numberOfKeys: scripts[name], lua: `${shared}\n${load(name)}` });
+    redis.defineCommand(command, { numberOfKeys: scripts[name], lua: scriptText(name) });
     // ioredis adds the command as a method that its types do not know.
     const call = (
       redis as unknown as Record<string, (...args: (string | number)[]) => Promise<(string | number)[]>>
@@ -38,6 +40,13 @@ export function defineScripts(redis: RedisConnection): Scripts {
   return defined;
 }
 
-function load(name: string): string {
+/** A script as Redis gets it: what it includes, then itself. */
+export function scriptText(name: ScriptName): string {
+  const own = read(name);
+  const included = /^-- include: (.+)\n/.exec(own)?.[1]?.split(', ') ?? [];
+  return [...included.map(read), own].join('\n');
+}
+
+function read(name: string): string {
   return readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8');
 }

@@ -1,3 +1,4 @@
+-- include: shared, pausing
 -- Appends events to a job's log, and ends the job when a terminal status is given: the only way output gets in.
 --   KEYS 1 record, 2 log
 --   ARGV 1 channel, 2 jobId, 3 fence, 4 seq of the first event, 5 terminal status or '', 6 retentionMs,
@@ -11,31 +12,6 @@
 --   'cancel_requested'  a cancel was recorded first: end it as cancelled
 --   'gap'               these do not begin right after the last seq (a fault of the caller, or the log was lost)
 --   'missing'           there is no record
-
--- The deadline of a paused job is the end of its pause; `leftMs` keeps what was left of its time. What was refused is
--- not wished any more: the wish is what the job is. Returns the wish.
-local function change_pause(record, change, limit, time)
-  local p = redis.call('HMGET', record, 'pausedAt', 'leftMs', 'deadline', 'pauseWish')
-  local function set(...)
-    redis.call('HSET', record, ...)
-  end
-  if change == 'paused' then
-    if not p[1] then
-      set('pausedAt', string.format('%.0f', time), 'leftMs', string.format('%.0f', tonumber(p[3]) - time))
-    end
-    set('deadline', string.format('%.0f', time + limit))
-  elseif change == 'resumed' and p[1] then
-    set('deadline', string.format('%.0f', time + tonumber(p[2])))
-    redis.call('HDEL', record, 'pausedAt', 'leftMs')
-  elseif change == 'refused' and p[1] then
-    set('pauseWish', '1')
-    return '1'
-  elseif change == 'refused' then
-    redis.call('HDEL', record, 'pauseWish')
-    return ''
-  end
-  return p[4] or ''
-end
 
 local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'cancelBy', 'output', 'pauseWish')
 local status = r[1]

@@ -1,3 +1,4 @@
+-- include: shared
 -- Begins an attempt of a queued job: raises the fence, so that nothing an earlier attempt still writes is taken.
 --   KEYS 1 record
 --   ARGV 1 leaseMs, 2 owner: a name of this pick-up, so that a begin whose reply was lost can be sent again

@@ -1,3 +1,4 @@
+-- include: shared
 -- Records a cancel. A job that no attempt has ends at once; a running one is ended by its worker, which is told
 -- on the control channel and, should that be lost, by its next append or renewal.
 --   KEYS 1 record, 2 log

@@ -1,3 +1,4 @@
+-- include: shared
 -- Claims jobs that the sweeper must look at: one sweeper gets each. Should it die, they are due again after holdMs.
 --   KEYS 1 due
 --   ARGV 1 limit, 2 holdMs

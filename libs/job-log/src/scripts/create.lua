@@ -1,3 +1,4 @@
+-- include: shared
 -- Writes the record of an accepted job and the first event of its log. Idempotent: a job that is there stays.
 --   KEYS 1 record, 2 log
 --   ARGV 1 channel, 2 jobId, 3 epoch, 4 tenant, 5 spec (JSON), 6 queueMs, 7 totalMs, 8 retry, 9 body of `queued`,

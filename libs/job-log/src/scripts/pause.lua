@@ -1,3 +1,4 @@
+-- include: shared
 -- Records that a job is to be paused, or is to go on; the last wish counts. The worker of a running job is told on the
 -- control channel and, should that be lost, by its next append or renewal; another one learns of it when it begins.
 --   KEYS 1 record

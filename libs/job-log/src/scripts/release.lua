@@ -1,3 +1,4 @@
+-- include: shared
 -- Hands a running job back: it is queued again. The fence rises, so that the attempt that gave it up writes nothing more.
 --   KEYS 1 record
 --   ARGV 1 fence, 2 queueMs

@@ -1,3 +1,4 @@
+-- include: shared
 -- Extends the lease of an attempt.
 --   KEYS 1 record
 --   ARGV 1 fence, 2 leaseMs

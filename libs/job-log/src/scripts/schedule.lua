@@ -1,3 +1,4 @@
+-- include: shared
 -- Says when the sweeper must look at a job.
 --   KEYS 1 due
 --   ARGV 1 jobId, 2 delayMs from now, 3 'NX' (a new job) or 'LT' (never later than it stands)

@@ -1,3 +1,4 @@
+-- include: shared
 -- Decides about one claimed job, and ends it when no worker will: the fence rises with the terminal event, so that
 -- nothing the lost attempt still writes is taken.
 --   KEYS 1 record, 2 log

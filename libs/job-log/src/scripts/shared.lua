@@ -1,4 +1,4 @@
--- Shared by every script: loaded before each of them.
+-- The clock, what is terminal, and how events get into a log.
 
 -- Redis's clock in ms, as a string: Lua would print so large a number as 1.79e+12.
 local function now_ms()
@@ -11,7 +11,7 @@ local function is_terminal(status)
 end
 
 -- Appends event bodies (JSON objects) to the log, gives each its head, and publishes them all as one
--- message: the line "epoch firstSeq status", then one event a line (JSON holds no raw line feed). A message over
+-- message: the line "epoch firstSeq lastSeq status", then one event a line (JSON holds no raw line feed). A message over
 -- 1 MiB would fill the subscribers' buffers: then only the first line goes out, and they read the log.
 -- Returns the last seq.
 local function append_events(log, channel, job_id, epoch, attempt, seq, status, now, bodies)
