@@ -21,7 +21,7 @@ export const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
   ],
   'apps/claude-api': ['claude-stream', 'metrics', 'runtime'],
   'apps/dashboard': ['protocol', 'queue', 'job-log', 'redis', 'metrics', 'runtime'],
-  'apps/cli': ['client', 'protocol', 'fleet', 'redis', 'runtime'],
+  'apps/cli': ['client', 'protocol', 'fleet', 'local-redis', 'redis', 'runtime'],
   'libs/client': ['protocol'],
   'libs/fleet': ['redis', 'runtime'],
   'libs/job-log': ['protocol', 'redis', 'signals'],
@@ -29,12 +29,23 @@ export const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
   'libs/claude-api-client': ['claude-stream'],
   'libs/claude-stream': [],
   'libs/signals': ['redis'],
+  'libs/local-redis': [],
   'libs/metrics': [],
   'libs/redis': [],
   'libs/runtime': [],
   'libs/protocol': [],
   'libs/testing': [
-    ...['protocol', 'redis', 'queue', 'job-log', 'claude-api-client', 'claude-stream', 'client', 'runtime'],
+    ...[
+      'protocol',
+      'redis',
+      'local-redis',
+      'queue',
+      'job-log',
+      'claude-api-client',
+      'claude-stream',
+      'client',
+      'runtime',
+    ],
   ],
 };
 

@@ -59,5 +59,11 @@ export { claudeEnvironment } from './stand-in-model/claude-environment.ts';
 export type { ModelBehaviour } from './stand-in-model/directives.ts';
 export type { ModelRequest } from './stand-in-model/model-request.ts';
 export { type ModelCall, type StandInModel, startStandInModel } from './stand-in-model/server.ts';
-export { startTestRedis, type TestRedis, type TestRedisOptions, uniquePrefix } from './test-redis.ts';
+export {
+  chooseTestRedis,
+  startTestRedis,
+  type TestRedis,
+  type TestRedisOptions,
+  uniquePrefix,
+} from './test-redis.ts';
 export { connectWire, type Message, type WireClient } from './wire-client.ts';

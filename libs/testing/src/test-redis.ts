@@ -1,18 +1,23 @@
 /**
- * A Redis of the test's own: a `redis-server` or `valkey-server` from PATH on a free loopback port with a directory
- * of its own, or, where there is none, the embedded server in a child process (which is said loudly, because it is
- * not Redis). Nothing of it outlives `close()`.
+ * A Redis of the test's own, the same that `npm start` would choose, on a free loopback port with a directory of its
+ * own. Where that is the embedded server it is said loudly, because it is not Redis. Nothing of it outlives `close()`.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { accessSync, constants } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
+import {
+  type ChooseOptions,
+  chooseRedis,
+  embeddedScript,
+  type RedisChoice,
+  serverArguments,
+} from '@cc-executor/local-redis';
 import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
 import { killWithParent } from './kill-with-parent.ts';
 
@@ -45,26 +50,34 @@ export type TestRedis = {
   close(): Promise<void>;
 };
 
+const HOST = '127.0.0.1';
+
+let chosen: Promise<RedisChoice> | undefined;
+
+/**
+ * Which Redis the tests run on; only the first call looks. REDIS_URL is of no use to them: they need servers of their
+ * own.
+ */
+export function chooseTestRedis(options: Pick<ChooseOptions, 'onFetch'> = {}): Promise<RedisChoice> {
+  // Tests look for tools as a shell would: these are no settings of ours.
+  const { PATH: path, FETCH_REDIS: fetch } = process.env;
+  chosen ??= chooseRedis({ path, mayFetch: fetch !== 'off', ...options });
+  return chosen;
+}
+
 /** Starts a Redis. Rejects when it does not get ready, with what it printed. */
 export async function startTestRedis(options: TestRedisOptions = {}): Promise<TestRedis> {
-  const binary = options.embedded ? undefined : (findOnPath('redis-server') ?? findOnPath('valkey-server'));
-  if (!binary && !options.embedded) {
-    process.stderr.write('\n*** No redis-server on PATH: these tests run on the EMBEDDED server. ***\n\n');
-  }
+  const binary = options.embedded ? undefined : await findBinary();
   const port = await freePort();
   const directory = await mkdtemp(join(tmpdir(), 'cc-executor-redis-'));
   let child: ChildProcess | undefined;
   let closing: Promise<void> | undefined;
 
   async function start(): Promise<void> {
-    child = binary
-      ? spawn(binary, await serverArguments(port, options), {
-          cwd: directory,
-          stdio: ['pipe', 'pipe', 'pipe'],
-        })
-      : spawn(process.execPath, [new URL('./embedded-redis.ts', import.meta.url).pathname, String(port)], {
-          stdio: ['pipe', 'pipe', 'pipe'],
-        });
+    const [command, args] = binary
+      ? [binary, await listArguments(port, directory, options)]
+      : [process.execPath, [embeddedScript, String(port), HOST]];
+    child = spawn(command, args, { cwd: directory, stdio: ['pipe', 'pipe', 'pipe'] });
     killWithParent(child);
     await untilReady(child);
     await ping(port);
@@ -123,18 +136,22 @@ export function uniquePrefix(): string {
   return `test-${randomUUID().slice(0, 8)}`;
 }
 
-async function serverArguments(port: number, options: TestRedisOptions): Promise<string[]> {
-  const cluster = options.cluster
-    ? [
-        ...['--cluster-enabled', 'yes', '--cluster-port', String(await freePort())],
-        ...['--cluster-announce-ip', '127.0.0.1'],
-      ]
-    : [];
-  return [
-    ...['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--loglevel', 'notice'],
-    ...['--appendonly', options.appendonly ? 'yes' : 'no', '--appendfsync', 'everysec'],
-    ...cluster,
-  ];
+async function findBinary(): Promise<string | undefined> {
+  const choice = await chooseTestRedis();
+  if ('program' in choice) return choice.program.file;
+  process.stderr.write('\n*** These tests run on the EMBEDDED server. ***\n\n');
+  return undefined;
+}
+
+async function listArguments(port: number, folder: string, options: TestRedisOptions): Promise<string[]> {
+  const cluster = { 'cluster-enabled': 'yes', 'cluster-announce-ip': HOST };
+  return serverArguments(
+    { port, host: HOST, folder },
+    {
+      appendonly: options.appendonly ? 'yes' : 'no',
+      ...(options.cluster ? { ...cluster, 'cluster-port': String(await freePort()) } : {}),
+    },
+  );
 }
 
 async function serveAllSlots(admin: RedisConnection): Promise<void> {
@@ -186,18 +203,4 @@ async function freePort(): Promise<number> {
   await once(server, 'close');
   if (address === null || typeof address === 'string') throw new Error('no port');
   return address.port;
-}
-
-function findOnPath(name: string): string | undefined {
-  // Tests look for tools as a shell would: this is no setting of ours.
-  for (const directory of (process.env.PATH ?? '').split(delimiter)) {
-    const file = join(directory, name);
-    try {
-      accessSync(file, constants.X_OK);
-      return file;
-    } catch {
-      // Not here: the next directory.
-    }
-  }
-  return undefined;
 }

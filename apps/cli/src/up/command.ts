@@ -8,10 +8,11 @@ const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 const MOST_WORKERS = 64;
 
 const HELP = `
-Redis: the one of REDIS_URL; else redis-server or valkey-server, if one is installed, with its data kept in
-.cache/redis; else an embedded one, in memory only.
+Redis: the one of REDIS_URL; else redis-server or valkey-server, if one is installed; else one that is fetched
+with apt-get into .cache/redis-server, without touching the system; these keep their data in .cache/redis. Else an
+embedded one, in memory only.
 
-Variables: REDIS_URL, CLAUDE_API_PORT (8000), GATEWAY_PORT (8003), DASHBOARD_PORT (8004), LOG_FORMAT
+Variables: REDIS_URL, FETCH_REDIS (on), CLAUDE_API_PORT (8000), GATEWAY_PORT (8003), DASHBOARD_PORT (8004), LOG_FORMAT
 (pretty, json), LOG_LEVEL, UP_DATA_DIR (.cache/redis), UP_READY_TIMEOUT_MS, UP_STOP_GRACE_MS, and those of
 the services, which get the whole environment. A port of 0 takes a free one.
 

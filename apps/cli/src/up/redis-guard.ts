@@ -7,8 +7,8 @@ import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { DatabaseSync } from 'node:sqlite';
 import type { Readable } from 'node:stream';
+import { LockedError, takeLock } from '@cc-executor/local-redis';
 import { exitCodes } from '@cc-executor/runtime';
 
 /** The Redis of a supervisor that was killed a moment ago may need this long to leave, in ms. */
@@ -16,7 +16,7 @@ const LOCK_WAIT_MS = 3_000;
 
 const [folder = '', program = '', ...args] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
-const lock = lockFolder();
+const release = await lockFolder();
 
 // Standard input is this process's own life line (parent-watch.mjs).
 const redis = spawn(program, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
@@ -26,7 +26,7 @@ redis.on('error', (error) => {
   process.exit(exitCodes.config);
 });
 redis.on('close', (code, signal) => {
-  lock.close();
+  release();
   if (code !== 0) process.stdout.write(heldBack.map((line) => `${line}\n`).join(''));
   if (signal !== null) process.stderr.write(`${program} was ended by ${signal}\n`);
   process.exit(code ?? exitCodes.failed);
@@ -35,16 +35,15 @@ process.on('SIGTERM', () => redis.kill('SIGTERM'));
 process.on('SIGINT', () => redis.kill('SIGTERM'));
 process.on('exit', () => redis.kill('SIGKILL'));
 
-function lockFolder(): DatabaseSync {
-  const database = new DatabaseSync(join(folder, 'up.lock'), { timeout: LOCK_WAIT_MS });
+async function lockFolder(): Promise<() => void> {
   try {
-    database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
-    return database;
+    return await takeLock(join(folder, 'up.lock'), { waitMs: LOCK_WAIT_MS });
   } catch (error) {
-    process.stderr.write(
-      `the data folder ${folder} cannot be locked (${(error as Error).message}): another \`cc-executor up\` of this ` +
-        'checkout runs; stop it, or set REDIS_URL to a Redis of your own\n',
-    );
+    const reason =
+      error instanceof LockedError
+        ? 'another `cc-executor up` of this checkout runs; stop it, or set REDIS_URL to a Redis of your own'
+        : (error as Error).message;
+    process.stderr.write(`the data folder ${folder} cannot be locked: ${reason}\n`);
     process.exit(exitCodes.config);
   }
 }

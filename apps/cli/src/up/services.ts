@@ -4,9 +4,9 @@
  */
 import { fileURLToPath } from 'node:url';
 import { probeHttp, probeRedis } from './probes.ts';
-import type { RedisChoice } from './redis-choice.ts';
 import type { UpConfig } from './settings.ts';
 import type { Service } from './stack.ts';
+import type { StackRedis } from './stack-redis.ts';
 
 export interface Ports {
   readonly claudeApi: number;
@@ -30,10 +30,18 @@ const CLAUDE_API_ORPHAN_GRACE_MS = 15_000;
 const START = { redis: 0, rest: 1 };
 const STOP = { gateway: 0, dashboard: 1, worker: 2, claudeApi: 3, redis: 4 };
 
+/** The names of all services that there can be, in their order. */
+export function nameServices({ workers, dashboard }: Ports): string[] {
+  return [
+    ...['redis', 'claude-api', ...workers.map((_, index) => workerName(index, workers.length)), 'gateway'],
+    ...(dashboard === undefined ? [] : ['dashboard']),
+  ];
+}
+
 /** Lists the services. `env` is the caller's environment, handed on to every child. */
 export function listServices(options: {
   config: UpConfig;
-  redis: RedisChoice;
+  redis: StackRedis;
   ports: Ports;
   logLevel: string;
   env: NodeJS.ProcessEnv;

@@ -1,6 +1,15 @@
 /** The settings that `cc-executor up` itself reads; everything else in the environment goes to its children. */
 import { fileURLToPath } from 'node:url';
-import { type Config, commonSettings, durationMs, oneOf, port, setting, text } from '@cc-executor/runtime';
+import {
+  type Config,
+  commonSettings,
+  durationMs,
+  flag,
+  oneOf,
+  port,
+  setting,
+  text,
+} from '@cc-executor/runtime';
 
 export const appName = 'up';
 
@@ -33,7 +42,15 @@ export const settings = {
     env: 'REDIS_URL',
     schema: text().optional(),
     secret: true,
-    description: 'The Redis to use. Unset: an installed redis-server or valkey-server, else an embedded one.',
+    description:
+      'The Redis to use. Unset: an installed redis-server or valkey-server, else one that is fetched, else an embedded one.',
+  }),
+  fetchRedis: setting({
+    env: 'FETCH_REDIS',
+    schema: flag(),
+    default: true,
+    description:
+      'Whether a Redis server may be fetched (apt-get, into .cache/redis-server of the checkout), or one used that was.',
   }),
   claudeApiHost: host('CLAUDE_API_HOST'),
   claudeApiPort: servicePort('CLAUDE_API_PORT', 8000),
@@ -52,7 +69,7 @@ export const settings = {
     schema: text(),
     default: fileURLToPath(new URL('../../../../.cache/redis', import.meta.url)),
     defaultText: '.cache/redis in the checkout',
-    description: 'Where an installed Redis that is started here keeps its data.',
+    description: 'Where a Redis that is started here keeps its data; the embedded one keeps none.',
   }),
   readyTimeoutMs: setting({
     env: 'UP_READY_TIMEOUT_MS',

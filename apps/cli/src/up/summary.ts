@@ -2,9 +2,9 @@
 import { version } from '@cc-executor/runtime';
 import colors from 'picocolors';
 import type { ProbeResult } from './probes.ts';
-import type { RedisChoice } from './redis-choice.ts';
 import { type Ports, urlOf } from './services.ts';
 import type { UpConfig } from './settings.ts';
+import type { StackRedis } from './stack-redis.ts';
 
 export interface Summary {
   readonly lines: readonly string[];
@@ -19,7 +19,7 @@ const DEFAULT_GATEWAY = 'ws://127.0.0.1:8003';
 export function summarise(options: {
   config: UpConfig;
   ports: Ports;
-  redis: RedisChoice;
+  redis: StackRedis;
   claudeApi: ProbeResult | undefined;
 }): Summary {
   const { config, ports, redis } = options;

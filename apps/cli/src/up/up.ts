@@ -5,14 +5,12 @@
 import { loadConfig } from '@cc-executor/runtime';
 import { watchInterrupts } from './interrupts.ts';
 import { claimPort } from './ports.ts';
-import { probeRedis, waitUntilReady } from './probes.ts';
-import { chooseRedis, type RedisChoice } from './redis-choice.ts';
-import { createReporter, type Reporter } from './reporter.ts';
-import { listServices, type Ports } from './services.ts';
+import { prepareRedis } from './prepare-redis.ts';
+import { createReporter } from './reporter.ts';
+import { listServices, nameServices, type Ports } from './services.ts';
 import { appName, settings, type UpConfig } from './settings.ts';
 import { runStack } from './stack.ts';
 import { summarise } from './summary.ts';
-import { UpError } from './up-error.ts';
 
 export interface UpOptions {
   readonly workers: number;
@@ -20,7 +18,7 @@ export interface UpOptions {
   readonly logLevel: string | undefined;
 }
 
-const REDIS_WAIT_MS = 5_000;
+const LOOPBACK = '127.0.0.1';
 
 /**
  * Runs the stack until it is asked to stop, and resolves when nothing of it runs any more: to 'killed' if it
@@ -36,33 +34,33 @@ export async function runUp(
 ): Promise<'stopped' | 'killed'> {
   const config = loadConfig(appName, settings, env, { prefixes: ['UP_'] });
   const ports = await claimPorts(config, options);
-  const redis = chooseRedis({
-    redisUrl: config.redisUrl,
-    path: env.PATH,
-    port: ports.redis,
-    folder: config.dataDir,
-  });
-  const logLevel = options.logLevel ?? config.logLevel;
-  const services = listServices({ config, redis, ports, logLevel, env });
-  const names = services.map((service) => service.process.name);
-  const reporter = createReporter({ format: config.logFormat, names, write });
+  const reporter = createReporter({ format: config.logFormat, names: nameServices(ports), write });
   const interrupts = watchInterrupts({
     onStop: (name) => reporter.say(`${name}: stopping everything in order; Ctrl-C again kills at once`),
     onKill: () => reporter.warn('killing everything'),
   });
   try {
-    await announceRedis(redis, reporter, interrupts.stop);
-    await runStack({
-      services,
+    const redis = await prepareRedis({
+      config,
+      path: env.PATH,
+      host: LOOPBACK,
+      port: ports.redis,
       reporter,
-      readyTimeoutMs: config.readyTimeoutMs,
-      stop: interrupts.stop,
-      kill: interrupts.kill,
-      onReady(answers) {
-        const { lines, fields } = summarise({ config, ports, redis, claudeApi: answers.get('claude-api') });
-        reporter.show('the stack is ready', lines, fields);
-      },
+      signal: interrupts.stop,
     });
+    if (redis !== undefined) {
+      await runStack({
+        services: listServices({ config, redis, ports, logLevel: options.logLevel ?? config.logLevel, env }),
+        reporter,
+        readyTimeoutMs: config.readyTimeoutMs,
+        stop: interrupts.stop,
+        kill: interrupts.kill,
+        onReady(answers) {
+          const { lines, fields } = summarise({ config, ports, redis, claudeApi: answers.get('claude-api') });
+          reporter.show('the stack is ready', lines, fields);
+        },
+      });
+    }
     reporter.say('everything has stopped');
     return interrupts.kill.aborted ? 'killed' : 'stopped';
   } finally {
@@ -71,7 +69,6 @@ export async function runUp(
 }
 
 async function claimPorts(config: UpConfig, { workers, dashboard }: UpOptions): Promise<Ports> {
-  const loopback = '127.0.0.1';
   const claudeApi = await claimPort({
     service: 'claude-api',
     host: config.claudeApiHost,
@@ -96,32 +93,9 @@ async function claimPorts(config: UpConfig, { workers, dashboard }: UpOptions): 
   for (let index = 0; index < workers; index++) {
     const port = workers === 1 ? config.workerHealthPort : 0;
     workerPorts.push(
-      await claimPort({ service: 'worker', host: loopback, port, variable: 'WORKER_HEALTH_PORT' }),
+      await claimPort({ service: 'worker', host: LOOPBACK, port, variable: 'WORKER_HEALTH_PORT' }),
     );
   }
-  const redis = await claimPort({ service: 'redis', host: loopback, port: 0 });
+  const redis = await claimPort({ service: 'redis', host: LOOPBACK, port: 0 });
   return { claudeApi, gateway, dashboard: dashboardPort, workers: workerPorts, redis };
-}
-
-async function announceRedis(redis: RedisChoice, reporter: Reporter, signal: AbortSignal): Promise<void> {
-  if (redis.kind !== 'external') {
-    if (redis.kind === 'embedded') reporter.warn(`redis: ${redis.description}`);
-    return;
-  }
-  const address = URL.canParse(redis.url) ? new URL(redis.url) : undefined;
-  // TLS, Sentinel and Cluster are for the services to try: their /ready tells.
-  if (address?.protocol !== 'redis:') return;
-  const host = address.hostname.replace(/^\[|\]$/g, '');
-  try {
-    await waitUntilReady({
-      probe: probeRedis(host, Number(address.port || 6379)),
-      timeoutMs: REDIS_WAIT_MS,
-      signal,
-      tellEveryMs: 1_500,
-      onWaiting: (detail) => reporter.say(`waiting for ${redis.description}: ${detail}`),
-    });
-  } catch (error) {
-    if (signal.aborted) return;
-    throw new UpError(`no Redis at ${redis.description}: ${(error as Error).message}`, { cause: error });
-  }
 }

@@ -8,14 +8,17 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
+import type { RedisChoice } from '@cc-executor/local-redis';
+import { chooseTestRedis } from '@cc-executor/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { probeRedis, waitUntilReady } from '../../src/up/probes.ts';
-import { chooseRedis, findProgram } from '../../src/up/redis-choice.ts';
+import { planRedis } from '../../src/up/stack-redis.ts';
 import { freePort, holdConnection, isRefused } from './network.ts';
 import { createRecording, type Recording } from './recording.ts';
 
-const isInstalled = findProgram(['redis-server', 'valkey-server'], process.env.PATH) !== undefined;
-if (!isInstalled) console.warn('skipped in part: no redis-server or valkey-server on PATH');
+const choice = await chooseTestRedis();
+const isReal = choice.kind !== 'embedded';
+if (!isReal) console.warn(`skipped in part: ${choice.passedOver.join('; ')}`);
 
 const watch = new URL('../../src/up/parent-watch.mjs?graceMs=5000', import.meta.url).href;
 const supervisor = fileURLToPath(new URL('./fixtures/supervisor.ts', import.meta.url));
@@ -47,11 +50,10 @@ function launch(args: readonly string[]): { child: ChildProcess; recording: Reco
   return { child, recording };
 }
 
-async function launchRedis(path = process.env.PATH) {
-  const port = await freePort();
-  const choice = chooseRedis({ redisUrl: undefined, path, port, folder });
-  const launched = launch(['--import', watch, choice.run?.script ?? '', ...(choice.run?.args ?? [])]);
-  return { ...launched, port };
+async function launchRedis(chosen: RedisChoice = choice, where = { folder, port: 0 }) {
+  const port = where.port || (await freePort());
+  const { run } = planRedis(chosen, { host: '127.0.0.1', port, folder: where.folder });
+  return { ...launch(['--import', watch, run?.script ?? '', ...(run?.args ?? [])]), port };
 }
 
 async function untilReady(port: number): Promise<void> {
@@ -82,7 +84,7 @@ async function endByParent(child: ChildProcess): Promise<number | null> {
   return exitOf(child);
 }
 
-test.skipIf(!isInstalled)('keeps what was written over a restart', async () => {
+test.skipIf(!isReal)('keeps what was written over a restart', async () => {
   const first = await launchRedis();
   await untilReady(first.port);
   expect(await command(first.port, 'SET job kept')).toBe('+OK\r\n');
@@ -92,22 +94,16 @@ test.skipIf(!isInstalled)('keeps what was written over a restart', async () => {
   expect(await command(second.port, 'GET job')).toContain('kept');
 });
 
-test.skipIf(!isInstalled)('says nothing while all is well, and everything when it cannot start', async () => {
+test.skipIf(!isReal)('says nothing while all is well, and everything when it cannot start', async () => {
   const good = await launchRedis();
   await untilReady(good.port);
   expect(good.recording.lines).toEqual([]);
-  const choice = chooseRedis({
-    redisUrl: undefined,
-    path: process.env.PATH,
-    port: good.port,
-    folder: join(folder, 'other'),
-  });
-  const bad = launch(['--import', watch, choice.run?.script ?? '', ...(choice.run?.args ?? [])]);
+  const bad = await launchRedis(choice, { port: good.port, folder: join(folder, 'other') });
   await bad.recording.waitFor(/in use/);
   expect(await exitOf(bad.child)).toBe(1);
 });
 
-test.skipIf(!isInstalled)('ends with its parent, whose death closes standard input', async () => {
+test.skipIf(!isReal)('ends with its parent, whose death closes standard input', async () => {
   const { child, port } = await launchRedis();
   await untilReady(port);
   const { ended } = await holdConnection(port);
@@ -116,7 +112,7 @@ test.skipIf(!isInstalled)('ends with its parent, whose death closes standard inp
   expect(await isRefused(port)).toBe(true);
 });
 
-test.skipIf(!isInstalled)('a second one on the same data folder is refused with the reason', async () => {
+test.skipIf(!isReal)('a second one on the same data folder is refused with the reason', async () => {
   const first = await launchRedis();
   await untilReady(first.port);
   const second = await launchRedis();
@@ -128,7 +124,7 @@ test.skipIf(!isInstalled)('a second one on the same data folder is refused with 
 });
 
 test('the embedded one answers on loopback only and ends with its parent', async () => {
-  const { child, port } = await launchRedis('');
+  const { child, port } = await launchRedis({ kind: 'embedded', passedOver: [] });
   await untilReady(port);
   expect(await command(port, 'SET a b')).toBe('+OK\r\n');
   // Bound to this one address, so that the same port is free on another loopback address.
@@ -137,7 +133,7 @@ test('the embedded one answers on loopback only and ends with its parent', async
   expect(await isRefused(port)).toBe(true);
 });
 
-test.skipIf(!isInstalled)('a supervisor killed with SIGKILL leaves no child and no Redis', async () => {
+test.skipIf(!isReal)('a supervisor killed with SIGKILL leaves no child and no Redis', async () => {
   const [redisPort, childPort] = [await freePort(), await freePort()];
   const { child, recording } = launch([supervisor, folder, String(redisPort), String(childPort)]);
   await recording.waitFor(/^READY/);
@@ -148,27 +144,24 @@ test.skipIf(!isInstalled)('a supervisor killed with SIGKILL leaves no child and 
   expect(await isRefused(childPort)).toBe(true);
 });
 
-test.skipIf(!isInstalled)(
-  'a supervisor told to stop stops the child before Redis and exits with 0',
-  async () => {
-    const [redisPort, childPort] = [await freePort(), await freePort()];
-    const { child, recording } = launch([supervisor, folder, String(redisPort), String(childPort)]);
-    await recording.waitFor(/^READY/);
-    child.kill('SIGINT');
-    // Not 'exit', which may come before the last of the output.
-    const [code] = (await once(child, 'close')) as [number];
-    expect(code).toBe(0);
-    // Coloured where CI is set.
-    const own = recording.lines
-      .map(stripVTControlCharacters)
-      .filter((line) => /^(up|child) .*(SIGTERM|SIGINT|stopping|killed)/.test(line));
-    expect(own.map((line) => line.replace(/^.*│ /, ''))).toEqual([
-      'stopping child',
-      'got SIGTERM',
-      'stopping redis',
-    ]);
-  },
-);
+test.skipIf(!isReal)('a supervisor told to stop stops the child before Redis and exits with 0', async () => {
+  const [redisPort, childPort] = [await freePort(), await freePort()];
+  const { child, recording } = launch([supervisor, folder, String(redisPort), String(childPort)]);
+  await recording.waitFor(/^READY/);
+  child.kill('SIGINT');
+  // Not 'exit', which may come before the last of the output.
+  const [code] = (await once(child, 'close')) as [number];
+  expect(code).toBe(0);
+  // Coloured where CI is set.
+  const own = recording.lines
+    .map(stripVTControlCharacters)
+    .filter((line) => /^(up|child) .*(SIGTERM|SIGINT|stopping|killed)/.test(line));
+  expect(own.map((line) => line.replace(/^.*│ /, ''))).toEqual([
+    'stopping child',
+    'got SIGTERM',
+    'stopping redis',
+  ]);
+});
 
 async function holdConnectionTo(host: string, port: number): Promise<void> {
   const socket = connect({ host, port });

@@ -1,17 +1,22 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { RedisChoice } from '@cc-executor/local-redis';
 import { loadConfig } from '@cc-executor/runtime';
 import { expect, test } from 'vitest';
-import { chooseRedis } from '../../src/up/redis-choice.ts';
 import { listServices, type Ports, urlOf } from '../../src/up/services.ts';
 import { settings } from '../../src/up/settings.ts';
+import { planRedis } from '../../src/up/stack-redis.ts';
 import { summarise } from '../../src/up/summary.ts';
 
 const ports: Ports = { claudeApi: 1, gateway: 2, dashboard: 3, workers: [4, 5], redis: 6 };
 
 function list(env: NodeJS.ProcessEnv, overrides: Partial<Ports> = {}) {
   const config = loadConfig('up', settings, env);
-  const redis = chooseRedis({ redisUrl: config.redisUrl, path: '', port: ports.redis, folder: '/data' });
+  const choice: RedisChoice =
+    config.redisUrl === undefined
+      ? { kind: 'embedded', passedOver: [] }
+      : { kind: 'external', url: config.redisUrl, passedOver: [] };
+  const redis = planRedis(choice, { host: '127.0.0.1', port: ports.redis, folder: '/data' });
   const used = { ...ports, ...overrides };
   const services = listServices({ config, redis, ports: used, logLevel: 'debug', env });
   const summary = summarise({ config, redis, ports: used, claudeApi: undefined });

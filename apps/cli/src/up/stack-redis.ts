@@ -1,0 +1,50 @@
+/** The chosen Redis as a part of the stack: its address, its process where it is one of ours, its words for people. */
+import { fileURLToPath } from 'node:url';
+import { embeddedScript, type RedisChoice, serverArguments } from '@cc-executor/local-redis';
+import { redactUrl } from '@cc-executor/runtime';
+
+export interface StackRedis {
+  readonly kind: RedisChoice['kind'];
+  readonly url: string;
+  /** What it is, for people; without credentials. */
+  readonly description: string;
+  /** The script to run in a process of our own, and its arguments; undefined for an external Redis. */
+  readonly run: { readonly script: string; readonly args: readonly string[] } | undefined;
+}
+
+const GUARD = fileURLToPath(new URL('./redis-guard.ts', import.meta.url));
+
+/**
+ * Says how the chosen Redis is run.
+ *
+ * @param where.port the free port that a Redis of ours shall use
+ * @param where.folder where its data goes
+ */
+export function planRedis(
+  choice: RedisChoice,
+  where: { host: string; port: number; folder: string },
+): StackRedis {
+  const { kind } = choice;
+  if (kind === 'external') {
+    const { url } = choice;
+    return { kind, url, description: `${redactUrl(url)} (REDIS_URL)`, run: undefined };
+  }
+  const { host, port, folder } = where;
+  const url = `redis://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  if (kind === 'embedded') {
+    return {
+      kind,
+      url,
+      description: `${url} (EMBEDDED: slow, in memory, nothing survives; install redis-server or set REDIS_URL)`,
+      run: { script: embeddedScript, args: [String(port), host] },
+    };
+  }
+  const { name, version, file } = choice.program;
+  const origin = kind === 'fetched' ? ', fetched; FETCH_REDIS=off forbids it' : '';
+  return {
+    kind,
+    url,
+    description: `${url} (${name} ${version}${origin}; data in ${folder})`,
+    run: { script: GUARD, args: [folder, file, ...serverArguments(where)] },
+  };
+}
