@@ -7,7 +7,7 @@ import {
   type ClaudeResult,
   createStreamReader,
   createTextDigest,
-  type StreamAction,
+  type StreamEvent,
 } from '@cc-executor/claude-stream';
 import type { Logger } from '@cc-executor/runtime';
 import type { Engine, EngineEnding, ExecutionRequest } from './engine.ts';
@@ -27,14 +27,14 @@ export interface Completion extends Outcome {
   readonly conversation?: string;
 }
 
-/** Lines of these types are ours. */
-const OWN_LINES: ReadonlySet<unknown> = new Set(['start', 'ping', 'paused', 'resumed', 'complete']);
+/** Only this service may say these. */
+const ownEvents = new Set<StreamEvent['type']>(['started', 'ping', 'paused', 'resumed', 'complete']);
 
 /** Where an execution is written to. Nothing here may throw; what the caller cannot receive is dropped. */
 export interface ExecutionOutput {
   start(executionId: string, engine: string): void;
   /** Takes one line and what it means; it is written with the next `flush`. */
-  line(line: string, actions: readonly StreamAction[]): void;
+  line(line: string, events: readonly StreamEvent[]): void;
   /** A promise means: wait, the caller does not keep up. It settles at the latest when the caller has gone. */
   flush(): Promise<void> | undefined;
   ping(): void;
@@ -90,21 +90,21 @@ export function startExecution(options: {
     abort.abort();
   }
 
-  function follow(action: StreamAction): void {
-    if (action.kind === 'text') digest.append(action.text, action.begin);
-    else if (action.kind === 'discard') digest.discard();
-    else if (action.kind === 'session') conversation = action.sessionId || undefined;
-    else if (action.kind === 'result') result = action.result;
-    exitWatch.follow(action);
+  function follow(event: StreamEvent): void {
+    if (event.type === 'text') digest.append(event.text, event.begin);
+    else if (event.type === 'discard') digest.discard();
+    else if (event.type === 'session') conversation = event.sessionId || undefined;
+    else if (event.type === 'result') result = event.result;
+    exitWatch.follow(event);
   }
 
   function onLines(lines: readonly string[]): Promise<void> | undefined {
     silence.refresh();
     for (const line of lines) {
-      const actions = reader.read(line);
-      if (actions.length === 0 || actions.some(isOwn)) continue;
-      for (const action of actions) follow(action);
-      output.line(line, actions);
+      const events = reader.read(line);
+      if (events.length === 0 || events.some(({ type }) => ownEvents.has(type))) continue;
+      for (const event of events) follow(event);
+      output.line(line, events);
     }
     const room = output.flush();
     waiting = room !== undefined;
@@ -161,8 +161,4 @@ export function startExecution(options: {
     },
     done: run(),
   };
-}
-
-function isOwn(action: StreamAction): boolean {
-  return OWN_LINES.has(action.kind === 'message' ? action.message.type : action.kind);
 }

@@ -2,11 +2,11 @@
  * Watches for a Claude Code that has said all it had to say and does not exit. After a result it may still live on
  * rightly: it waits for tasks in the background, and takes a further turn when they are done.
  */
-import type { StreamAction } from '@cc-executor/claude-stream';
+import type { StreamEvent } from '@cc-executor/claude-stream';
 import type { PausableTimer } from './pausable-timer.ts';
 
 export interface ExitWatch {
-  follow(action: StreamAction): void;
+  follow(event: StreamEvent): void;
 }
 
 /** @param timer runs while there is nothing left to wait for */
@@ -20,10 +20,10 @@ export function createExitWatch(timer: PausableTimer, graceMs: number): ExitWatc
   }
 
   return {
-    follow(action) {
-      if (action.kind === 'result') resultStands = true;
-      else if (action.kind === 'message') tasks = backgroundTasks(action.message) ?? tasks;
-      else if (isTurn(action)) resultStands = false;
+    follow(event) {
+      if (event.type === 'result') resultStands = true;
+      else if (event.type === 'message') tasks = backgroundTasks(event.message) ?? tasks;
+      else if (isTurn(event)) resultStands = false;
       else return;
       adjust();
     },
@@ -31,12 +31,12 @@ export function createExitWatch(timer: PausableTimer, graceMs: number): ExitWatc
 }
 
 /** A session or an answer after a result is a further turn, which ends with a result of its own. */
-function isTurn(action: StreamAction): boolean {
+function isTurn(event: StreamEvent): boolean {
   return (
-    action.kind === 'session' ||
-    action.kind === 'text' ||
-    action.kind === 'throttled' ||
-    (action.kind === 'activity' && action.generating)
+    event.type === 'session' ||
+    event.type === 'text' ||
+    event.type === 'throttled' ||
+    (event.type === 'activity' && event.generating)
   );
 }
 

@@ -16,15 +16,15 @@ export function createTextOutput(writer: ResponseWriter): ExecutionOutput {
       const started = new Date().toISOString();
       writer.write(`Execution ID: ${executionId}\nStarting execution: ${started}\n${'='.repeat(60)}\n`);
     },
-    line(_line, actions) {
-      for (const action of actions) {
-        if (action.kind === 'discard') block = '';
-        if (action.kind !== 'text') continue;
-        if (action.begin) {
+    line(_line, events) {
+      for (const event of events) {
+        if (event.type === 'discard') block = '';
+        if (event.type !== 'text') continue;
+        if (event.begin) {
           settled += block;
           block = '';
         }
-        block += action.text;
+        block += event.text;
       }
     },
     flush() {

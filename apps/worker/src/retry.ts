@@ -1,5 +1,10 @@
 /** Whether, and when, an attempt may call upstream again. Pure. */
-import { refusalCodes, type UpstreamFailure, type UpstreamOutcome } from '@cc-executor/claude-api-client';
+import {
+  refusalCodes,
+  type UpstreamFailure,
+  type UpstreamFailureCode,
+  type UpstreamOutcome,
+} from '@cc-executor/claude-api-client';
 import type { RetryPolicy } from '@cc-executor/protocol';
 import { backoffDelay } from '@cc-executor/runtime';
 
@@ -9,7 +14,7 @@ const MAX_MS = 15_000;
 const MAX_RESTARTS = 3;
 
 /** Ends that say nothing about the work: another try may go better. Claude's own verdicts are not among them. */
-const restartable = new Set<string>([
+const restartable = new Set<UpstreamFailureCode>([
   'upstream_cut',
   'upstream_incomplete',
   'upstream_garbage',
@@ -22,7 +27,7 @@ const restartable = new Set<string>([
 ]);
 
 /** Refused for what was asked: the answer would be the same again. */
-const refusals = new Set<string>(refusalCodes);
+const refusals = new Set<UpstreamFailureCode>(refusalCodes);
 
 /** It never left, or upstream answered that it took nothing: 429, 503, 529, or a refusal of what was asked. */
 export function didNotBegin({ sent, code }: UpstreamFailure): boolean {

@@ -62,6 +62,8 @@ export function createEventTranslator(writer: Pick<LogWriter, 'write'>): EventTr
         case 'throttled':
           writer.write({ type: 'throttled', untilMs: Date.now() + event.delayMs, reason: event.reason });
           break;
+        default:
+          event satisfies never;
       }
     },
   };

@@ -1,12 +1,13 @@
 /** The answer's text as it stands: its digest, and its last block. */
-import { createTextDigest, type Digest } from '@cc-executor/claude-stream';
+import { createTextDigest } from '@cc-executor/claude-stream';
+import type { Digest } from '@cc-executor/protocol';
 
-export interface Answer {
+export type Answer = {
   append(text: string, begin: boolean): void;
   discard(): void;
   lastBlock(): string | undefined;
   digest(): Digest;
-}
+};
 
 export function createAnswer(): Answer {
   const digest = createTextDigest();

@@ -20,5 +20,4 @@ export {
   type UpstreamLimit,
   type UpstreamOutcome,
   type UpstreamRequest,
-  type UpstreamSummary,
 } from './upstream-events.ts';

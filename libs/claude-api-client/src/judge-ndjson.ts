@@ -3,11 +3,12 @@
  * and no result line that says otherwise, or a result line that nothing followed. How the connection ended decides
  * only what to say when there is no evidence.
  */
-import type { Complete, Digest, Verdict } from '@cc-executor/claude-stream';
+import type { Complete, Verdict } from '@cc-executor/claude-stream';
+import type { Digest, RunSummary } from '@cc-executor/protocol';
 import type { BodyEnd } from './response-body.ts';
-import type { UpstreamFailure, UpstreamOutcome, UpstreamSummary } from './upstream-events.ts';
+import type { UpstreamFailure, UpstreamOutcome } from './upstream-events.ts';
 
-export interface Findings {
+export type Findings = {
   complete: Complete | undefined;
   /** Of the last result line. */
   verdict: Verdict | undefined;
@@ -19,9 +20,9 @@ export interface Findings {
   /** Some line was one that we know. */
   understood: boolean;
   noise: { count: number; sample: string };
-}
+};
 
-export function judgeNdjson(findings: Findings, end: BodyEnd, summary: UpstreamSummary): UpstreamOutcome {
+export function judgeNdjson(findings: Findings, end: BodyEnd, summary: RunSummary): UpstreamOutcome {
   if (findings.complete !== undefined) return judgeComplete(findings.complete, findings, summary);
   if (findings.verdict !== undefined && findings.resultStands) {
     return judgeVerdict(findings.verdict, 'result-line', findings, summary);
@@ -29,7 +30,7 @@ export function judgeNdjson(findings: Findings, end: BodyEnd, summary: UpstreamS
   return { ...lacking(findings, end), ...summary };
 }
 
-function judgeComplete(complete: Complete, findings: Findings, summary: UpstreamSummary): UpstreamOutcome {
+function judgeComplete(complete: Complete, findings: Findings, summary: RunSummary): UpstreamOutcome {
   const { verdict } = findings;
   if (complete.status === 'success') {
     const upstream = sha256Of(complete.digest);
@@ -68,7 +69,7 @@ function judgeVerdict(
   verdict: Verdict,
   evidence: 'complete-line' | 'result-line',
   findings: Findings,
-  summary: UpstreamSummary,
+  summary: RunSummary,
 ): UpstreamOutcome {
   if (verdict.ok) return succeed(evidence, findings, summary);
   return { status: 'failed', code: verdict.code, message: verdict.message, sent: true, evidence, ...summary };
@@ -77,12 +78,12 @@ function judgeVerdict(
 function succeed(
   evidence: 'complete-line' | 'result-line',
   { text, digest }: Findings,
-  summary: UpstreamSummary,
+  summary: RunSummary,
 ): Extract<UpstreamOutcome, { status: 'completed' }> {
   return { status: 'completed', evidence, ...(text !== undefined && { text }), ...summary, digest };
 }
 
-function failed(code: UpstreamFailure['code'], message: string, summary: UpstreamSummary): UpstreamFailure {
+function failed(code: UpstreamFailure['code'], message: string, summary: RunSummary): UpstreamFailure {
   return { status: 'failed', code, message, sent: true, evidence: 'complete-line', ...summary };
 }
 

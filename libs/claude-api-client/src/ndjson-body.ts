@@ -7,15 +7,19 @@ import {
   createLineSplitter,
   createStreamReader,
   judgeResult,
-  type StreamAction,
+  type RunEvent,
+  type StreamEvent,
   type Verdict,
 } from '@cc-executor/claude-stream';
+import type { RunSummary } from '@cc-executor/protocol';
 import { createAnswer } from './answer.ts';
 import { type Findings, judgeNdjson } from './judge-ndjson.ts';
 import { type Progress, progress, type ResponseBody } from './response-body.ts';
-import type { UpstreamEvent, UpstreamSummary } from './upstream-events.ts';
+import type { UpstreamEvent } from './upstream-events.ts';
 
 const SAMPLE_LENGTH = 200;
+
+type Started = Extract<RunEvent, { type: 'started' }>;
 
 /**
  * @param options.maxLineBytes see createLineSplitter
@@ -38,74 +42,71 @@ export function createNdjsonBody(options: {
 
   function readLine(line: string, events: UpstreamEvent[]): Progress {
     let best: Progress = progress.none;
-    for (const action of reader.read(line)) {
-      const now = take(action, events);
+    for (const event of reader.read(line)) {
+      const now = take(event, events);
       if (now > best) best = now;
     }
     return best;
   }
 
-  function start(events: UpstreamEvent[], executionId?: string, engine?: string): void {
-    execution ??= executionId;
+  function start(events: UpstreamEvent[], event: Started = { type: 'started' }): void {
+    execution ??= event.executionId;
     if (started) return;
     started = true;
-    events.push({ type: 'started', ...(executionId && { executionId }), ...(engine && { engine }) });
+    events.push(event);
   }
 
-  function take(action: StreamAction, events: UpstreamEvent[]): Progress {
-    if (action.kind === 'ping') return progress.ping;
-    if (action.kind === 'noise') {
+  function take(event: StreamEvent, events: UpstreamEvent[]): Progress {
+    if (event.type === 'ping') return progress.ping;
+    if (event.type === 'noise') {
       noise.count += 1;
-      if (noise.count === 1) noise.sample = action.line.slice(0, SAMPLE_LENGTH);
+      if (noise.count === 1) noise.sample = event.line.slice(0, SAMPLE_LENGTH);
       return progress.none;
     }
-    if (action.kind === 'start') start(events, action.executionId, action.engine);
-    else start(events);
-    switch (action.kind) {
+    start(events, event.type === 'started' ? event : undefined);
+    switch (event.type) {
+      case 'started':
+        return progress.alive;
       case 'text':
         // A further turn after a result: that result is no longer how the run ended.
         isResting = false;
-        answer.append(action.text, action.begin);
-        events.push({ type: 'text', text: action.text, begin: action.begin });
+        answer.append(event.text, event.begin);
+        events.push(event);
         return progress.output;
       case 'discard':
         answer.discard();
-        events.push({ type: 'discard', reason: action.reason });
+        events.push(event);
         return progress.alive;
       case 'message':
-        events.push({ type: 'message', message: action.message });
+        events.push(event);
         return progress.output;
-      case 'session': {
-        const { kind, message, ...session } = action;
-        conversation = session.sessionId || undefined;
-        events.push({ type: 'session', ...session });
+      case 'session':
+        conversation = event.sessionId || undefined;
+        events.push(event);
         return progress.alive;
-      }
-      case 'throttled': {
-        const { kind, ...throttled } = action;
-        events.push({ type: 'throttled', ...throttled });
+      case 'throttled':
+        events.push(event);
         return progress.alive;
-      }
       case 'activity':
         // A model that thinks, or writes a long tool call, streams no text for minutes and is well.
-        return action.generating ? progress.output : progress.alive;
+        return event.generating ? progress.output : progress.alive;
       case 'paused':
       case 'resumed':
-        options.notePaused(action.kind === 'paused', events);
+        options.notePaused(event.type === 'paused', events);
         return progress.ping;
       case 'result':
-        verdict = judgeResult(action.result);
+        verdict = judgeResult(event.result);
         isResting = true;
         return progress.alive;
       case 'complete':
-        complete = action.complete;
+        complete = event.complete;
         return progress.alive;
       default:
-        return progress.alive;
+        return event satisfies never;
     }
   }
 
-  function summary(): UpstreamSummary {
+  function summary(): RunSummary {
     const known = verdict?.summary ?? {};
     const session = known.conversation ?? conversation;
     return {

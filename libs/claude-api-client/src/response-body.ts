@@ -1,5 +1,6 @@
 /** What reads a response's body, whatever its format. Pure: bytes in, events and finally an outcome out. */
-import type { UpstreamEvent, UpstreamOutcome, UpstreamSummary } from './upstream-events.ts';
+import type { RunSummary } from '@cc-executor/protocol';
+import type { UpstreamEvent, UpstreamOutcome } from './upstream-events.ts';
 
 /** What some bytes meant for the watchdogs: nothing, claude-api says that it is there, Claude Code lives, or output. */
 export const progress = { none: 0, ping: 1, alive: 2, output: 3 } as const;
@@ -15,7 +16,7 @@ export type BodyEnd =
   | { kind: 'end'; framed: boolean }
   | { kind: 'cut'; detail: string };
 
-export interface ResponseBody {
+export type ResponseBody = {
   /** A line came after which nothing can come. */
   readonly isComplete: boolean;
   /** There is evidence of an end, but a better one may still come. */
@@ -28,5 +29,5 @@ export interface ResponseBody {
   /** Reads what is left when the bytes have ended in good order. */
   readRest(events: UpstreamEvent[]): void;
   judge(end: BodyEnd): UpstreamOutcome;
-  summary(): UpstreamSummary;
-}
+  summary(): RunSummary;
+};

@@ -3,17 +3,18 @@
  * Pure but for the clock that a Retry-After date is compared with.
  */
 import { LineTooLongError } from '@cc-executor/claude-stream';
+import type { RunSummary } from '@cc-executor/protocol';
 import { describeRefusal } from './http-refusal.ts';
 import { createNdjsonBody } from './ndjson-body.ts';
 import { createPlainBody } from './plain-body.ts';
 import { type BodyEnd, type Progress, progress, type ResponseBody } from './response-body.ts';
-import type { UpstreamEvent, UpstreamFailure, UpstreamOutcome, UpstreamSummary } from './upstream-events.ts';
+import type { UpstreamEvent, UpstreamFailure, UpstreamOutcome } from './upstream-events.ts';
 
 const REFUSAL_BODY_LENGTH = 65_536;
 
 export type ResponseHeaders = Record<string, string | string[] | undefined>;
 
-export interface UpstreamResponse {
+export type UpstreamResponse = {
   /** `none` before the head; then what the body is. */
   readonly kind: 'none' | 'answer' | 'refusal';
   /** What the last `read` meant for the watchdogs. */
@@ -35,8 +36,8 @@ export interface UpstreamResponse {
   fail(error: Error): UpstreamOutcome;
   /** We wait no longer: for a better evidence than the result line, or for the rest of a refusal. */
   settle(): UpstreamOutcome;
-  summary(): UpstreamSummary;
-}
+  summary(): RunSummary;
+};
 
 /** @param options.maxLineBytes longest line of an NDJSON answer */
 export function createUpstreamResponse(options: { maxLineBytes?: number | undefined }): UpstreamResponse {

@@ -4,76 +4,83 @@
  * Invariants: at most one block is unsettled, and it is the last one; only an unsettled block is ever discarded;
  * after a successful `result` the last block is its text.
  */
-import type { StreamAction } from './stream-reader.ts';
+import type { StreamEvent } from './stream-event.ts';
 
-export class AnswerTracker {
-  /** The text since the last `begin`, while nothing has confirmed it; undefined when there is none. */
-  #unsettled: string | undefined;
-  #blockIndex = 0;
-  #lastBlock = '';
-  /** Streamed blocks that were followed by another before they were confirmed; that may still come. */
-  #unconfirmed: string[] = [];
-
+/** Each step appends to `events` what it makes of the text. */
+export type AnswerTracker = {
   /** A new message starts: what the one before streamed without confirming it was void. */
-  startMessage(actions: StreamAction[]): void {
-    this.#unconfirmed = [];
-    this.#discard('a new message began', actions);
-  }
-
+  startMessage(events: StreamEvent[]): void;
   /** A new block of any kind starts. The one before can no longer be taken back alone, so it stands. */
-  startBlock(index: number): void {
-    if (this.#unsettled !== undefined) {
-      this.#unconfirmed.push(this.#unsettled);
-      this.#settle(this.#unsettled);
-    }
-    this.#blockIndex = index;
-  }
-
-  append(text: string, actions: StreamAction[]): void {
-    const begin = this.#unsettled === undefined;
-    this.#unsettled = begin ? text : this.#unsettled + text;
-    actions.push({ kind: 'text', text, begin });
-  }
-
+  startBlock(index: number): void;
+  append(text: string, events: StreamEvent[]): void;
   /** The blocks from this index on were abandoned. */
-  abandon(fromIndex: number, actions: StreamAction[]): void {
-    if (this.#blockIndex >= fromIndex) this.#discard('the message was abandoned', actions);
-  }
-
+  abandon(fromIndex: number, events: StreamEvent[]): void;
   /** A whole block: confirms what was streamed, or takes its place. */
-  confirm(text: string, actions: StreamAction[]): void {
-    const waiting = this.#unconfirmed.indexOf(text);
-    if (waiting !== -1) {
-      this.#unconfirmed.splice(0, waiting + 1);
-      return;
-    }
-    if (this.#unsettled !== text) this.#replace(text, actions);
-    this.#settle(text);
-  }
-
+  confirm(text: string, events: StreamEvent[]): void;
   /** A successful result's text: the last block, whatever came before. */
-  finish(text: string, actions: StreamAction[]): void {
-    if (sameText(this.#unsettled ?? this.#lastBlock, text)) return;
-    this.#discard('the result is another text', actions);
-    if (!sameText(this.#lastBlock, text)) this.#replace(text, actions);
-    this.#settle(text);
+  finish(text: string, events: StreamEvent[]): void;
+};
+
+export function createAnswerTracker(): AnswerTracker {
+  /** The text since the last `begin`, while nothing has confirmed it; undefined when there is none. */
+  let unsettled: string | undefined;
+  let blockIndex = 0;
+  let lastBlock = '';
+  /** Streamed blocks that were followed by another before they were confirmed; that may still come. */
+  let unconfirmed: string[] = [];
+
+  function replace(text: string, events: StreamEvent[]): void {
+    discard('the streamed text was not the answer', events);
+    if (text !== '') events.push({ type: 'text', text, begin: true });
   }
 
-  #replace(text: string, actions: StreamAction[]): void {
-    this.#discard('the streamed text was not the answer', actions);
-    if (text !== '') actions.push({ kind: 'text', text, begin: true });
+  function settle(text: string): void {
+    if (text !== '') lastBlock = text;
+    unsettled = undefined;
   }
 
-  #settle(text: string): void {
-    if (text !== '') this.#lastBlock = text;
-    this.#unsettled = undefined;
+  function discard(reason: string, events: StreamEvent[]): void {
+    if (unsettled === undefined) return;
+    unsettled = undefined;
+    events.push({ type: 'discard', reason });
   }
 
-  #discard(reason: string, actions: StreamAction[]): void {
-    if (this.#unsettled === undefined) return;
-    this.#unsettled = undefined;
-    actions.push({ kind: 'discard', reason });
-  }
+  return {
+    startMessage(events) {
+      unconfirmed = [];
+      discard('a new message began', events);
+    },
+    startBlock(index) {
+      if (unsettled !== undefined) {
+        unconfirmed.push(unsettled);
+        settle(unsettled);
+      }
+      blockIndex = index;
+    },
+    append(text, events) {
+      const begin = unsettled === undefined;
+      unsettled = begin ? text : unsettled + text;
+      events.push({ type: 'text', text, begin });
+    },
+    abandon(fromIndex, events) {
+      if (blockIndex >= fromIndex) discard('the message was abandoned', events);
+    },
+    confirm(text, events) {
+      const waiting = unconfirmed.indexOf(text);
+      if (waiting !== -1) {
+        unconfirmed.splice(0, waiting + 1);
+        return;
+      }
+      if (unsettled !== text) replace(text, events);
+      settle(text);
+    },
+    finish(text, events) {
+      if (sameText(unsettled ?? lastBlock, text)) return;
+      discard('the result is another text', events);
+      if (!sameText(lastBlock, text)) replace(text, events);
+      settle(text);
+    },
+  };
 }
 
 /** White space around a result's text says nothing: it must not bring the whole answer a second time. */

@@ -1,11 +1,12 @@
-/** Reads what Claude Code prints: lines, actions, the answer's digest, the verdict. Pure; no dependencies. */
+/** Reads what Claude Code prints: lines, events, the answer's digest, the verdict. Pure. */
 export {
   createLineSplitter,
   DEFAULT_MAX_LINE_BYTES,
   type LineSplitter,
   LineTooLongError,
 } from './line-splitter.ts';
+export type { RunEvent, StreamEvent } from './stream-event.ts';
 export type { ClaudeResult, Complete, JsonObject } from './stream-line.ts';
-export { createStreamReader, type StreamAction, type StreamReader } from './stream-reader.ts';
-export { createTextDigest, type Digest, type TextDigest } from './text-digest.ts';
-export { type ClaudeFailureCode, judgeResult, type RunSummary, type Verdict } from './verdict.ts';
+export { createStreamReader, type StreamReader } from './stream-reader.ts';
+export { createTextDigest, type TextDigest } from './text-digest.ts';
+export { type ClaudeFailureCode, judgeResult, type Verdict } from './verdict.ts';

@@ -21,7 +21,7 @@ export class LineTooLongError extends Error {
   }
 }
 
-export interface LineSplitter {
+export type LineSplitter = {
   /**
    * Takes the next bytes and gives the lines that became whole. The bytes may be kept until their line is whole.
    * @throws LineTooLongError; lines before the long one are given first, and the error comes with the next call
@@ -32,7 +32,7 @@ export interface LineSplitter {
    * @throws LineTooLongError
    */
   end(): string | undefined;
-}
+};
 
 /**
  * Makes a splitter.

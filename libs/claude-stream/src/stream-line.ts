@@ -5,13 +5,13 @@
 
 export type JsonObject = Record<string, unknown>;
 
-export interface ContentBlock {
+export type ContentBlock = {
   type?: string;
   text?: string;
-}
+};
 
 /** A `result` line: how Claude Code says that a run has ended. */
-export interface ClaudeResult extends JsonObject {
+export type ClaudeResult = JsonObject & {
   type: 'result';
   subtype?: string;
   is_error?: boolean;
@@ -25,9 +25,9 @@ export interface ClaudeResult extends JsonObject {
   duration_ms?: number;
   total_cost_usd?: number;
   usage?: JsonObject;
-}
+};
 
-export interface StreamEventLine extends JsonObject {
+export type StreamEventLine = JsonObject & {
   event?: {
     type?: string;
     index?: number;
@@ -35,15 +35,15 @@ export interface StreamEventLine extends JsonObject {
     content_block?: ContentBlock;
   };
   abandoned_blocks?: { from_block_index?: number };
-}
+};
 
-export interface AssistantLine extends JsonObject {
+export type AssistantLine = JsonObject & {
   message?: { model?: string; content?: string | ContentBlock[] };
   is_api_error_message?: boolean;
-}
+};
 
 /** claude-api's last line. */
-export interface Complete {
+export type Complete = {
   /** `success`, `error`, `cancelled`, `timeout`, or what else the service says. */
   status: string;
   exitCode?: number | null;
@@ -52,7 +52,7 @@ export interface Complete {
   digest?: string;
   error?: string;
   message?: string;
-}
+};
 
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

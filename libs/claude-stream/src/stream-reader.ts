@@ -1,9 +1,10 @@
 /**
  * Turns the lines of Claude Code's stream-json (with or without partial messages), mixed with claude-api's own
- * lines, into actions. Pure: no time, no input or output. Text deltas go out at once; what `answer-tracker.ts`
+ * lines, into stream events. Pure: no time, no input or output. Text deltas go out at once; what `answer-tracker.ts`
  * finds void is discarded. Only the main conversation gives text: sub-agents and made-up messages are `message`.
  */
-import { AnswerTracker } from './answer-tracker.ts';
+import { createAnswerTracker } from './answer-tracker.ts';
+import type { StreamEvent } from './stream-event.ts';
 import {
   type AssistantLine,
   type ClaudeResult,
@@ -16,98 +17,63 @@ import {
   stringOf,
 } from './stream-line.ts';
 
-export type StreamAction =
-  | {
-      kind: 'session';
-      sessionId: string;
-      model?: string;
-      cwd?: string;
-      version?: string;
-      message: JsonObject;
-    }
-  /** A piece of the answer; `begin` on the first piece of each text block. */
-  | { kind: 'text'; text: string; begin: boolean }
-  /** Everything since the last `begin` is void. */
-  | { kind: 'discard'; reason: string }
-  | { kind: 'message'; message: JsonObject }
-  /** Claude Code waits before it asks the model's API again. `status` is HTTP's, null when there was none. */
-  | {
-      kind: 'throttled';
-      delayMs: number;
-      attempt: number;
-      maxRetries: number;
-      status: number | null;
-      reason: string;
-    }
-  | { kind: 'result'; result: ClaudeResult }
-  | { kind: 'start'; executionId: string; engine?: string }
-  | { kind: 'complete'; complete: Complete }
-  | { kind: 'ping' }
-  /** claude-api has stopped everything, or let it go on. */
-  | { kind: 'paused' }
-  | { kind: 'resumed' }
-  /** Something happened that is of no other interest. `generating`: it is the model that does it. */
-  | { kind: 'activity'; generating: boolean }
-  /** Not a line of the protocol. */
-  | { kind: 'noise'; line: string };
-
-export interface StreamReader {
+export type StreamReader = {
   /** Reads one line, without its line end. Never throws: what it cannot read is `noise`. */
-  read(line: string): readonly StreamAction[];
-}
+  read(line: string): readonly StreamEvent[];
+};
 
-const NOTHING: readonly StreamAction[] = [];
-const PING: readonly StreamAction[] = [{ kind: 'ping' }];
-const ACTIVITY: readonly StreamAction[] = [{ kind: 'activity', generating: false }];
-const GENERATING: readonly StreamAction[] = [{ kind: 'activity', generating: true }];
+const NOTHING: readonly StreamEvent[] = [];
+const PING: readonly StreamEvent[] = [{ type: 'ping' }];
+const ACTIVITY: readonly StreamEvent[] = [{ type: 'activity', generating: false }];
+const GENERATING: readonly StreamEvent[] = [{ type: 'activity', generating: true }];
 
 /** Makes a reader for the lines of one run. */
 export function createStreamReader(): StreamReader {
-  const answer = new AnswerTracker();
+  const answer = createAnswerTracker();
 
-  function readStreamEvent(line: StreamEventLine): readonly StreamAction[] {
-    const actions: StreamAction[] = [];
+  function readStreamEvent(line: StreamEventLine): readonly StreamEvent[] {
+    const events: StreamEvent[] = [];
     const event = line.event;
     if (event?.type === 'content_block_delta') {
       const text = event.delta?.type === 'text_delta' ? event.delta.text : undefined;
-      if (typeof text === 'string' && text !== '') answer.append(text, actions);
+      if (typeof text === 'string' && text !== '') answer.append(text, events);
     } else if (event?.type === 'content_block_start') {
       const block = event.content_block;
       answer.startBlock(event.index ?? 0);
-      if (block?.type === 'text' && block.text) answer.append(block.text, actions);
+      if (block?.type === 'text' && block.text) answer.append(block.text, events);
     } else if (event?.type === 'message_start') {
-      answer.startMessage(actions);
+      answer.startMessage(events);
     }
     if (isObject(line.abandoned_blocks)) {
-      answer.abandon(numberOf(line.abandoned_blocks.from_block_index) ?? 0, actions);
+      answer.abandon(numberOf(line.abandoned_blocks.from_block_index) ?? 0, events);
     }
-    return actions.length === 0 ? GENERATING : actions;
+    return events.length === 0 ? GENERATING : events;
   }
 
-  function readAssistant(line: AssistantLine): readonly StreamAction[] {
+  function readAssistant(line: AssistantLine): readonly StreamEvent[] {
     const content = line.message?.content;
     const madeUp = line.message?.model === '<synthetic>' || line.is_api_error_message === true;
     const blocks: ContentBlock[] | undefined =
       typeof content === 'string' ? [{ type: 'text', text: content }] : content;
-    if (madeUp || !Array.isArray(blocks)) return [{ kind: 'message', message: line }];
-    const actions: StreamAction[] = [];
+    if (madeUp || !Array.isArray(blocks)) return [{ type: 'message', message: line }];
+    const events: StreamEvent[] = [];
     let structured = blocks.length === 0;
     for (const block of blocks) {
-      if (block?.type === 'text' && typeof block.text === 'string') answer.confirm(block.text, actions);
+      if (block?.type === 'text' && typeof block.text === 'string') answer.confirm(block.text, events);
       else structured = true;
     }
-    if (structured) actions.push({ kind: 'message', message: line });
-    return actions.length === 0 ? GENERATING : actions;
+    if (structured) events.push({ type: 'message', message: line });
+    return events.length === 0 ? GENERATING : events;
   }
 
-  function readResult(result: ClaudeResult): readonly StreamAction[] {
-    const actions: StreamAction[] = [];
+  function readResult(result: ClaudeResult): readonly StreamEvent[] {
+    const events: StreamEvent[] = [];
     const succeeded = result.subtype === 'success' && result.is_error !== true;
     if (succeeded && typeof result.result === 'string' && result.result !== '') {
-      answer.finish(result.result, actions);
+      answer.finish(result.result, events);
     }
-    actions.push({ kind: 'result', result });
-    return actions;
+    events.push({ type: 'result', result });
+    return events;
   }
 
   return {
@@ -116,16 +82,16 @@ export function createStreamReader(): StreamReader {
       try {
         value = JSON.parse(line);
       } catch {
-        return line.trim() === '' ? NOTHING : [{ kind: 'noise', line }];
+        return line.trim() === '' ? NOTHING : [{ type: 'noise', line }];
       }
-      if (!isObject(value) || typeof value.type !== 'string') return [{ kind: 'noise', line }];
+      if (!isObject(value) || typeof value.type !== 'string') return [{ type: 'noise', line }];
       const ofSubAgent = typeof value.parent_tool_use_id === 'string';
       switch (value.type) {
         case 'stream_event':
           // A sub-agent's deltas come again, whole, in its assistant line.
           return ofSubAgent ? GENERATING : readStreamEvent(value);
         case 'assistant':
-          return ofSubAgent ? [{ kind: 'message', message: value }] : readAssistant(value);
+          return ofSubAgent ? [{ type: 'message', message: value }] : readAssistant(value);
         case 'system':
           return readSystem(value);
         case 'result':
@@ -134,19 +100,19 @@ export function createStreamReader(): StreamReader {
           return PING;
         case 'paused':
         case 'resumed':
-          return [{ kind: value.type }];
+          return [{ type: value.type }];
         case 'start':
           return [readStart(value)];
         case 'complete':
-          return [{ kind: 'complete', complete: readComplete(value) }];
+          return [{ type: 'complete', complete: readComplete(value) }];
         default:
-          return [{ kind: 'message', message: value }];
+          return [{ type: 'message', message: value }];
       }
     },
   };
 }
 
-function readSystem(line: JsonObject): readonly StreamAction[] {
+function readSystem(line: JsonObject): readonly StreamEvent[] {
   if (line.subtype === 'status') return ACTIVITY;
   // A running estimate, one line per thinking delta.
   if (line.subtype === 'thinking_tokens') return GENERATING;
@@ -156,19 +122,18 @@ function readSystem(line: JsonObject): readonly StreamAction[] {
     const version = stringOf(line.claude_code_version);
     return [
       {
-        kind: 'session',
+        type: 'session',
         sessionId: stringOf(line.session_id) ?? '',
         ...(model === undefined ? {} : { model }),
         ...(cwd === undefined ? {} : { cwd }),
         ...(version === undefined ? {} : { version }),
-        message: line,
       },
     ];
   }
   if (line.subtype === 'api_retry') {
     return [
       {
-        kind: 'throttled',
+        type: 'throttled',
         delayMs: numberOf(line.retry_delay_ms) ?? 0,
         attempt: numberOf(line.attempt) ?? 0,
         maxRetries: numberOf(line.max_retries) ?? 0,
@@ -177,16 +142,13 @@ function readSystem(line: JsonObject): readonly StreamAction[] {
       },
     ];
   }
-  return [{ kind: 'message', message: line }];
+  return [{ type: 'message', message: line }];
 }
 
-function readStart(line: JsonObject): StreamAction {
+function readStart(line: JsonObject): StreamEvent {
+  const executionId = stringOf(line.execution_id);
   const engine = stringOf(line.engine);
-  return {
-    kind: 'start',
-    executionId: stringOf(line.execution_id) ?? '',
-    ...(engine === undefined ? {} : { engine }),
-  };
+  return { type: 'started', ...(executionId && { executionId }), ...(engine && { engine }) };
 }
 
 function readComplete(line: JsonObject): Complete {

@@ -4,29 +4,25 @@
  * halves of a surrogate pair. Pieces are gathered before they are hashed: one update per 50 bytes would dominate.
  */
 import { createHash, type Hash } from 'node:crypto';
+import type { Digest } from '@cc-executor/protocol';
 
 const GATHER_CHARACTERS = 8_192;
 
-export interface Digest {
-  bytes: number;
-  sha256: string;
-}
-
-export interface TextDigest {
+export type TextDigest = {
   /** Adds a piece; `begin` says that a new text block starts with it. */
   append(text: string, begin: boolean): void;
   /** Takes back everything since the last `begin`. Without one, or a second time, it does nothing. */
   discard(): void;
   /** The digest of what stands now. Does not end anything. */
   value(): Digest;
-}
+};
 
-interface State {
+type State = {
   hash: Hash;
   bytes: number;
   /** Text that is not hashed yet. */
   pending: string;
-}
+};
 
 /** Makes the digest of an empty text. */
 export function createTextDigest(): TextDigest {

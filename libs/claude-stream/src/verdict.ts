@@ -2,25 +2,10 @@
  * Judges a `result` line. Success needs subtype `success` and no `is_error`: after a failed API call Claude Code
  * says `success` with `is_error: true`. Failures get stable codes; programs must not read the messages.
  */
-import { type ClaudeResult, isObject, type JsonObject, numberOf, stringOf } from './stream-line.ts';
+import type { FailureCode, RunSummary } from '@cc-executor/protocol';
+import { type ClaudeResult, isObject, numberOf, stringOf } from './stream-line.ts';
 
-export type ClaudeFailureCode =
-  | 'claude_error'
-  | 'claude_overloaded'
-  | 'claude_rate_limited'
-  | 'claude_auth'
-  | 'claude_interrupted'
-  | 'claude_max_turns'
-  | 'claude_budget';
-
-/** What a run took, as far as it is known. `conversation` is Claude Code's session id. */
-export interface RunSummary {
-  usage?: JsonObject;
-  costUsd?: number;
-  durationMs?: number;
-  turns?: number;
-  conversation?: string;
-}
+export type ClaudeFailureCode = Extract<FailureCode, `claude_${string}`>;
 
 export type Verdict =
   | { ok: true; text: string; summary: RunSummary }

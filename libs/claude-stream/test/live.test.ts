@@ -24,16 +24,16 @@ describe('the real Claude Code', () => {
   ])('gives %s: folding what was streamed gives its own result', async (_, prompt) => {
     const { lines, exitCode } = await recordClaude({ bin: bin!, prompt, args: ['--allowedTools=Bash'] });
     expect(exitCode).toBe(0);
-    const actions = readAll(lines);
-    const results = actions.flatMap((action) => (action.kind === 'result' ? [action.result] : []));
+    const events = readAll(lines);
+    const results = events.flatMap((event) => (event.type === 'result' ? [event.result] : []));
     expect(results).toHaveLength(1);
-    const blocks = foldBlocks(actions);
+    const blocks = foldBlocks(events);
     // Not by a matcher: it would print megabytes.
     expect(blocks.at(-1) === results[0]?.result).toBe(true);
     const digest = createTextDigest();
-    for (const action of actions) {
-      if (action.kind === 'text') digest.append(action.text, action.begin);
-      else if (action.kind === 'discard') digest.discard();
+    for (const event of events) {
+      if (event.type === 'text') digest.append(event.text, event.begin);
+      else if (event.type === 'discard') digest.discard();
     }
     expect(digest.value().bytes).toBe(Buffer.byteLength(blocks.join('')));
   });

@@ -1,6 +1,6 @@
 /** The recordings of the real CLI, and small makers of its lines. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { createStreamReader, type StreamAction } from '../src/index.ts';
+import { createStreamReader, type StreamEvent } from '../src/index.ts';
 
 const folder = new URL('../../testing/recordings/', import.meta.url);
 
@@ -15,18 +15,18 @@ export function recording(name: string): string[] {
     .filter(Boolean);
 }
 
-export function readAll(lines: readonly (string | object)[]): StreamAction[] {
+export function readAll(lines: readonly (string | object)[]): StreamEvent[] {
   const reader = createStreamReader();
   return lines.flatMap((line) => [...reader.read(typeof line === 'string' ? line : JSON.stringify(line))]);
 }
 
-/** The text blocks that stand after all actions. */
-export function foldBlocks(actions: readonly StreamAction[]): string[] {
+/** The text blocks that stand after all events. */
+export function foldBlocks(events: readonly StreamEvent[]): string[] {
   const blocks: string[] = [];
-  for (const action of actions) {
-    if (action.kind === 'discard') blocks.pop();
-    else if (action.kind === 'text' && action.begin) blocks.push(action.text);
-    else if (action.kind === 'text') blocks.push(`${blocks.pop()}${action.text}`);
+  for (const event of events) {
+    if (event.type === 'discard') blocks.pop();
+    else if (event.type === 'text' && event.begin) blocks.push(event.text);
+    else if (event.type === 'text') blocks.push(`${blocks.pop()}${event.text}`);
   }
   return blocks;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { StreamAction } from '../src/index.ts';
+import type { StreamEvent } from '../src/index.ts';
 import {
   assistant,
   blockStart,
@@ -15,32 +15,31 @@ import {
   toolUse,
 } from './recordings.ts';
 
-const kinds = (actions: readonly StreamAction[]) => actions.map((action) => action.kind);
-const withoutActivity = (actions: readonly StreamAction[]) =>
-  actions.filter(({ kind }) => kind !== 'activity');
+const types = (events: readonly StreamEvent[]) => events.map((event) => event.type);
+const withoutActivity = (events: readonly StreamEvent[]) => events.filter(({ type }) => type !== 'activity');
 
 describe('the stream reader, on recordings of the real CLI', () => {
   it('streams a short answer at once and repeats nothing', () => {
-    const actions = withoutActivity(readAll(recording('ok')));
-    expect(kinds(actions)).toEqual(['session', 'text', 'text', 'text', 'result']);
-    expect(actions[0]).toMatchObject({ model: 'claude-opus-5-5', cwd: '/workspace', version: '2.1.330' });
-    expect(actions.slice(1, 4)).toEqual([
-      { kind: 'text', text: 'You said: Te', begin: true },
-      { kind: 'text', text: 'll me a thin', begin: false },
-      { kind: 'text', text: 'g', begin: false },
+    const events = withoutActivity(readAll(recording('ok')));
+    expect(types(events)).toEqual(['session', 'text', 'text', 'text', 'result']);
+    expect(events[0]).toMatchObject({ model: 'claude-opus-5-5', cwd: '/workspace', version: '2.1.330' });
+    expect(events.slice(1, 4)).toEqual([
+      { type: 'text', text: 'You said: Te', begin: true },
+      { type: 'text', text: 'll me a thin', begin: false },
+      { type: 'text', text: 'g', begin: false },
     ]);
   });
 
   it('passes tool use and tool result on as messages, between which there is no text', () => {
-    const actions = withoutActivity(readAll(recording('tool')));
-    expect(kinds(actions)).toEqual(['session', 'message', 'message', 'text', 'text', 'result']);
-    expect(foldBlocks(actions)).toEqual(['The output is:\n714']);
+    const events = withoutActivity(readAll(recording('tool')));
+    expect(types(events)).toEqual(['session', 'message', 'message', 'text', 'text', 'result']);
+    expect(foldBlocks(events)).toEqual(['The output is:\n714']);
   });
 
   it('discards each broken try and takes the whole text that came unstreamed', () => {
-    const actions = withoutActivity(readAll(recording('drop')));
+    const events = withoutActivity(readAll(recording('drop')));
     const five = Array<string>(5).fill('text');
-    expect(kinds(actions)).toEqual([
+    expect(types(events)).toEqual([
       'session',
       ...five,
       'discard',
@@ -50,20 +49,20 @@ describe('the stream reader, on recordings of the real CLI', () => {
       'text',
       'result',
     ]);
-    expect(foldBlocks(actions)).toEqual([Array.from({ length: 20 }, (_, index) => `w${index} `).join('')]);
+    expect(foldBlocks(events)).toEqual([Array.from({ length: 20 }, (_, index) => `w${index} `).join('')]);
   });
 
   it('keeps what was confirmed before an interruption', () => {
-    const actions = withoutActivity(readAll(recording('interrupted')));
-    expect(kinds(actions)).not.toContain('discard');
-    expect(foldBlocks(actions)).toEqual([Array.from({ length: 25 }, (_, index) => `w${index} `).join('')]);
+    const events = withoutActivity(readAll(recording('interrupted')));
+    expect(types(events)).not.toContain('discard');
+    expect(foldBlocks(events)).toEqual([Array.from({ length: 25 }, (_, index) => `w${index} `).join('')]);
   });
 
   it('reports a wait for the model, and gives its error as a message, never as text', () => {
-    const actions = withoutActivity(readAll(recording('overloaded')));
-    expect(kinds(actions)).toEqual(['session', 'throttled', 'message', 'result']);
-    expect(actions[1]).toEqual({
-      kind: 'throttled',
+    const events = withoutActivity(readAll(recording('overloaded')));
+    expect(types(events)).toEqual(['session', 'throttled', 'message', 'result']);
+    expect(events[1]).toEqual({
+      type: 'throttled',
       delayMs: 507,
       attempt: 1,
       maxRetries: 1,
@@ -75,7 +74,7 @@ describe('the stream reader, on recordings of the real CLI', () => {
 
 describe('the stream reader, where sources of text disagree', () => {
   it('takes each block of a message with text, a tool and text again', () => {
-    const actions = readAll([
+    const events = readAll([
       messageStart('m1'),
       blockStart(0),
       delta('one '),
@@ -92,29 +91,29 @@ describe('the stream reader, where sources of text disagree', () => {
       messageStop(),
       success('three'),
     ]);
-    expect(kinds(withoutActivity(actions))).toEqual(['text', 'text', 'message', 'text', 'result']);
-    expect(foldBlocks(actions)).toEqual(['one two', 'three']);
+    expect(types(withoutActivity(events))).toEqual(['text', 'text', 'message', 'text', 'result']);
+    expect(foldBlocks(events)).toEqual(['one two', 'three']);
   });
 
   it('takes the whole message that confirms several streamed blocks at once', () => {
     const blocks = [blockStart(0), delta('one'), blockStop(0), blockStart(1), delta('two', 1), blockStop(1)];
-    const actions = readAll([messageStart('m1'), ...blocks, assistant([text('one'), toolUse, text('two')])]);
-    expect(kinds(withoutActivity(actions))).toEqual(['text', 'text', 'message']);
-    expect(foldBlocks(actions)).toEqual(['one', 'two']);
+    const events = readAll([messageStart('m1'), ...blocks, assistant([text('one'), toolUse, text('two')])]);
+    expect(types(withoutActivity(events))).toEqual(['text', 'text', 'message']);
+    expect(foldBlocks(events)).toEqual(['one', 'two']);
   });
 
   it('replaces streamed text by the different text of the assistant line', () => {
-    const actions = readAll([messageStart('m1'), blockStart(0), delta('draft'), assistant([text('final')])]);
-    expect(withoutActivity(actions).slice(1)).toEqual([
-      { kind: 'discard', reason: 'the streamed text was not the answer' },
-      { kind: 'text', text: 'final', begin: true },
+    const events = readAll([messageStart('m1'), blockStart(0), delta('draft'), assistant([text('final')])]);
+    expect(withoutActivity(events).slice(1)).toEqual([
+      { type: 'discard', reason: 'the streamed text was not the answer' },
+      { type: 'text', text: 'final', begin: true },
     ]);
   });
 
   it('emits whole texts of a CLI that streams no deltas', () => {
-    const actions = readAll([assistant([text('a'), toolUse]), assistant('b'), success('b')]);
-    expect(kinds(actions)).toEqual(['text', 'message', 'text', 'result']);
-    expect(foldBlocks(actions)).toEqual(['a', 'b']);
+    const events = readAll([assistant([text('a'), toolUse]), assistant('b'), success('b')]);
+    expect(types(events)).toEqual(['text', 'message', 'text', 'result']);
+    expect(foldBlocks(events)).toEqual(['a', 'b']);
   });
 
   it('discards unconfirmed text when a new message starts, and confirmed text never', () => {
@@ -159,12 +158,12 @@ describe('the stream reader, where sources of text disagree', () => {
 describe('the stream reader, on lines that are no text', () => {
   it('gives everything of a sub-agent as messages, but its deltas as activity', () => {
     const own = { parent_tool_use_id: 'toolu_1' };
-    const actions = readAll([
+    const events = readAll([
       { ...delta('secret'), ...own },
       assistant([text('sub-agent')], own),
       { type: 'user', message: { role: 'user', content: 'to the sub-agent' }, ...own },
     ]);
-    expect(kinds(actions)).toEqual(['activity', 'message', 'message']);
+    expect(types(events)).toEqual(['activity', 'message', 'message']);
   });
 
   it.each([
@@ -172,7 +171,7 @@ describe('the stream reader, on lines that are no text', () => {
     ['a list', [{ type: 'text', text: 'done' }]],
   ])('passes a tool result with %s as its content through whole', (_name, content) => {
     const line = { type: 'user', message: { role: 'user', content: [{ type: 'tool_result', content }] } };
-    expect(readAll([line])).toEqual([{ kind: 'message', message: line }]);
+    expect(readAll([line])).toEqual([{ type: 'message', message: line }]);
   });
 
   it('passes unknown types, unknown system lines, thinking and made-up messages through whole', () => {
@@ -184,15 +183,15 @@ describe('the stream reader, on lines that are no text', () => {
       { type: 'assistant', message: { model: '<synthetic>', content: [text('No response requested.')] } },
       { type: 'assistant' },
     ];
-    expect(readAll(lines)).toEqual(lines.map((message) => ({ kind: 'message', message })));
+    expect(readAll(lines)).toEqual(lines.map((message) => ({ type: 'message', message })));
   });
 
   it('takes the progress of thinking for activity of the model, and a status for activity', () => {
     expect(readAll([{ type: 'system', subtype: 'thinking_tokens', estimated_tokens: 1 }])).toEqual([
-      { kind: 'activity', generating: true },
+      { type: 'activity', generating: true },
     ]);
     expect(readAll([{ type: 'system', subtype: 'status', status: 'requesting' }])).toEqual([
-      { kind: 'activity', generating: false },
+      { type: 'activity', generating: false },
     ]);
   });
 
@@ -212,19 +211,19 @@ describe('the stream reader, on lines that are no text', () => {
         { type: 'complete', error: { code: 'spawn', message: 'no binary' } },
       ]),
     ).toEqual([
-      { kind: 'start', executionId: 'e1', engine: 'claude' },
-      { kind: 'ping' },
+      { type: 'started', executionId: 'e1', engine: 'claude' },
+      { type: 'ping' },
       {
-        kind: 'complete',
+        type: 'complete',
         complete: { status: 'error', exitCode: null, bytes: 3, digest: 'ab', error: 'spawn', message: 'why' },
       },
-      { kind: 'complete', complete: { status: '', error: 'spawn', message: 'no binary' } },
+      { type: 'complete', complete: { status: '', error: 'spawn', message: 'no binary' } },
     ]);
   });
 
   it('calls a line noise that is not an object with a type, and ignores empty ones', () => {
     const noise = ['npm warn old lockfile', '[1]', '3', 'null', '"text"', '{"level":30}', '{"type":'];
-    expect(readAll(noise)).toEqual(noise.map((line) => ({ kind: 'noise', line })));
+    expect(readAll(noise)).toEqual(noise.map((line) => ({ type: 'noise', line })));
     expect(readAll(['', '  '])).toEqual([]);
   });
 

@@ -8,16 +8,16 @@ const result = (fields: Partial<ClaudeResult>): ClaudeResult => ({ type: 'result
 const withoutResult = ['interrupted-tool', 'killed', 'killed-at-start', 'killed-in-tool', 'terminated'];
 
 function judgeRecording(name: string) {
-  const actions = readAll(recording(name));
-  const action = actions.find(({ kind }) => kind === 'result');
-  if (action?.kind !== 'result') throw new Error('the recording has no result');
-  return { actions, result: action.result, verdict: judgeResult(action.result) };
+  const events = readAll(recording(name));
+  const event = events.find(({ type }) => type === 'result');
+  if (event?.type !== 'result') throw new Error('the recording has no result');
+  return { events, result: event.result, verdict: judgeResult(event.result) };
 }
 
 describe('the verdict', () => {
   it('has nothing to go by where the process was ended from outside', () => {
     const lacking = recordingNames.filter(
-      (name) => !readAll(recording(name)).some(({ kind }) => kind === 'result'),
+      (name) => !readAll(recording(name)).some(({ type }) => type === 'result'),
     );
     expect(lacking.sort()).toEqual(withoutResult);
   });
@@ -25,9 +25,9 @@ describe('the verdict', () => {
   it.each(recordingNames.filter((name) => !withoutResult.includes(name)))(
     'on the recording %s agrees with its last text block or its error',
     (name) => {
-      const { actions, result, verdict } = judgeRecording(name);
+      const { events, result, verdict } = judgeRecording(name);
       if (verdict.ok) {
-        expect(foldBlocks(actions).at(-1)).toBe(result.result);
+        expect(foldBlocks(events).at(-1)).toBe(result.result);
         expect(verdict.text).toBe(result.result);
       } else {
         expect(verdict.message).toContain(result.result ?? result.errors?.[0]);
