@@ -13,6 +13,7 @@ import {
   checkLength,
   checkNames,
   checkOwners,
+  checkRooms,
   packageOf,
 } from './architecture/rules.ts';
 import { findImports, readSources, type SourceFile } from './architecture/source.ts';
@@ -36,6 +37,10 @@ describe('in this repository', () => {
 
   test('imports follow the direction', () => {
     expect(checkDirection(sources)).toEqual([]);
+  });
+
+  test('rooms of a package know only their neighbours', () => {
+    expect(checkRooms(sources)).toEqual([]);
   });
 
   test('every imported package is declared', () => {
@@ -105,6 +110,43 @@ describe('the rules', () => {
       'apps/worker/src/c.ts:2: apps/worker may not import @cc-executor/testing',
       'apps/worker/src/deep/d.ts:2: ../../../gateway/src/x.ts reaches out of apps/worker/src',
       'libs/unlisted/src/e.ts:2: libs/unlisted is not in the list of import directions',
+    ]);
+  });
+
+  test('tell imports of types from others', () => {
+    const text = [
+      "import type { A } from 'a';",
+      "export type { B } from 'b';",
+      "import { type C, d } from 'c';",
+      "import typeless from 'e';",
+      "await import('f');",
+    ].join('\n');
+    const types = findImports(text).filter(({ isType }) => isType);
+    expect(types.map(({ specifier }) => specifier)).toEqual(['a', 'b']);
+  });
+
+  test('report an import of a room that is not next door, and of a package that is not for the room', () => {
+    const found = checkRooms(
+      make({
+        'apps/gateway/src/operations/a.ts': "import { x } from '../doors/x.ts';",
+        'apps/gateway/src/operations/b.ts': "import type { IncomingMessage } from 'node:http';",
+        'apps/gateway/src/operations/c.ts': "import { x } from '../listening/x.ts';",
+        'apps/gateway/src/listening/d.ts': "import { x } from '../operations/x.ts';",
+        'apps/gateway/src/doors/e.ts': "import { attach } from '@cc-executor/job-log';",
+        'apps/gateway/src/doors/f.ts': "import type { Position } from '@cc-executor/job-log';",
+        'apps/gateway/src/doors/g.ts': "import { x } from '../server.ts';",
+        'apps/gateway/src/doors/deep/h.ts': "import { x } from '../x.ts';",
+        'apps/gateway/src/cellar/i.ts': "import { x } from './x.ts';",
+        'apps/gateway/src/main.ts': "import { x } from './doors/x.ts';",
+      }),
+    );
+    expect(found).toEqual([
+      'apps/gateway/src/operations/a.ts:2: operations may not import from doors',
+      'apps/gateway/src/operations/b.ts:2: operations may not import node:http',
+      'apps/gateway/src/listening/d.ts:2: listening may not import from operations',
+      'apps/gateway/src/doors/e.ts:2: doors may import types of @cc-executor/job-log, and nothing else',
+      'apps/gateway/src/doors/g.ts:2: doors may not import from server.ts',
+      'apps/gateway/src/cellar/i.ts:2: cellar is not in the list of rooms of apps/gateway',
     ]);
   });
 

@@ -58,6 +58,30 @@ export const OWNERS: Record<string, readonly string[]> = {
   ws: ['apps/gateway', 'libs/client', 'libs/testing'],
 };
 
+const TRANSPORTS = ['ws', 'fastify', 'node:http', 'node:net'];
+
+export type Room = {
+  /** Its neighbours: rooms and files of the same package that it may import from. */
+  readonly neighbours: readonly string[];
+  /** Packages that it may not import. */
+  readonly without?: readonly string[];
+  /** Packages of which it may know the types, and do nothing with. */
+  readonly typesOnly?: readonly string[];
+};
+
+/** Packages that are divided into rooms: each folder in its `src` is one and is listed. */
+export const ROOMS: Record<string, Record<string, Room>> = {
+  'apps/gateway': {
+    doors: {
+      neighbours: ['operations', 'listening', 'metrics.ts'],
+      typesOnly: ['@cc-executor/job-log', '@cc-executor/queue', '@cc-executor/redis', '@cc-executor/signals'],
+    },
+    operations: { neighbours: ['listening', 'chores', 'metrics.ts'], without: TRANSPORTS },
+    listening: { neighbours: ['chores', 'metrics.ts'], without: [...TRANSPORTS, '@cc-executor/queue'] },
+    chores: { neighbours: ['metrics.ts'], without: TRANSPORTS },
+  },
+};
+
 const WEBSOCKET_OWNERS = ['apps/gateway', 'libs/client', 'libs/testing'];
 
 /** Files besides an app's config.ts that may hand the environment on, whole, and what for. */
@@ -88,6 +112,36 @@ export function checkDirection(files: readonly SourceFile[]): Violation[] {
     if (allowed.includes(name.replace('@cc-executor/', ''))) return undefined;
     return `${folder} may not import ${name}`;
   });
+}
+
+/** Imports that leave a room for what is not next to it, and packages that are not for it. */
+export function checkRooms(
+  files: readonly SourceFile[],
+  packages: Readonly<Record<string, Record<string, Room>>> = ROOMS,
+): Violation[] {
+  return eachImport(files, (folder, { specifier, path, isType }) => {
+    const rooms = packages[folder];
+    const name = roomOf(folder, path);
+    if (rooms === undefined || name === undefined) return undefined;
+    const room = rooms[name];
+    if (room === undefined) return `${name} is not in the list of rooms of ${folder}`;
+    if (specifier.startsWith('.')) {
+      const target = posix.relative(`${folder}/src`, posix.join(posix.dirname(path), specifier));
+      const neighbour = target.split('/', 1)[0] ?? '';
+      if (neighbour === name || room.neighbours.includes(neighbour)) return undefined;
+      return `${name} may not import from ${neighbour}`;
+    }
+    const imported = packageName(specifier);
+    if (room.without?.includes(imported)) return `${name} may not import ${imported}`;
+    if (isType || !room.typesOnly?.includes(imported)) return undefined;
+    return `${name} may import types of ${imported}, and nothing else`;
+  });
+}
+
+/** The folder right below a package's `src` in which a file is; undefined for one that is in none. */
+function roomOf(folder: string, path: string): string | undefined {
+  const [room, file] = path.slice(`${folder}/src/`.length).split('/', 2);
+  return file === undefined ? undefined : room;
 }
 
 /** Packages that are imported but not declared. `manifests` maps a folder to its package.json. */
@@ -170,13 +224,13 @@ type Judge<T> = (folder: string, use: T) => string | undefined;
 
 function eachImport(
   files: readonly SourceFile[],
-  judge: Judge<{ specifier: string; path: string }>,
+  judge: Judge<{ specifier: string; path: string; isType: boolean }>,
 ): Violation[] {
   return files.flatMap(({ path, text }) => {
     const folder = packageOf(path);
     if (folder === undefined || !/\.[cm]?[jt]sx?$/.test(path)) return [];
-    return findImports(text).flatMap(({ specifier, line }) => {
-      const message = judge(folder, { specifier, path });
+    return findImports(text).flatMap(({ specifier, line, isType }) => {
+      const message = judge(folder, { specifier, path, isType });
       return message === undefined ? [] : [`${path}:${line}: ${message}`];
     });
   });

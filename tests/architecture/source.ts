@@ -2,19 +2,21 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 
-export interface SourceFile {
+export type SourceFile = {
   /** From the root, with forward slashes: `libs/queue/src/producer.ts`. */
   readonly path: string;
   readonly text: string;
-}
+};
 
 /** A place in a file that breaks a rule, printed as `path:line: message`. */
 export type Violation = string;
 
-export interface ImportUse {
+export type ImportUse = {
   readonly specifier: string;
   readonly line: number;
-}
+  /** `import type` or `export type`: nothing of it runs. */
+  readonly isType: boolean;
+};
 
 const NOT_OURS = new Set(['node_modules', '.git', '.cache', 'schema', 'recordings']);
 const IS_SOURCE = /\.(?:[cm]?[jt]sx?|lua|css|html|sh)$/;
@@ -32,11 +34,12 @@ export function readSources(root: string, folders: readonly string[]): SourceFil
 export function findImports(text: string): ImportUse[] {
   const code = blankComments(text);
   const pattern =
-    /(?:^|;)[ \t]*(?:import|export)\b(?:[^'"`;()]*?\bfrom)?\s*(['"])(?<from>[^'"\n]+)\1|\b(?:import|require)\s*\(\s*(['"`])(?<called>[^'"`\n]+)\3/gm;
+    /(?:^|;)[ \t]*(?:import|export)\b(?<names>[^'"`;()]*?\bfrom)?\s*(?<q>['"])(?<from>[^'"\n]+)\k<q>|\b(?:import|require)\s*\(\s*(?<r>['"`])(?<called>[^'"`\n]+)\k<r>/gm;
   return [...code.matchAll(pattern)].map((match) => ({
     specifier: match.groups?.from ?? match.groups?.called ?? '',
     // The statement may begin with the end of the line before it.
     line: lineAt(code, match.index + match[0].length),
+    isType: /^\s*type\b/.test(match.groups?.names ?? ''),
   }));
 }
 

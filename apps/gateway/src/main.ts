@@ -17,8 +17,7 @@ import { createAbandonWatch } from './chores/abandon-watch.ts';
 import { startSweeper } from './chores/sweeper.ts';
 import { appName, loadGatewayConfig } from './config.ts';
 import { createGatewayMetrics, watchSharedState } from './metrics.ts';
-import { createAccept } from './operations/accept.ts';
-import { createVerify } from './operations/verify.ts';
+import { createOperations } from './operations/index.ts';
 import { startGateway } from './server.ts';
 import { createServices } from './services.ts';
 
@@ -50,7 +49,6 @@ await runService({
       queueDepth: producer.depth,
       dueJobs: sweep.size,
     });
-    const accept = createAccept({ log, producer, logger });
     const abandonWatch = createAbandonWatch({ log, graceMs: config.abandonGraceMs, logger });
     const sweeper = startSweeper({
       ...config,
@@ -89,14 +87,11 @@ await runService({
       log,
       feed,
       abandonWatch,
-      async accept(params) {
-        const accepted = await accept(params);
-        if (accepted.created) metrics.jobsAccepted.inc();
-        return accepted;
-      },
-      verify: createVerify({
+      operations: createOperations({
         log,
+        producer,
         transcripts: createTranscriptRequests({ redis, keyPrefix: config.keyPrefix }),
+        metrics,
         logger,
       }),
       health,

@@ -4,11 +4,11 @@ import type { JobFeed, JobLog } from '@cc-executor/job-log';
 import { type Health, type Logger, listen } from '@cc-executor/runtime';
 import type { AbandonWatch } from './chores/abandon-watch.ts';
 import { createWebSocketDoors } from './doors/upgrade.ts';
-import { createAttachments } from './listening/attachments.ts';
 import { createHeartbeats } from './listening/heartbeats.ts';
 import type { GatewayMetrics } from './metrics.ts';
-import type { Accept } from './operations/accept.ts';
-import type { Verify } from './operations/verify.ts';
+import type { Operations } from './operations/operation.ts';
+import { createRequests } from './operations/requests.ts';
+import { createSessions } from './operations/session.ts';
 import type { Services } from './services.ts';
 
 export type GatewayOptions = {
@@ -21,8 +21,7 @@ export type GatewayOptions = {
   feed: JobFeed;
   /** Closed with the gateway. */
   abandonWatch: AbandonWatch;
-  accept: Accept;
-  verify: Verify;
+  operations: Operations;
   health: Health;
   services: Services;
   metrics: GatewayMetrics;
@@ -38,8 +37,7 @@ export type Gateway = {
 
 /** Listens. Errors: those of `listen`, in plain words. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { log, feed, abandonWatch, accept, verify, health, services, metrics, logger } = options;
-  const { heartbeatMs } = options;
+  const { log, feed, abandonWatch, operations, health, services, metrics, logger, heartbeatMs } = options;
   let draining: Promise<void> | undefined;
   const heartbeats = createHeartbeats({ log, intervalMs: heartbeatMs, metrics, logger });
   const offRestored = feed.onRestored(heartbeats.checkAll);
@@ -48,14 +46,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     ...options,
     heartbeats,
     context: {
-      log,
-      accept,
-      verify,
+      openSession: createSessions({ log, feed, abandonWatch }),
+      requests: createRequests({ operations, metrics, isDraining: () => draining !== undefined }),
       logger,
       heartbeatMs,
-      metrics,
-      createAttachments: (sink) => createAttachments({ log, feed, abandonWatch, logger }, sink),
-      isDraining: () => draining !== undefined,
     },
   });
 

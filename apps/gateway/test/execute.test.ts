@@ -1,7 +1,7 @@
 import { startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createAccept } from '../src/operations/accept.ts';
-import { completed, createRig, output, type Rig, silent, takeJob } from './harness.ts';
+import { completed, createRig, freshMetrics, output, type Rig, silent, takeJob } from './harness.ts';
 
 let server: TestRedis;
 let rig: Rig;
@@ -96,10 +96,11 @@ test('an accepted job whose gateway died before enqueueing it gets its entry fro
   const client = await rig.connect(gateway);
   const dead = createAccept({
     log: rig.log,
-    producer: { ...gateway.producer, enqueue: () => Promise.reject(new Error('the gateway died here')) },
+    producer: { enqueue: () => Promise.reject(new Error('the gateway died here')) },
+    metrics: freshMetrics(),
     logger: silent,
   });
-  const { jobId, created } = await dead({ prompt: 'x', idempotencyKey: 'k' });
+  const { jobId, created } = await dead('default', { prompt: 'x', idempotencyKey: 'k' });
   expect(created).toBe(true);
   const { result } = await client.request('execute', { prompt: 'x', idempotencyKey: 'k', attach: false });
   expect(result).toMatchObject({ jobId, created: false });

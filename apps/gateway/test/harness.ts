@@ -21,8 +21,7 @@ import { createTranscriptRequests } from '@cc-executor/signals';
 import { connectWire, type TestRedis, uniquePrefix, type WireClient } from '@cc-executor/testing';
 import { type AbandonWatch, createAbandonWatch } from '../src/chores/abandon-watch.ts';
 import { createGatewayMetrics } from '../src/metrics.ts';
-import { createAccept } from '../src/operations/accept.ts';
-import { createVerify } from '../src/operations/verify.ts';
+import { createOperations } from '../src/operations/index.ts';
 import { type Gateway, type GatewayOptions, startGateway } from '../src/server.ts';
 
 export const silent = createLogger({ name: 'test', level: 'silent', format: 'json' });
@@ -81,7 +80,13 @@ export async function createRig(server: TestRedis): Promise<Rig> {
   const log = createRedisJobLog({ redis: workerRedis, keys, retentionMs: 60_000 });
 
   async function gateway(options: GatewayOverrides = {}) {
-    const { commandTimeoutMs, wrapLog, abandonGraceMs = 60_000, ...overrides } = options;
+    const {
+      commandTimeoutMs,
+      wrapLog,
+      abandonGraceMs = 60_000,
+      metrics = freshMetrics(),
+      ...overrides
+    } = options;
     const redis = open('impatient', commandTimeoutMs);
     const subscriber = open('subscriber');
     await Promise.all([once(redis, 'ready'), once(subscriber, 'ready')]);
@@ -105,15 +110,16 @@ export async function createRig(server: TestRedis): Promise<Rig> {
       log: gatewayLog,
       feed,
       abandonWatch,
-      accept: createAccept({ log: gatewayLog, producer, logger: silent }),
-      verify: createVerify({
+      operations: createOperations({
         log: gatewayLog,
+        producer,
         transcripts: createTranscriptRequests({ redis, keyPrefix }),
+        metrics,
         logger: silent,
-        answerMs: 500,
+        transcriptAnswerMs: 500,
       }),
       health: createHealth({ service: 'gateway', version: 'test', checks: {} }),
-      metrics: freshMetrics(),
+      metrics,
       services: { handle: () => false },
       logger: silent,
       ...overrides,

@@ -216,7 +216,9 @@ describe('get and list', () => {
 });
 
 test('an unexpected fault of the gateway is `internal`, and the connection goes on', async () => {
-  const faulty = await rig.gateway({ accept: () => Promise.reject(new Error('boom')) });
+  const faulty = await rig.gateway({
+    wrapLog: (log) => ({ ...log, create: () => Promise.reject(new Error('boom')) }),
+  });
   const other = await rig.connect(faulty);
   const { error } = await other.request('execute', { prompt: 'x' });
   expect(error).toMatchObject({ code: -32603, data: { code: 'internal', retryable: true } });

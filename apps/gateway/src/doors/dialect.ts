@@ -1,8 +1,7 @@
 /**
- * One connection in the prototype's dialect (`/ws/mcp`): a thin adapter over the same accept and attach. One task at
- * a time; the task's terminal event, whichever it is, becomes its last `statusUpdate`.
+ * One connection in the prototype's dialect (`/ws/mcp`): other words for the same operations. One task at a time; the
+ * task's terminal event, whichever it is, becomes its last `statusUpdate`.
  */
-import type { Position } from '@cc-executor/job-log';
 import {
   type DialectStatus,
   describeIssues,
@@ -13,38 +12,42 @@ import {
   isTerminalEvent,
   type JobEvent,
   notificationFrame,
-  type ProtocolError,
+  ProtocolError,
+  type ProtocolErrorCode,
   parseEnvelope,
   type RequestId,
   resultFrame,
   type TerminalEvent,
 } from '@cc-executor/protocol';
-import { RedisUnavailableError } from '@cc-executor/redis';
-import type { EventSink } from '../listening/attachments.ts';
-import { ConnectionClosedError } from '../listening/read-turns.ts';
 import type { Door, DoorContext } from './door.ts';
 
-const controlReplies = { CANCEL: 'cancelling', PAUSE: 'pausing', RESUME: 'resuming' } as const;
+const controls = {
+  CANCEL: { method: 'cancel', reply: 'cancelling' },
+  PAUSE: { method: 'pause', reply: 'pausing' },
+  RESUME: { method: 'resume', reply: 'resuming' },
+} as const;
 
 type Failure = { code: string; message: string };
 
-const methods = new Set(['execute', 'control']);
-
 /** Opens the dialect on a connection. */
 export function openDialectDoor(context: DoorContext): Door {
-  const { connectionId, outbox, log, metrics, logger } = context;
+  const { connectionId, outbox, requests, logger } = context;
   /** The job, from its acceptance to its terminal event; 'accepting' while it has no id yet. */
   let task: 'none' | 'accepting' | { jobId: string; hasOutput: boolean } = 'none';
   let lastReceived: Promise<unknown> = Promise.resolve();
 
-  const sink: EventSink = {
-    events(_jobId, events) {
-      for (const event of events) forward(JSON.parse(event) as JobEvent);
+  // The dialect has no word for coming back to a job: so a job ends when its client has gone.
+  const session = context.openSession(
+    { door: 'dialect', canReturn: false, logger },
+    {
+      events(_jobId, events) {
+        for (const event of events) forward(JSON.parse(event) as JobEvent);
+      },
+      lost: (_jobId, _lastSeq, reason) => end('FAILED', { code: 'job_lost', message: reason }),
+      hasRoom: outbox.hasRoom,
     },
-    lost: (_jobId, _lastSeq, reason) => end('FAILED', { code: 'job_lost', message: reason }),
-    hasRoom: outbox.hasRoom,
-  };
-  const attachments = context.createAttachments(sink);
+  );
+  const { attachments } = session;
 
   function notify(method: string, params: unknown): void {
     outbox.send(notificationFrame(method, params));
@@ -101,10 +104,6 @@ export function openDialectDoor(context: DoorContext): Door {
     end(dialectStatusOf(event.type), failureOf(event));
   }
 
-  function count(method: string, outcome: string): void {
-    metrics.requests.inc({ door: 'dialect', method, outcome });
-  }
-
   /** One after another: a CANCEL that comes right behind its `execute` must find the task. */
   function receive(text: string): Promise<'taken' | 'malformed'> {
     const outcome = lastReceived.then(() => handle(text));
@@ -115,65 +114,67 @@ export function openDialectDoor(context: DoorContext): Door {
   async function handle(text: string): Promise<'taken' | 'malformed'> {
     const envelope = parseEnvelope(text);
     if (!envelope.ok) {
-      count('none', envelope.rejection.error.code);
-      outbox.send(dialectErrorFrame(envelope.rejection.id ?? null, envelope.rejection.error.message));
+      const { id, error } = envelope.rejection;
+      requests.countRefusal(session, error);
+      outbox.send(dialectErrorFrame(id ?? null, error.message));
       return 'malformed';
     }
-    const { id, method, params } = envelope.frame;
+    const { id, method } = envelope.frame;
+    const params = envelope.frame.params ?? {};
     try {
       if (method === 'execute') await execute(id, params);
       else if (method === 'control') await control(id, params);
-      else throw new DialectError(`Unknown method: ${method}`);
-      count(method, 'ok');
+      else throw refusal('unknown_method', `Unknown method: ${method}`);
     } catch (error) {
-      if (error instanceof ConnectionClosedError) return 'taken';
-      count(methods.has(method) ? method : 'unknown', outcomeOf(error));
-      if (!(error instanceof DialectError)) logger.error({ err: error, method }, 'a request failed');
-      const message =
-        error instanceof DialectError ? error.message : 'The gateway cannot do this now; try again';
-      outbox.send(dialectErrorFrame(id ?? null, message));
+      // Anything else says that the connection is closed.
+      if (error instanceof ProtocolError) outbox.send(dialectErrorFrame(id ?? null, wordsOf(error)));
     }
     return 'taken';
   }
 
+  /** What cannot be put as a request: counted here, because no operation will. */
+  function refusal(code: ProtocolErrorCode, message: string): ProtocolError {
+    const error = new ProtocolError(code, message);
+    requests.countRefusal(session, error);
+    return error;
+  }
+
   async function execute(id: RequestId | undefined, params: unknown): Promise<void> {
-    const parsed = dialectExecuteParamsSchema.safeParse(params ?? {});
-    if (!parsed.success) throw new DialectError("Missing 'command' parameter");
-    if (task !== 'none') throw new DialectError('A task is already running');
-    if (context.isDraining()) throw new DialectError('The gateway is shutting down: connect again');
+    const parsed = dialectExecuteParamsSchema.safeParse(params);
+    if (!parsed.success) throw refusal('invalid_params', "Missing 'command' parameter");
+    if (task !== 'none') throw refusal('too_many_attachments', 'A task is already running');
     task = 'accepting';
     try {
-      // Nobody can come back to a job in this dialect, so it ends when its client has gone.
-      const { jobId } = await context.accept({ prompt: parsed.data.command, onDisconnect: 'cancel' });
+      const { result, begin } = await requests.perform(session, {
+        method: 'execute',
+        params: { prompt: parsed.data.command, onDisconnect: 'cancel' },
+      });
+      const { jobId } = result;
       task = { jobId, hasOutput: false };
-      const { begin } = await attachments.add(jobId, 0);
       if (id !== undefined) outbox.send(resultFrame(id, { status: 'started', jobId }));
-      begin();
+      begin?.();
     } catch (error) {
-      // A job that was accepted, but cannot be listened to, would run for nobody.
-      if (typeof task === 'object') await log.cancel(task.jobId, 'disconnect').catch(() => undefined);
       task = 'none';
       throw error;
     }
   }
 
   async function control(id: RequestId | undefined, params: unknown): Promise<void> {
-    const parsed = dialectControlParamsSchema.safeParse(params ?? {});
-    if (!parsed.success) throw new DialectError(`Invalid control: ${describeIssues(parsed.error)}`);
-    if (typeof task !== 'object') throw new DialectError('No task is running');
-    const { type } = parsed.data;
-    if (type === 'CANCEL') await log.cancel(task.jobId, 'client');
-    else await log.setPauseWish(task.jobId, type === 'PAUSE');
-    if (id !== undefined) outbox.send(resultFrame(id, { status: controlReplies[type] }));
+    const parsed = dialectControlParamsSchema.safeParse(params);
+    if (!parsed.success) throw refusal('invalid_params', `Invalid control: ${describeIssues(parsed.error)}`);
+    if (typeof task !== 'object') throw refusal('job_not_found', 'No task is running');
+    const { method, reply } = controls[parsed.data.type];
+    await requests.perform(session, { method, params: { jobId: task.jobId } });
+    if (id !== undefined) outbox.send(resultFrame(id, { status: reply }));
   }
 
   notify('connected', { sessionId: connectionId });
 
   return {
     receive,
-    refuse: (error: ProtocolError) => outbox.send(dialectErrorFrame(null, error.message)),
+    refuse: (error) => outbox.send(dialectErrorFrame(null, error.message)),
     attachments: attachments.all,
-    beat(positions: Map<string, Position>) {
+    beat(positions) {
       if (typeof task === 'object' && positions.get(task.jobId)?.status === 'running') status('RUNNING');
     },
     setDegraded: () => {
@@ -185,6 +186,13 @@ export function openDialectDoor(context: DoorContext): Door {
     resume: attachments.resume,
     close: attachments.close,
   };
+}
+
+/** What the prototype's clients are told of an error. */
+function wordsOf({ code, message }: ProtocolError): string {
+  if (code === 'unavailable' || code === 'internal') return 'The gateway cannot do this now; try again';
+  if (code === 'draining') return 'The gateway is shutting down: connect again';
+  return message;
 }
 
 /** Why an ending is a failure for the dialect; undefined when it is none. */
@@ -200,12 +208,4 @@ function failureOf(event: TerminalEvent): Failure | undefined {
     default:
       return event satisfies never;
   }
-}
-
-/** An error whose words are for the client. */
-class DialectError extends Error {}
-
-function outcomeOf(error: unknown): string {
-  if (error instanceof DialectError) return 'refused';
-  return error instanceof RedisUnavailableError ? 'unavailable' : 'internal';
 }

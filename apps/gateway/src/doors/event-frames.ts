@@ -4,14 +4,17 @@
  */
 import { rawNotificationFrame } from '@cc-executor/protocol';
 
-let lastEvents: readonly string[] = [];
-let lastFrames: readonly Buffer[] = [];
+/** Gives the frames of these events, as the bytes to send. */
+export type EventFrames = (events: readonly string[]) => readonly Buffer[];
 
-/** The frames of these events, as the bytes to send. */
-export function framesOf(events: readonly string[]): readonly Buffer[] {
-  if (events !== lastEvents) {
-    lastEvents = events;
-    lastFrames = events.map((event) => Buffer.from(rawNotificationFrame('event', event)));
-  }
-  return lastFrames;
+export function createEventFrames(): EventFrames {
+  let lastEvents: readonly string[] = [];
+  let lastFrames: readonly Buffer[] = [];
+  return (events) => {
+    if (events !== lastEvents) {
+      lastEvents = events;
+      lastFrames = events.map((event) => Buffer.from(rawNotificationFrame('event', event)));
+    }
+    return lastFrames;
+  };
 }

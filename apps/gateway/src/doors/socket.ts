@@ -1,5 +1,5 @@
 /**
- * What both doors share of a socket: frames in, pings, limits, closing. A client that sends faster than it is
+ * What the WebSocket doors share of a socket: frames in, pings, limits, closing. A client that sends faster than it is
  * answered is paused; one that does not read, or does not answer pings, is closed with a code that says to come back.
  */
 import type { Duplex } from 'node:stream';
@@ -23,7 +23,7 @@ const MAX_SILENT_BEATS = 2;
 /** How long a client that does not keep up may take to read its close frame. */
 const FAREWELL_MS = 1_000;
 
-/** What a door is given of more than its own connection; the logger gets the connection's id here. */
+/** What a door is given besides its connection. The logger becomes one that names the connection. */
 export type SocketContext = Omit<DoorContext, 'connectionId' | 'outbox' | 'close'>;
 
 export type Connection = Beating & {

@@ -11,6 +11,7 @@ import type { Heartbeats } from '../listening/heartbeats.ts';
 import type { DoorName, GatewayMetrics } from '../metrics.ts';
 import { openDialectDoor } from './dialect.ts';
 import type { Door, DoorContext } from './door.ts';
+import { createEventFrames } from './event-frames.ts';
 import { openNativeDoor } from './native.ts';
 import { isAllowedOrigin } from './origin.ts';
 import { type Connection, runConnection, type SocketContext } from './socket.ts';
@@ -40,13 +41,13 @@ type DoorPlan = {
   subprotocol: string | undefined;
 };
 
-const doors: Record<string, DoorPlan> = {
-  '/ws': { name: 'native', open: openNativeDoor, subprotocol: SUBPROTOCOL },
-  '/ws/mcp': { name: 'dialect', open: openDialectDoor, subprotocol: undefined },
-};
-
 export function createWebSocketDoors(options: WebSocketDoorsOptions): WebSocketDoors {
   const { heartbeats, metrics, logger, context } = options;
+  const framesOf = createEventFrames();
+  const doors: Record<string, DoorPlan> = {
+    '/ws': { name: 'native', open: (given) => openNativeDoor(given, framesOf), subprotocol: SUBPROTOCOL },
+    '/ws/mcp': { name: 'dialect', open: openDialectDoor, subprotocol: undefined },
+  };
   const connections = new Set<Connection>();
   let isClosing = false;
   let onEmpty: (() => void) | undefined;

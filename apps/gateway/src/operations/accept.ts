@@ -3,7 +3,7 @@
  * terminal event: a record without an entry is found by the sweeper.
  */
 import { createHash } from 'node:crypto';
-import { DEFAULT_TENANT, type JobLog, type JobSpec } from '@cc-executor/job-log';
+import type { JobLog, JobSpec } from '@cc-executor/job-log';
 import {
   createEpoch,
   createJobId,
@@ -15,8 +15,9 @@ import {
 } from '@cc-executor/protocol';
 import type { Producer } from '@cc-executor/queue';
 import type { Logger } from '@cc-executor/runtime';
+import type { GatewayMetrics } from '../metrics.ts';
 
-export type Accept = (params: ExecuteParams) => Promise<Result<'execute'>>;
+export type Accept = (tenant: string, params: ExecuteParams) => Promise<Result<'execute'>>;
 
 /**
  * Makes the accept step.
@@ -25,19 +26,30 @@ export type Accept = (params: ExecuteParams) => Promise<Result<'execute'>>;
 export function createAccept({
   log,
   producer,
+  metrics,
   logger,
 }: {
   log: JobLog;
-  producer: Producer;
+  producer: Pick<Producer, 'enqueue'>;
+  metrics: Pick<GatewayMetrics, 'jobsAccepted'>;
   logger: Logger;
 }): Accept {
-  return async (params) => {
+  async function reserveJobId(tenant: string, idempotencyKey: string | undefined, spec: JobSpec) {
+    const jobId = createJobId();
+    if (idempotencyKey === undefined) return jobId;
+    const hash = createHash('sha256').update(canonicalJson(spec)).digest('hex');
+    const reserved = await log.reserve(tenant, idempotencyKey, jobId, hash);
+    if (reserved.hash !== hash) throw new ProtocolError('idempotency_conflict');
+    return reserved.jobId;
+  }
+
+  return async (tenant, params) => {
     const { idempotencyKey, attach: _attach, ...spec } = params;
-    const jobId = await reserveJobId(log, idempotencyKey, spec);
+    const jobId = await reserveJobId(tenant, idempotencyKey, spec);
     const { created, epoch, status } = await log.create({
       jobId,
       epoch: createEpoch(),
-      tenant: DEFAULT_TENANT,
+      tenant,
       spec,
       queueMs: spec.timeouts?.queueMs ?? DEFAULT_TIMEOUTS.queueMs,
       totalMs: spec.timeouts?.totalMs ?? DEFAULT_TIMEOUTS.totalMs,
@@ -52,18 +64,12 @@ export function createAccept({
         logger.warn({ err, jobId }, 'accepted, but not enqueued yet');
       }
     }
-    if (created) logger.info({ jobId }, 'job accepted');
+    if (created) {
+      metrics.jobsAccepted.inc();
+      logger.info({ jobId }, 'job accepted');
+    }
     return { jobId, epoch, status, created };
   };
-}
-
-async function reserveJobId(log: JobLog, idempotencyKey: string | undefined, spec: JobSpec): Promise<string> {
-  const jobId = createJobId();
-  if (idempotencyKey === undefined) return jobId;
-  const hash = createHash('sha256').update(canonicalJson(spec)).digest('hex');
-  const reserved = await log.reserve(DEFAULT_TENANT, idempotencyKey, jobId, hash);
-  if (reserved.hash !== hash) throw new ProtocolError('idempotency_conflict');
-  return reserved.jobId;
 }
 
 /** JSON whose text does not depend on the order in which members were written. */

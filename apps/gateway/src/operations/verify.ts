@@ -15,24 +15,22 @@ import {
 } from '@cc-executor/protocol';
 import type { Logger } from '@cc-executor/runtime';
 import type { TranscriptAnswer, TranscriptRequests } from '@cc-executor/signals';
+import type { Operation } from './operation.ts';
 import { type JobText, readJobText } from './read-job-text.ts';
-
-export type Verify = (jobId: string) => Promise<Result<'verify'>>;
 
 type Found = Result<'verify'>;
 
 /**
- * Makes the verify step.
- * @param options.answerMs how long to wait for a worker's answer; default 10 s
- * Errors of the returned function: `job_not_found`; what Redis throws.
+ * @param options.transcriptAnswerMs how long to wait for a worker's answer; default 10 s
+ * Errors: `job_not_found`.
  */
 export function createVerify(options: {
   log: JobLog;
   transcripts: TranscriptRequests;
   logger: Logger;
-  answerMs?: number;
-}): Verify {
-  const { log, transcripts, logger, answerMs = 10_000 } = options;
+  transcriptAnswerMs?: number;
+}): Operation<'verify'> {
+  const { log, transcripts, logger, transcriptAnswerMs = 10_000 } = options;
   let reading: Promise<unknown> = Promise.resolve();
 
   /** One log at a time: each is held in memory whole. */
@@ -69,17 +67,17 @@ export function createVerify(options: {
 
     async function judgeTranscript(): Promise<Found> {
       if (executionId === undefined) return notVerifiable('no_execution');
-      const answer = await transcripts.ask(executionId, answerMs);
+      const answer = await transcripts.ask(executionId, transcriptAnswerMs);
       if (answer === undefined) return notVerifiable('no_worker_answered');
       return compareTranscript(text, terminal, answer);
     }
   }
 
-  return async (jobId) => {
-    const found = await verify(jobId);
-    const { verdict, part, reason } = found;
+  return async (_session, { jobId }) => {
+    const result = await verify(jobId);
+    const { verdict, part, reason } = result;
     logger.info({ jobId, verdict, part, reason }, 'job verified');
-    return found;
+    return { result };
   };
 }
 

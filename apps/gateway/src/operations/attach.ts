@@ -1,0 +1,9 @@
+/** Attach: listens to a job from a position, now or long after its end. */
+import type { Operation } from './operation.ts';
+
+/** Errors: those of `Attachments.add`. */
+export const attach: Operation<'attach'> = async ({ attachments }, { jobId, afterSeq = 0, epoch }) => {
+  const { attachment, begin } = await attachments.add(jobId, afterSeq, epoch);
+  const { start } = attachment;
+  return { result: { jobId, epoch: start.epoch, status: start.status, lastSeq: start.lastSeq }, begin };
+};

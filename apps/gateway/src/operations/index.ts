@@ -1,0 +1,42 @@
+/** Every request method and its operation: a method of the protocol that has none does not compile here. */
+import type { JobLog } from '@cc-executor/job-log';
+import type { Producer } from '@cc-executor/queue';
+import type { Logger } from '@cc-executor/runtime';
+import type { TranscriptRequests } from '@cc-executor/signals';
+import type { GatewayMetrics } from '../metrics.ts';
+import { createAccept } from './accept.ts';
+import { attach } from './attach.ts';
+import { createCancel } from './cancel.ts';
+import { detach } from './detach.ts';
+import { createExecute } from './execute.ts';
+import { createGet } from './get.ts';
+import { createList } from './list.ts';
+import type { Operations } from './operation.ts';
+import { createPause } from './pause.ts';
+import { createResume } from './resume.ts';
+import { createVerify } from './verify.ts';
+
+export type OperationParts = {
+  log: JobLog;
+  producer: Producer;
+  transcripts: TranscriptRequests;
+  metrics: Pick<GatewayMetrics, 'jobsAccepted'>;
+  logger: Logger;
+  /** How long `verify` waits for a worker's answer, in ms. */
+  transcriptAnswerMs?: number;
+};
+
+export function createOperations(parts: OperationParts) {
+  const accept = createAccept(parts);
+  return {
+    execute: createExecute({ ...parts, accept }),
+    attach,
+    detach,
+    cancel: createCancel(parts),
+    pause: createPause(parts),
+    resume: createResume(parts),
+    get: createGet(parts),
+    list: createList(parts),
+    verify: createVerify(parts),
+  } satisfies Operations;
+}
