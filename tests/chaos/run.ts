@@ -2,6 +2,7 @@
  * One chaos run: a stack under a steady load of visitors while faults are injected, then calm, then the judgement of
  * the whole history. Everything that is decided by chance comes from the seed.
  */
+import { sleep, within } from '@cc-executor/runtime';
 import {
   checkHistory,
   describeViolations,
@@ -119,10 +120,10 @@ async function runOn(
   });
   try {
     await Promise.all([injecting, sleep(totalMs)]);
-    if (!(await within(FINISH_MS, visiting))) onProblem('visitors still wait for the end of their jobs');
+    if (!(await inTime(visiting))) onProblem('visitors still wait for the end of their jobs');
     const jobIds = await findJobs(world, upstream);
-    if (!(await within(FINISH_MS, untilEnded(world, jobIds)))) onProblem('some jobs have not ended');
-    if (!(await within(FINISH_MS, upstream.untilIdle()))) onProblem('upstream still runs');
+    if (!(await inTime(untilEnded(world, jobIds)))) onProblem('some jobs have not ended');
+    if (!(await inTime(upstream.untilIdle()))) onProblem('upstream still runs');
     const leftovers = await findLeftovers(world, before);
     const after = await readBaseline(world);
     for (const grown of findGrowth(before, after)) onProblem(grown);
@@ -243,16 +244,10 @@ function countBy(names: string[]): Record<string, number> {
   return counts;
 }
 
-async function within(ms: number, work: Promise<unknown>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  const inTime = await Promise.race([work.then(() => true), late]);
-  clearTimeout(timer);
-  return inTime;
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+async function inTime(work: Promise<unknown>): Promise<boolean> {
+  return within(
+    work.then(() => true),
+    FINISH_MS,
+    { late: () => false },
+  );
 }

@@ -4,6 +4,7 @@
  */
 import { lookup as dnsLookup } from 'node:dns/promises';
 import { isIP, Socket } from 'node:net';
+import { within } from '@cc-executor/runtime';
 import { buildConnector } from 'undici';
 
 export type Lookup = (hostname: string) => Promise<string[]>;
@@ -47,7 +48,9 @@ export async function openConnection(
   let addresses: string[] = [];
   try {
     const resolved = isIP(hostname) ? [hostname] : options.lookup(hostname);
-    addresses = shuffle(await within(Promise.resolve(resolved), options.timeoutMs, signal));
+    addresses = shuffle(
+      await within(Promise.resolve(resolved), options.timeoutMs, { signal, late: throwConnectTimeout }),
+    );
   } catch (error) {
     signal.throwIfAborted();
     attempts.push({ code: codeOf(error) });
@@ -86,7 +89,7 @@ async function connectTo(
     (error, opened) => (opened instanceof Socket ? resolve(opened) : reject(error)),
   ) as unknown as Socket;
   try {
-    return await within(promise, timeoutMs, signal);
+    return await within(promise, timeoutMs, { signal, late: throwConnectTimeout });
   } catch (error) {
     // The connector's own listener hears what else the socket has to say.
     socket.destroy();
@@ -94,22 +97,9 @@ async function connectTo(
   }
 }
 
-/** Settles as the promise does, or rejects when the time is over or the signal aborts. */
-export async function within<T>(promise: Promise<T>, timeoutMs: number, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise: cut, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  const timer = setTimeout(
-    () => reject(Object.assign(new Error('time-out'), { code: 'CONNECT_TIMEOUT' })),
-    timeoutMs,
-  );
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([promise, cut]);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', onAbort);
-  }
+/** For `within`: an error whose code tells which of the limits it was. */
+export function throwConnectTimeout(): never {
+  throw Object.assign(new Error('no connection in time'), { code: 'CONNECT_TIMEOUT' });
 }
 
 function shuffle(addresses: readonly string[]): string[] {

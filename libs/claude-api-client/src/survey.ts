@@ -1,6 +1,7 @@
 /** Looks at every address of claude-api: which there are, which answer, and with what. Plain data, no credentials. */
 import { isIP } from 'node:net';
-import { type Lookup, within } from './connect.ts';
+import { within } from '@cc-executor/runtime';
+import { type Lookup, throwConnectTimeout } from './connect.ts';
 import { askReadiness, type Readiness } from './readiness.ts';
 
 export interface UpstreamSurvey {
@@ -38,7 +39,8 @@ export async function surveyAddresses(options: {
   const endAt = performance.now() + timeoutMs;
   const hostname = target.hostname.replace(/^\[|\]$/g, '');
   try {
-    const found = isIP(hostname) ? [hostname] : await within(lookup(hostname), timeoutMs, signal);
+    const inTime = { signal, late: throwConnectTimeout };
+    const found = isIP(hostname) ? [hostname] : await within(lookup(hostname), timeoutMs, inTime);
     const addresses = await Promise.all(
       [...new Set(found)].sort().map(async (address) => {
         const from = performance.now();

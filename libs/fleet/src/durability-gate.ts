@@ -1,11 +1,6 @@
 /** What a gateway or worker does about a Redis that may lose jobs: warn, or refuse to start. */
-import {
-  type Durability,
-  type DurabilityWatch,
-  type RedisConnection,
-  watchDurability,
-} from '@cc-executor/redis';
-import { ConfigError, type Logger } from '@cc-executor/runtime';
+import { type Durability, type RedisConnection, watchDurability } from '@cc-executor/redis';
+import { ConfigError, type Logger, unlessAborted } from '@cc-executor/runtime';
 
 export type DurabilityGate = {
   /** What the last look found. */
@@ -37,7 +32,7 @@ export function guardDurability({
     last: watch.last,
     async pass() {
       if (!strict) return;
-      const faults = faultsOf(await untilJudged(watch, signal));
+      const faults = faultsOf(await unlessAborted(watch.first, signal));
       if (faults.length > 0) {
         throw new ConfigError(
           app,
@@ -51,16 +46,4 @@ export function guardDurability({
 /** What a strict service does not accept: also what nobody could look at. */
 export function faultsOf({ faults, unchecked }: Durability): string[] {
   return [...faults, ...unchecked];
-}
-
-async function untilJudged({ first }: DurabilityWatch, signal: AbortSignal): Promise<Durability> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([first, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }

@@ -2,7 +2,7 @@
  * Writes down a process's report, at once and again and again, as long as Redis is there. The first time, it takes out
  * what dead processes left in whose place this one is.
  */
-import { setTimeout } from 'node:timers/promises';
+import { within } from '@cc-executor/runtime';
 import type { Registry } from './registry.ts';
 import type { ServiceReport } from './report.ts';
 import type { SelfReport } from './self-report.ts';
@@ -52,14 +52,11 @@ export function startReporter({
 
   async function shutDown(): Promise<void> {
     clearInterval(timer);
-    const done = new AbortController();
     const removed = (async () => {
       await running;
       await registry.remove(self.id);
     })().catch(onError);
-    const late = setTimeout(CLOSE_MS, undefined, { signal: done.signal }).catch(() => undefined);
-    await Promise.race([removed, late]);
-    done.abort();
+    await within(removed, CLOSE_MS, { late: () => undefined });
   }
 
   const timer = setInterval(report, everyMs);

@@ -4,6 +4,7 @@
  * limit, so that a scrape tells of an outage instead of waiting for its end.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { within } from '@cc-executor/runtime';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 export type { Counter, Gauge, Histogram } from 'prom-client';
@@ -78,7 +79,8 @@ export function createMetrics(options: {
         pending ??= read().finally(() => {
           pending = undefined;
         });
-        show(await within(pending, readLimitMs));
+        // What cannot be read is not shown; the service's own log says why.
+        show(await within(pending, readLimitMs).catch(() => undefined));
       });
     },
 
@@ -116,17 +118,4 @@ export function createMetrics(options: {
 export function showGauge(gauge: Gauge, value: number | undefined): void {
   if (value === undefined) gauge.remove();
   else gauge.set(value);
-}
-
-async function within<T>(work: Promise<T>, limitMs: number): Promise<T | undefined> {
-  const { promise: late, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(resolve, limitMs, undefined);
-  try {
-    return await Promise.race([work, late]);
-  } catch {
-    // What cannot be read is not shown; the service's own log says why.
-    return undefined;
-  } finally {
-    clearTimeout(timer);
-  }
 }

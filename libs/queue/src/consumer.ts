@@ -4,8 +4,8 @@
  * BullMQ may hand a job over twice (a lock that could not be renewed): the record's fence decides who may write, and
  * a processor that lost its lock is told by its signal.
  */
-import { setTimeout } from 'node:timers/promises';
 import type { RedisConnection } from '@cc-executor/redis';
+import { within } from '@cc-executor/runtime';
 import { type Job, UnrecoverableError, Worker } from 'bullmq';
 import { openQueue } from './producer.ts';
 import { keepCompleted, keepFailed, QUEUE_NAME, queuePrefix } from './queue-names.ts';
@@ -123,11 +123,10 @@ export function startConsumer({
       becameIdle = resolve;
       if (active.size === 0) resolve();
     });
-    const closed = new AbortController();
+    const closed = Promise.all([worker.close(), ...retired]);
+    await Promise.race([closed, idle]);
     // BullMQ waits for ever for a connection that is away or just coming back.
-    const enough = idle.then(() => setTimeout(CLOSE_MS, undefined, { signal: closed.signal }));
-    await Promise.race([Promise.all([worker.close(), ...retired]), enough]);
-    closed.abort();
+    await within(closed, CLOSE_MS, { late: () => undefined });
     await queue.close();
   }
 

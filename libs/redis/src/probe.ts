@@ -1,6 +1,7 @@
 /** Tries a REDIS_URL step by step: name, each address, login, PING. For saying why Redis cannot be used from here. */
 import { lookup } from 'node:dns/promises';
 import { connect, isIP } from 'node:net';
+import { within } from '@cc-executor/runtime';
 import { describeAddress, type Endpoint, parseRedisUrl } from './address.ts';
 import { closeRedis, openRedis, type RedisConnection } from './connection.ts';
 import { type RedisView, type ServerView, viewRedis } from './view.ts';
@@ -33,7 +34,7 @@ export async function seeRedis(
 ): Promise<RedisView> {
   if (redis.status !== 'ready') return probeRedis(url, options);
   try {
-    return await within(viewRedis(redis, url), performance.now() + options.timeoutMs);
+    return await within(viewRedis(redis, url), options.timeoutMs);
   } catch (error) {
     return failedView(url, error);
   }
@@ -41,7 +42,7 @@ export async function seeRedis(
 
 async function reach({ host, port }: Endpoint, endAt: number): Promise<ServerView> {
   try {
-    const found = isIP(host) ? [{ address: host }] : await within(lookup(host, { all: true }), endAt);
+    const found = isIP(host) ? [{ address: host }] : await until(lookup(host, { all: true }), endAt);
     const addresses = await Promise.all(
       [...new Set(found.map(({ address }) => address))].map(async (address) => {
         const from = performance.now();
@@ -61,7 +62,7 @@ async function knock(host: string, port: number, endAt: number): Promise<string 
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   socket.once('connect', () => resolve()).once('error', reject);
   try {
-    await within(promise, endAt);
+    await until(promise, endAt);
     return undefined;
   } catch (error) {
     return codeOf(error);
@@ -75,8 +76,8 @@ async function logIn(url: string, name: string, endAt: number): Promise<RedisVie
   const redis = openRedis(url, { name, role: 'patient', onError: failed.reject });
   const ready = new Promise<void>((resolve) => redis.once('ready', () => resolve()));
   try {
-    await within(Promise.race([ready, failed.promise]), endAt);
-    return await within(Promise.race([viewRedis(redis, url), failed.promise]), endAt);
+    await until(Promise.race([ready, failed.promise]), endAt);
+    return await until(Promise.race([viewRedis(redis, url), failed.promise]), endAt);
   } catch (error) {
     return failedView(url, (error as Error).cause ?? error);
   } finally {
@@ -97,13 +98,7 @@ function codeOf(error: unknown): string {
   return /^([A-Z]{3,})\b/.exec(message)?.[1] ?? 'UNKNOWN';
 }
 
-async function within<T>(work: Promise<T>, endAt: number): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timeout = Object.assign(new Error('no answer in time'), { code: 'TIMEOUT' });
-  const timer = setTimeout(() => reject(timeout), Math.max(endAt - performance.now(), 1));
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+/** In time, whatever else has taken some of it before. */
+function until<T>(work: Promise<T>, endAt: number): Promise<T> {
+  return within(work, Math.max(endAt - performance.now(), 1));
 }

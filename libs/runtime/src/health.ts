@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { listen } from './listen.ts';
 import { redactUrl } from './redact.ts';
 import { describeSystem, type SystemView } from './system.ts';
+import { within } from './within.ts';
 
 export interface CheckResult {
   ok: boolean;
@@ -70,7 +71,8 @@ export function createHealth(options: {
 
   async function measure(name: string, check: Check) {
     const from = performance.now();
-    const result = await withTimeout(begin(name, check), timeoutMs);
+    const late = () => ({ ok: false, detail: `no answer within ${timeoutMs} ms` });
+    const result: CheckResult = await within(begin(name, check), timeoutMs, { late });
     const detail = result.detail === undefined ? {} : { detail: redactUrl(result.detail) };
     return [name, { ...result, ...detail, latencyMs: Math.round(performance.now() - from) }] as const;
   }
@@ -138,19 +140,6 @@ export async function startHealthServer(options: {
 function send(response: ServerResponse, { status, body }: { status: number; body: HealthBody }): void {
   response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
   response.end(`${JSON.stringify(body)}\n`);
-}
-
-async function withTimeout(work: Promise<CheckResult>, timeoutMs: number): Promise<CheckResult> {
-  const { promise, resolve } = Promise.withResolvers<CheckResult>();
-  const timer = setTimeout(
-    () => resolve({ ok: false, detail: `no answer within ${timeoutMs} ms` }),
-    timeoutMs,
-  );
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function describe(error: unknown): string {

@@ -35,3 +35,4 @@ export {
 export { describeSystem, type SystemView } from './system.ts';
 export { durationMs, flag, listOf, oneOf, port, positiveInt, text, urlText } from './values.ts';
 export { version } from './version.ts';
+export { TimeoutError, unlessAborted, within } from './within.ts';

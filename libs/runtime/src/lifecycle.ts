@@ -4,6 +4,7 @@
  */
 import { ConfigError } from './config.ts';
 import { createLogger, type Logger } from './logger.ts';
+import { TimeoutError, within } from './within.ts';
 
 /** Exit codes of a service. */
 export const exitCodes = { ok: 0, failed: 1, config: 78, interrupted: 130 } as const;
@@ -52,11 +53,15 @@ export async function runService<C extends ServiceConfig>(options: {
       // A failed start is reported where it is awaited, below.
       () => {},
     );
-    const outcome = await settleWithin(closed, graceMs);
-    if (outcome === 'late') logger.error({ graceMs }, 'did not close in time');
-    else if (outcome !== 'done') logger.error({ err: outcome.error }, 'closing failed');
-    else logger.info('stopped');
-    process.exit(outcome === 'done' ? exitCode : exitCodes.failed);
+    try {
+      await within(closed, graceMs);
+      logger.info('stopped');
+    } catch (err) {
+      exitCode = exitCodes.failed;
+      if (err instanceof TimeoutError) logger.error({ graceMs }, 'did not close in time');
+      else logger.error({ err }, 'closing failed');
+    }
+    process.exit(exitCode);
   }
 
   function stop(): void {
@@ -108,20 +113,4 @@ function readConfig<C>(load: () => C): C {
 function refuse(error: ConfigError): never {
   process.stderr.write(`${error.message}\n`);
   process.exit(exitCodes.config);
-}
-
-async function settleWithin(work: Promise<void>, ms: number): Promise<'done' | 'late' | { error: unknown }> {
-  const { promise: late, resolve } = Promise.withResolvers<'late'>();
-  const timer = setTimeout(() => resolve('late'), ms);
-  try {
-    return await Promise.race([
-      work.then(
-        () => 'done' as const,
-        (error: unknown) => ({ error }),
-      ),
-      late,
-    ]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,6 +1,7 @@
 /** Proof by work: a tiny job, and its terminal event. */
 import { ClientError, createClient } from '@cc-executor/client';
 import type { TerminalEvent } from '@cc-executor/protocol';
+import { within } from '@cc-executor/runtime';
 import { type Finding, fail, ok } from './finding.ts';
 
 const SUBJECT = 'client → … → claude-api';
@@ -17,7 +18,7 @@ export async function runJob(url: string, timeoutMs: number): Promise<Finding> {
       timeouts: { queueMs: timeoutMs, totalMs: timeoutMs },
       metadata: { by: 'doctor' },
     });
-    const event = await Promise.race([job.done(), afterwards(timeoutMs + 5_000)]);
+    const event = await within(job.done(), timeoutMs + 5_000, { late: () => undefined });
     const latencyMs = Math.round(performance.now() - from);
     if (event === undefined) {
       return fail(
@@ -51,10 +52,4 @@ function reasonOf(event: Exclude<TerminalEvent, { type: 'completed' }>): string 
     default:
       return event satisfies never;
   }
-}
-
-function afterwards(ms: number): Promise<undefined> {
-  return new Promise((resolve) => {
-    setTimeout(() => resolve(undefined), ms).unref();
-  });
 }

@@ -4,6 +4,7 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { within } from '@cc-executor/runtime';
 
 export type Resolved = { addresses: string[]; code?: string };
 
@@ -19,15 +20,11 @@ export type HttpAnswer = {
 /** All addresses of a host. */
 export async function resolveName(host: string, timeoutMs: number): Promise<Resolved> {
   if (isIP(host)) return { addresses: [host] };
-  const { promise: late, resolve } = Promise.withResolvers<Resolved>();
-  const timer = setTimeout(() => resolve({ addresses: [], code: 'EAI_AGAIN' }), timeoutMs);
   const found = lookup(host, { all: true }).then(
     (addresses) => ({ addresses: [...new Set(addresses.map(({ address }) => address))] }),
     (error: NodeJS.ErrnoException) => ({ addresses: [], code: error.code ?? 'ENOTFOUND' }),
   );
-  const result = await Promise.race([found, late]);
-  clearTimeout(timer);
-  return result;
+  return within(found, timeoutMs, { late: () => ({ addresses: [], code: 'EAI_AGAIN' }) });
 }
 
 /** GET from one address of the URL's host. */

@@ -8,6 +8,7 @@ import {
   type RedisConnection,
   type RedisView,
 } from '@cc-executor/redis';
+import { within } from '@cc-executor/runtime';
 import { adviseOn } from './advice.ts';
 import { judgeClock } from './clock.ts';
 import { type Finding, fail } from './finding.ts';
@@ -53,10 +54,7 @@ export async function checkRedis(subject: string, url: string, keyPrefix: string
   }
 }
 
-function whenReady(redis: RedisConnection): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  if (redis.status === 'ready') resolve();
-  redis.once('ready', () => resolve());
-  const timer = setTimeout(() => reject(new Error('no answer in time')), READ_MS);
-  return promise.finally(() => clearTimeout(timer));
+async function whenReady(redis: RedisConnection): Promise<void> {
+  if (redis.status === 'ready') return;
+  await within(new Promise<void>((resolve) => redis.once('ready', () => resolve())), READ_MS);
 }

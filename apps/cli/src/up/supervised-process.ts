@@ -8,7 +8,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { sleep } from '@cc-executor/runtime';
+import { sleep, within } from '@cc-executor/runtime';
 import { decideRestart, defaultLimits, freshState, type RestartLimits } from './restart-policy.ts';
 
 export interface ProcessSpec {
@@ -100,7 +100,7 @@ export function superviseProcess(
     life.abort();
     child = undefined;
     if (process.pid !== undefined) signalGroup(process.pid, 'SIGKILL');
-    await Promise.race([Promise.all(linesRead), sleep(LAST_LINES_MS)]);
+    await within(Promise.all(linesRead), LAST_LINES_MS, { late: () => undefined });
     process.stdout.destroy();
     process.stderr.destroy();
     return result;

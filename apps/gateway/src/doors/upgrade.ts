@@ -5,7 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { MAX_FRAME_BYTES, SUBPROTOCOL } from '@cc-executor/protocol';
-import type { Logger } from '@cc-executor/runtime';
+import { type Logger, within } from '@cc-executor/runtime';
 import { WebSocketServer } from 'ws';
 import type { Heartbeats } from '../listening/heartbeats.ts';
 import type { DoorName, GatewayMetrics } from '../metrics.ts';
@@ -99,9 +99,7 @@ export function createWebSocketDoors(options: WebSocketDoorsOptions): WebSocketD
     if (connections.size === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     onEmpty = resolve;
-    const timer = setTimeout(resolve, ms);
-    await promise;
-    clearTimeout(timer);
+    await within(promise, ms, { late: () => undefined });
   }
 
   return {
