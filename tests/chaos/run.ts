@@ -54,8 +54,6 @@ const WORKERS = 3;
 const REPORT_MS = 10_000;
 /** For visitors to see the end of their jobs, once faults are over. */
 const FINISH_MS = 90_000;
-/** Words of a service that say that it is broken, whatever else happens. */
-const BROKEN = new Set(['a fault of ours ended the attempt', 'a request failed', 'unexpected error']);
 
 /** Runs it; resolves with what was found. Rejects when the run itself could not be carried out. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
@@ -130,7 +128,7 @@ async function runOn(
     const stored = await readStoredJobs(redis.admin, keys, jobIds);
     const history = recorder.finish({ calls: upstream.calls(), stored, leftovers });
     const logs = readLogs(faults);
-    for (const line of logs) if (BROKEN.has(line.msg)) onProblem(JSON.stringify(line));
+    for (const line of logs) if (line.event === 'fault') onProblem(JSON.stringify(line));
     const violations = checkHistory(history, { bounds: BOUNDS });
     const jobsByEnd = countBy(stored.map(({ record }) => record?.status ?? 'never accepted'));
     const result: ChaosResult = {

@@ -32,7 +32,7 @@ describe('control', () => {
 
   async function untilCancelledUpstream(jobId: string): Promise<void> {
     const { status } = await stack.claudeApi!.untilLog(
-      (line) => line.msg === 'execution ended' && String(line.executionId).startsWith(jobId),
+      (line) => line.event === 'execution_ended' && String(line.executionId).startsWith(jobId),
     );
     expect(status).toBe('cancelled');
   }

@@ -12,7 +12,6 @@ beforeAll(async () => {
   dashboard = await startService({
     app: 'dashboard',
     env: { REDIS_URL: stack.redis.url, DASHBOARD_PORT: '0' },
-    readyMessage: 'dashboard listens',
   });
 });
 afterAll(async () => {

@@ -19,7 +19,7 @@ afterAll(async () => {
 describe('a Redis without an append-only file', () => {
   it.each(['gateway', 'worker'] as const)('makes a %s warn once, saying what to set', async (app) => {
     const service = app === 'gateway' ? stack.gateways[0] : stack.workers[0];
-    const line = await service?.untilLog(({ msg }) => msg === 'redis may lose jobs');
+    const line = await service?.untilLog(({ event }) => event === 'durability_faulty');
     expect(line).toMatchObject({
       level: 'warn',
       faults: [expect.stringContaining('set appendonly yes and appendfsync everysec')],
@@ -55,10 +55,10 @@ describe('a Redis that keeps what it acknowledges', () => {
     const strict = await startStack({ redis: sound, env: { STRICT_DURABILITY: 'true' } });
     onTestFinished(() => strict.close());
     const [gateway] = strict.gateways;
-    expect(gateway?.logs().map(({ msg }) => msg)).not.toContain('redis may lose jobs');
+    expect(gateway?.logs().map(({ event }) => event)).not.toContain('durability_faulty');
     await sound.admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
     await sound.admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-    const line = await gateway?.untilLog(({ msg }) => msg === 'redis may lose jobs');
+    const line = await gateway?.untilLog(({ event }) => event === 'durability_faulty');
     expect(line?.faults).toEqual([expect.stringContaining('maxmemory-policy is allkeys-lru')]);
     const url = strict.url().replace('ws:', 'http:').replace(/\/ws$/, '/ready');
     expect((await fetch(url)).status).toBe(503);

@@ -116,7 +116,7 @@ describe('a job of the real Claude Code', () => {
     expect(await job.digestOk()).toBe(true);
     // The job ends before the last of its processes does.
     await stack().claudeApi?.untilLog(
-      (line) => line.msg === 'execution ended' && line.executionId === `${job.jobId}-1-1`,
+      (line) => line.event === 'execution_ended' && line.executionId === `${job.jobId}-1-1`,
     );
     const found = await client.verify(job.jobId);
     if (found.verdict !== 'verified') expect(found).toMatchObject({ reason: 'cut_off' });

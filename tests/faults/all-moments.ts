@@ -3,6 +3,7 @@
  * mid-stream, one ends, one has ended and is not delivered yet, and somebody attaches. All must end as if there had
  * been none.
  */
+import type { LogEvent } from '@cc-executor/runtime';
 import { type FaultProxy, planText, startFaultProxy } from '@cc-executor/testing';
 import { type FaultStack, type FaultStackOptions, startFaultStack } from './harness.ts';
 import type { RecordingClient } from './recording-client.ts';
@@ -70,7 +71,7 @@ export async function meetOutage(faults: OutageStack, outage: Outage): Promise<M
   await late.wire.until((message) => message.params?.type === 'output');
   await lateRedis.set({ toClient: { hold: true } });
   upstream.release();
-  await untilLogged(faults, undelivered, 'job ended');
+  await untilLogged(faults, undelivered, 'job_ended');
 
   const claimed = await untilDone(() => client.execute({ prompt: prompts.claimed.prompt }));
   const streaming = await client.execute({ prompt: prompts.streaming.prompt });
@@ -118,9 +119,11 @@ export async function meetOutage(faults: OutageStack, outage: Outage): Promise<M
 }
 
 /** Resolves when some worker says this of the job. */
-export async function untilLogged(faults: FaultStack, jobId: string, msg: string): Promise<void> {
+export async function untilLogged(faults: FaultStack, jobId: string, event: LogEvent): Promise<void> {
   await Promise.any(
-    faults.stack.workers.map((worker) => worker.untilLog((line) => line.msg === msg && line.jobId === jobId)),
+    faults.stack.workers.map((worker) =>
+      worker.untilLog((line) => line.event === event && line.jobId === jobId),
+    ),
   );
 }
 

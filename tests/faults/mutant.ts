@@ -1,14 +1,12 @@
 /**
- * A copy of apps/ and libs/ with a piece of it taken out: services started from it are the product without, say, its
- * fence. Nothing in the product knows of it.
+ * A copy of apps/ and libs/ with one of the product's checks taken out: services started from it are the product
+ * without, say, its fence. Each line that makes such a check carries a mark, `@mutation NAME`, wherever it stands and
+ * however it is written: in Lua an `if … then`, in TypeScript the `const … = …;` of what the check found.
  */
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-
-/** One replacement. `from` must be there exactly once: otherwise the product has changed, and this with it. */
-export type Mutation = { file: string; from: string; to: string };
 
 export type Mutant = {
   /** For `startFaultStack({ root })`. */
@@ -20,10 +18,11 @@ export type Mutant = {
 const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
 const SCOPE = '@cc-executor';
 
-/** Makes the copy. Throws when a text to be replaced is not there. */
-export async function createMutant(mutations: Mutation[]): Promise<Mutant> {
+/** Makes the copy, without the check that is marked so. Throws when no line carries the mark, or one that is no check. */
+export async function createMutant(mark: string): Promise<Mutant> {
   const folder = await mkdtemp(join(tmpdir(), 'cc-executor-mutant-'));
   await cp(join(REPOSITORY, 'package.json'), join(folder, 'package.json'));
+  let found = 0;
   const names = { apps: await namesIn('apps'), libs: await namesIn('libs') };
   const scope = join(folder, 'node_modules', SCOPE);
   await mkdir(scope, { recursive: true });
@@ -31,6 +30,7 @@ export async function createMutant(mutations: Mutation[]): Promise<Mutant> {
     for (const name of members) {
       const copy = join(folder, kind, name);
       await cp(join(REPOSITORY, kind, name, 'src'), join(copy, 'src'), { recursive: true });
+      found += await takeOut(join(copy, 'src'), mark);
       await cp(join(REPOSITORY, kind, name, 'package.json'), join(copy, 'package.json'));
       // Ours resolve to the copy; a link to the repository's folder of links would lead back to the originals.
       await symlink(copy, join(scope, name));
@@ -41,21 +41,34 @@ export async function createMutant(mutations: Mutation[]): Promise<Mutant> {
       await symlink(join(REPOSITORY, 'node_modules', name), join(folder, 'node_modules', name));
     }
   }
-  for (const mutation of mutations) await mutate(folder, mutation);
+  if (found === 0) throw new Error(`nothing in the product is marked @mutation ${mark}`);
   return {
     root: pathToFileURL(`${folder}/`),
     close: () => rm(folder, { recursive: true, force: true }),
   };
 }
 
-/** Replaces the text; exported so that a test can show that it does not pass over what is not there. */
-export async function mutate(folder: string, { file, from, to }: Mutation): Promise<void> {
-  const path = join(folder, file);
-  const parts = (await readFile(path, 'utf8')).split(from);
-  if (parts.length !== 2) {
-    throw new Error(`${file} holds the text to be replaced ${parts.length - 1} times, not once: ${from}`);
+/** Takes the check out of every line with the mark; returns how many there were. */
+async function takeOut(folder: string, mark: string): Promise<number> {
+  let found = 0;
+  for (const name of await readdir(folder, { recursive: true })) {
+    if (!/\.(?:lua|ts)$/.test(name)) continue;
+    const text = await readFile(join(folder, name), 'utf8');
+    const lines = text.split('\n');
+    const changed = lines.map((line) => (line.endsWith(` @mutation ${mark}`) ? withoutCheck(line) : line));
+    const count = changed.filter((line, i) => line !== lines[i]).length;
+    if (count > 0) await writeFile(join(folder, name), changed.join('\n'));
+    found += count;
   }
-  await writeFile(path, parts.join(to));
+  return found;
+}
+
+/** The line with its condition answered with no; exported so that a test can show that it takes nothing else. */
+export function withoutCheck(line: string): string {
+  const lua = /^(\s*if ).+( then -- @mutation .*)$/;
+  const typescript = /^(\s*const \w+ = ).+(; \/\/ @mutation .*)$/;
+  for (const check of [lua, typescript]) if (check.test(line)) return line.replace(check, '$1false$2');
+  throw new Error(`this line is marked as a check, and is none that can be taken out: ${line.trim()}`);
 }
 
 async function namesIn(kind: string): Promise<string[]> {

@@ -6,31 +6,24 @@ import { createKeys } from '@cc-executor/job-log';
 import { describeViolations, type Message, type Violation } from '@cc-executor/testing';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type FaultStack, startFaultStack } from './harness.ts';
-import { createMutant, type Mutant, type Mutation, mutate } from './mutant.ts';
+import { createMutant, type Mutant, withoutCheck } from './mutant.ts';
 
 type Case = {
   name: string;
-  mutations: Mutation[];
+  /** Of the lines that are the check: `@mutation …`. */
+  mark: string;
   /** One violation must say this, of this invariant. */
   expected: { invariant: Violation['invariant']; detail: RegExp };
   stack: Parameters<typeof startFaultStack>[0];
   scenario: (faults: FaultStack) => Promise<void>;
 };
 
-const SCRIPTS = 'libs/job-log/src/scripts';
 const keys = createKeys('cce');
 
 const cases: Case[] = [
   {
     name: 'the fence check',
-    mutations: [
-      { file: `${SCRIPTS}/append.lua`, from: 'if r[2] ~= ARGV[3] then', to: 'if false then' },
-      {
-        file: `${SCRIPTS}/renew.lua`,
-        from: "if r[2] ~= ARGV[1] or r[1] ~= 'running' then",
-        to: 'if false then',
-      },
-    ],
+    mark: 'fence',
     expected: { invariant: 'I4', detail: /stands behind/ },
     // The first worker must come back before it has been without an answer for eight leases: then it gives up.
     stack: { workers: 2, env: { JOB_LEASE_MS: '1200' } },
@@ -38,27 +31,21 @@ const cases: Case[] = [
   },
   {
     name: 'the terminal check of a cancel',
-    mutations: [{ file: `${SCRIPTS}/cancel.lua`, from: 'if is_terminal(status) then', to: 'if false then' }],
+    mark: 'cancel-of-ended',
     expected: { invariant: 'I1', detail: /2 terminal events/ },
     stack: {},
     scenario: cancelEndedJob,
   },
   {
     name: 'the terminal check of the sweeper',
-    mutations: [{ file: `${SCRIPTS}/settle.lua`, from: 'if is_terminal(status) then', to: 'if false then' }],
+    mark: 'sweep-of-ended',
     expected: { invariant: 'I1', detail: /2 terminal events/ },
     stack: { env: { JOB_LEASE_MS: '600' } },
     scenario: letSweeperSeeEndedJob,
   },
   {
     name: 'the position check',
-    mutations: [
-      {
-        file: 'apps/gateway/src/listening/heartbeats.ts',
-        from: 'attachment.checkPosition(positions.get(attachment.jobId));',
-        to: 'void attachment;',
-      },
-    ],
+    mark: 'position',
     expected: { invariant: 'I2', detail: /never saw the terminal event/ },
     stack: {},
     scenario: loseTerminalPublication,
@@ -73,7 +60,7 @@ async function letStoppedWorkerComeBack(faults: FaultStack): Promise<void> {
   // It has less left to write than the other one will have written: so what it writes leaves no gap.
   await client.wire.until(({ params }) => params?.text?.includes(':60 '));
   const first = faults.stack.workers.find((worker) =>
-    worker.logs().some((line) => line.msg === 'attempt began' && line.jobId === jobId),
+    worker.logs().some((line) => line.event === 'attempt_began' && line.jobId === jobId),
   );
   const over = faults.recorder.fault('worker SIGSTOP');
   first?.kill('SIGSTOP');
@@ -81,10 +68,7 @@ async function letStoppedWorkerComeBack(faults: FaultStack): Promise<void> {
   await client.wire.until(({ params }) => params?.attempt > 1 && params.text?.includes(':49 '));
   first?.kill('SIGCONT');
   over();
-  await Promise.race([
-    first?.untilLog((line) => line.msg.startsWith('attempt lost')),
-    client.terminal(jobId),
-  ]);
+  await Promise.race([first?.untilLog(({ event }) => event === 'attempt_lost'), client.terminal(jobId)]);
   await whileReleasing(faults, client.terminal(jobId));
 }
 
@@ -149,7 +133,7 @@ afterEach(async () => {
   mutant = undefined;
 });
 
-describe.each(cases)('$name', ({ mutations, expected, stack, scenario }) => {
+describe.each(cases)('$name', ({ mark, expected, stack, scenario }) => {
   test('is there: all invariants hold', async () => {
     faults = await startFaultStack(stack);
     await scenario(faults);
@@ -158,7 +142,7 @@ describe.each(cases)('$name', ({ mutations, expected, stack, scenario }) => {
   });
 
   test('is taken out: the checker goes red', async () => {
-    mutant = await createMutant(mutations);
+    mutant = await createMutant(mark);
     faults = await startFaultStack({ ...stack, root: mutant.root });
     await scenario(faults);
     // Something will be left over: what is looked for is another violation.
@@ -172,9 +156,7 @@ describe.each(cases)('$name', ({ mutations, expected, stack, scenario }) => {
   });
 });
 
-test('a mutation of a text that is not there is refused', async () => {
-  mutant = await createMutant([]);
-  const folder = new URL(mutant.root).pathname;
-  const missing = { file: `${SCRIPTS}/append.lua`, from: 'if nobody wrote this', to: '' };
-  await expect(mutate(folder, missing)).rejects.toThrow('0 times, not once');
+test('a mark that nothing carries, or that stands on something else than a check, is refused', async () => {
+  await expect(createMutant('nobody-marked-this')).rejects.toThrow('is marked @mutation nobody-marked-this');
+  expect(() => withoutCheck('  return first; // @mutation fence')).toThrow('none that can be taken out');
 });

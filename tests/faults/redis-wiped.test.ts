@@ -26,7 +26,7 @@ test('redis · wiped · b c d e f: attached clients get job_lost, upstream is st
   await late.wire.until((message) => message.params?.type === 'output');
   await lateRedis.set({ toClient: { hold: true } });
   upstream.release();
-  await untilLogged(faults, undelivered, 'job ended');
+  await untilLogged(faults, undelivered, 'job_ended');
   const execute = (parts: Parameters<typeof faults.plan>[0]) =>
     untilDone(() => client.execute({ prompt: faults.plan(parts).prompt }));
   const claimed = await execute({ chunks: 1, paceMs: 20_000 });
@@ -78,7 +78,7 @@ test('redis · wiped · a g: a job that was lost before its execute was answered
   // The answer came after the fault, and is of a job that was there before it.
   over();
   await expect(untilDone(() => client.attach(jobId))).rejects.toMatchObject({ code: 'job_not_found' });
-  await untilLogged(faults, jobId, 'nothing to do for this queue entry');
+  await untilLogged(faults, jobId, 'nothing_to_do');
   expect(upstream.calls().filter((call) => call.jobId === jobId)).toEqual([]);
   const { violations } = await faults.check();
   expect(describeViolations(violations)).toBe('');

@@ -16,7 +16,7 @@ test('the execution of a worker that is frozen for ever ends when the time that 
   stack.workers[0]?.kill('SIGSTOP');
   expect(await job.done()).toMatchObject({ type: 'failed', error: { code: 'worker_lost' }, partial: true });
   const claudeApi = stack.claudeApi as ServiceProcess;
-  const ended = await claudeApi.untilLog(({ msg }) => msg === 'execution ended');
+  const ended = await claudeApi.untilLog(({ event }) => event === 'execution_ended');
   expect(ended).toMatchObject({ status: 'timeout', executionId: `${job.jobId}-1-1` });
   // Its limit, and the slack: not the half hour that is claude-api's own limit.
   expect(ended.durationMs).toBeLessThan(15_000);

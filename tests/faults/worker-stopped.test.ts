@@ -35,7 +35,7 @@ async function expectLost(
   expect(Math.min(...lengths)).toBeGreaterThan(0);
   await goOn();
   for (const jobId of [jobs.claimed, jobs.streaming, jobs.finishing]) {
-    await worker.untilLog((line) => line.jobId === jobId && line.msg.startsWith('attempt lost its job'));
+    await worker.untilLog((line) => line.jobId === jobId && line.event === 'attempt_lost');
   }
   await faults.upstream.untilIdle();
   const ended = new Map(faults.upstream.calls().map(({ jobId, endedBy }) => [jobId, endedBy]));

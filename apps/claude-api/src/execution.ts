@@ -9,7 +9,7 @@ import {
   createTextDigest,
   type StreamEvent,
 } from '@cc-executor/claude-stream';
-import type { Logger } from '@cc-executor/runtime';
+import { type Logger, logEvents } from '@cc-executor/runtime';
 import type { Engine, EngineEnding, ExecutionRequest } from './engine.ts';
 import { createExitWatch } from './exit-watch.ts';
 import { createPausableTimer } from './pausable-timer.ts';
@@ -132,7 +132,15 @@ export function startExecution(options: {
     const durationMs = Math.round(performance.now() - startedAt);
     const { status, exitCode, error } = completion;
     logger.info(
-      { status, exitCode, signal: ending.signal, code: error?.code, bytes, durationMs },
+      {
+        event: logEvents.executionEnded,
+        status,
+        exitCode,
+        signal: ending.signal,
+        code: error?.code,
+        bytes,
+        durationMs,
+      },
       'execution ended',
     );
     output.complete(completion);
@@ -145,7 +153,7 @@ export function startExecution(options: {
     return { exitCode: null, signal: null, stderr: '', failure };
   }
 
-  logger.info({ engine: engine.name }, 'execution started');
+  logger.info({ event: logEvents.executionStarted, engine: engine.name }, 'execution started');
   deadline.start(Math.min(limits.executionTimeoutMs, request.timeoutMs ?? Number.POSITIVE_INFINITY));
   const silence = setInterval(() => {
     // A caller that does not keep up is not silent for want of lines.

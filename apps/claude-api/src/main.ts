@@ -1,6 +1,6 @@
 /** claude-api: an HTTP service that runs Claude Code and streams what it does. */
 import { createMetrics } from '@cc-executor/metrics';
-import { runService, version } from '@cc-executor/runtime';
+import { logEvents, runService, version } from '@cc-executor/runtime';
 import { killRunning } from './cli-process.ts';
 import { appName } from './config.ts';
 import { chooseEngine } from './engine-choice.ts';
@@ -24,7 +24,11 @@ await runService({
     const processes = killLeftovers();
     const engine = chooseEngine(config, process.env, logger);
     const folders = (await engine.sweep?.()) ?? 0;
-    if (processes + folders > 0) logger.warn({ processes, folders }, 'leftovers of an earlier start removed');
+    if (processes + folders > 0)
+      logger.warn(
+        { event: logEvents.leftoversRemoved, processes, folders },
+        'leftovers of an earlier start removed',
+      );
     const server = await startServer({
       engine,
       host: config.host,
@@ -35,7 +39,8 @@ await runService({
       metrics: createMetrics({ role: appName, version, isOn: config.metrics }),
       logger,
     });
-    logger.info({ host: config.host, port: server.port, engine: engine.name }, 'listening');
+    const { port } = server;
+    logger.info({ event: logEvents.ready, host: config.host, port, engine: engine.name }, 'listening');
     return server;
   },
 });

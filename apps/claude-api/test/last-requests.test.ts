@@ -18,7 +18,6 @@ test('one that stops answers everybody who has connected, and refuses the rest',
     const service = await startService({
       app: 'claude-api',
       env: { CLAUDE_ENGINE: 'demo', CLAUDE_API_PORT: '0', CLAUDE_MAX_EXECUTIONS: '2' },
-      readyMessage: 'listening',
     });
     const calls: Promise<Ending>[] = [];
     const calling = setInterval(() => {

@@ -19,7 +19,7 @@ test('it starts, serves, and ends cleanly on SIGTERM; its log has no prompt and 
   createInterface(child.stdout).on('line', (line) => {
     log.push(line);
     const entry = JSON.parse(line);
-    if (entry.msg === 'listening') resolve(entry.port);
+    if (entry.event === 'ready') resolve(entry.port);
   });
   const response = await fetch(`http://127.0.0.1:${await port}/execute/claude-stream`, {
     method: 'POST',
@@ -29,10 +29,10 @@ test('it starts, serves, and ends cleanly on SIGTERM; its log has no prompt and 
   expect(soleCompletion(parseLines(await response.text())).status).toBe('success');
   child.kill('SIGTERM');
   expect(await exited).toEqual([0, null]);
-  expect(log.map((line) => JSON.parse(line).msg)).toEqual([
-    'listening',
-    'execution started',
-    'execution ended',
+  expect(log.map((line) => JSON.parse(line).event)).toEqual([
+    'ready',
+    'execution_started',
+    'execution_ended',
     'draining',
     'stopped',
   ]);

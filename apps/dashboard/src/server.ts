@@ -6,7 +6,7 @@
 import type { AddressInfo } from 'node:net';
 import type { Metrics } from '@cc-executor/metrics';
 import type { openQueue } from '@cc-executor/queue';
-import { type Health, isLoopback, type Logger, listen, namesLoopback } from '@cc-executor/runtime';
+import { type Health, isLoopback, type Logger, listen, logEvents, namesLoopback } from '@cc-executor/runtime';
 import fastify, { type FastifyError } from 'fastify';
 import { mountBoard } from './board.ts';
 import { renderIndexPage } from './pages/index-page.ts';
@@ -68,7 +68,7 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   await listen(app.server, { host, port: options.port, portVariable: 'DASHBOARD_PORT' });
 
   const { port } = app.server.address() as AddressInfo;
-  logger.info({ host, port }, 'dashboard listens');
+  logger.info({ event: logEvents.ready, host, port }, 'dashboard listens');
   let closing: Promise<void> | undefined;
   return {
     port,

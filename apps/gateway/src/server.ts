@@ -1,7 +1,7 @@
 /** The gateway's server: what it answers over HTTP, and the doors that take over its sockets. */
 import { createServer } from 'node:http';
 import type { JobFeed, JobLog } from '@cc-executor/job-log';
-import { type Health, type Logger, listen } from '@cc-executor/runtime';
+import { type Health, type Logger, listen, logEvents } from '@cc-executor/runtime';
 import type { AbandonWatch } from './chores/abandon-watch.ts';
 import { createWebSocketDoors } from './doors/upgrade.ts';
 import { createHeartbeats } from './listening/heartbeats.ts';
@@ -71,7 +71,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
 
   const port = await listen(server, { host: options.host, port: options.port, portVariable: 'GATEWAY_PORT' });
-  logger.info({ host: options.host, port }, 'gateway listens');
+  logger.info({ event: logEvents.ready, host: options.host, port }, 'gateway listens');
   return {
     port,
     connections: doors.connections,

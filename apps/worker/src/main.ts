@@ -15,6 +15,7 @@ import { closeRedis, openRedis } from '@cc-executor/redis';
 import {
   createHealth,
   createRepeatedWarning,
+  logEvents,
   runService,
   startHealthServer,
   version,
@@ -117,7 +118,8 @@ await runService({
       everyMs: config.reportMs,
       onError: createRepeatedWarning(logger, 'report not written'),
     });
-    logger.info({ concurrency: config.concurrency, healthPort: healthServer.port }, 'worker takes jobs');
+    const { concurrency } = config;
+    logger.info({ event: logEvents.ready, concurrency, healthPort: healthServer.port }, 'worker takes jobs');
     return {
       async close() {
         health.setDraining();

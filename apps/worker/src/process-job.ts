@@ -9,7 +9,7 @@ import type { ClaudeApiClient, UpstreamOutcome } from '@cc-executor/claude-api-c
 import type { Attempt, JobLog, Wishes } from '@cc-executor/job-log';
 import { DEFAULT_TIMEOUTS, summaryOf, type TerminalBody } from '@cc-executor/protocol';
 import type { Processed } from '@cc-executor/queue';
-import { createRepeatedWarning, type Logger, repeatUntilAnswered, sleep } from '@cc-executor/runtime';
+import { createRepeatedWarning, type Logger, logEvents, repeatUntilAnswered, sleep } from '@cc-executor/runtime';
 import type { Leased, Leases } from './leases.ts';
 import { createLogWriter, type LogWriter } from './log-writer.ts';
 import { codeOf, type WorkerMetrics } from './metrics.ts';
@@ -44,7 +44,7 @@ export async function processJob(
   const owner = randomUUID();
   const begun = await untilAnswered(() => context.log.begin(jobId, context.leaseMs, owner), logger);
   if (!('attempt' in begun)) {
-    logger.info({ code: begun.code }, 'nothing to do for this queue entry');
+    logger.info({ event: logEvents.nothingToDo, code: begun.code }, 'nothing to do for this queue entry');
     return { status: begun.code };
   }
   const { attempt } = begun;
@@ -73,13 +73,13 @@ export async function processJob(
   }
   const release = watchAttempt(context, { jobId, fence: attempt.fence, onWishes: heed }, stop, lockLost);
   try {
-    attemptLogger.info({ code: begun.code }, 'attempt began');
+    attemptLogger.info({ event: logEvents.attemptBegan, code: begun.code }, 'attempt began');
     const terminal =
       begun.code === 'queue_timeout'
         ? ({ type: 'timed_out', limit: 'queue', partial: attempt.hasOutput } as const)
         : await run({ ...context, logger: attemptLogger }, jobId, attempt, writer, stop, pausing).catch(
             (err) => {
-              attemptLogger.error({ err }, 'a fault of ours ended the attempt');
+              attemptLogger.error({ event: logEvents.fault, err }, 'a fault of ours ended the attempt');
               return faultEvent(attempt.hasOutput || writer.hasOutput());
             },
           );
@@ -236,7 +236,7 @@ async function finish(
 ): Promise<Processed> {
   const reason = stop.reason();
   if (reason?.kind === 'lost') {
-    logger.warn({ detail: reason.detail }, 'attempt lost its job');
+    logger.warn({ event: logEvents.attemptLost, detail: reason.detail }, 'attempt lost its job');
     return { status: 'lost', error: `lost: ${reason.detail}` };
   }
   let event = terminal;
@@ -247,11 +247,11 @@ async function finish(
     written = await writer.finish(event);
   }
   if (written !== 'ok') {
-    logger.warn({ code: written }, 'attempt lost its job at the end');
+    logger.warn({ event: logEvents.attemptLost, code: written }, 'attempt lost its job at the end');
     return { status: 'lost', error: `lost: ${written}` };
   }
   const error = event.type === 'failed' ? event.error.code : undefined;
-  logger.info({ status: event.type, code: error }, 'job ended');
+  logger.info({ event: logEvents.jobEnded, status: event.type, code: error }, 'job ended');
   metrics.attemptsEnded.inc({ outcome: event.type, code: codeOf(event) });
   return { status: event.type, error };
 }

@@ -1,6 +1,6 @@
 /** What a gateway or worker does about a Redis that may lose jobs: warn, or refuse to start. */
 import { type Durability, type RedisConnection, watchDurability } from '@cc-executor/redis';
-import { ConfigError, type Logger, unlessAborted } from '@cc-executor/runtime';
+import { ConfigError, type Logger, logEvents, unlessAborted } from '@cc-executor/runtime';
 
 export type DurabilityGate = {
   /** What the last look found. */
@@ -24,7 +24,8 @@ export function guardDurability({
   signal: AbortSignal;
 }): DurabilityGate {
   const watch = watchDurability(redis, ({ state, faults, unchecked }) => {
-    if (state === 'faulty') logger.warn({ faults }, 'redis may lose jobs');
+    const event = logEvents.durabilityFaulty;
+    if (state === 'faulty') logger.warn({ event, faults }, 'redis may lose jobs');
     else if (state === 'unknown') logger.info({ unchecked }, 'redis could not be checked for durability');
     else logger.debug('redis keeps what it acknowledges');
   });

@@ -12,6 +12,7 @@ export {
 } from './health.ts';
 export { exitCodes, runService, type ServiceContext } from './lifecycle.ts';
 export { listen } from './listen.ts';
+export { type LogEvent, logEvents } from './log-events.ts';
 export { createLogger, type Logger } from './logger.ts';
 export { isLoopback, namesLoopback } from './loopback.ts';
 export { redactUrl } from './redact.ts';

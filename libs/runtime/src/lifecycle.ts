@@ -3,6 +3,7 @@
  * The drain starts once and is bounded; whatever happens, the process ends with a meaningful exit code.
  */
 import { ConfigError } from './config.ts';
+import { logEvents } from './log-events.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { TimeoutError, within } from './within.ts';
 
@@ -55,11 +56,12 @@ export async function runService<C extends ServiceConfig>(options: {
     );
     try {
       await within(closed, graceMs);
-      logger.info('stopped');
+      logger.info({ event: logEvents.stopped }, 'stopped');
     } catch (err) {
       exitCode = exitCodes.failed;
-      if (err instanceof TimeoutError) logger.error({ graceMs }, 'did not close in time');
-      else logger.error({ err }, 'closing failed');
+      const isLate = err instanceof TimeoutError;
+      if (isLate) logger.error({ event: logEvents.closeLate, graceMs }, 'did not close in time');
+      else logger.error({ event: logEvents.closeFailed, err }, 'closing failed');
     }
     process.exit(exitCode);
   }
@@ -75,12 +77,12 @@ export async function runService<C extends ServiceConfig>(options: {
       logger.warn({ signal: name }, 'second signal: exiting at once');
       process.exit(exitCodes.interrupted);
     }
-    logger.info({ signal: name, graceMs }, 'draining');
+    logger.info({ event: logEvents.draining, signal: name, graceMs }, 'draining');
     stop();
   }
 
   function onCrash(err: unknown): void {
-    logger.fatal({ err }, 'unexpected error');
+    logger.fatal({ event: logEvents.fault, err }, 'unexpected error');
     exitCode = exitCodes.failed;
     stop();
   }
@@ -94,9 +96,10 @@ export async function runService<C extends ServiceConfig>(options: {
     await started;
   } catch (err) {
     // A start that gives up because the drain began is not a failure; the drain ends the process.
-    if (stopping.signal.aborted) return void logger.warn({ err }, 'start was interrupted');
+    if (stopping.signal.aborted)
+      return void logger.warn({ event: logEvents.startInterrupted, err }, 'start was interrupted');
     if (err instanceof ConfigError) refuse(err);
-    logger.fatal({ err }, 'could not start');
+    logger.fatal({ event: logEvents.startFailed, err }, 'could not start');
     process.exit(exitCodes.failed);
   }
 }

@@ -17,7 +17,9 @@ function start(mode: string, env: Record<string, string> = { FIXTURE_PORT: '1' }
   let errors = '';
   let wake = () => {};
   createInterface({ input: child.stdout }).on('line', (line) => {
-    messages.push(JSON.parse(line).msg);
+    const { event, msg } = JSON.parse(line);
+    // What runService says has a code; the fixture has only words.
+    messages.push(event ?? msg);
     wake();
   });
   child.stderr.on('data', (data) => {
@@ -76,7 +78,7 @@ describe('runService', () => {
     await service.logged('ready');
     service.signal('SIGTERM');
     expect(await service.exited).toBe(exitCodes.failed);
-    expect(service.messages.at(-1)).toBe('did not close in time');
+    expect(service.messages.at(-1)).toBe('close_late');
   });
 
   test('exits with 1 when close fails', async () => {
@@ -84,13 +86,13 @@ describe('runService', () => {
     await service.logged('ready');
     service.signal('SIGTERM');
     expect(await service.exited).toBe(exitCodes.failed);
-    expect(service.messages.at(-1)).toBe('closing failed');
+    expect(service.messages.at(-1)).toBe('close_failed');
   });
 
   test('exits with 1 when it cannot start', async () => {
     const service = start('fails-to-start');
     expect(await service.exited).toBe(exitCodes.failed);
-    expect(service.messages).toEqual(['could not start']);
+    expect(service.messages).toEqual(['start_failed']);
   });
 
   test('a signal during the start aborts it and exits with 0', async () => {
@@ -98,12 +100,12 @@ describe('runService', () => {
     await service.logged('starting');
     service.signal('SIGTERM');
     expect(await service.exited).toBe(exitCodes.ok);
-    expect(service.messages).toEqual(['starting', 'draining', 'start was interrupted', 'stopped']);
+    expect(service.messages).toEqual(['starting', 'draining', 'start_interrupted', 'stopped']);
   });
 
   test('closes after an unhandled rejection and exits with 1', async () => {
     const service = start('crashes');
     expect(await service.exited).toBe(exitCodes.failed);
-    expect(service.messages).toEqual(['ready', 'unexpected error', 'closing', 'stopped']);
+    expect(service.messages).toEqual(['ready', 'fault', 'closing', 'stopped']);
   });
 });

@@ -1,14 +1,15 @@
 /**
- * A real process of ours under test: started from its main.ts, found ready by its own log line, ended by pid. Its log
- * lines are kept, and tests wait on them.
+ * A real process of ours under test: started from its main.ts, ready when it logs `ready`, ended by pid. Its log lines
+ * are kept, and tests wait on their `event`, whose words are stable (`LogEvent`).
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { LogEvent } from '@cc-executor/runtime';
 import { killWithParent } from './kill-with-parent.ts';
 
-export type LogLine = { level: string; msg: string; [field: string]: unknown };
+export type LogLine = { level: string; msg: string; event?: LogEvent; [field: string]: unknown };
 
 export type ServiceProcess = {
   name: string;
@@ -29,8 +30,6 @@ export type ServiceOptions = {
   /** Folder below apps/. */
   app: 'gateway' | 'worker' | 'claude-api' | 'dashboard';
   env: Record<string, string>;
-  /** Fits the log line that says that it is ready. */
-  readyMessage: string;
   /** The folder that holds apps/ and libs/; default is this repository. Ends in a slash. */
   root?: URL;
 };
@@ -39,12 +38,7 @@ const STOP_MS = 20_000;
 const REPOSITORY = new URL('../../../', import.meta.url);
 
 /** Starts a service and waits until it says that it is ready. Rejects, with its output, when it exits instead. */
-export async function startService({
-  app,
-  env,
-  readyMessage,
-  root = REPOSITORY,
-}: ServiceOptions): Promise<ServiceProcess> {
+export async function startService({ app, env, root = REPOSITORY }: ServiceOptions): Promise<ServiceProcess> {
   const main = fileURLToPath(new URL(`apps/${app}/src/main.ts`, root));
   const child = spawn(process.execPath, [main], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, LOG_FORMAT: 'json', LOG_LEVEL: 'debug', ...env },
@@ -89,7 +83,7 @@ export async function startService({
     return result;
   }
 
-  const ready = await untilLog((line) => line.msg === readyMessage);
+  const ready = await untilLog(({ event }) => event === 'ready');
   return {
     name: app,
     pid: child.pid ?? 0,

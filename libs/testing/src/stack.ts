@@ -50,7 +50,6 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       ...place,
       app: 'gateway',
       env: { GATEWAY_PORT: '0', ...common, ...env },
-      readyMessage: 'gateway listens',
     });
     gateways.push(gateway);
     return gateway;
@@ -61,7 +60,6 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       ...place,
       app: 'worker',
       env: { WORKER_HEALTH_PORT: '0', CLAUDE_API_URL: claudeApiUrl, ...common, ...env },
-      readyMessage: 'worker takes jobs',
     });
     workers.push(worker);
     return worker;
@@ -99,6 +97,5 @@ function startClaudeApi(home: string, env: Record<string, string>): Promise<Serv
   return startService({
     app: 'claude-api',
     env: { CLAUDE_API_PORT: '0', HOME: home, CLAUDE_WORK_DIR: join(home, 'work'), ...env },
-    readyMessage: 'listening',
   });
 }

@@ -68,7 +68,7 @@ export function createHeartbeats({
       if (positions) {
         // A copy: an attachment that ends takes itself out.
         for (const attachment of [...member.attachments()]) {
-          const wasBehind = attachment.checkPosition(positions.get(attachment.jobId));
+          const wasBehind = attachment.checkPosition(positions.get(attachment.jobId)); // @mutation position
           if (wasBehind) metrics.rereads.inc();
         }
       }

@@ -45,7 +45,8 @@ export function createRequests(options: {
       if (error instanceof ConnectionClosedError) throw error;
       const known = asProtocolError(error);
       metrics.requests.inc({ door, method, outcome: known.code });
-      if (known.code === 'internal') logger.error({ err: error, method }, 'a request failed');
+      const event = logEvents.fault;
+      if (known.code === 'internal') logger.error({ event, err: error, method }, 'a request failed');
       throw known;
     }
   }

@@ -19,7 +19,7 @@ if not status then
   return { 'missing', 0, '', '' }
 end
 local seq, first, count, cancel, pause = tonumber(r[3]), tonumber(ARGV[4]), #ARGV - 9, r[5] or '', r[7] or ''
-if r[2] ~= ARGV[3] then
+if r[2] ~= ARGV[3] then -- @mutation fence
   return { 'fenced', seq, cancel, pause }
 end
 -- Before the check for a terminal status: a finish whose reply was lost is sent again.

@@ -9,7 +9,7 @@ local status = r[1]
 if not status then
   return { 'missing', '' }
 end
-if is_terminal(status) then
+if is_terminal(status) then -- @mutation cancel-of-ended
   return { 'terminal', status }
 end
 if status == 'running' then

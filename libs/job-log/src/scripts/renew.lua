@@ -10,7 +10,7 @@ end
 if is_terminal(r[1]) then
   return { 'terminal', '', '' }
 end
-if r[2] ~= ARGV[1] or r[1] ~= 'running' then
+if r[2] ~= ARGV[1] or r[1] ~= 'running' then -- @mutation fence
   return { 'fenced', '', '' }
 end
 redis.call('HSET', KEYS[1], 'lease', string.format('%.0f', tonumber(now_ms()) + tonumber(ARGV[2])))

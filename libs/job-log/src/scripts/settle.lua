@@ -23,7 +23,7 @@ local status, time = r[1], tonumber(now)
 if not status then
   return { 'gone' }
 end
-if is_terminal(status) then
+if is_terminal(status) then -- @mutation sweep-of-ended
   return { 'terminal' }
 end
 local deadline, fence = tonumber(r[5]), tonumber(r[2]) + 1

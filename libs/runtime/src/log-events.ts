@@ -1,0 +1,24 @@
+/**
+ * What a log line says to programs, in its field `event`. These words are stable; a line's message is for people, and
+ * may change. docs/operations.md says what each means.
+ */
+export const logEvents = {
+  ready: 'ready',
+  draining: 'draining',
+  stopped: 'stopped',
+  startFailed: 'start_failed',
+  startInterrupted: 'start_interrupted',
+  closeLate: 'close_late',
+  closeFailed: 'close_failed',
+  fault: 'fault',
+  durabilityFaulty: 'durability_faulty',
+  attemptBegan: 'attempt_began',
+  attemptLost: 'attempt_lost',
+  jobEnded: 'job_ended',
+  nothingToDo: 'nothing_to_do',
+  executionStarted: 'execution_started',
+  executionEnded: 'execution_ended',
+  leftoversRemoved: 'leftovers_removed',
+} as const;
+
+export type LogEvent = (typeof logEvents)[keyof typeof logEvents];
