@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { afterEach } from 'vitest';
+import { onTestFinished } from 'vitest';
 import {
   type ScriptedConnection,
   type ScriptedGateway,
@@ -12,12 +12,6 @@ import {
 } from '../../../libs/client/test/scripted-gateway.ts';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-const cleanups: (() => Promise<void>)[] = [];
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
 type CliProcess = ChildProcess & { stdin: Writable; stdout: Readable; stderr: Readable };
 
 export type CliRun = {
@@ -39,7 +33,7 @@ export function runCli(
     env: { PATH: process.env.PATH, ...(url === undefined ? {} : { CC_EXECUTOR_URL: url }) },
   }) as CliProcess;
   const exit = once(child, 'exit') as Promise<[number | null, NodeJS.Signals]>;
-  cleanups.push(async () => {
+  onTestFinished(async () => {
     child.kill('SIGKILL');
     await exit;
   });
@@ -70,7 +64,7 @@ export function runCli(
 
 export async function startGateway(): Promise<ScriptedGateway> {
   const gateway = await startScriptedGateway();
-  cleanups.push(gateway.close);
+  onTestFinished(gateway.close);
   return gateway;
 }
 

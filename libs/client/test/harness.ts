@@ -1,5 +1,5 @@
 /** A client and a scripted gateway per test, closed after it. */
-import { afterEach } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { type Client, ClientError, type ClientOptions, createClient } from '../src/index.ts';
 import {
   type ScriptedConnection,
@@ -9,23 +9,17 @@ import {
   startScriptedGateway,
 } from './scripted-gateway.ts';
 
-const cleanups: (() => Promise<void>)[] = [];
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
 export async function startGateway(
   options?: Parameters<typeof startScriptedGateway>[0],
 ): Promise<ScriptedGateway> {
   const gateway = await startScriptedGateway(options);
-  cleanups.push(gateway.close);
+  onTestFinished(gateway.close);
   return gateway;
 }
 
 export function openClient(url: string, options: Partial<ClientOptions> = {}): Client {
   const client = createClient({ url, reconnect: { baseMs: 2, maxMs: 5 }, tailGraceMs: 10, ...options });
-  cleanups.push(client.close);
+  onTestFinished(client.close);
   return client;
 }
 
