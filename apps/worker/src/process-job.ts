@@ -9,7 +9,13 @@ import type { ClaudeApiClient, UpstreamOutcome } from '@cc-executor/claude-api-c
 import type { Attempt, JobLog, Wishes } from '@cc-executor/job-log';
 import { DEFAULT_TIMEOUTS, summaryOf, type TerminalBody } from '@cc-executor/protocol';
 import type { Processed } from '@cc-executor/queue';
-import { createRepeatedWarning, type Logger, logEvents, repeatUntilAnswered, sleep } from '@cc-executor/runtime';
+import {
+  createRepeatedWarning,
+  type Logger,
+  logEvents,
+  repeatUntilAnswered,
+  sleep,
+} from '@cc-executor/runtime';
 import type { Leased, Leases } from './leases.ts';
 import { createLogWriter, type LogWriter } from './log-writer.ts';
 import { codeOf, type WorkerMetrics } from './metrics.ts';
