@@ -4,6 +4,7 @@
  */
 import { type Method, ProtocolError } from '@cc-executor/protocol';
 import { RedisUnavailableError } from '@cc-executor/redis';
+import { logEvents } from '@cc-executor/runtime';
 import { ConnectionClosedError } from '../listening/read-turns.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import type { Answer, Call, Operations } from './operation.ts';
