@@ -9,10 +9,9 @@ import {
   createTextDigest,
   type StreamEvent,
 } from '@cc-executor/claude-stream';
-import { type Logger, logEvents } from '@cc-executor/runtime';
+import { createPausableClock, type Logger, logEvents } from '@cc-executor/runtime';
 import type { Engine, EngineEnding, ExecutionRequest } from './engine.ts';
 import { createExitWatch } from './exit-watch.ts';
-import { createPausableTimer } from './pausable-timer.ts';
 import { createPauseControl } from './pause-control.ts';
 import type { Place } from './places.ts';
 import { decideOutcome, type Outcome, type StopReason } from './verdict.ts';
@@ -74,8 +73,8 @@ export function startExecution(options: {
   let waiting = false;
   let ended = false;
 
-  const deadline = createPausableTimer(() => stop('timeout'));
-  const exitGrace = createPausableTimer(() => stop('lingered'));
+  const deadline = createPausableClock(() => stop('timeout'));
+  const exitGrace = createPausableClock(() => stop('lingered'));
   const exitWatch = createExitWatch(exitGrace, limits.exitGraceMs);
   const clocks = [deadline, exitGrace];
   const pause = createPauseControl((paused) => {
@@ -117,7 +116,7 @@ export function startExecution(options: {
     const runOptions = { place, signal: abort.signal, pause: pause.pauseSwitch, onLines };
     const ending = await engine.run(request, runOptions).catch(describeCrash);
     ended = true;
-    for (const clock of clocks) clock.clear();
+    for (const clock of clocks) clock.stop();
     clearInterval(silence);
     const { bytes, sha256 } = digest.value();
     const outcome = decideOutcome(ending, result, stopReason);

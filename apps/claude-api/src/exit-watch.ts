@@ -3,20 +3,20 @@
  * rightly: it waits for tasks in the background, and takes a further turn when they are done.
  */
 import type { StreamEvent } from '@cc-executor/claude-stream';
-import type { PausableTimer } from './pausable-timer.ts';
+import type { PausableClock } from '@cc-executor/runtime';
 
 export interface ExitWatch {
   follow(event: StreamEvent): void;
 }
 
-/** @param timer runs while there is nothing left to wait for */
-export function createExitWatch(timer: PausableTimer, graceMs: number): ExitWatch {
+/** @param clock runs while there is nothing left to wait for */
+export function createExitWatch(clock: PausableClock, graceMs: number): ExitWatch {
   let resultStands = false;
   let tasks = 0;
 
   function adjust(): void {
-    if (resultStands && tasks === 0) timer.start(graceMs);
-    else timer.clear();
+    if (resultStands && tasks === 0) clock.start(graceMs);
+    else clock.stop();
   }
 
   return {

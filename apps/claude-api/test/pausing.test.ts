@@ -1,7 +1,6 @@
 /** Clocks and processes of an execution that is paused, or that does not end when it should. */
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { createPausableTimer } from '../src/pausable-timer.ts';
 import {
   type Api,
   claudeEngine,
@@ -107,27 +106,4 @@ describe('Claude Code after its result', () => {
     expect(lines.filter((line) => line.type === 'result')).toHaveLength(2);
     expect(soleCompletion(lines)).toMatchObject({ status: 'success', exit_code: 0 });
   });
-});
-
-test('a paused timer keeps what is left of its time, and one that is started meanwhile waits', async () => {
-  const { promise: expired, resolve } = Promise.withResolvers<number>();
-  const from = performance.now();
-  const timer = createPausableTimer(() => resolve(performance.now() - from));
-  timer.start(100);
-  timer.pause();
-  timer.pause();
-  await new Promise((done) => setTimeout(done, 150));
-  timer.resume();
-  timer.resume();
-  expect(await expired).toBeGreaterThan(240);
-  timer.pause();
-  let fired = false;
-  const second = createPausableTimer(() => {
-    fired = true;
-  });
-  second.pause();
-  second.start(1);
-  await new Promise((done) => setTimeout(done, 30));
-  expect(fired).toBe(false);
-  second.clear();
 });

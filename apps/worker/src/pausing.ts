@@ -6,9 +6,9 @@
 import type { UpstreamCall } from '@cc-executor/claude-api-client';
 import type { Attempt } from '@cc-executor/job-log';
 import { DEFAULT_TIMEOUTS } from '@cc-executor/protocol';
-import { backoffDelay, type Logger, sleep } from '@cc-executor/runtime';
-import { type AttemptLimit, createAttemptClock } from './attempt-clock.ts';
+import { backoffDelay, createPausableClock, type Logger, sleep } from '@cc-executor/runtime';
 import type { LogWriter } from './log-writer.ts';
+import type { AttemptLimit } from './stop-reason.ts';
 
 /** Asking costs little, and an execution that cannot be paused goes on meanwhile. */
 const MAX_TRIES = 3;
@@ -46,9 +46,11 @@ export function createPausing({
   logger: Logger;
 }): Pausing {
   const limitMs = attempt.spec.timeouts?.pausedMs ?? DEFAULT_TIMEOUTS.pausedMs;
-  const clock = createAttemptClock({ totalMs: attempt.remainingMs, pausedMs: limitMs, onExpired });
+  const totalClock = createPausableClock(() => onExpired('total'));
+  const pauseClock = createPausableClock(() => onExpired('paused'));
   let wished = attempt.pauseWish;
   let isPaused = false;
+  let pausedAt = 0;
   let execution: PausableCall | undefined;
   /** What claude-api was asked for and has not confirmed. */
   let asked: boolean | undefined;
@@ -86,14 +88,19 @@ export function createPausing({
     if (paused === isPaused) return;
     isPaused = paused;
     if (paused) {
-      clock.pause();
+      pausedAt = performance.now();
+      totalClock.pause();
+      pauseClock.start(limitMs);
       writer.write({ type: 'paused', limitMs });
     } else {
-      writer.write({ type: 'resumed', pausedMs: clock.resume() });
+      pauseClock.stop();
+      totalClock.resume();
+      writer.write({ type: 'resumed', pausedMs: Math.round(performance.now() - pausedAt) });
     }
     logger.info(paused ? 'job paused' : 'job resumed');
   }
 
+  totalClock.start(attempt.remainingMs);
   return {
     wish(pause) {
       wished = pause;
@@ -113,7 +120,10 @@ export function createPausing({
       asked = undefined;
     },
     restart: () => setPaused(false),
-    remainingMs: clock.remainingMs,
-    close: clock.stop,
+    remainingMs: totalClock.remainingMs,
+    close() {
+      totalClock.stop();
+      pauseClock.stop();
+    },
   };
 }

@@ -1,8 +1,10 @@
 /** Why an attempt is stopped from outside. The first reason counts, but for one: a lost job is lost. */
 import type { TerminalBody } from '@cc-executor/protocol';
-import type { AttemptLimit } from './attempt-clock.ts';
 
 export type CancelBy = Extract<TerminalBody, { type: 'cancelled' }>['by'];
+
+/** What limits the attempt itself: its time in all, and how long it may be paused. */
+export type AttemptLimit = 'total' | 'paused';
 
 export type StopReason =
   | { kind: 'cancel'; by: CancelBy }

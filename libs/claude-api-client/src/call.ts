@@ -3,6 +3,7 @@
  * `finish`, which takes effect once: the response, its error, a limit, the caller's signal, the consumer leaving.
  * Invariants: the outcome is the last event; after it the connection is destroyed, so that claude-api stops working.
  */
+import { createPausableClock } from '@cc-executor/runtime';
 import { Client, type Dispatcher } from 'undici';
 import { createBatchQueue } from './batch-queue.ts';
 import { ConnectError, type Lookup, openConnection } from './connect.ts';
@@ -17,7 +18,6 @@ import type {
   UpstreamLimit,
   UpstreamOutcome,
 } from './upstream-events.ts';
-import { createWatchdog } from './watchdog.ts';
 
 const HIGH_WATER_BYTES = 256 * 1024;
 const REFUSAL_BODY_MS = 2_000;
@@ -47,8 +47,9 @@ type Limit = UpstreamLimit | 'resultLinger' | 'refusalBody';
 export function createCall(options: CallOptions): UpstreamCall {
   const { target, signals } = options;
   const response = createUpstreamResponse(options);
-  const watchdog = createWatchdog<Limit>(onExpired);
+  const clock = createPausableClock(onExpired);
   const connecting = new AbortController();
+  let watched: Limit | undefined;
   let client: Client | undefined;
   let controller: Dispatcher.DispatchController | undefined;
   let hasOutput = false;
@@ -66,12 +67,12 @@ export function createCall(options: CallOptions): UpstreamCall {
     onStart: begin,
     onPause() {
       isHeld = true;
-      watchdog.suspend();
+      holdClock();
       controller?.pause();
     },
     onResume() {
       isHeld = false;
-      watchdog.resume();
+      holdClock();
       controller?.resume();
     },
     onReturn: abort,
@@ -103,7 +104,7 @@ export function createCall(options: CallOptions): UpstreamCall {
         return;
       }
       address = socket.remoteAddress;
-      watchdog.watch('firstOutput', options.firstOutputMs);
+      watch('firstOutput', options.firstOutputMs);
       // From here on the request counts as sent.
       callback(null, socket);
     } catch (error) {
@@ -119,7 +120,7 @@ export function createCall(options: CallOptions): UpstreamCall {
     onResponseStart(_controller, status, headers) {
       if (done || status < 200) return;
       response.start(status, headers);
-      if (response.kind === 'refusal') watchdog.watch('refusalBody', REFUSAL_BODY_MS);
+      if (response.kind === 'refusal') watch('refusalBody', REFUSAL_BODY_MS);
     },
     onResponseData(_controller, chunk) {
       if (done) return;
@@ -142,19 +143,30 @@ export function createCall(options: CallOptions): UpstreamCall {
     },
   };
 
+  function watch(limit: Limit, limitMs: number): void {
+    watched = limit;
+    clock.start(limitMs);
+  }
+
+  /** Time counts only while we read and the execution goes on. */
+  function holdClock(): void {
+    if (isHeld || isPaused) clock.pause();
+    else clock.resume();
+  }
+
   function watchProgress({ progress: made, isResting }: UpstreamResponse): void {
     if (isResting !== resting) {
       resting = isResting;
       restingSince = performance.now();
-      if (resting) watchdog.watch('resultLinger', options.resultLingerMs);
-      else watchdog.watch('idle', options.idleMs);
+      if (resting) watch('resultLinger', options.resultLingerMs);
+      else watch('idle', options.idleMs);
     } else if (made === progress.output && !hasOutput) {
-      watchdog.watch('idle', options.idleMs);
+      watch('idle', options.idleMs);
     } else if (made >= progress.alive && hasOutput) {
-      watchdog.alive();
+      clock.restart();
     } else if (resting && made === progress.ping && performance.now() - restingSince < options.idleMs) {
       // Claude Code may wait for a background task and take another turn: who pings will also say `complete`.
-      watchdog.alive();
+      clock.restart();
     }
     hasOutput ||= made === progress.output;
   }
@@ -163,8 +175,7 @@ export function createCall(options: CallOptions): UpstreamCall {
   function watchPause(): void {
     if (response.isPaused === isPaused) return;
     isPaused = response.isPaused;
-    if (isPaused) watchdog.suspend();
-    else watchdog.resume();
+    holdClock();
   }
 
   async function setPaused(paused: boolean): Promise<PauseAnswer> {
@@ -194,9 +205,12 @@ export function createCall(options: CallOptions): UpstreamCall {
     }, NOTICE_WITHIN_MS);
   }
 
-  function onExpired(limit: Limit): void {
-    const isOurs = limit === 'firstOutput' || limit === 'idle';
-    finish(isOurs ? { status: 'timed_out', limit, ...response.summary() } : response.settle());
+  function onExpired(): void {
+    if (watched === 'firstOutput' || watched === 'idle') {
+      finish({ status: 'timed_out', limit: watched, ...response.summary() });
+    } else {
+      finish(response.settle());
+    }
   }
 
   function abort(): void {
@@ -208,7 +222,7 @@ export function createCall(options: CallOptions): UpstreamCall {
     if (done) return;
     done = true;
     clearTimeout(noticeTimer);
-    watchdog.stop();
+    clock.stop();
     queue.items.push({ type: 'end', outcome });
     queue.end();
     if (outcome.status !== 'aborted' && response.isComplete) {
