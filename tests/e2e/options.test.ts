@@ -52,8 +52,6 @@ describe.each(claudeKinds)('options, with the %s CLI', (kind) => {
     ['a directory elsewhere', { addDirs: ['/etc'] }, 'beyond_ceiling', 'CLAUDE_ADD_DIR_ROOTS'],
     ['an MCP configuration that is not there', { mcpConfig: 'x' }, 'beyond_ceiling', 'CLAUDE_MCP_FOLDER'],
     ['an unknown conversation', { conversation: randomUUID() }, 'conversation_unknown', 'no conversation'],
-    ['a conversation that is none', { conversation: 'last' }, 'options_invalid', 'conversation: '],
-    ['a workspace that is a path', { workspace: 'a/b' }, 'options_invalid', 'workspace: '],
   ])(
     '%s: the job fails at once, with a code and the words of claude-api',
     async (_, options, code, words) => {
@@ -63,6 +61,18 @@ describe.each(claudeKinds)('options, with the %s CLI', (kind) => {
       expect(end).toMatchObject({ seq: 2, error: { message: expect.stringContaining(words) } });
     },
   );
+
+  it.each<[string, Partial<ExecuteParams>]>([
+    ['a conversation that is none', { conversation: 'last' }],
+    ['a workspace that is a path', { workspace: 'a/b' }],
+    ['two tools in one', { allowedTools: ['Read,Bash'] }],
+  ])('%s: no job begins, and the answer names the option', async (_, options) => {
+    const refusal = await connect()
+      .execute({ prompt: 'hello', ...options })
+      .catch((error: unknown) => error);
+    const [name] = Object.keys(options);
+    expect(refusal).toMatchObject({ code: 'invalid_params', message: expect.stringContaining(`${name}`) });
+  });
 
   it('a workspace in use is waited for, inside the deadline', async () => {
     const [first, second, workspace] = [connect(), connect(), `w${nonce()}`];

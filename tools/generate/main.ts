@@ -1,17 +1,22 @@
 /**
- * Writes the documentation that follows from the code: docs/configuration.md and docs/schema/*.json.
+ * Writes the documentation that follows from the code: docs/configuration.md, docs/schema/*.json and the tables of options.
  * With --check it writes nothing, names the files that differ and exits with 1.
  */
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { generateConfiguration } from './configuration.ts';
 import { compareFiles, type GeneratedFiles, writeFiles } from './files.ts';
+import { generateOptionTables } from './options.ts';
 import { generateSchemas } from './schemas.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 const files: GeneratedFiles = {
-  contents: new Map([...(await generateConfiguration(root)), ...generateSchemas()]),
+  contents: new Map([
+    ...(await generateConfiguration(root)),
+    ...generateSchemas(),
+    ...generateOptionTables(root),
+  ]),
   ownedFolders: ['docs/schema'],
 };
 

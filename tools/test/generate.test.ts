@@ -1,10 +1,12 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { durationMs, oneOf, setting, text } from '@cc-executor/runtime';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { formatDuration, renderApp } from '../generate/configuration.ts';
 import { compareFiles, writeFiles } from '../generate/files.ts';
+import { generateOptionTables } from '../generate/options.ts';
 import { generateSchemas } from '../generate/schemas.ts';
 
 describe('the configuration reference', () => {
@@ -82,4 +84,24 @@ describe('generated files', () => {
     expect(compareFiles(root, files)).toEqual([]);
     expect(existsSync(join(root, 'own/left-over'))).toBe(false);
   });
+});
+
+test('the tables of options are put between their marks, and nothing else of the file changes', () => {
+  const files = ['PROTOCOL.md', 'docs/claude-code.md'];
+  const repository = fileURLToPath(new URL('../../', import.meta.url));
+  const folder = mkdtempSync(join(tmpdir(), 'generate-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  mkdirSync(join(folder, 'docs'));
+  const generate = (change: (text: string) => string) => {
+    for (const file of files) {
+      writeFileSync(join(folder, file), change(readFileSync(join(repository, file), 'utf8')));
+    }
+    return generateOptionTables(folder);
+  };
+  const written = generate((text) => text.replace(/^\| `maxTurns` .*\n/m, '| `gone` | | |\n'));
+  for (const file of files) {
+    expect(readFileSync(join(folder, file), 'utf8')).not.toContain('`maxTurns` |');
+    expect(written.get(file)).toBe(readFileSync(join(repository, file), 'utf8'));
+  }
+  expect(() => generate((text) => text.replace('<!-- End', '<!-- Beginning'))).toThrow('no marks');
 });

@@ -1,4 +1,5 @@
 /** The CLI's arguments for a request. Every value is bound to its flag with `=`, so none can be taken for one. */
+import { type ClaudeOption, claudeOptions, type OptionName, optionNames } from '@cc-executor/claude-options';
 import type { ExecutionRequest } from './engine.ts';
 
 /** What the operator lets Claude Code be, whatever a request says. */
@@ -25,9 +26,6 @@ export function buildCliArguments(
   profile: CliProfile,
   { conversation, resume }: CliSession,
 ): string[] {
-  const one = (flag: string, value: string | number | undefined) =>
-    value === undefined ? [] : [`--${flag}=${value}`];
-  const each = (flag: string, values: readonly string[] = []) => values.map((value) => `--${flag}=${value}`);
   return [
     '-p',
     '--output-format=stream-json',
@@ -38,18 +36,14 @@ export function buildCliArguments(
     ...(profile.restricted ? ['--restricted'] : []),
     ...(profile.slashCommands ? [] : ['--disable-slash-commands']),
     ...(profile.keepTranscripts ? [] : ['--no-session-persistence']),
-    ...one('tools', profile.tools?.join(',')),
-    ...(resume ? one('resume', conversation) : one('session-id', conversation)),
-    ...one('permission-mode', request.permissionMode),
-    ...one('model', request.model),
-    ...one('fallback-model', request.fallbackModel),
-    ...one('append-system-prompt', request.appendSystemPrompt),
-    ...each('allowedTools', request.allowedTools),
-    ...each('disallowedTools', request.disallowedTools),
-    ...one('max-turns', request.maxTurns),
-    ...one('max-budget-usd', request.maxBudgetUsd),
-    ...one('effort', request.effort),
-    ...each('add-dir', request.addDirs),
-    ...each('mcp-config', request.mcpFiles),
+    ...(profile.tools === undefined ? [] : [`--tools=${profile.tools.join(',')}`]),
+    `${resume ? '--resume' : '--session-id'}=${conversation}`,
+    ...optionNames.flatMap((name) => bind(claudeOptions[name].reaches, request[name])),
   ];
+}
+
+/** A list is bound member by member. */
+function bind(reaches: ClaudeOption['reaches'], value: ExecutionRequest[OptionName]): string[] {
+  if (value === undefined || !('flag' in reaches)) return [];
+  return [value].flat().map((member) => `${reaches.flag}=${member}`);
 }

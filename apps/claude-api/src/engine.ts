@@ -2,32 +2,20 @@
  * What runs a prompt. An engine puts out lines of Claude Code's stream-json and says how it ended; it knows
  * nothing of HTTP, and whoever calls it knows nothing of processes.
  */
+import type { ClaudeOptions } from '@cc-executor/claude-options';
 import type { Place, PlaceRefusal } from './places.ts';
 
-/** A prompt with its options, as the operator's policy lets them stand. */
-export interface ExecutionRequest {
+/**
+ * A prompt with its options, as the operator's policy lets them stand: directories are without symbolic links, MCP
+ * configurations are files.
+ */
+export type ExecutionRequest = Readonly<Omit<ClaudeOptions, 'mcpConfig'>> & {
   readonly executionId: string;
   readonly question: string;
   /** Ends it earlier than the server's own limit does, in ms. */
   readonly timeoutMs?: number | undefined;
-  readonly model?: string | undefined;
-  /** One model, or several separated by commas. */
-  readonly fallbackModel?: string | undefined;
-  readonly appendSystemPrompt?: string | undefined;
-  readonly allowedTools?: readonly string[] | undefined;
-  readonly disallowedTools?: readonly string[] | undefined;
-  readonly permissionMode?: string | undefined;
-  readonly maxTurns?: number | undefined;
-  readonly maxBudgetUsd?: number | undefined;
-  readonly effort?: string | undefined;
-  /** Directories outside of the workspace, without symbolic links. */
-  readonly addDirs?: readonly string[] | undefined;
-  readonly mcpFiles?: readonly string[] | undefined;
-  readonly env?: Readonly<Record<string, string>> | undefined;
-  readonly workspace?: string | undefined;
-  /** The earlier conversation to continue. */
-  readonly conversation?: string | undefined;
-}
+  readonly mcpConfig?: readonly string[] | undefined;
+};
 
 export interface EngineDescription {
   /** Whether it can run a prompt now, as far as can be told without running one. */

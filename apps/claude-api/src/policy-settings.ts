@@ -2,9 +2,9 @@
  * The settings that say what Claude Code may do here, with defaults that are safe for prompts of strangers: it can
  * read in its own workspace, and nothing else. docs/claude-code.md says how to open it up.
  */
+import { claudeOptions } from '@cc-executor/claude-options';
 import { flag, listOf, oneOf, positiveInt, setting, text } from '@cc-executor/runtime';
 import { z } from 'zod';
-import { EFFORTS } from './request-schema.ts';
 
 export const READING_TOOLS = ['Read', 'Grep', 'Glob'];
 
@@ -97,7 +97,7 @@ export const policySettings = {
   }),
   maxTurns: setting({
     env: 'CLAUDE_MAX_TURNS',
-    schema: positiveInt({ max: 10_000 }).optional(),
+    schema: positiveInt({ max: claudeOptions.maxTurns.value.max }).optional(),
     description: 'Ceiling: agent turns of one execution; also the value for requests that name none.',
   }),
   maxBudgetUsd: setting({
@@ -108,7 +108,7 @@ export const policySettings = {
   }),
   effort: setting({
     env: 'CLAUDE_EFFORT',
-    schema: oneOf(EFFORTS).optional(),
+    schema: oneOf(claudeOptions.effort.value.choices).optional(),
     description: 'How hard the model thinks, for requests that name none.',
   }),
   addDirRoots: setting({

@@ -5,6 +5,7 @@
  */
 import { realpathSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
+import type { Ceiling, ClaudeOptions } from '@cc-executor/claude-options';
 import type { ExecutionRequest } from './engine.ts';
 import type { ExecuteBody } from './request-schema.ts';
 
@@ -23,7 +24,7 @@ export interface Policy {
   /** Ceiling, and the value for requests that name none. */
   readonly maxTurns: number | undefined;
   readonly maxBudgetUsd: number | undefined;
-  readonly effort: string | undefined;
+  readonly effort: ClaudeOptions['effort'];
   readonly addDirRoots: readonly string[];
   readonly mcpFolder: string | undefined;
   readonly requestEnv: readonly string[];
@@ -33,7 +34,7 @@ export interface PolicyRefusal {
   readonly code: 'tool_options_refused' | 'beyond_ceiling';
   readonly message: string;
   /** The variables that set the ceilings. */
-  readonly ceilings?: readonly string[];
+  readonly ceilings?: readonly Ceiling[];
 }
 
 type Options = Omit<ExecutionRequest, 'executionId'>;
@@ -44,10 +45,9 @@ export function applyPolicy(body: ExecuteBody, policy: Policy): { options: Optio
     const message = 'This server does not let requests choose allowedTools or permissionMode';
     return { code: 'tool_options_refused', message };
   }
-  const passed: [ceiling: string, message: string][] = [];
-  const pass = (ceiling: string, message: string) => void passed.push([ceiling, message]);
+  const passed: [ceiling: Ceiling, message: string][] = [];
+  const pass = (ceiling: Ceiling, message: string) => void passed.push([ceiling, message]);
 
-  const { fallbackModel = policy.fallbackModel } = body;
   const models = [body.model, ...(body.fallbackModel?.split(',') ?? [])];
   for (const model of models) {
     if (model === undefined || policy.models.length === 0 || policy.models.includes(model)) continue;
@@ -81,7 +81,7 @@ export function applyPolicy(body: ExecuteBody, policy: Policy): { options: Optio
     if (!below) pass('CLAUDE_ADD_DIR_ROOTS', `${path} is not a directory below one of the configured roots`);
     return real ?? path;
   });
-  const mcpFiles = (body.mcpConfig ?? []).map((name) => {
+  const mcpConfig = [body.mcpConfig ?? []].flat().map((name) => {
     const file = join(policy.mcpFolder ?? '', `${name}.json`);
     if (policy.mcpFolder === undefined || !isFile(file)) {
       pass('CLAUDE_MCP_FOLDER', `there is no MCP configuration with the name ${name}`);
@@ -99,24 +99,21 @@ export function applyPolicy(body: ExecuteBody, policy: Policy): { options: Optio
     const ceilings = [...new Set(passed.map(([ceiling]) => ceiling))];
     return { code: 'beyond_ceiling', message: `Beyond what this server allows: ${message}`, ceilings };
   }
+  const { executionId: _executionId, ...asked } = body;
   return {
     options: {
-      question: body.question,
-      timeoutMs: body.timeoutMs,
-      model: body.model ?? policy.model ?? policy.models[0],
-      fallbackModel,
-      appendSystemPrompt: body.appendSystemPrompt,
-      allowedTools: body.allowedTools ?? policy.allowedTools,
-      disallowedTools: [...policy.disallowedTools, ...(body.disallowedTools ?? [])],
+      ...asked,
+      model: asked.model ?? policy.model ?? policy.models[0],
+      fallbackModel: asked.fallbackModel ?? policy.fallbackModel,
+      allowedTools: asked.allowedTools ?? policy.allowedTools,
+      disallowedTools: [...policy.disallowedTools, ...(asked.disallowedTools ?? [])],
       permissionMode,
       maxTurns,
       maxBudgetUsd,
-      effort: body.effort ?? policy.effort,
+      effort: asked.effort ?? policy.effort,
       addDirs,
-      mcpFiles,
-      env: body.env,
-      workspace: body.workspace,
-      conversation: body.conversation,
+      mcpConfig,
+      conversation: asked.conversation?.toLowerCase(),
     },
   };
 }

@@ -166,12 +166,12 @@ test('it gets the request as arguments, no key when the key is empty, and a fold
     '--strict-mcp-config',
     '--disable-slash-commands',
     expect.stringMatching(/^--session-id=[0-9a-f-]{36}$/),
-    '--permission-mode=plan',
     '--model=inspect',
     '--append-system-prompt=--dangerously-skip-permissions',
     '--allowedTools=Bash(git log:*)',
     '--allowedTools=Read',
     '--disallowedTools=Write',
+    '--permission-mode=plan',
     '--max-turns=3',
   ]);
   expect(env).toMatchObject({ KEPT: 'yes', ANTHROPIC_BASE_URL: 'http://127.0.0.1:9' });

@@ -1,6 +1,7 @@
 /** Defaults and ceilings: what a request comes to, and what is refused by which variable. */
 import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type ClaudeOption, claudeOptions } from '@cc-executor/claude-options';
 import { loadConfig } from '@cc-executor/runtime';
 import { describe, expect, test } from 'vitest';
 import { appName, settings } from '../src/config.ts';
@@ -99,6 +100,15 @@ describe('beyond a ceiling a request is refused, and the ceiling is named', () =
     expect(error.message).toContain(ceiling);
   });
 
+  test('of every option that has one', () => {
+    const named = Object.values<ClaudeOption>(claudeOptions).flatMap(
+      ({ operator }) => operator.ceilings ?? [],
+    );
+    // These two refuse with a code of their own: see server.test.ts and places.test.ts.
+    const own = ['CLAUDE_ALLOW_TOOL_OPTIONS', 'CLAUDE_WORKSPACES_DIR'];
+    expect(new Set([...cases.map(([ceiling]) => ceiling), ...own])).toEqual(new Set(named));
+  });
+
   test('all at once', async () => {
     const policy = { ...openPolicy, maxTurns: 1, models: ['sonnet'] };
     const api = await startApi(createDemoEngine(), { policy });
@@ -124,6 +134,14 @@ describe('beyond a ceiling a request is refused, and the ceiling is named', () =
 });
 
 describe('the configuration', () => {
+  test('has every variable that the table of options names', () => {
+    const variables = Object.values(settings).map(({ env }) => env);
+    for (const { operator } of Object.values<ClaudeOption>(claudeOptions)) {
+      const named = [operator.default ?? [], operator.ceilings ?? []].flat();
+      expect(variables).toEqual(expect.arrayContaining(named));
+    }
+  });
+
   test('is safe when nothing is set', () => {
     const { policy, profile } = policyOf({});
     expect(profile).toEqual(safeProfile);

@@ -66,10 +66,17 @@ describe('execute', () => {
     expect(error.message).toMatch(/prompt.*maxTurns.*promt/s);
   });
 
-  test('refuses what Claude Code would take for a flag', async () => {
-    expect((await errorOf('execute', { prompt: 'x', model: '--dangerous' })).data.code).toBe(
-      'invalid_params',
-    );
+  test.each([
+    { model: '--dangerous' },
+    { conversation: 'hello' },
+    { workspace: '../w' },
+    { allowedTools: ['Read,Bash'] },
+    { appendSystemPrompt: 'a\0b' },
+  ])('refuses %j, which claude-api would refuse, and accepts no job', async (options) => {
+    const error = await errorOf('execute', { prompt: 'x', ...options });
+    expect(error.data.code).toBe('invalid_params');
+    expect(error.message).toContain(Object.keys(options)[0]);
+    expect((await client.request('list', {})).result).toEqual({ jobs: [] });
   });
 });
 

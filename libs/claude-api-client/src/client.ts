@@ -1,5 +1,6 @@
 /** The client for claude-api: starts calls, asks for readiness, and lets go of everything at the end. */
 import { setMaxListeners } from 'node:events';
+import { optionNames } from '@cc-executor/claude-options';
 import { createCall } from './call.ts';
 import { type Lookup, lookupAll } from './connect.ts';
 import { askReadiness, type Readiness } from './readiness.ts';
@@ -86,26 +87,11 @@ export function createClaudeApiClient(options: ClaudeApiClientOptions): ClaudeAp
 
 /** Only what claude-api knows: the caller's object may hold more. Members that are undefined are left out. */
 function requestBody({ executionId, question, timeoutMs, options }: UpstreamRequest): string {
-  const { model, fallbackModel, appendSystemPrompt, allowedTools, disallowedTools, permissionMode } = options;
-  const { maxTurns, maxBudgetUsd, effort, addDirs, mcpConfig, env, workspace, conversation } = options;
   return JSON.stringify({
     question,
     executionId,
     // It takes whole milliseconds only.
     timeoutMs: timeoutMs === undefined ? undefined : Math.max(1, Math.ceil(timeoutMs)),
-    model,
-    fallbackModel,
-    appendSystemPrompt,
-    allowedTools,
-    disallowedTools,
-    permissionMode,
-    maxTurns,
-    maxBudgetUsd,
-    effort,
-    addDirs,
-    mcpConfig,
-    env,
-    workspace,
-    conversation,
+    ...Object.fromEntries(optionNames.map((name) => [name, options[name]])),
   });
 }

@@ -1,4 +1,5 @@
 /** What a call to claude-api gives: events, and as the last one its outcome, exactly one. */
+import type { ClaudeOptions } from '@cc-executor/claude-options';
 import type { RunEvent } from '@cc-executor/claude-stream';
 import type { Digest, FailureCode, RunSummary, TerminalBody } from '@cc-executor/protocol';
 
@@ -8,22 +9,7 @@ export type UpstreamRequest = {
   question: string;
   /** After so long, in ms, claude-api itself ends the execution, whatever becomes of us. Older services ignore it. */
   timeoutMs?: number;
-  options: {
-    model?: string | undefined;
-    fallbackModel?: string | undefined;
-    appendSystemPrompt?: string | undefined;
-    allowedTools?: readonly string[] | undefined;
-    disallowedTools?: readonly string[] | undefined;
-    permissionMode?: string | undefined;
-    maxTurns?: number | undefined;
-    maxBudgetUsd?: number | undefined;
-    effort?: string | undefined;
-    addDirs?: readonly string[] | undefined;
-    mcpConfig?: string | readonly string[] | undefined;
-    env?: Readonly<Record<string, string>> | undefined;
-    workspace?: string | undefined;
-    conversation?: string | undefined;
-  };
+  options: ClaudeOptions;
 };
 
 export type UpstreamEvent =

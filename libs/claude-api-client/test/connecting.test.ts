@@ -100,7 +100,7 @@ describe('connecting to claude-api', () => {
       model: 'opus',
       fallbackModel: 'sonnet',
       maxBudgetUsd: 1.5,
-      effort: 'low',
+      effort: 'low' as const,
       addDirs: ['/srv'],
       mcpConfig: 'files',
       env: { CI: '1' },

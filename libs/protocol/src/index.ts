@@ -1,4 +1,4 @@
-/** The protocol: the one schema source. Types are inferred from the schemas. */
+/** The protocol: the one schema source of messages. Types are inferred from the schemas. */
 export { type CloseReason, closeCodes, mayReconnect } from './close-codes.ts';
 export {
   DIALECT_ERROR,

@@ -1,6 +1,6 @@
 /** The native protocol's requests: parameters and results by method. */
+import { optionSchemas } from '@cc-executor/claude-options/schema';
 import { z } from 'zod';
-import { claudeOptions } from './claude-options.ts';
 import { eventSchema } from './events.ts';
 import { jobIdSchema } from './ids.ts';
 import { jobSchema, jobStatusSchema } from './job.ts';
@@ -20,7 +20,7 @@ export const timeoutsSchema = z.strictObject({
 
 export const executeParamsSchema = z.strictObject({
   prompt: z.string().min(1).max(MAX_PROMPT_LENGTH),
-  ...claudeOptions,
+  ...optionSchemas,
   idempotencyKey: z.string().min(1).max(256).optional(),
   timeouts: timeoutsSchema.optional(),
   retry: z.enum(['safe', 'never', 'always']).optional(),

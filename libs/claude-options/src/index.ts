@@ -1,0 +1,10 @@
+/** What may be asked of Claude Code: names, kinds and words. The schemas stand apart, in `./schema`. */
+export { describeKind, type Kind } from './kinds.ts';
+export {
+  type Ceiling,
+  type ClaudeOption,
+  type ClaudeOptions,
+  claudeOptions,
+  type OptionName,
+  optionNames,
+} from './options.ts';

@@ -1,0 +1,77 @@
+/**
+ * The kinds of values that an option can have, as plain data: whoever needs only names, types or words loads no schema
+ * library. A new kind does not compile until the schema, its description and the command line know it.
+ */
+
+/** A string. Every pattern excludes NUL, which cannot be handed to a program. */
+export type TextKind = {
+  kind: 'text';
+  /** UTF-16 units. Undefined: the pattern is a bound of its own. */
+  max?: number;
+  pattern: RegExp;
+  /** What the pattern demands, as it stands in an error: `must be …`. */
+  rule: string;
+  /** What one value is called; with an `s`, several. */
+  noun: string;
+};
+
+export type ChoiceKind<C extends string = string> = { kind: 'choice'; choices: readonly C[] };
+
+export type IntegerKind = { kind: 'integer'; min: number; max: number };
+
+/** A number above 0. */
+export type AmountKind = { kind: 'amount'; max: number };
+
+export type ListKind = {
+  kind: 'list';
+  of: TextKind;
+  /** Members. */
+  max: number;
+  /** A single member may stand for a list of one. */
+  orOne?: true;
+  /** On the command line, several may stand in one value, separated by commas. */
+  joined?: true;
+};
+
+/** An object of strings. */
+export type MapKind = { kind: 'map'; names: TextKind; values: TextKind };
+
+export type Kind = TextKind | ChoiceKind | IntegerKind | AmountKind | ListKind | MapKind;
+
+/** The values of a kind. */
+export type ValueOf<K extends Kind> =
+  K extends ChoiceKind<infer C>
+    ? C
+    : K extends { kind: 'text' }
+      ? string
+      : K extends { kind: 'integer' | 'amount' }
+        ? number
+        : K extends { kind: 'list'; orOne: true }
+          ? string | readonly string[]
+          : K extends { kind: 'list' }
+            ? readonly string[]
+            : Readonly<Record<string, string>>;
+
+/** Which values a kind takes, in words for a Markdown table: `integer, 1–10,000`. */
+export function describeKind(kind: Kind): string {
+  switch (kind.kind) {
+    case 'text':
+      return kind.max === undefined ? kind.noun : `${kind.noun}, ≤ ${count(kind.max)} characters`;
+    case 'choice':
+      return kind.choices.map((choice) => `\`"${choice}"\``).join(', ');
+    case 'integer':
+      return `integer, ${count(kind.min)}–${count(kind.max)}`;
+    case 'amount':
+      return `number > 0, ≤ ${count(kind.max)}`;
+    case 'list': {
+      const list = `list of ≤ ${kind.max} ${kind.of.noun}s`;
+      return kind.orOne ? `${kind.of.noun}, or ${list}` : list;
+    }
+    case 'map':
+      return `object of ${kind.values.noun}s by ${kind.names.noun}`;
+  }
+}
+
+function count(n: number): string {
+  return n.toLocaleString('en-US');
+}

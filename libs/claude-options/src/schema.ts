@@ -1,0 +1,38 @@
+/** The schema of each option, made from the table: what the gateway takes is what claude-api takes. */
+import { z } from 'zod';
+import type { Kind, TextKind } from './kinds.ts';
+import { type ClaudeOptions, claudeOptions, type OptionName } from './options.ts';
+
+type OptionSchemas = { [N in OptionName]: z.ZodOptional<z.ZodType<NonNullable<ClaudeOptions[N]>>> };
+
+/** By name, to be spread into the schema of a request. Values come out as they went in. */
+export const optionSchemas = Object.fromEntries(
+  Object.entries(claudeOptions).map(([name, { value, meaning }]) => [
+    name,
+    schemaOf(value).optional().describe(meaning),
+  ]),
+) as OptionSchemas;
+
+function schemaOf(kind: Kind): z.ZodType {
+  switch (kind.kind) {
+    case 'text':
+      return textSchema(kind);
+    case 'choice':
+      return z.enum(kind.choices);
+    case 'integer':
+      return z.number().int().min(kind.min).max(kind.max);
+    case 'amount':
+      return z.number().positive().max(kind.max);
+    case 'list': {
+      const list = z.array(textSchema(kind.of)).max(kind.max);
+      return kind.orOne ? z.union([textSchema(kind.of), list]) : list;
+    }
+    case 'map':
+      return z.record(textSchema(kind.names), textSchema(kind.values));
+  }
+}
+
+function textSchema({ max, pattern, rule }: TextKind): z.ZodType<string, string> {
+  const text = z.string().regex(pattern, rule);
+  return max === undefined ? text : text.max(max);
+}
