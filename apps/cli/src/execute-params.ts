@@ -1,23 +1,10 @@
 /** Turns the options of `run` into the parameters of `execute`; every fault is told at once, by option. */
 import { type ExecuteParams, executeParamsSchema } from '@cc-executor/protocol';
 import { durationMs } from '@cc-executor/runtime';
+import { claudeFlag, type GivenFlags, readClaudeFlags, readPairs } from './claude-flags.ts';
 import { UsageError } from './usage-error.ts';
 
-export type ExecuteOptions = {
-  model?: string;
-  fallbackModel?: string;
-  allowedTools?: string[];
-  disallowedTools?: string[];
-  permissionMode?: string;
-  maxTurns?: string;
-  maxBudgetUsd?: string;
-  effort?: string;
-  addDir?: string[];
-  mcpConfig?: string[];
-  env?: string[];
-  appendSystemPrompt?: string;
-  conversation?: string;
-  workspace?: string;
+export type ExecuteOptions = GivenFlags & {
   idempotencyKey?: string;
   timeout?: string;
   firstOutputTimeout?: string;
@@ -31,10 +18,9 @@ export type ExecuteOptions = {
   detach?: boolean;
 };
 
-/** Parameters whose option is not simply their name. */
+/** Parameters besides Claude Code's options whose flag is not simply their name. */
 const OPTION_NAMES: Record<string, string> = {
   prompt: 'the prompt',
-  addDirs: '--add-dir',
   'timeouts.totalMs': '--timeout',
   'timeouts.firstOutputMs': '--first-output-timeout',
   'timeouts.idleMs': '--idle-timeout',
@@ -55,20 +41,7 @@ export function buildExecuteParams(prompt: string, options: ExecuteOptions): Exe
 
   const params = dropUndefined({
     prompt,
-    model: options.model,
-    fallbackModel: options.fallbackModel,
-    allowedTools: options.allowedTools?.flatMap(splitTools),
-    disallowedTools: options.disallowedTools?.flatMap(splitTools),
-    permissionMode: options.permissionMode,
-    maxTurns: numberOf(options.maxTurns),
-    maxBudgetUsd: numberOf(options.maxBudgetUsd),
-    effort: options.effort,
-    addDirs: options.addDir,
-    mcpConfig: options.mcpConfig,
-    env: options.env && readPairs('--env', options.env, faults),
-    appendSystemPrompt: options.appendSystemPrompt,
-    conversation: options.conversation,
-    workspace: options.workspace,
+    ...readClaudeFlags(options, faults),
     idempotencyKey: options.idempotencyKey,
     timeouts: dropUndefined({
       totalMs: duration('--timeout', options.timeout),
@@ -91,28 +64,14 @@ export function buildExecuteParams(prompt: string, options: ExecuteOptions): Exe
   return parsed.data;
 }
 
-/** At commas, but not at those inside parentheses: `Bash(git log:*, git diff:*),Read` are two tools. */
-export function splitTools(list: string): string[] {
-  return (list.match(/(?:\([^)]*\)|[^,(])+/g) ?? []).map((tool) => tool.trim()).filter((tool) => tool !== '');
-}
-
-function readPairs(option: string, pairs: string[], faults: string[]): Record<string, string> {
-  const read: Record<string, string> = {};
-  for (const pair of pairs) {
-    const equals = pair.indexOf('=');
-    if (equals > 0) read[pair.slice(0, equals)] = pair.slice(equals + 1);
-    else faults.push(`${option}: '${pair}' is not key=value`);
-  }
-  return read;
-}
-
 function numberOf(text: string | undefined): number | undefined {
   return text === undefined ? undefined : Number(text);
 }
 
 function optionName(path: string[]): string {
-  const known = OPTION_NAMES[path.join('.')] ?? OPTION_NAMES[path[0] ?? ''];
-  return known ?? `--${(path[0] ?? '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const [name = ''] = path;
+  const known = OPTION_NAMES[path.join('.')] ?? claudeFlag(name);
+  return known ?? `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 function dropUndefined<T extends object>(object: T): Partial<T> {

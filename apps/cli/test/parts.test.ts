@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { readUrl } from '../src/config.ts';
 import { describeError } from '../src/describe-error.ts';
 import { describeStatus } from '../src/describe-job.ts';
-import { buildExecuteParams, splitTools } from '../src/execute-params.ts';
+import { buildExecuteParams } from '../src/execute-params.ts';
 import { formatCost, formatDuration, oneLine } from '../src/format.ts';
 import { createScreen } from '../src/screen.ts';
 
@@ -62,10 +62,6 @@ describe('parameters of execute', () => {
     expect(() => buildExecuteParams('hello', { ...options, mcpConfig: ['../x'] })).toThrow(
       /--env: 'A'[\s\S]*--fallback-model: [\s\S]*--max-budget-usd: [\s\S]*--effort: [\s\S]*--add-dir: [\s\S]*--mcp-config: /,
     );
-  });
-
-  it('split tools at commas outside parentheses', () => {
-    expect(splitTools('Bash(a:*, b:*), Read,,Edit')).toEqual(['Bash(a:*, b:*)', 'Read', 'Edit']);
   });
 });
 

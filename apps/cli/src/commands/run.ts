@@ -1,5 +1,6 @@
 /** `cc-executor run`: starts a job and prints the answer as it comes. */
 import { type Command, Option } from 'commander';
+import { addClaudeFlags, collect } from '../claude-flags.ts';
 import type { ExecuteOptions } from '../execute-params.ts';
 
 export type RunOptions = ExecuteOptions & { url?: string; json?: boolean; quiet?: boolean };
@@ -16,24 +17,12 @@ is milliseconds. Ctrl-C cancels the job and waits for its end; a second Ctrl-C l
 Exit codes: 0 completed, 1 failed, 2 wrong usage, 3 timed out, 4 cancelled, 5 no gateway.`;
 
 export function registerRun(program: Command): void {
-  program
+  const run = program
     .command('run')
     .description('run a prompt and print the answer as it comes')
-    .argument('[prompt]', 'the prompt; - or nothing reads standard input')
-    .option('--model <name>', 'the model Claude Code uses')
-    .option('--fallback-model <names>', 'models to go on with when it is overloaded, separated by commas')
-    .option('--allowed-tools <list>', 'tools it may use unasked, separated by commas', collect)
-    .option('--disallowed-tools <list>', 'tools it may not use, separated by commas', collect)
-    .option('--permission-mode <mode>', "Claude Code's permission mode")
-    .option('--max-turns <n>', 'limit on agent turns')
-    .option('--max-budget-usd <amount>', 'limit on the cost')
-    .option('--effort <level>', 'how much it thinks: low, medium, high, xhigh, max')
-    .option('--append-system-prompt <text>', 'appended to the system prompt')
-    .option('--conversation <id>', 'continue an earlier conversation')
-    .option('--workspace <name>', 'the workspace to run in')
-    .option('--add-dir <path>', "a directory of claude-api's machine to use too; may be repeated", collect)
-    .option('--mcp-config <name>', 'an MCP configuration that claude-api has; may be repeated', collect)
-    .option('--env <name=value>', 'an environment variable for Claude Code; may be repeated', collect)
+    .argument('[prompt]', 'the prompt; - or nothing reads standard input');
+  addClaudeFlags(run);
+  run
     .option('--idempotency-key <key>', 'the same key and prompt give the same job')
     .option('--timeout <duration>', 'limit on the whole run (default 30m)')
     .option('--first-output-timeout <duration>', 'limit on the silence at the start (default 3m)')
@@ -55,8 +44,4 @@ export function registerRun(program: Command): void {
       const { runPrompt } = await import('../run-prompt.ts');
       process.exitCode = await runPrompt(prompt, options);
     });
-}
-
-function collect(value: string, earlier: string[] = []): string[] {
-  return [...earlier, value];
 }

@@ -1,0 +1,80 @@
+/** The options of Claude Code on the command line of `run`: flags, help and values follow from the one table. */
+import { type ClaudeOption, claudeOptions, type Kind } from '@cc-executor/claude-options';
+import { type Command, Option } from 'commander';
+
+/** What commander read, by its own name for each flag. */
+export type GivenFlags = { readonly [attribute: string]: string | string[] | boolean | undefined };
+
+/** Adds a flag for each option to the command. */
+export function addClaudeFlags(command: Command): void {
+  for (const { run, meaning, value } of Object.values<ClaudeOption>(claudeOptions)) {
+    const option = new Option(run, meaning + hint(value));
+    command.addOption(isRepeatable(value) ? option.argParser(collect) : option);
+  }
+}
+
+/** The options that were given, by the name they have in a request. Faults in their form are added to `faults`. */
+export function readClaudeFlags(given: GivenFlags, faults: string[]): Record<string, unknown> {
+  const read: Record<string, unknown> = {};
+  for (const [name, { run, value }] of Object.entries<ClaudeOption>(claudeOptions)) {
+    const text = given[new Option(run).attributeName()];
+    if (text !== undefined) read[name] = readValue(flagOf(run), value, [text].flat().map(String), faults);
+  }
+  return read;
+}
+
+/** `--add-dir` for the option `addDirs`; undefined for what is no option of Claude Code. */
+export function claudeFlag(name: string): string | undefined {
+  const table: Readonly<Record<string, ClaudeOption>> = claudeOptions;
+  return Object.hasOwn(table, name) ? flagOf(table[name]!.run) : undefined;
+}
+
+/** Gathers the values of a flag that may be repeated. */
+export function collect(value: string, earlier: string[] = []): string[] {
+  return [...earlier, value];
+}
+
+/** At commas, but not at those inside parentheses: `Bash(git log:*, git diff:*),Read` are two tools. */
+export function splitTools(list: string): string[] {
+  return (list.match(/(?:\([^)]*\)|[^,(])+/g) ?? []).map((tool) => tool.trim()).filter((tool) => tool !== '');
+}
+
+/** An object of texts from `key=value`; whatever is not of that form becomes a fault. */
+export function readPairs(flag: string, pairs: readonly string[], faults: string[]): Record<string, string> {
+  const read: Record<string, string> = {};
+  for (const pair of pairs) {
+    const equals = pair.indexOf('=');
+    if (equals > 0) read[pair.slice(0, equals)] = pair.slice(equals + 1);
+    else faults.push(`${flag}: '${pair}' is not key=value`);
+  }
+  return read;
+}
+
+function readValue(flag: string, value: Kind, texts: readonly string[], faults: string[]): unknown {
+  switch (value.kind) {
+    case 'text':
+    case 'choice':
+      return texts[0];
+    case 'integer':
+    case 'amount':
+      return Number(texts[0]);
+    case 'list':
+      return value.joined ? texts.flatMap(splitTools) : texts;
+    case 'map':
+      return readPairs(flag, texts, faults);
+  }
+}
+
+function hint(value: Kind): string {
+  if (value.kind === 'choice') return `: ${value.choices.join(', ')}`;
+  if (value.kind === 'list' && value.joined) return ', separated by commas';
+  return isRepeatable(value) ? '; may be repeated' : '';
+}
+
+function isRepeatable({ kind }: Kind): boolean {
+  return kind === 'list' || kind === 'map';
+}
+
+function flagOf(run: string): string {
+  return run.split(' ', 1)[0]!;
+}

@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs';
+import { type ClaudeOption, claudeOptions } from '@cc-executor/claude-options';
+import { Command } from 'commander';
+import { describe, expect, it } from 'vitest';
+import { addClaudeFlags, claudeFlag, readClaudeFlags, splitTools } from '../src/claude-flags.ts';
+
+const example = new URL(
+  '../../../libs/protocol/examples/request.execute.params.everything.json',
+  import.meta.url,
+);
+const everything = JSON.parse(readFileSync(example, 'utf8')) as Record<string, unknown>;
+
+/** The texts by which a value is given on a command line. */
+function textsOf(value: unknown): string[] {
+  if (Array.isArray(value)) return value.map(String);
+  if (typeof value !== 'object') return [String(value)];
+  return Object.entries(value as object).map(([name, member]) => `${name}=${member}`);
+}
+
+function parse(args: string[]): Record<string, unknown> {
+  const command = new Command('run').exitOverride();
+  addClaudeFlags(command);
+  command.parse(args, { from: 'user' });
+  const faults: string[] = [];
+  return { ...readClaudeFlags(command.opts(), faults), ...(faults.length > 0 && { faults }) };
+}
+
+describe('the options of Claude Code on the command line', () => {
+  it.each(Object.keys(claudeOptions))('%s has a flag, and its value arrives as it was', (name) => {
+    const args = textsOf(everything[name]).flatMap((text) => [claudeFlag(name)!, text]);
+    expect(args).not.toEqual([]);
+    expect(parse(args)).toEqual({ [name]: everything[name] });
+  });
+
+  it('are explained by the help, each in the words of the table', () => {
+    const command = new Command('run');
+    addClaudeFlags(command);
+    const help = command.helpInformation().replaceAll(/\s+/g, ' ');
+    for (const { run, meaning } of Object.values<ClaudeOption>(claudeOptions)) {
+      expect(help).toContain(`${run} ${meaning}`);
+    }
+  });
+
+  it('name a pair that is none by its flag', () => {
+    expect(parse(['--env', 'A', '--env', 'B=1'])).toEqual({
+      env: { B: '1' },
+      faults: ["--env: 'A' is not key=value"],
+    });
+  });
+
+  it('do not take other parameters for one of theirs', () => {
+    expect([claudeFlag('addDirs'), claudeFlag('priority'), claudeFlag('constructor')]).toEqual([
+      '--add-dir',
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it('split tools at commas outside parentheses', () => {
+    expect(splitTools('Bash(a:*, b:*), Read,,Edit')).toEqual(['Bash(a:*, b:*)', 'Read', 'Edit']);
+  });
+});
