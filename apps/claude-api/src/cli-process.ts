@@ -4,7 +4,7 @@
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { sleep } from '@cc-executor/runtime';
+import { onAbort, sleep } from '@cc-executor/runtime';
 import type { PauseSwitch } from './engine.ts';
 import { killMarked, killMarkedSync, MARKER_VARIABLE, signalGroup, signalTree } from './process-tree.ts';
 
@@ -92,14 +92,12 @@ export async function runCliProcess(command: CliCommand, options: CliOptions): P
   child.stdin.on('error', () => {});
   child.stdin.end(command.input);
 
-  const onAbort = () => void stop();
-  if (options.signal.aborted) onAbort();
-  else options.signal.addEventListener('abort', onAbort, { once: true });
+  const off = onAbort(options.signal, () => void stop());
   options.pause?.follow(setPaused);
 
   const [exitCode, signal] = await exited;
   ended.abort();
-  options.signal.removeEventListener('abort', onAbort);
+  off();
   signalGroup(pid, 'SIGKILL');
   await killMarked(command.marker);
   running.delete(pid);

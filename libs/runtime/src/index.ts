@@ -15,6 +15,7 @@ export { listen } from './listen.ts';
 export { type LogEvent, logEvents } from './log-events.ts';
 export { createLogger, type Logger } from './logger.ts';
 export { isLoopback, namesLoopback } from './loopback.ts';
+export { onAbort } from './on-abort.ts';
 export { createPausableClock, type PausableClock } from './pausable-clock.ts';
 export { redactUrl } from './redact.ts';
 export { repeatUntilAnswered } from './repeat-until-answered.ts';

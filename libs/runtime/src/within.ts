@@ -2,6 +2,7 @@
  * Bounds a wait, in time or by a signal. The work itself goes on; what becomes of it after that, a failure included,
  * is told to nobody.
  */
+import { onAbort } from './on-abort.ts';
 
 /** The time was over. */
 export class TimeoutError extends Error {
@@ -27,16 +28,14 @@ export async function within<T, L = never>(
   { late = throwTimeout, signal }: { late?: () => L; signal?: AbortSignal } = {},
 ): Promise<T | L> {
   const { promise: cut, resolve, reject } = Promise.withResolvers<L>();
-  const onAbort = () => reject(signal?.reason);
   const onLate = () => resolve(Promise.try(late));
   const timer = limitMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(onLate, limitMs);
-  signal?.addEventListener('abort', onAbort, { once: true });
-  if (signal?.aborted) onAbort();
+  const off = signal && onAbort(signal, () => reject(signal.reason));
   try {
     return await Promise.race([cut, work]);
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener('abort', onAbort);
+    off?.();
   }
 }
 

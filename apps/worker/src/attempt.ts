@@ -1,0 +1,222 @@
+/**
+ * One attempt at a job: whatever a worker holds and knows while it works at it. It calls claude-api until the outcome
+ * is final, writes down what comes, and ends the job or gives it back to the queue.
+ *
+ * What comes from outside (a cancel, a limit, a drain, a lost lease) asks `stop`, which aborts the call under way; the
+ * first reason decides how the job ends. An attempt that has lost its job writes nothing more.
+ */
+import type { ClaudeApiClient, UpstreamOutcome } from '@cc-executor/claude-api-client';
+import type { BeginOutcome, JobLog, Wishes } from '@cc-executor/job-log';
+import { DEFAULT_TIMEOUTS, summaryOf, type TerminalBody } from '@cc-executor/protocol';
+import type { Processed } from '@cc-executor/queue';
+import {
+  createRepeatedWarning,
+  type Logger,
+  logEvents,
+  onAbort,
+  repeatUntilAnswered,
+  sleep,
+} from '@cc-executor/runtime';
+import type { Leases } from './leases.ts';
+import { createLogWriter } from './log-writer.ts';
+import { codeOf, type WorkerMetrics } from './metrics.ts';
+import { createPausing } from './pausing.ts';
+import { planRetry, type Retry } from './retry.ts';
+import { type CancelBy, createStop } from './stop-reason.ts';
+import { terminalEventOf } from './terminal-event.ts';
+import { createEventTranslator } from './upstream-events.ts';
+
+/** claude-api ends what we no longer can, were this process frozen: so much later than we would, in ms. */
+const UPSTREAM_SLACK_MS = 5_000;
+
+export type AttemptContext = {
+  log: JobLog;
+  claudeApi: ClaudeApiClient;
+  leases: Leases;
+  metrics: Pick<WorkerMetrics, 'attemptsEnded' | 'firstOutput' | 'upstreamRetries'>;
+  logger: Logger;
+  /** Aborts when running jobs must end now. */
+  drain: AbortSignal;
+};
+
+/** A job that `begin` gave to this worker. */
+export type Begun = Extract<BeginOutcome, { attempt: object }>;
+
+export type Attempt = {
+  /**
+   * Works until the outcome is final. Resolves with the event that is to end the job, or with `hand-back` when a drain
+   * came before anything that must not be repeated. Never rejects: a fault of ours ends the job as `internal`.
+   */
+  run(): Promise<TerminalBody | 'hand-back'>;
+  /** Ends the job with this event, or with the cancel that was recorded before it. */
+  finish(ending: TerminalBody): Promise<Processed>;
+  /** Gives the job back, to be queued once more; one that was cancelled meanwhile is ended. */
+  handBack(): Promise<Processed>;
+  /** Lets go of the lease and the clocks. Idempotent. */
+  close(): void;
+};
+
+/** Holds the job's lease from now on, and counts its time. `takenAt` is when this worker took the job. */
+export function createAttempt(
+  context: AttemptContext,
+  { jobId, takenAt, begun }: { jobId: string; takenAt: number; begun: Begun },
+): Attempt {
+  const { log, metrics } = context;
+  const { fence, spec, lastSeq, hasOutput: hadOutput } = begun.attempt;
+  const policy = spec.retry ?? 'safe';
+  const logger = context.logger.child({ jobId, attempt: fence });
+  const stop = createStop();
+  const writer = createLogWriter({
+    ...{ log, jobId, fence, lastSeq, logger },
+    onRefused: lose,
+    onWishes: heed,
+    onFirstOutput: () => metrics.firstOutput.observe((performance.now() - takenAt) / 1_000),
+  });
+  const pausing = createPausing({
+    ...{ attempt: begun.attempt, writer, signal: stop.signal, logger },
+    onExpired: (limit) => stop.request({ kind: 'deadline', limit }),
+  });
+  const letGo = context.leases.keep({ jobId, fence, onLost: lose, onWishes: heed });
+  const offDrain = onAbort(context.drain, () => stop.request({ kind: 'drain' }));
+  /** How the last call ended; before the first, nothing had begun. */
+  let outcome: UpstreamOutcome = { status: 'aborted' };
+  let restarts = 0;
+
+  function lose(detail: string): void {
+    stop.request({ kind: 'lost', detail });
+  }
+
+  function heed({ cancelBy, pauseWish }: Wishes): void {
+    if (cancelBy !== undefined) stop.request({ kind: 'cancel', by: cancelBy as CancelBy });
+    pausing.wish(pauseWish);
+  }
+
+  const hasOutput = () => hadOutput || writer.hasOutput();
+  const isDrained = () => stop.reason()?.kind === 'drain';
+  const ending = () => terminalEventOf(outcome, stop.reason(), hasOutput());
+
+  async function run(): Promise<TerminalBody | 'hand-back'> {
+    logger.info({ event: logEvents.attemptBegan, code: begun.code }, 'attempt began');
+    if (begun.code === 'queue_timeout') return { type: 'timed_out', limit: 'queue', partial: hasOutput() };
+    try {
+      if (hadOutput) {
+        writer.write({ type: 'reset', discardFromSeq: 2, reason: 'the earlier attempt was lost' });
+      }
+      return await callUntilFinal();
+    } catch (err) {
+      logger.error({ event: logEvents.fault, err }, 'a fault of ours ended the attempt');
+      const message = 'a fault of the worker; it is in its log';
+      return { type: 'failed', error: { code: 'internal', message, retrySafe: false }, partial: hasOutput() };
+    }
+  }
+
+  async function callUntilFinal(): Promise<TerminalBody | 'hand-back'> {
+    for (let call = 1; ; call += 1) {
+      // Here nothing is under way, and what was may be repeated.
+      if (isDrained()) return 'hand-back';
+      if (stop.reason()) return ending();
+      outcome = await callUpstream(call);
+      const remainingMs = pausing.remainingMs();
+      const retry = planRetry({ outcome, policy, hasOutput: hasOutput(), call, restarts, remainingMs });
+      const mayRepeat = outcome.status !== 'completed' && (retry !== undefined || policy === 'always');
+      if (isDrained() && mayRepeat) return 'hand-back';
+      if (stop.reason() || !retry) return ending();
+      await prepareRetry(call, retry);
+    }
+  }
+
+  /** Makes one call, and writes what it sends. */
+  async function callUpstream(call: number): Promise<UpstreamOutcome> {
+    const { prompt, timeouts, metadata, onDisconnect, retry, priority, ...options } = spec;
+    const timeoutMs = pausing.remainingMs() + UPSTREAM_SLACK_MS;
+    const limits = {
+      firstOutputMs: timeouts?.firstOutputMs ?? DEFAULT_TIMEOUTS.firstOutputMs,
+      idleMs: timeouts?.idleMs ?? DEFAULT_TIMEOUTS.idleMs,
+    };
+    const upstream = context.claudeApi.execute(
+      { executionId: `${jobId}-${fence}-${call}`, question: prompt, timeoutMs, options },
+      { signal: stop.signal, limits },
+    );
+    const translator = createEventTranslator(writer);
+    let end: UpstreamOutcome | undefined;
+    try {
+      for await (const batch of upstream) {
+        for (const event of batch) {
+          if (event.type === 'started') pausing.begin(upstream);
+          if (event.type === 'end') end = event.outcome;
+          else if (event.type === 'paused' || event.type === 'resumed')
+            pausing.confirm(event.type === 'paused');
+          else translator.take(event);
+        }
+        await writer.room();
+      }
+    } finally {
+      pausing.end();
+    }
+    if (end) return end;
+    return { status: 'failed', code: 'internal', message: 'the call ended without an outcome', sent: true };
+  }
+
+  /** Says in the log what follows, and waits for as long as the next call is to wait, unless it is stopped. */
+  async function prepareRetry(call: number, { restart, delayMs }: Retry): Promise<void> {
+    const reason = outcome.status === 'failed' ? outcome.code : outcome.status;
+    metrics.upstreamRetries.inc({ reason });
+    logger.info({ call, code: reason, restart, delayMs }, 'upstream is tried again');
+    pausing.restart();
+    if (restart) {
+      restarts += 1;
+      writer.write({ type: 'reset', discardFromSeq: lastSeq + 1, reason });
+    }
+    writer.write({ type: 'throttled', untilMs: Date.now() + delayMs, reason });
+    await sleep(delayMs, stop.signal).catch(() => {
+      // Stopped while waiting: there is no next call.
+    });
+  }
+
+  async function finish(wanted: TerminalBody): Promise<Processed> {
+    const reason = stop.reason();
+    if (reason?.kind === 'lost') return lost(reason.detail);
+    let event = wanted;
+    let written = await writer.finish(event);
+    if (written === 'cancel_requested') {
+      // A cancel was recorded before this finish: it wins.
+      const by = stop.cancelBy() ?? 'client';
+      event = { type: 'cancelled', by, ...summaryOf(wanted), partial: hasOutput() };
+      written = await writer.finish(event);
+    }
+    if (written !== 'ok') return lost(written);
+    const error = event.type === 'failed' ? event.error.code : undefined;
+    logger.info({ event: logEvents.jobEnded, status: event.type, code: error }, 'job ended');
+    metrics.attemptsEnded.inc({ outcome: event.type, code: codeOf(event) });
+    return { status: event.type, error };
+  }
+
+  function lost(detail: string): Processed {
+    logger.warn({ event: logEvents.attemptLost, detail }, 'attempt lost its job');
+    return { status: 'lost', error: `lost: ${detail}` };
+  }
+
+  async function handBack(): Promise<Processed> {
+    await writer.flushed();
+    const code = await repeatUntilAnswered(() => log.release(jobId, fence), {
+      onUnanswered: createRepeatedWarning(logger, 'redis did not answer; it is asked again'),
+    });
+    logger.info({ code }, 'job handed back');
+    if (code === 'cancel_requested') {
+      // The refusal of what this writes says who cancelled.
+      return finish(terminalEventOf({ status: 'aborted' }, { kind: 'drain' }, hasOutput()));
+    }
+    return { status: code === 'ok' ? 'handed back' : code };
+  }
+
+  return {
+    run,
+    finish,
+    handBack,
+    close() {
+      letGo();
+      offDrain();
+      pausing.close();
+    },
+  };
+}
