@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { createKeys, DEFAULT_KEY_PREFIX } from '@cc-executor/job-log';
-import { transcriptKeys } from '@cc-executor/signals';
+import { workerChannels } from '@cc-executor/signals';
 import type { Leftovers } from '@cc-executor/testing';
 import type { World } from './injector.ts';
 
@@ -22,7 +22,7 @@ const MAX_GROWTH_MIB = 128;
 
 export const keys = createKeys(DEFAULT_KEY_PREFIX);
 /** What every worker listens to, for as long as it lives. */
-const WORKER_CHANNELS = new Set([keys.control, transcriptKeys(DEFAULT_KEY_PREFIX).questions]);
+const WORKER_CHANNELS = new Set(workerChannels(DEFAULT_KEY_PREFIX));
 const QUEUE = `{${DEFAULT_KEY_PREFIX}:queue}:jobs`;
 /** Live as long as the product; each is bounded by its own means. */
 const PERMANENT_KEYS = new Set([keys.jobs('default'), keys.due, `${DEFAULT_KEY_PREFIX}:{services}`]);

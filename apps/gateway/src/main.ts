@@ -66,7 +66,7 @@ await runService({
       version,
       checks: {
         redis: redisCheck.check,
-        subscriber: async () => ({ ok: subscriber.status === 'ready', detail: subscriber.status }),
+        subscriber: feed.check,
       },
     });
     const reports = createRegistry({ redis, keyPrefix: config.keyPrefix });

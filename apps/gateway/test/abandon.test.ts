@@ -1,3 +1,4 @@
+import { RedisUnavailableError } from '@cc-executor/redis';
 import { startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { createAbandonWatch } from '../src/chores/abandon-watch.ts';
@@ -127,7 +128,7 @@ test('an abandoned job is seen to even if Redis does not answer at that moment',
       ...log,
       async countListeners(jobId) {
         failures += 1;
-        if (failures < 3) throw new Error('Redis is away');
+        if (failures < 3) throw new RedisUnavailableError('away', new Error('no connection'));
         return log.countListeners(jobId);
       },
     }),

@@ -188,3 +188,18 @@ test('while Redis does not answer, beats come at their time, clients are told, a
   await client.until(({ method }) => method === 'restored');
   expect(client.socket.readyState).toBe(client.socket.OPEN);
 });
+
+test('a job whose record is no record any longer is lost to its listeners; the others go on, and nothing is degraded', async () => {
+  const client = await rig.connect(await rig.gateway({ heartbeatMs: HEARTBEAT_MS }));
+  const [poisoned, sound] = [await rig.createJob(), await rig.createJob()];
+  await client.request('attach', { jobId: poisoned });
+  await client.request('attach', { jobId: sound });
+  await server.admin.set(rig.keys.record(poisoned), 'no record');
+  const lost = await client.until(({ method }) => method === 'job_lost');
+  expect(lost.params).toMatchObject({ jobId: poisoned, lastSeq: 1 });
+  await client.until(({ method, params }) => method === 'heartbeat' && params.jobs[0]?.jobId === sound);
+  expect(client.messages.filter(({ method }) => method === 'degraded')).toEqual([]);
+  const attempt = await takeJob(rig.log, sound);
+  await attempt.end(completed);
+  await client.untilTerminal(sound);
+});

@@ -1,6 +1,7 @@
 /** What moves a gateway's counters where no request does: lost publications, outages, the sweeper, closing. */
 import { createRedisSweep } from '@cc-executor/job-log';
 import type { Counter, Gauge } from '@cc-executor/metrics';
+import { RedisUnavailableError } from '@cc-executor/redis';
 import { startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { startSweeper } from '../src/chores/sweeper.ts';
@@ -58,7 +59,10 @@ test('while positions cannot be read the gateway counts as degraded, and no long
     heartbeatMs: HEARTBEAT_MS,
     wrapLog: (log) => ({
       ...log,
-      positions: (jobIds) => (away ? Promise.reject(new Error('away')) : log.positions(jobIds)),
+      positions: (jobIds) =>
+        away
+          ? Promise.reject(new RedisUnavailableError('away', new Error('no connection')))
+          : log.positions(jobIds),
     }),
   });
   const jobId = await rig.createJob();

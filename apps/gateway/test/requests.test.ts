@@ -232,3 +232,12 @@ test('an unexpected fault of the gateway is `internal`, and the connection goes 
   expect(error.message).not.toContain('boom');
   expect((await other.request('list')).result.jobs).toEqual([]);
 });
+
+test('a record that Redis cannot read as one is `internal`, not `unavailable`: waiting would not help', async () => {
+  const jobId = createJobId();
+  await server.admin.set(rig.keys.record(jobId), 'no record');
+  for (const method of ['get', 'attach', 'cancel', 'pause']) {
+    expect([method, (await errorOf(method, { jobId })).data.code]).toEqual([method, 'internal']);
+  }
+  expect((await client.request('list')).result.jobs).toEqual([]);
+});

@@ -1,5 +1,6 @@
 import { createRedisSweep, type JobSpec, type JobSweep } from '@cc-executor/job-log';
 import { createEpoch, createJobId, type JobEvent, type RetryPolicy } from '@cc-executor/protocol';
+import { RedisUnavailableError } from '@cc-executor/redis';
 import { startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Sweeper, type SweeperOptions, startSweeper } from '../src/chores/sweeper.ts';
@@ -219,7 +220,9 @@ test('a sweep that fails is a sign that Redis is away', async () => {
     ...sweep,
     claim(...args) {
       claims.push(performance.now());
-      return claims.length === 1 ? Promise.reject(new Error('no answer')) : sweep.claim(...args);
+      return claims.length === 1
+        ? Promise.reject(new RedisUnavailableError('away', new Error('no answer')))
+        : sweep.claim(...args);
     },
   };
   start({ sweep: flaky, leaseMs: 300 });
@@ -335,4 +338,18 @@ test('a job that is enqueued once more keeps its priority', async () => {
   });
   await untilTrue(async () => asked.length > 0);
   expect(asked).toEqual([[low, { priority: 7 }]]);
+});
+
+test('a job that Redis refuses to touch does not hold up the others, and is logged once', async () => {
+  const [poisoned, jobId] = [await createJob(), await createJob({ queueMs: 1 })];
+  await server.admin.set(rig.keys.record(poisoned), 'no record');
+  await server.admin.zadd(rig.keys.due, 0, poisoned, 0, jobId);
+  const errors: unknown[] = [];
+  const logger = { ...silent, error: (fields: object) => errors.push(fields), warn: silent.warn };
+  start({ logger: Object.assign(Object.create(silent), logger), leaseMs: 60 });
+  await untilStatus(jobId, 'timed_out');
+  await untilTrue(
+    async () => Number(await server.admin.zscore(rig.keys.due, poisoned)) > Date.now() + 30_000,
+  );
+  expect(errors).toEqual([expect.objectContaining({ event: 'redis_refused', jobId: poisoned })]);
 });

@@ -3,12 +3,14 @@
  * is final, writes down what comes, and ends the job or gives it back to the queue.
  *
  * What comes from outside (a cancel, a limit, a drain, a lost lease) asks `stop`, which aborts the call under way; the
- * first reason decides how the job ends. An attempt that has lost its job writes nothing more.
+ * first reason decides how the job ends. An attempt that has lost its job writes nothing more; one that Redis refuses for
+ * good what it needs can only try to end its job.
  */
 import type { ClaudeApiClient, UpstreamOutcome } from '@cc-executor/claude-api-client';
 import type { BeginOutcome, JobLog, Wishes } from '@cc-executor/job-log';
 import { DEFAULT_TIMEOUTS, summaryOf, type TerminalBody } from '@cc-executor/protocol';
 import type { Processed } from '@cc-executor/queue';
+import { isCurable } from '@cc-executor/redis';
 import {
   createRepeatedWarning,
   type Logger,
@@ -69,6 +71,7 @@ export function createAttempt(
   const writer = createLogWriter({
     ...{ log, jobId, fence, lastSeq, logger },
     onRefused: lose,
+    onFault: giveUp,
     onWishes: heed,
     onFirstOutput: () => metrics.firstOutput.observe((performance.now() - takenAt) / 1_000),
   });
@@ -76,7 +79,7 @@ export function createAttempt(
     ...{ attempt: begun.attempt, writer, signal: stop.signal, logger },
     onExpired: (limit) => stop.request({ kind: 'deadline', limit }),
   });
-  const letGo = context.leases.keep({ jobId, fence, onLost: lose, onWishes: heed });
+  const letGo = context.leases.keep({ jobId, fence, onLost: lose, onFault: giveUp, onWishes: heed });
   const offDrain = onAbort(context.drain, () => stop.request({ kind: 'drain' }));
   /** How the last call ended; before the first, nothing had begun. */
   let outcome: UpstreamOutcome = { status: 'aborted' };
@@ -84,6 +87,13 @@ export function createAttempt(
 
   function lose(detail: string): void {
     stop.request({ kind: 'lost', detail });
+  }
+
+  function giveUp(err: unknown): void {
+    if (stop.reason()?.kind !== 'fault') {
+      logger.error({ event: logEvents.redisRefused, err }, 'Redis will not do what the attempt needs');
+    }
+    stop.request({ kind: 'fault' });
   }
 
   function heed({ cancelBy, pauseWish }: Wishes): void {
@@ -174,9 +184,11 @@ export function createAttempt(
   }
 
   async function finish(wanted: TerminalBody): Promise<Processed> {
+    await writer.flushed();
     const reason = stop.reason();
     if (reason?.kind === 'lost') return lost(reason.detail);
-    let event = wanted;
+    // What was to be written before it is not.
+    let event = reason?.kind === 'fault' ? ending() : wanted;
     let written = await writer.finish(event);
     if (written === 'cancel_requested') {
       // A cancel was recorded before this finish: it wins.
@@ -198,14 +210,14 @@ export function createAttempt(
 
   async function handBack(): Promise<Processed> {
     await writer.flushed();
-    const code = await repeatUntilAnswered(() => log.release(jobId, fence), {
-      onUnanswered: createRepeatedWarning(logger, 'redis did not answer; it is asked again'),
-    });
-    logger.info({ code }, 'job handed back');
-    if (code === 'cancel_requested') {
+    const onUnanswered = createRepeatedWarning(logger, 'redis did not answer; it is asked again');
+    const release = () => log.release(jobId, fence);
+    const code = await repeatUntilAnswered(release, { isCurable, onUnanswered }).catch(giveUp);
+    if (code === undefined || code === 'cancel_requested') {
       // The refusal of what this writes says who cancelled.
       return finish(terminalEventOf({ status: 'aborted' }, { kind: 'drain' }, hasOutput()));
     }
+    logger.info({ code }, 'job handed back');
     return { status: code === 'ok' ? 'handed back' : code };
   }
 

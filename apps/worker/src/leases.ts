@@ -6,12 +6,15 @@
  * attempt goes on for `MAX_UNRENEWED_LEASES`, and is then ended, so that nothing runs on for ever unseen.
  */
 import type { JobLog, Wishes } from '@cc-executor/job-log';
+import { isCurable } from '@cc-executor/redis';
 import type { Logger } from '@cc-executor/runtime';
 
 export type Leased = {
   jobId: string;
   fence: number;
   onLost(reason: string): void;
+  /** Called when the lease can never be renewed. */
+  onFault(error: unknown): void;
   /** Called after every renewal. */
   onWishes(wishes: Wishes): void;
 };
@@ -56,7 +59,8 @@ export function createLeases({
       else attempt.onWishes(wishes);
       entry.renewedAt = performance.now();
     } catch (err) {
-      logger.warn({ err, jobId }, 'a lease could not be renewed; it is tried again');
+      if (!isCurable(err)) attempt.onFault(err);
+      else logger.warn({ err, jobId }, 'a lease could not be renewed; it is tried again');
     } finally {
       entry.pending = false;
       if (entry.again) {

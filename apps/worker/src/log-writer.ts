@@ -1,11 +1,14 @@
 /**
  * Writes the events of one attempt, batching naturally: it writes at once when idle and coalesces what arrives while
  * a write is under way. Every write is sent again until it is answered; the script takes each event once.
+ * What waiting cannot cure is not sent again: what waited to be written is dropped, and the attempt may only end its job.
  *
- * Invariants: events keep their order; seq has no hole; after a refusal nothing more is written.
+ * Invariants: events keep their order; seq has no hole; after a refusal nothing more is written, and
+ * after a fault only the terminal event.
  */
 import type { AppendCode, Batch, JobLog, PauseChange, Wishes } from '@cc-executor/job-log';
 import { carriesOutput, type EventBody, type TerminalBody } from '@cc-executor/protocol';
+import { isCurable } from '@cc-executor/redis';
 import { createRepeatedWarning, type Logger, repeatUntilAnswered } from '@cc-executor/runtime';
 
 /** Larger batches would hold up Redis for others. */
@@ -24,8 +27,8 @@ export type LogWriter = {
   /** Resolves when everything is written, or refused. */
   flushed(): Promise<void>;
   /** Writes everything and then the terminal event; resolves with how that went, when it was answered. */
-  finish(event: TerminalBody): Promise<'ok' | Refusal>;
-  /** Output was written by this attempt. */
+  finish(event: TerminalBody): Promise<'ok' | Refusal | 'fault'>;
+  /** Output was written by this attempt, or is about to be. */
   hasOutput(): boolean;
 };
 
@@ -36,6 +39,7 @@ export function createLogWriter({
   lastSeq,
   logger,
   onRefused,
+  onFault,
   onWishes,
   onFirstOutput,
 }: {
@@ -46,6 +50,8 @@ export function createLogWriter({
   logger: Logger;
   /** Called once, when Redis refuses what this attempt writes: it is not the attempt that counts. */
   onRefused: (code: Refusal) => void;
+  /** Called when Redis will never take what this attempt writes. */
+  onFault: (error: unknown) => void;
   /** Called with every reply: what clients wish of the job. */
   onWishes: (wishes: Wishes) => void;
   onFirstOutput?: () => void;
@@ -55,14 +61,15 @@ export function createLogWriter({
   let written = lastSeq;
   let queued = lastSeq;
   let output = false;
-  let refusal: Refusal | undefined;
+  let hasWrittenOutput = false;
+  let stopped: Refusal | 'fault' | undefined;
   let flushing: Promise<void> | undefined;
   const waiters: (() => void)[] = [];
   const onUnanswered = createRepeatedWarning(logger, 'a write was not answered; it is sent again');
 
   function write(event: EventBody): number {
     queued += 1;
-    if (refusal) return queued;
+    if (stopped) return queued;
     const hasOutput = carriesOutput(event);
     if (hasOutput && !output) {
       output = true;
@@ -76,7 +83,7 @@ export function createLogWriter({
   }
 
   async function flush(): Promise<void> {
-    while (pending.length > 0 && !refusal) {
+    while (pending.length > 0 && !stopped) {
       const batch = takeBatch();
       const pause = batch.at(-1)?.pause;
       const code = await append({
@@ -84,7 +91,7 @@ export function createLogWriter({
         hasOutput: batch.some(({ hasOutput }) => hasOutput),
         ...(pause ? { pause } : {}),
       });
-      if (code !== 'ok') refuse(code);
+      if (code !== 'ok') stop(code);
       for (const wake of waiters.splice(0)) wake();
     }
     flushing = undefined;
@@ -104,26 +111,35 @@ export function createLogWriter({
     return pending.splice(0, count);
   }
 
-  /** Sends one batch until it is answered. */
-  async function append(parts: Omit<Batch, 'jobId' | 'fence' | 'firstSeq'>): Promise<'ok' | Refusal> {
+  /** Sends one batch until it is answered, or never will be. */
+  async function append(
+    parts: Omit<Batch, 'jobId' | 'fence' | 'firstSeq'>,
+  ): Promise<'ok' | Refusal | 'fault'> {
     const batch = { jobId, fence, firstSeq: written + 1, ...parts };
-    const answer = await repeatUntilAnswered(() => log.append(batch), { onUnanswered });
-    const { code, lastSeq: last, ...wishes } = answer;
-    onWishes(wishes);
-    if (code !== 'ok' && code !== 'duplicate') return code;
-    written = last;
-    return 'ok';
+    try {
+      const answer = await repeatUntilAnswered(() => log.append(batch), { isCurable, onUnanswered });
+      const { code, lastSeq: last, ...wishes } = answer;
+      onWishes(wishes);
+      if (code !== 'ok' && code !== 'duplicate') return code;
+      written = last;
+      hasWrittenOutput ||= batch.hasOutput;
+      return 'ok';
+    } catch (error) {
+      onFault(error);
+      return 'fault';
+    }
   }
 
-  function refuse(code: Refusal): void {
-    refusal = code;
+  function stop(code: Refusal | 'fault'): void {
+    stopped = code;
+    output = hasWrittenOutput;
     pending.length = 0;
     pendingLength = 0;
-    onRefused(code);
+    if (code !== 'fault') onRefused(code);
   }
 
   async function room(): Promise<void> {
-    while (pendingLength > HIGH_WATER_LENGTH && !refusal) {
+    while (pendingLength > HIGH_WATER_LENGTH && !stopped) {
       await new Promise<void>((resolve) => {
         waiters.push(resolve);
       });
@@ -134,9 +150,9 @@ export function createLogWriter({
     while (flushing) await flushing;
   }
 
-  async function finish(event: TerminalBody): Promise<'ok' | Refusal> {
+  async function finish(event: TerminalBody): Promise<'ok' | Refusal | 'fault'> {
     await flushed();
-    if (refusal) return refusal;
+    if (stopped && stopped !== 'fault') return stopped;
     return append({ bodies: [JSON.stringify(event)], hasOutput: false, terminal: event.type });
   }
 

@@ -11,7 +11,7 @@ import {
 import { createKeys, createRedisJobLog } from '@cc-executor/job-log';
 import { createMetrics } from '@cc-executor/metrics';
 import { startConsumer } from '@cc-executor/queue';
-import { closeRedis, openRedis } from '@cc-executor/redis';
+import { checkSubscription, closeRedis, openRedis } from '@cc-executor/redis';
 import {
   createHealth,
   createRepeatedWarning,
@@ -20,7 +20,7 @@ import {
   startHealthServer,
   version,
 } from '@cc-executor/runtime';
-import { answerTranscriptRequests, hearWishes } from '@cc-executor/signals';
+import { answerTranscriptRequests, hearWishes, workerChannels } from '@cc-executor/signals';
 import { appName, loadWorkerConfig } from './config.ts';
 import { createLeases } from './leases.ts';
 import { measureLog } from './measured-log.ts';
@@ -59,7 +59,8 @@ await runService({
       path: config.claudeApiPath,
       connectTimeoutMs: config.connectTimeoutMs,
     });
-    hearWishes({ subscriber, keyPrefix: config.keyPrefix, onWish: leases.check });
+    const onRefused = createRepeatedWarning(logger, 'wishes are not heard at once');
+    hearWishes({ subscriber, keyPrefix: config.keyPrefix, onWish: leases.check, onRefused });
     answerTranscriptRequests({
       subscriber,
       redis,
@@ -87,6 +88,7 @@ await runService({
       version,
       checks: {
         redis: redisCheck.check,
+        subscriber: () => checkSubscription(subscriber, workerChannels(config.keyPrefix)),
         queue: async () => ({ ok: consumer.isRunning() }),
         claudeApi: async () => judgeSurvey(await survey()),
       },

@@ -1,11 +1,13 @@
 /**
  * One job in a slot of this worker, from its queue entry to its terminal event: begin → attempt → finish.
  *
- * Each step is sent again until Redis has answered; only then is the queue entry let go. If this process dies before,
+ * Each step is sent again until Redis has answered, or has refused for good; only then is the queue entry let go. If this process dies before,
  * the lease in the record lapses and the sweeper ends the job.
  */
 import { randomUUID } from 'node:crypto';
+import type { BeginOutcome } from '@cc-executor/job-log';
 import type { Processed } from '@cc-executor/queue';
+import { isCurable } from '@cc-executor/redis';
 import { createRepeatedWarning, logEvents, onAbort, repeatUntilAnswered } from '@cc-executor/runtime';
 import { type AttemptContext, createAttempt } from './attempt.ts';
 
@@ -22,9 +24,16 @@ export async function processJob(
   const logger = context.logger.child({ jobId });
   // One name for this pick-up of the job: a begin whose answer was lost is not begun a second time.
   const owner = randomUUID();
-  const begun = await repeatUntilAnswered(() => log.begin(jobId, leaseMs, owner), {
-    onUnanswered: createRepeatedWarning(logger, 'redis did not answer; it is asked again'),
-  });
+  const onUnanswered = createRepeatedWarning(logger, 'redis did not answer; it is asked again');
+  let begun: BeginOutcome;
+  try {
+    const begin = () => log.begin(jobId, leaseMs, owner);
+    begun = await repeatUntilAnswered(begin, { isCurable, onUnanswered });
+  } catch (err) {
+    // Without an attempt nothing can be written: the sweeper ends the job.
+    logger.error({ event: logEvents.redisRefused, err }, 'the job cannot begin');
+    return { status: 'lost', error: 'lost: fault' };
+  }
   if (!('attempt' in begun)) {
     logger.info({ event: logEvents.nothingToDo, code: begun.code }, 'nothing to do for this queue entry');
     return { status: begun.code };

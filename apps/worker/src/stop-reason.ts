@@ -1,4 +1,7 @@
-/** Why an attempt is stopped from outside. The first reason counts, but for one: a lost job is lost. */
+/**
+ * Why an attempt is stopped from outside. The first reason counts, but for two: after a fault its output may be
+ * incomplete, whatever else happened, and a lost job is lost.
+ */
 import type { TerminalBody } from '@cc-executor/protocol';
 
 export type CancelBy = Extract<TerminalBody, { type: 'cancelled' }>['by'];
@@ -10,6 +13,8 @@ export type StopReason =
   | { kind: 'cancel'; by: CancelBy }
   | { kind: 'deadline'; limit: AttemptLimit }
   | { kind: 'drain' }
+  /** Redis will never do what the attempt needs: what it has put out may be incomplete. */
+  | { kind: 'fault' }
   /** Another attempt, or the sweeper, owns the job: nothing may be written any more. */
   | { kind: 'lost'; detail: string };
 
@@ -23,16 +28,22 @@ export type Stop = {
 
 export function createStop(): Stop {
   const controller = new AbortController();
-  let first: StopReason | undefined;
+  let counting: StopReason | undefined;
   let cancelBy: CancelBy | undefined;
   return {
     signal: controller.signal,
-    reason: () => first,
+    reason: () => counting,
     cancelBy: () => cancelBy,
     request(reason) {
       if (reason.kind === 'cancel') cancelBy ??= reason.by;
-      if (!first || reason.kind === 'lost') first = reason;
+      if (rankOf(reason) > rankOf(counting)) counting = reason;
       controller.abort();
     },
   };
+}
+
+function rankOf(reason: StopReason | undefined): number {
+  if (reason === undefined) return 0;
+  if (reason.kind === 'lost') return 3;
+  return reason.kind === 'fault' ? 2 : 1;
 }

@@ -11,14 +11,15 @@ import type { StopReason } from './stop-reason.ts';
 
 /**
  * The terminal event of an attempt that upstream ended with `outcome` and that was stopped for `stop`, if it was.
- * A run that had completed before the stop took effect is completed: the work is done.
+ * A run that had completed before the stop took effect is completed: the work is done, but for a fault, after which its
+ * output may be missing.
  */
 export function terminalEventOf(
   outcome: UpstreamOutcome,
   stop: StopReason | undefined,
   hasOutput: boolean,
 ): TerminalBody {
-  if (outcome.status === 'completed') {
+  if (outcome.status === 'completed' && stop?.kind !== 'fault') {
     const { evidence, text, ...rest } = outcome;
     const short = text !== undefined && text.length <= MAX_TERMINAL_TEXT_LENGTH;
     return { type: 'completed', ...(short ? { text } : {}), evidence, ...summaryOf(rest) };
@@ -42,6 +43,8 @@ function stoppedEvent(stop: StopReason, ending: { partial: boolean }): TerminalB
       return { type: 'timed_out', limit: stop.limit, ...ending };
     case 'drain':
       return failed('worker_lost', 'the worker was shut down before the job had ended', ending);
+    case 'fault':
+      return failed('internal', 'a fault of the worker; it is in its log', ending);
     case 'lost':
       return failed('worker_lost', stop.detail, ending);
   }

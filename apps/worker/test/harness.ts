@@ -12,6 +12,7 @@ import type {
 import type { JobLog, JobSpec } from '@cc-executor/job-log';
 import { createMetrics } from '@cc-executor/metrics';
 import { createEpoch, createJobId, type JobEvent } from '@cc-executor/protocol';
+import { RedisUnavailableError } from '@cc-executor/redis';
 import { createLogger } from '@cc-executor/runtime';
 import { createMemoryJobLog } from '@cc-executor/testing';
 import { createLeases } from '../src/leases.ts';
@@ -219,6 +220,11 @@ export async function createBench({
   };
 }
 
+/** What the job log throws while Redis does not answer. */
+export function away(): RedisUnavailableError {
+  return new RedisUnavailableError('away', new Error('no connection'));
+}
+
 /** A log whose answers get lost: what was asked is done, and the asker is told that nobody answered. */
 export function losingAnswers(log: JobLog, isLost: (call: number) => boolean): JobLog {
   let calls = 0;
@@ -228,7 +234,7 @@ export function losingAnswers(log: JobLog, isLost: (call: number) => boolean): J
       calls += 1;
       const lost = isLost(calls);
       const answer = await ask(...args);
-      if (lost) throw new Error('the connection broke before the answer came');
+      if (lost) throw away();
       return answer;
     };
   return {

@@ -1,9 +1,10 @@
 import type { JobLog } from '@cc-executor/job-log';
 import { createEpoch, createJobId } from '@cc-executor/protocol';
+import { RedisFaultError } from '@cc-executor/redis';
 import { createMemoryJobLog } from '@cc-executor/testing';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createLeases, type Leases } from '../src/leases.ts';
-import { silent } from './harness.ts';
+import { away, silent } from './harness.ts';
 
 const LEASE_MS = 3_000;
 const TICK_MS = LEASE_MS / 3;
@@ -41,15 +42,17 @@ function keep(on: JobLog, fence = 1) {
 function keepAnother(fence = 1) {
   const lost: string[] = [];
   const cancelled: string[] = [];
+  const faults: unknown[] = [];
   const release = leases.keep({
     jobId,
     fence,
     onLost: (reason) => lost.push(reason),
+    onFault: (error) => faults.push(error),
     onWishes: ({ cancelBy }) => {
       if (cancelBy !== undefined) cancelled.push(cancelBy);
     },
   });
-  return { lost, cancelled, release };
+  return { lost, cancelled, faults, release };
 }
 
 function counted(answer: JobLog['renew'] = log.renew) {
@@ -104,7 +107,7 @@ test('one renewal of a job is under way at a time, and a check that came meanwhi
 });
 
 test.each([
-  ['refuses', () => Promise.reject(new Error('no connection'))],
+  ['refuses', () => Promise.reject(away())],
   ['does not answer at all', () => new Promise<never>(() => undefined)],
 ])('an attempt goes on for eight leases while Redis %s, and is then lost', async (_name, answer) => {
   const { on } = counted(answer);
@@ -115,9 +118,18 @@ test.each([
   expect(lost).toEqual(['Redis did not answer for too long']);
 });
 
+test('a lease that can never be renewed is a fault at once, and nothing is lost by it', async () => {
+  const refused = new RedisFaultError('NOPERM', new Error('NOPERM this user has no permissions'));
+  const { on } = counted(() => Promise.reject(refused));
+  const { lost, faults } = keep(on);
+  await vi.advanceTimersByTimeAsync(TICK_MS);
+  expect(faults).toEqual([refused]);
+  expect(lost).toEqual([]);
+});
+
 test('an answer in time begins the eight leases anew', async () => {
   let isAway = true;
-  const { on } = counted((...args) => (isAway ? Promise.reject(new Error('away')) : log.renew(...args)));
+  const { on } = counted((...args) => (isAway ? Promise.reject(away()) : log.renew(...args)));
   const { lost } = keep(on);
   await vi.advanceTimersByTimeAsync(7 * LEASE_MS);
   isAway = false;

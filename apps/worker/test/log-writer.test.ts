@@ -1,9 +1,10 @@
 import type { Batch, JobLog } from '@cc-executor/job-log';
 import { createEpoch, createJobId, type JobEvent } from '@cc-executor/protocol';
+import { RedisFaultError } from '@cc-executor/redis';
 import { createMemoryJobLog } from '@cc-executor/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createLogWriter, type LogWriter } from '../src/log-writer.ts';
-import { losingAnswers, silent } from './harness.ts';
+import { away, losingAnswers, silent } from './harness.ts';
 
 const done = { type: 'completed', evidence: 'complete-line' } as const;
 
@@ -11,12 +12,14 @@ let memory: JobLog;
 let jobId: string;
 let refusals: string[];
 let cancels: string[];
+let faults: unknown[];
 
 beforeEach(async () => {
   memory = createMemoryJobLog().log;
   jobId = createJobId();
   refusals = [];
   cancels = [];
+  faults = [];
   await memory.create({
     jobId,
     epoch: createEpoch(),
@@ -37,6 +40,7 @@ function writerOn(log: JobLog): LogWriter {
     lastSeq: 1,
     logger: silent,
     onRefused: (code) => refusals.push(code),
+    onFault: (error) => faults.push(error),
     onWishes: ({ cancelBy }) => {
       if (cancelBy !== undefined) cancels.push(cancelBy);
     },
@@ -175,13 +179,54 @@ describe('answers that are lost', () => {
       ...memory,
       async append(batch) {
         calls += 1;
-        if (calls % 2 === 1) throw new Error('no connection');
+        if (calls % 2 === 1) throw away();
         return memory.append(batch);
       },
     });
     writer.write(output('a'));
     expect(await writer.finish(done)).toBe('ok');
     expect((await events()).map(({ type }) => type)).toEqual(['queued', 'output', 'completed']);
+  });
+});
+
+describe('a fault, which waiting does not cure,', () => {
+  const fault = new RedisFaultError('WRONGTYPE', new Error('WRONGTYPE the log is a string'));
+
+  /** The log, which Redis refuses to touch so many times. */
+  function refusing(times: number): { log: JobLog; calls: () => number } {
+    let calls = 0;
+    const append: JobLog['append'] = async (batch) => {
+      calls += 1;
+      if (calls <= times) throw fault;
+      return memory.append(batch);
+    };
+    return { log: { ...memory, append }, calls: () => calls };
+  }
+
+  test('is told, not repeated, and leaves room for the terminal event alone', async () => {
+    const { log, calls } = refusing(1);
+    const writer = writerOn(log);
+    writer.write(output('a'));
+    writer.write(output('b'));
+    await writer.flushed();
+    expect([faults, refusals, calls()]).toEqual([[fault], [], 1]);
+    expect(writer.hasOutput()).toBe(false);
+    writer.write(output('c'));
+    await writer.room();
+    expect(await writer.finish(done)).toBe('ok');
+    expect((await events()).map(({ type, seq }) => [type, seq])).toEqual([
+      ['queued', 1],
+      ['completed', 2],
+    ]);
+  });
+
+  test('can stand in the way of the terminal event, too: that is not repeated either', async () => {
+    const { log, calls } = refusing(2);
+    const writer = writerOn(log);
+    writer.write(output('a'));
+    expect(await writer.finish(done)).toBe('fault');
+    expect(calls()).toBe(2);
+    expect((await events()).map(({ type }) => type)).toEqual(['queued']);
   });
 });
 

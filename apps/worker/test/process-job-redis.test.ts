@@ -7,11 +7,11 @@ import {
   type Keys,
 } from '@cc-executor/job-log';
 import { createProducer, startConsumer } from '@cc-executor/queue';
-import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
+import { closeRedis, openRedis, type RedisConnection, RedisFaultError } from '@cc-executor/redis';
 import { hearWishes } from '@cc-executor/signals';
 import { startTestRedis, type TestRedis, uniquePrefix } from '@cc-executor/testing';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Bench, createBench, type Step, started, success, text, untilTrue } from './harness.ts';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Bench, createBench, type Step, silent, started, success, text, untilTrue } from './harness.ts';
 
 const PIECES = 200;
 
@@ -119,11 +119,112 @@ test('a worker that stood still for longer than its lease is fenced off: its wri
   expect(job.claudeApi.calls[0]).toMatchObject({ ended: true });
 });
 
+describe('a Redis that refuses for good', () => {
+  /** A worker's own user, who may less and less. */
+  async function openAsWorker(): Promise<{ log: JobLog; allow: (...rules: string[]) => Promise<unknown> }> {
+    const allow = (...rules: string[]) => server.admin.acl('SETUSER', 'worker', ...rules);
+    await allow('on', '>pw', 'allkeys', 'allchannels', '+@all');
+    const own = openRedis(server.url.replace('//', '//worker:pw@'), {
+      name: `${keyPrefix}:worker`,
+      role: 'patient',
+      onError: () => {
+        // None is expected: commands are refused, not connections.
+      },
+    });
+    toClose.push(() => closeRedis(own));
+    return { log: createRedisJobLog({ redis: own, keys, retentionMs: 60_000 }), allow };
+  }
+
+  /** What the worker logs as errors, by message. */
+  function watchErrors(job: Bench): string[] {
+    const errors: string[] = [];
+    const error = (_fields: object, message: string) => errors.push(message);
+    const logger: typeof silent = Object.assign(Object.create(silent), { error, child: () => logger });
+    job.context.logger = logger;
+    return errors;
+  }
+
+  test('ends the attempt, which is logged once; the job gets its one terminal event from the sweeper', async () => {
+    const worker = await openAsWorker();
+    const job = await bench({
+      leaseMs: 60_000,
+      scripts: [[[started, text('half', true)], () => worker.allow('-eval', '-evalsha'), [text('late')]]],
+    });
+    job.context.log = worker.log;
+    const errors = watchErrors(job);
+    expect(await job.process()).toEqual({ status: 'lost', error: 'lost: fault' });
+    expect(errors).toEqual(['Redis will not do what the attempt needs']);
+    expect(job.claudeApi.calls[0]?.ended).toBe(true);
+    expect(await job.types()).not.toContain('failed');
+
+    await server.admin.hset(keys.record(job.jobId), 'lease', 0);
+    await server.admin.zadd(keys.due, 0, job.jobId);
+    const sweep = createRedisSweep({ redis, keys, retentionMs: 60_000 });
+    expect((await sweep.settle(job.jobId, await sweep.claim(1, 1_000))).code).toBe('ended');
+    const types = await job.types();
+    expect(types.filter((type) => type === 'failed')).toHaveLength(1);
+    expect(types.at(-1)).toBe('failed');
+  });
+
+  test('for a moment: the job ends as internal, and says that its output is not whole', async () => {
+    const worker = await openAsWorker();
+    const job = await bench({
+      scripts: [[[started, text('half', true)], () => worker.allow('-eval', '-evalsha'), [text('late')]]],
+    });
+    // Put right as soon as the attempt has heard of it.
+    const append: JobLog['append'] = async (batch) => {
+      try {
+        return await worker.log.append(batch);
+      } catch (error) {
+        await worker.allow('+eval', '+evalsha');
+        throw error;
+      }
+    };
+    job.context.log = { ...worker.log, append };
+    const errors = watchErrors(job);
+    expect(await job.process()).toEqual({ status: 'failed', error: 'internal' });
+    expect(errors).toEqual(['Redis will not do what the attempt needs']);
+    const events = await job.events();
+    expect(events.at(-1)).toMatchObject({ type: 'failed', error: { code: 'internal' } });
+    expect(events.filter(({ type }) => type === 'failed')).toHaveLength(1);
+  });
+
+  test('at the begin: nothing is called, and the queue entry is let go', async () => {
+    const job = await bench({ scripts: [[[started, success]]] });
+    await server.admin.del(keys.record(job.jobId));
+    await server.admin.set(keys.record(job.jobId), 'no record');
+    const errors = watchErrors(job);
+    expect(await job.process()).toEqual({ status: 'lost', error: 'lost: fault' });
+    expect(errors).toEqual(['the job cannot begin']);
+    expect(job.claudeApi.calls).toEqual([]);
+  });
+
+  test('while a job is handed back: it ends', async () => {
+    const job = await bench({ scripts: [[[started]]] });
+    const release = () => Promise.reject(new RedisFaultError('NOPERM', new Error('NOPERM')));
+    job.context.log = { ...log, release };
+    job.drain.abort();
+    expect(await job.process()).toEqual({ status: 'failed', error: 'internal' });
+    expect((await job.types()).at(-1)).toBe('failed');
+  });
+});
+
+test('scripts that Redis forgets are loaded again: nothing is lost by it', async () => {
+  const job = await bench({
+    scripts: [pieces((i) => (i % 10 === 0 ? server.admin.script('FLUSH') : undefined))],
+  });
+  expect((await job.process()).status).toBe('completed');
+  await expectWhole(job);
+});
+
 test('a cancel reaches the worker over the control channel at once', async () => {
   const job = await bench({ scripts: [[[started]]] });
   const subscriber = open('subscriber');
   toClose.push(() => closeRedis(subscriber));
-  hearWishes({ subscriber, keyPrefix, onWish: job.context.leases.check });
+  const onRefused = (error: unknown) => {
+    throw error;
+  };
+  hearWishes({ subscriber, keyPrefix, onWish: job.context.leases.check, onRefused });
   await untilTrue(async () => (await server.channels()).includes(keys.control));
   const processed = job.process();
   await untilTrue(async () => (await job.types()).includes('started'));

@@ -6,6 +6,7 @@
  * not keep up is not sent more (nothing is dropped: the log is read on when it has caught up).
  */
 import { isTerminal } from '@cc-executor/protocol';
+import { RedisFaultError } from '@cc-executor/redis';
 import { type Cursor, createCursor, hasGap, offerRun } from './cursor.ts';
 import type { JobFeed, JobLog, Page, Position, Publication } from './job-log.ts';
 
@@ -125,6 +126,7 @@ export async function attach(
         next ??= await log.range(jobId, cursor.position, PAGE_EVENTS, PAGE_BYTES);
       } catch (error) {
         if (!isReading()) return;
+        if (error instanceof RedisFaultError && error.word === 'WRONGTYPE') return lose('the log is no log');
         state = 'live';
         listener.failed(error);
         return;

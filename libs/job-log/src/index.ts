@@ -25,6 +25,6 @@ export type {
   Wishes,
 } from './job-log.ts';
 export { createKeys, DEFAULT_KEY_PREFIX, DEFAULT_TENANT, type Keys } from './keys.ts';
-export { createRedisFeed } from './redis-feed.ts';
+export { createRedisFeed, type RedisFeed } from './redis-feed.ts';
 export { createRedisJobLog, type JobLogOptions } from './redis-job-log.ts';
 export { type Claim, createRedisSweep, type JobSweep, type Settled } from './redis-sweep.ts';

@@ -2,38 +2,54 @@
  * Live batches from Redis over one SUBSCRIBE connection for the whole process. Pub/sub is at most once: whoever
  * listens checks positions too, periodically and after `onRestored`.
  */
-import { closeRedis, type RedisConnection, RedisUnavailableError } from '@cc-executor/redis';
+import {
+  checkSubscription,
+  closeRedis,
+  type RedisConnection,
+  RedisFaultError,
+  redisErrorOf,
+} from '@cc-executor/redis';
 import type { JobFeed, Publication } from './job-log.ts';
 import type { Keys } from './keys.ts';
 import { parsePublication } from './publication.ts';
 
 type Listener = (publication: Publication) => void;
 
+export type RedisFeed = JobFeed & {
+  /** Whether jobs can be listened to, for readiness; listeners whom Redis had refused hear again. Never rejects. */
+  check(): Promise<{ ok: boolean; detail: string }>;
+};
+
+/** Subscribed to only to see whether that is allowed: no job has this id. */
+const PROBE_ID = 'readiness';
+
 /** Takes over the connection (role `subscriber`) and closes it with the feed. */
-export function createRedisFeed({ redis, keys }: { redis: RedisConnection; keys: Keys }): JobFeed {
+export function createRedisFeed({ redis, keys }: { redis: RedisConnection; keys: Keys }): RedisFeed {
   const listeners = new Map<string, Set<Listener>>();
   const restored = new Set<() => void>();
   let wasReady = redis.status === 'ready';
+  let isRefused = false;
 
   redis.on('message', (channel: string, payload: string) => {
     const publication = parsePublication(payload);
     for (const listener of listeners.get(channel) ?? []) listener(publication);
   });
   redis.on('ready', () => {
-    if (wasReady) afterResubscribe();
+    if (wasReady) void resubscribe();
     wasReady = true;
   });
 
-  /** ioredis subscribes anew before it sends what we send now: this PING's reply says that it has. */
-  function afterResubscribe(): void {
-    redis.ping().then(
-      () => {
-        for (const listener of restored) listener();
-      },
-      () => {
-        // The connection broke again: its next 'ready' brings us back here.
-      },
-    );
+  /** ioredis has subscribed anew by itself, but tells nobody whether Redis let it. */
+  async function resubscribe(): Promise<void> {
+    try {
+      await (listeners.size > 0 ? redis.subscribe(...listeners.keys()) : redis.ping());
+    } catch (error) {
+      // Otherwise the connection broke again: its next 'ready' brings us back here.
+      isRefused = redisErrorOf(error) instanceof RedisFaultError;
+      return;
+    }
+    isRefused = false;
+    for (const listener of restored) listener();
   }
 
   async function subscribe(jobId: string, listener: Listener): Promise<() => void> {
@@ -54,13 +70,25 @@ export function createRedisFeed({ redis, keys }: { redis: RedisConnection; keys:
       await redis.subscribe(channel);
     } catch (error) {
       unsubscribe();
-      throw new RedisUnavailableError(error);
+      throw redisErrorOf(error);
     }
     return unsubscribe;
   }
 
+  async function check() {
+    const probe = keys.channel(PROBE_ID);
+    const result = await checkSubscription(redis, [probe]);
+    if (!result.ok) return result;
+    redis.unsubscribe(probe).catch(() => {
+      // Without a connection there is no subscription either.
+    });
+    if (isRefused) await resubscribe();
+    return result;
+  }
+
   return {
     subscribe,
+    check,
     onRestored(listener) {
       restored.add(listener);
       return () => restored.delete(listener);

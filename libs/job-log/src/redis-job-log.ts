@@ -1,7 +1,7 @@
 /** The job log in Redis. The scripts hold the rules; this file builds their arguments and reads their replies. */
 import { createHash } from 'node:crypto';
 import { DEFAULT_TIMEOUTS, type JobStatus } from '@cc-executor/protocol';
-import { orUnavailable, type RedisConnection, serversOf } from '@cc-executor/redis';
+import { type RedisConnection, serversOf, tellErrorsApart } from '@cc-executor/redis';
 import type {
   AppendCode,
   Batch,
@@ -189,19 +189,19 @@ export function createRedisJobLog({ redis, keys, retentionMs }: JobLogOptions): 
   }
 
   return {
-    reserve: (...args) => orUnavailable(reserve(...args)),
-    create: (job) => orUnavailable(create(job)),
-    begin: (jobId, leaseMs, owner) => orUnavailable(begin(jobId, leaseMs, owner)),
-    append: (batch) => orUnavailable(append(batch)),
-    renew: (jobId, fence, leaseMs) => orUnavailable(renew(jobId, fence, leaseMs)),
-    release: (jobId, fence) => orUnavailable(release(jobId, fence)),
-    cancel: (jobId, by) => orUnavailable(cancel(jobId, by)),
-    setPauseWish: (jobId, wish) => orUnavailable(setPauseWish(jobId, wish)),
-    range: (...args) => orUnavailable(range(...args)),
-    positions: (jobIds) => orUnavailable(positions(jobIds)),
-    get: (jobId) => orUnavailable(get(jobId)),
-    countListeners: (jobId) => orUnavailable(countListeners(jobId)),
-    list: (tenant, query) => orUnavailable(listJobs({ redis, keys }, tenant, query)),
+    reserve: (...args) => tellErrorsApart(reserve(...args)),
+    create: (job) => tellErrorsApart(create(job)),
+    begin: (jobId, leaseMs, owner) => tellErrorsApart(begin(jobId, leaseMs, owner)),
+    append: (batch) => tellErrorsApart(append(batch)),
+    renew: (jobId, fence, leaseMs) => tellErrorsApart(renew(jobId, fence, leaseMs)),
+    release: (jobId, fence) => tellErrorsApart(release(jobId, fence)),
+    cancel: (jobId, by) => tellErrorsApart(cancel(jobId, by)),
+    setPauseWish: (jobId, wish) => tellErrorsApart(setPauseWish(jobId, wish)),
+    range: (...args) => tellErrorsApart(range(...args)),
+    positions: (jobIds) => tellErrorsApart(positions(jobIds)),
+    get: (jobId) => tellErrorsApart(get(jobId)),
+    countListeners: (jobId) => tellErrorsApart(countListeners(jobId)),
+    list: (tenant, query) => tellErrorsApart(listJobs({ redis, keys }, tenant, query)),
   };
 }
 

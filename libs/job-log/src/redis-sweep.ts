@@ -3,7 +3,7 @@
  * due again. The index is only a reminder: the record decides.
  */
 import { DEFAULT_TIMEOUTS, type TerminalStatus } from '@cc-executor/protocol';
-import { orUnavailable, type RedisConnection } from '@cc-executor/redis';
+import { type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
 import type { Keys } from './keys.ts';
 import { DEFAULT_TENANT } from './keys.ts';
 import { defineScripts } from './scripts.ts';
@@ -52,12 +52,12 @@ export function createRedisSweep({
   const scripts = defineScripts(redis);
 
   async function claim(limit: number, holdMs: number): Promise<Claim> {
-    const [now, ...jobIds] = await orUnavailable(scripts.claim([keys.due], [limit, holdMs]));
+    const [now, ...jobIds] = await tellErrorsApart(scripts.claim([keys.due], [limit, holdMs]));
     return { at: Number(now), jobIds: jobIds as string[] };
   }
 
   async function settle(jobId: string, { at }: Claim): Promise<Settled> {
-    const [code, detail, priority, onDisconnect] = await orUnavailable(
+    const [code, detail, priority, onDisconnect] = await tellErrorsApart(
       scripts.settle(
         [keys.record(jobId), keys.log(jobId)],
         [
@@ -80,15 +80,15 @@ export function createRedisSweep({
   }
 
   async function reschedule(jobId: string, at: number | undefined): Promise<void> {
-    await orUnavailable(
+    await tellErrorsApart(
       at === undefined ? redis.zrem(keys.due, jobId) : redis.zadd(keys.due, 'XX', at, jobId),
     );
   }
 
   async function prune(): Promise<number> {
     const oldest = Date.now() - retentionMs - LONGEST_LIFE_MS;
-    return orUnavailable(redis.zremrangebyscore(keys.jobs(DEFAULT_TENANT), '-inf', oldest));
+    return tellErrorsApart(redis.zremrangebyscore(keys.jobs(DEFAULT_TENANT), '-inf', oldest));
   }
 
-  return { claim, settle, reschedule, prune, size: () => orUnavailable(redis.zcard(keys.due)) };
+  return { claim, settle, reschedule, prune, size: () => tellErrorsApart(redis.zcard(keys.due)) };
 }

@@ -18,7 +18,10 @@ it('the control channel brings the cancel or the pause of a running job, also af
     heard.push(jobId);
     came();
   };
-  hearWishes({ subscriber, keyPrefix: twin.keyPrefix, onWish });
+  const onRefused = (error: unknown) => {
+    throw error;
+  };
+  hearWishes({ subscriber, keyPrefix: twin.keyPrefix, onWish, onRefused });
   // Its subscription is acknowledged before that of a command sent after it.
   await subscriber.ping();
   const cancel = async () => {

@@ -1,5 +1,5 @@
 import { createJobId } from '@cc-executor/protocol';
-import { RedisUnavailableError } from '@cc-executor/redis';
+import { RedisFaultError, RedisUnavailableError } from '@cc-executor/redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRedisFeed } from '../src/index.ts';
 import { openRedisTwin, type RedisTwin } from './redis-twin.ts';
@@ -61,5 +61,41 @@ describe('a feed', () => {
     await (await pending)();
     await Promise.all([feed.close(), feed.close()]);
     await expect(feed.subscribe(createJobId(), () => {})).rejects.toThrow(RedisUnavailableError);
+  });
+
+  it('says what Redis does not allow; what it allows again is heard again, by all who listened', async () => {
+    const { admin } = twin.server;
+    const allow = (...channels: string[]) =>
+      admin.acl('SETUSER', 'gateway', 'on', '>pw', '+@all', ...channels);
+    const ours = `&${twin.keyPrefix}:*`;
+    await allow('resetchannels', ours);
+    const redis = twin.connect('subscriber', 'gateway:pw@');
+    const feed = createRedisFeed({ redis, keys: twin.keys });
+    const { jobId } = await runningJob(twin.log);
+    const listener = await listen(feed, jobId);
+    expect(await feed.check()).toEqual({ ok: true, detail: 'ready' });
+
+    // Redis ends the connections of those who listen to what they may not.
+    const back = new Promise((resolve) => redis.once('ready', resolve));
+    await allow('resetchannels');
+    await back;
+    await expect(feed.subscribe(createJobId(), () => {})).rejects.toThrow(RedisFaultError);
+    expect(await feed.check()).toMatchObject({ ok: false, detail: expect.stringContaining('NOPERM') });
+
+    await allow(ours);
+    let restored = 0;
+    feed.onRestored(() => {
+      restored += 1;
+    });
+    expect(await feed.check()).toEqual({ ok: true, detail: 'ready' });
+    expect(restored).toBe(1);
+    await twin.log.append({ jobId, fence: 1, firstSeq: 2, bodies: [output('x')], hasOutput: true });
+    await listener.until((publications) => publications.at(-1)?.lastSeq === 2);
+    expect(await feed.check()).toEqual({ ok: true, detail: 'ready' });
+    expect(restored).toBe(1);
+    listener.unsubscribe();
+    await redis.ping();
+    expect((await twin.server.channels()).filter((name) => name.includes('readiness'))).toEqual([]);
+    await feed.close();
   });
 });

@@ -1,6 +1,6 @@
 /** What only the Redis job log can do: keep for a time, outlive restarts, be away. */
 import { createJobId } from '@cc-executor/protocol';
-import { RedisUnavailableError } from '@cc-executor/redis';
+import { RedisFaultError, RedisUnavailableError } from '@cc-executor/redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRedisJobLog } from '../src/index.ts';
 import { openRedisTwin, type RedisTwin } from './redis-twin.ts';
@@ -152,5 +152,25 @@ describe('the keys of a job', () => {
       expect(/\{(.*?)\}/.exec(key)?.[1]).toBe(jobId);
     const found = await twin.server.admin.keys(`*${jobId}*`);
     expect(found.sort()).toEqual([keys.log(jobId), keys.record(jobId)]);
+  });
+});
+
+describe('a user who may not publish', () => {
+  it('appends nothing, so that what comes later stands at its place', async () => {
+    const { jobId } = await runningJob(twin.log);
+    await twin.server.admin.acl('SETUSER', 'writer', 'on', '>pw', '+@all', '~*', 'resetchannels');
+    const redis = twin.connect('patient', 'writer:pw@');
+    const log = createRedisJobLog({ redis, keys: twin.keys, retentionMs: RETENTION_MS });
+    const batch = { jobId, fence: 1, firstSeq: 2, bodies: [output('a'), output('b')], hasOutput: true };
+    await expect(log.append(batch)).rejects.toThrow(/executing the script .*channel/);
+    await expect(log.create(newJob({ jobId: 'job_unpublished' }))).rejects.toThrow(RedisFaultError);
+    const before = await readAll(twin.log, jobId);
+    expect(before).toHaveLength(1);
+    expect(await twin.redis.exists(twin.keys.log('job_unpublished'))).toBe(0);
+
+    await twin.server.admin.acl('SETUSER', 'writer', 'allchannels');
+    expect(await log.append(batch)).toMatchObject({ code: 'ok', lastSeq: 3 });
+    const seqs = (await readAll(twin.log, jobId)).map((event) => JSON.parse(event).seq);
+    expect(seqs).toEqual([1, 2, 3]);
   });
 });

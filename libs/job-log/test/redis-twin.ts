@@ -10,7 +10,7 @@ export type RedisTwin = Twin & {
   keys: Keys;
   redis: RedisConnection;
   /** Another connection to the same server, closed with the twin. */
-  connect(role: RedisRole): RedisConnection;
+  connect(role: RedisRole, user?: string): RedisConnection;
   now(): Promise<number>;
 };
 
@@ -19,11 +19,11 @@ export async function openRedisTwin(
 ): Promise<RedisTwin> {
   const server = await startTestRedis(options);
   const connections: RedisConnection[] = [];
-  const connect = (role: RedisRole) => {
+  const connect = (role: RedisRole, user = '') => {
     const onError = () => {
       // Some tests take the server away.
     };
-    const redis = openRedis(server.url, { name: `test-${role}`, role, onError });
+    const redis = openRedis(server.url.replace('//', `//${user}`), { name: `test-${role}`, role, onError });
     connections.push(redis);
     return redis;
   };

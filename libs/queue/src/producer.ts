@@ -1,17 +1,17 @@
 /** The hand-over from gateway to worker: puts a job id into the queue. */
-import type { RedisConnection } from '@cc-executor/redis';
+import { type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
 import { Queue } from 'bullmq';
 import { ENTRY_NAME, eventStream, QUEUE_NAME, queuePrefix } from './queue-names.ts';
 
 export type Producer = {
   /**
    * Enqueues a job; a job that is in the queue already stays as it is. Lower `priority` numbers go first, 0 before
-   * all others. Rejects when Redis does.
+   * all others. Errors: `RedisUnavailableError`, `RedisFaultError`.
    */
   enqueue(jobId: string, options?: { priority?: number | undefined }): Promise<void>;
   /**
    * Makes sure that a job which waits for a worker has an entry: it was `made`, or one `waits`, or a worker has `taken`
-   * it, be it for an attempt that is lost.
+   * it, be it for an attempt that is lost. Errors: as above.
    */
   ensure(jobId: string, options?: { priority?: number }): Promise<'made' | 'waits' | 'taken'>;
   /** Takes a job out that no worker has; false when a worker has it or it is not there. */
@@ -37,16 +37,18 @@ export function createProducer({ redis, keyPrefix, onError }: QueueOptions): Pro
     await queue.add(ENTRY_NAME, {}, { jobId, ...(priority > 0 ? { priority } : {}) });
   }
 
+  async function ensure(jobId: string, options?: { priority?: number }) {
+    const state = await queue.getJobState(jobId);
+    if (!absentStates.has(state)) return state === 'active' ? 'taken' : 'waits';
+    // An entry that was processed keeps its id for a while, and adding it again would do nothing.
+    if (state !== 'unknown') await queue.remove(jobId);
+    await enqueue(jobId, options);
+    return 'made';
+  }
+
   return {
-    enqueue,
-    async ensure(jobId, options) {
-      const state = await queue.getJobState(jobId);
-      if (!absentStates.has(state)) return state === 'active' ? 'taken' : 'waits';
-      // An entry that was processed keeps its id for a while, and adding it again would do nothing.
-      if (state !== 'unknown') await queue.remove(jobId);
-      await enqueue(jobId, options);
-      return 'made';
-    },
+    enqueue: (...args) => tellErrorsApart(enqueue(...args)),
+    ensure: (...args) => tellErrorsApart(ensure(...args)),
     async remove(jobId) {
       // BullMQ says "removed" of what was not there, too.
       if ((await queue.getJobState(jobId)) === 'unknown') return false;

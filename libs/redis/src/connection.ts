@@ -31,6 +31,7 @@ export function openRedis(url: string, options: OpenOptions): RedisConnection {
   const address = parseRedisUrl(url);
   const redis = create(address, redisOptions(address, options));
   redis.on('error', (error: Error) => options.onError(withAddress(error, address)));
+  if (options.role === 'subscriber') outliveRefusals(redis);
   return redis;
 }
 
@@ -55,6 +56,21 @@ export async function closeRedis(redis: RedisConnection): Promise<void> {
   // QUIT lets replies under way arrive; a connection that breaks meanwhile is closed all the same.
   await redis.quit().catch(() => redis.disconnect());
   clearTimeout(giveUp);
+}
+
+/**
+ * After a lost connection ioredis subscribes anew by itself, and hears no refusal: that would end the process. Whoever
+ * subscribes hears their own, and `checkSubscription` asks again.
+ */
+function outliveRefusals(redis: RedisConnection): void {
+  const subscribe = redis.subscribe.bind(redis) as (...args: unknown[]) => Promise<unknown>;
+  redis.subscribe = ((...args: unknown[]) => {
+    const subscribed = subscribe(...args);
+    subscribed.catch(() => {
+      // Whoever called has it too.
+    });
+    return subscribed;
+  }) as typeof redis.subscribe;
 }
 
 function redisOptions(address: RedisAddress, options: OpenOptions): RedisOptions {

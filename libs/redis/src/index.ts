@@ -15,7 +15,15 @@ export {
 } from './connection.ts';
 export { checkDurability, type Durability, judgeDurability } from './durability.ts';
 export { type DurabilityWatch, watchDurability } from './durability-watch.ts';
+export {
+  isCurable,
+  RedisFaultError,
+  RedisUnavailableError,
+  redisErrorOf,
+  tellErrorsApart,
+  type UnavailableReason,
+} from './failure.ts';
 export { probeRedis, seeRedis } from './probe.ts';
 export { mastersOf, serversOf } from './servers.ts';
-export { orUnavailable, RedisUnavailableError } from './unavailable.ts';
+export { checkSubscription } from './subscription-check.ts';
 export { type RedisView, type ServerView, viewRedis } from './view.ts';

@@ -11,6 +11,7 @@ export const logEvents = {
   closeLate: 'close_late',
   closeFailed: 'close_failed',
   fault: 'fault',
+  redisRefused: 'redis_refused',
   durabilityFaulty: 'durability_faulty',
   attemptBegan: 'attempt_began',
   attemptLost: 'attempt_lost',

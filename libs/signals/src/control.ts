@@ -1,5 +1,6 @@
 /** Words to workers: a wish for a running job is recorded first, and this only makes it quick. */
 import type { RedisConnection } from '@cc-executor/redis';
+import { hear } from './hear.ts';
 import { controlChannel } from './keys.ts';
 
 /**
@@ -8,23 +9,23 @@ import { controlChannel } from './keys.ts';
  *   opened it closes it
  * @param options.onWish called with the id of a running job of which a cancel, or a pause or its end, was recorded; any
  *   worker may have it
+ * @param options.onRefused called when Redis does not allow the subscription
  */
 export function hearWishes({
   subscriber,
   keyPrefix,
   onWish,
+  onRefused,
 }: {
   subscriber: RedisConnection;
   keyPrefix: string;
   onWish: (jobId: string) => void;
+  onRefused: (error: unknown) => void;
 }): void {
-  const control = controlChannel(keyPrefix);
-  subscriber.on('message', (channel: string, word: string) => {
-    if (channel !== control) return;
+  function take(word: string): void {
     const [verb, jobId] = word.split(' ');
     if ((verb === 'cancel' || verb === 'pause') && jobId !== undefined) onWish(jobId);
-  });
-  subscriber.subscribe(control).catch(() => {
-    // Closed before it was acknowledged. A lost connection is subscribed anew by the driver.
-  });
+  }
+
+  hear(subscriber, controlChannel(keyPrefix), take, onRefused);
 }

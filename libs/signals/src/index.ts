@@ -1,6 +1,6 @@
 /** Signals between gateways and workers. Those about a job only hasten what its record says. */
 export { hearWishes } from './control.ts';
-export { controlChannel, transcriptKeys } from './keys.ts';
+export { controlChannel, workerChannels } from './keys.ts';
 export {
   answerTranscriptRequests,
   createTranscriptRequests,

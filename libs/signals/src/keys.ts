@@ -5,6 +5,11 @@ export function controlChannel(keyPrefix: string): string {
   return `${keyPrefix}:control`;
 }
 
+/** What every worker subscribes to. */
+export function workerChannels(keyPrefix: string): string[] {
+  return [controlChannel(keyPrefix), transcriptKeys(keyPrefix).questions];
+}
+
 export type TranscriptKeys = {
   /** Channel: 'requestId executionId', questions for transcripts. */
   questions: string;

@@ -4,14 +4,15 @@
  * one that is lost would be waited for in vain. Both keys expire.
  */
 import { randomUUID } from 'node:crypto';
-import { orUnavailable, type RedisConnection } from '@cc-executor/redis';
+import { type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
+import { hear } from './hear.ts';
 import { transcriptKeys } from './keys.ts';
 
 /** Length and digest of the answer's text in the transcript, or why there is none to be had. */
 export type TranscriptAnswer = { bytes: number; sha256: string } | { reason: string; message: string };
 
 export type TranscriptRequests = {
-  /** Undefined when no worker answers within `timeoutMs`. Errors: `RedisUnavailableError`. */
+  /** Undefined when no worker answers within `timeoutMs`. Errors: `RedisUnavailableError`, `RedisFaultError`. */
   ask(executionId: string, timeoutMs: number): Promise<TranscriptAnswer | undefined>;
 };
 
@@ -42,7 +43,7 @@ export function createTranscriptRequests({
     return undefined;
   }
 
-  return { ask: (executionId, timeoutMs) => orUnavailable(ask(executionId, timeoutMs)) };
+  return { ask: (executionId, timeoutMs) => tellErrorsApart(ask(executionId, timeoutMs)) };
 }
 
 /**
@@ -68,12 +69,10 @@ export function answerTranscriptRequests(options: {
     await redis.set(keys.answer(requestId), found, 'PX', EXPIRY_MS);
   }
 
-  subscriber.on('message', (channel: string, payload: string) => {
-    if (channel !== keys.questions) return;
-    const [requestId = '', executionId = ''] = payload.split(' ');
+  function take(question: string): void {
+    const [requestId = '', executionId = ''] = question.split(' ');
     answer(requestId, executionId).catch(onError);
-  });
-  subscriber.subscribe(keys.questions).catch(() => {
-    // Closed before it was acknowledged. A lost connection is subscribed anew by the driver.
-  });
+  }
+
+  hear(subscriber, keys.questions, take, onError);
 }

@@ -7,7 +7,7 @@ export type Bench = {
   server: TestRedis;
   keyPrefix: string;
   /** Resolves when the connection is up. */
-  connect(role: RedisRole): Promise<RedisConnection>;
+  connect(role: RedisRole, user?: string): Promise<RedisConnection>;
   close(): Promise<void>;
 };
 
@@ -17,11 +17,11 @@ export async function openBench(): Promise<Bench> {
   return {
     server,
     keyPrefix: uniquePrefix(),
-    async connect(role) {
+    async connect(role, user = '') {
       const onError = (error: Error) => {
         throw error;
       };
-      const redis = openRedis(server.url, { name: `test-${role}`, role, onError });
+      const redis = openRedis(server.url.replace('//', `//${user}`), { name: `test-${role}`, role, onError });
       connections.push(redis);
       await once(redis, 'ready');
       return redis;

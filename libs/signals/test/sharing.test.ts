@@ -17,20 +17,21 @@ afterEach(() => bench.close());
 it('wishes and questions come over one connection, and neither takes the other for its own', async () => {
   const { keyPrefix } = bench;
   const [subscriber, redis] = [await bench.connect('subscriber'), await bench.connect('patient')];
+  const onError = (error: unknown) => {
+    throw error;
+  };
   const heard: string[] = [];
   const last = Promise.withResolvers<void>();
   hearWishes({
     subscriber,
     keyPrefix,
+    onRefused: onError,
     onWish(jobId) {
       heard.push(jobId);
       if (jobId === 'last') last.resolve();
     },
   });
   const read = async (executionId: string) => ({ reason: 'none', message: executionId });
-  const onError = (error: unknown) => {
-    throw error;
-  };
   answerTranscriptRequests({ subscriber, redis, keyPrefix, read, onError });
   await subscriber.subscribe('another');
 

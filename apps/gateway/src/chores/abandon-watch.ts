@@ -5,7 +5,8 @@
  */
 import type { JobLog } from '@cc-executor/job-log';
 import { isTerminal } from '@cc-executor/protocol';
-import type { Logger } from '@cc-executor/runtime';
+import { isCurable } from '@cc-executor/redis';
+import { type Logger, logEvents } from '@cc-executor/runtime';
 
 export type AbandonWatch = {
   /** A connection of this gateway attached to the job. */
@@ -36,7 +37,11 @@ export function createAbandonWatch({
     const timer = setTimeout(() => {
       timers.delete(jobId);
       decide(jobId).catch((err) => {
-        logger.warn({ err, jobId }, 'could not see to an abandoned job; it is tried again');
+        if (!isCurable(err)) {
+          logger.error({ event: logEvents.redisRefused, err, jobId }, 'an abandoned job cannot be cancelled');
+          return;
+        }
+        logger.warn({ err, jobId }, 'an abandoned job could not be cancelled; it is tried again');
         suspect(jobId);
       });
     }, graceMs);

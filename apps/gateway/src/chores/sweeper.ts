@@ -7,7 +7,8 @@
  */
 import type { Claim, JobSweep } from '@cc-executor/job-log';
 import type { Producer } from '@cc-executor/queue';
-import type { Logger } from '@cc-executor/runtime';
+import { isCurable } from '@cc-executor/redis';
+import { type Logger, logEvents } from '@cc-executor/runtime';
 import type { GatewayMetrics } from '../metrics.ts';
 import type { AbandonWatch } from './abandon-watch.ts';
 
@@ -32,6 +33,8 @@ const CLAIM_LIMIT = 200;
 const HOLD_MS = 5_000;
 /** A queued job's entry is looked for this often, in ms. */
 const QUEUED_CHECK_MS = 30_000;
+/** A job that could not be settled is looked at this often, in ms: an operator may have put it right. */
+const FAULTY_CHECK_MS = 60_000;
 /** Index entries that expired are taken out every so many sweeps. */
 const PRUNE_EVERY = 600;
 
@@ -53,7 +56,9 @@ export function startSweeper(options: SweeperOptions): Sweeper {
       const claim = await sweep.claim(CLAIM_LIMIT, HOLD_MS);
       // Redis stood still: this claim and the leases around it tell nothing.
       if (performance.now() - startedAt > intervalMs) return redisWasAway();
-      await Promise.all(claim.jobIds.map((jobId) => settle(jobId, claim)));
+      await Promise.all(
+        claim.jobIds.map((jobId) => settle(jobId, claim).catch((err) => setAside(jobId, claim, err))),
+      );
       count += 1;
       if (count % PRUNE_EVERY === 0) await sweep.prune();
       failures = 0;
@@ -63,6 +68,13 @@ export function startSweeper(options: SweeperOptions): Sweeper {
       metrics.sweepFailures.inc();
       if (failures % 30 === 1) logger.warn({ err, failures }, 'the sweep failed; it waits for one lease');
     }
+  }
+
+  /** A job whose record Redis refuses to touch must not hold up the others; it is looked at now and then. */
+  async function setAside(jobId: string, claim: Claim, err: unknown): Promise<void> {
+    if (isCurable(err)) throw err;
+    logger.error({ event: logEvents.redisRefused, err, jobId }, 'a job can be neither read nor ended');
+    await sweep.reschedule(jobId, claim.at + FAULTY_CHECK_MS);
   }
 
   async function settle(jobId: string, claim: Claim): Promise<void> {

@@ -4,7 +4,7 @@
  */
 import { type Attachment, attach, type JobFeed, type JobLog, type Listener } from '@cc-executor/job-log';
 import { MAX_ATTACHMENTS, ProtocolError } from '@cc-executor/protocol';
-import type { Logger } from '@cc-executor/runtime';
+import { createRepeatedWarning, type Logger } from '@cc-executor/runtime';
 import type { AbandonWatch } from '../chores/abandon-watch.ts';
 import { createReadTurns } from './read-turns.ts';
 
@@ -49,6 +49,7 @@ export function createAttachments(
   const pending = new Map<string, boolean>();
   const turns = createReadTurns(sink.hasRoom);
   const pagedLog: JobLog = { ...log, range: (...page) => turns.take(() => log.range(...page)) };
+  const onFailed = createRepeatedWarning(logger, 'reading a log failed; it is tried again');
   let closed = false;
 
   function listenerFor(jobId: string): Listener {
@@ -63,7 +64,7 @@ export function createAttachments(
         end();
         sink.lost(jobId, lastSeq, reason);
       },
-      failed: (err) => logger.warn({ err, jobId }, 'reading the log failed; it is tried again'),
+      failed: onFailed,
     };
   }
 

@@ -4,6 +4,7 @@
  * not look alive, and a lost publication is found here at the latest.
  */
 import type { Attachment, JobLog, Position } from '@cc-executor/job-log';
+import { isCurable } from '@cc-executor/redis';
 import type { Logger } from '@cc-executor/runtime';
 import type { GatewayMetrics } from '../metrics.ts';
 
@@ -60,7 +61,8 @@ export function createHeartbeats({
     if (jobIds.size > 0) {
       positions = await log.positions([...jobIds]).catch((err) => {
         logger.debug({ err, jobs: jobIds.size }, 'positions could not be checked');
-        return undefined;
+        // One record that cannot be read is no outage: each attachment looks into its own log.
+        return isCurable(err) ? undefined : new Map();
       });
       setDegraded(positions === undefined);
     }

@@ -58,7 +58,7 @@ export function createRequests(options: {
   };
 }
 
-/** A fault of Redis is `unavailable`, and worth another try; everything else unexpected is ours. */
+/** A Redis that is away or full is `unavailable`, and worth another try; everything else unexpected is ours. */
 function asProtocolError(error: unknown): ProtocolError {
   if (error instanceof ProtocolError) return error;
   if (error instanceof RedisUnavailableError)

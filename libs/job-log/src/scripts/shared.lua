@@ -13,7 +13,8 @@ end
 -- Appends event bodies (JSON objects) to the log, gives each its head, and publishes them all as one
 -- message: the line "epoch firstSeq lastSeq status", then one event a line (JSON holds no raw line feed). A message over
 -- 1 MiB would fill the subscribers' buffers: then only the first line goes out, and they read the log.
--- Returns the last seq.
+-- Returns the last seq. Raises what PUBLISH says, to whom it is not allowed, and appends nothing then: the caller has
+-- not written the new seq yet, and the next event would stand at the wrong index.
 local function append_events(log, channel, job_id, epoch, attempt, seq, status, now, bodies)
   local first = seq + 1
   local head = '{"jobId":"' .. job_id .. '","epoch":"' .. epoch .. '","seq":'
@@ -33,6 +34,10 @@ local function append_events(log, channel, job_id, epoch, attempt, seq, status, 
   if bytes <= 1048576 then
     line = line .. '\n' .. table.concat(events, '\n')
   end
-  redis.call('PUBLISH', channel, line)
+  local heard = redis.pcall('PUBLISH', channel, line)
+  if type(heard) == 'table' then
+    redis.call('LTRIM', log, 0, -#events - 1)
+    error(heard)
+  end
   return seq
 end
