@@ -1,4 +1,5 @@
 /** Carries out planned faults: each at its time, those of one target one after the other, recorded in the history. */
+import { sleep } from '@cc-executor/runtime';
 import type { FaultProxy, HistoryRecorder, ProxyFaults, TestRedis } from '@cc-executor/testing';
 import type { PlannedFault } from './fault-plan.ts';
 import { createRandom, type Random } from './random.ts';
@@ -132,8 +133,4 @@ function networkFaults(how: string, random: Random): ProxyFaults {
       return { dropReply: { matches: () => true, nth: random.int(1, 40), times: random.int(1, 5) } };
   }
   throw new Error(`nobody knows the network fault ${how}`);
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

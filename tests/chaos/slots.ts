@@ -2,6 +2,7 @@
  * The places of gateways and workers: a slot keeps its name while processes come and go in it. Who dies without being
  * told to, or does not drain cleanly, is a problem of the run.
  */
+import { sleep } from '@cc-executor/runtime';
 import type { ServiceProcess } from '@cc-executor/testing';
 
 export type Slot = {
@@ -61,8 +62,4 @@ export async function openSlot({ name, start, onProblem }: SlotOptions): Promise
 function lastWords(process: ServiceProcess): string {
   const words = process.logs().slice(-5);
   return words.map((line) => JSON.stringify(line)).join(' ');
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

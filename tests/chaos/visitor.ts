@@ -2,7 +2,9 @@
  * Carries out visits: executes, listens until the terminal event whatever breaks, comes back elsewhere, cancels. It
  * behaves as PROTOCOL.md asks of a client, and complains about every answer that it does not allow.
  */
+
 import { isTerminalEvent } from '@cc-executor/protocol';
+import { sleep } from '@cc-executor/runtime';
 import { type HistoryRecorder, planPrompt } from '@cc-executor/testing';
 import { openRecordingClient, type RecordingClient } from '../faults/recording-client.ts';
 import type { Random } from './random.ts';
@@ -194,8 +196,4 @@ export async function payVisit(visit: Visit, random: Random, options: VisitorOpt
 
 function lastSeq(client: RecordingClient, jobId: string): number {
   return client.wire.events(jobId).at(-1)?.seq ?? 0;
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -3,7 +3,9 @@
  * mid-stream, one ends, one has ended and is not delivered yet, and somebody attaches. All must end as if there had
  * been none.
  */
+
 import type { LogEvent } from '@cc-executor/runtime';
+import { sleep } from '@cc-executor/runtime';
 import { type FaultProxy, planText, startFaultProxy } from '@cc-executor/testing';
 import { type FaultStack, type FaultStackOptions, startFaultStack } from './harness.ts';
 import type { RecordingClient } from './recording-client.ts';
@@ -141,8 +143,4 @@ export async function untilDone<T>(ask: () => Promise<T>): Promise<T> {
       await sleep(100);
     }
   }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
