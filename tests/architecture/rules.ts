@@ -6,7 +6,7 @@ import { posix } from 'node:path';
 import { findImports, findInCode, type SourceFile, type Violation } from './source.ts';
 
 /** Which of our packages each one may import. A folder that is not listed may not exist. */
-export const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
+const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
   'apps/gateway': ['protocol', 'queue', 'job-log', 'signals', 'fleet', 'redis', 'metrics', 'runtime'],
   'apps/worker': [
     'protocol',
@@ -51,7 +51,7 @@ export const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
 };
 
 /** Packages that only these folders may import. */
-export const OWNERS: Record<string, readonly string[]> = {
+const OWNERS: Record<string, readonly string[]> = {
   bullmq: ['libs/queue'],
   ioredis: ['libs/redis'],
   undici: ['libs/claude-api-client'],
@@ -71,7 +71,7 @@ export type Room = {
 };
 
 /** Packages that are divided into rooms: each folder in its `src` is one and is listed. */
-export const ROOMS: Record<string, Record<string, Room>> = {
+const ROOMS: Record<string, Record<string, Room>> = {
   'apps/gateway': {
     doors: {
       neighbours: ['operations', 'listening', 'metrics.ts'],
@@ -86,7 +86,7 @@ export const ROOMS: Record<string, Record<string, Room>> = {
 const WEBSOCKET_OWNERS = ['apps/gateway', 'libs/client', 'libs/testing'];
 
 /** Files besides an app's config.ts that may hand the environment on, whole, and what for. */
-export const ENVIRONMENT_USERS: Record<string, string> = {
+const ENVIRONMENT_USERS: Record<string, string> = {
   'apps/claude-api/src/main.ts': 'Claude Code inherits it',
   'apps/cli/src/up/command.ts': 'the processes of the stack inherit it',
 };

@@ -50,7 +50,7 @@ export function findInCode(text: string, pattern: RegExp): { line: number; found
 }
 
 /** The text with its comments replaced by blanks, so that positions stay. Strings that look like one stay too. */
-export function blankComments(text: string): string {
+function blankComments(text: string): string {
   const pattern = /'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`|\/\/[^\n]*|\/\*[\s\S]*?\*\//g;
   return text.replace(pattern, (token) => (token.startsWith('/') ? token.replace(/[^\n]/g, ' ') : token));
 }

@@ -34,7 +34,7 @@ export const FAULT_WEIGHTS = {
   'upstream refuse': 2,
 } as const;
 
-export type FaultKind = keyof typeof FAULT_WEIGHTS;
+type FaultKind = keyof typeof FAULT_WEIGHTS;
 
 export type PlannedFault = {
   /** From the beginning of the load. */

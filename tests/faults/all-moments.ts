@@ -19,7 +19,7 @@ export type Outage = {
 };
 
 /** Where a job stood when the outage began. */
-export type Moment = 'accepting' | 'queued' | 'claimed' | 'streaming' | 'finishing' | 'undelivered';
+type Moment = 'accepting' | 'queued' | 'claimed' | 'streaming' | 'finishing' | 'undelivered';
 
 export type OutageStack = FaultStack & {
   /** Between the second gateway and Redis. */
@@ -129,7 +129,7 @@ export async function untilLogged(faults: FaultStack, jobId: string, event: LogE
   );
 }
 
-export async function untilEndedUpstream({ upstream }: FaultStack, jobId: string): Promise<void> {
+async function untilEndedUpstream({ upstream }: FaultStack, jobId: string): Promise<void> {
   while (upstream.running().some((call) => call.jobId === jobId)) await sleep(10);
 }
 

@@ -4,7 +4,7 @@ import { createClaudeApiMetrics } from '../../apps/claude-api/src/metrics.ts';
 import { createGatewayMetrics, watchSharedState } from '../../apps/gateway/src/metrics.ts';
 import { createWorkerMetrics } from '../../apps/worker/src/metrics.ts';
 
-export type Role = 'gateway' | 'worker' | 'claude-api' | 'dashboard';
+type Role = 'gateway' | 'worker' | 'claude-api' | 'dashboard';
 
 export type RegisteredMetric = MetricDescription & { roles: Role[] };
 

@@ -6,7 +6,7 @@ import { appendFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } fr
 import { dirname } from 'node:path';
 import type { Logger } from '@cc-executor/runtime';
 
-export interface IndexEntry {
+interface IndexEntry {
   readonly executionId: string;
   readonly conversation: string;
   /** Positions in the transcript, in bytes; without `to` the execution is under way, or was lost. */

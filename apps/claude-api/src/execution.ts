@@ -16,7 +16,7 @@ import { createPauseControl } from './pause-control.ts';
 import type { Place } from './places.ts';
 import { decideOutcome, type Outcome, type StopReason } from './verdict.ts';
 
-export interface Completion extends Outcome {
+interface Completion extends Outcome {
   readonly executionId: string;
   readonly exitCode: number | null;
   /** Length in bytes and SHA-256 of the answer's text. */

@@ -9,7 +9,7 @@ import type { Place } from './places.ts';
 import type { StopReason } from './verdict.ts';
 
 /** Why an execution may not start. `retryAfterSeconds` is set when it may later. */
-export interface Refusal {
+interface Refusal {
   readonly statusCode: 409 | 429 | 503;
   readonly code: 'duplicate_execution' | 'at_capacity' | 'draining';
   readonly message: string;

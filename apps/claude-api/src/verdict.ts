@@ -12,7 +12,7 @@ import type { EngineEnding } from './engine.ts';
  */
 export type StopReason = 'cancelled' | 'disconnected' | 'timeout' | 'shutdown' | 'lingered';
 
-export interface ExecutionError {
+interface ExecutionError {
   readonly code: string;
   readonly message: string;
 }

@@ -1,7 +1,7 @@
 /** Ctrl-C and SIGTERM: the first asks politely, the second leaves at once. */
 const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
 
-export type InterruptSignal = keyof typeof SIGNAL_NUMBERS;
+type InterruptSignal = keyof typeof SIGNAL_NUMBERS;
 
 /**
  * Listens to both signals until the returned function is called.

@@ -6,7 +6,7 @@ import type { QueueDepth } from '@cc-executor/queue';
 export type DoorName = 'native' | 'dialect';
 
 /** What the sweeper did to a job: ended it with this status, or gave it a queue entry. */
-export type SweepResult = TerminalStatus | 'enqueued' | 'requeued';
+type SweepResult = TerminalStatus | 'enqueued' | 'requeued';
 
 export type GatewayMetrics = {
   connections: Gauge<'door'>;

@@ -68,7 +68,7 @@ describe('an idempotency key', () => {
     const attempt = await takeJob(rig.log, result.jobId);
     await attempt.write(output('answer'));
     await attempt.end(completed);
-    await gateway.producer.remove(result.jobId);
+    await rig.loseEntry(result.jobId);
     const again = await client.request('execute', { prompt: 'x', idempotencyKey: 'k' });
     expect(again.result).toMatchObject({ jobId: result.jobId, status: 'completed', created: false });
     expect((await client.untilTerminal(result.jobId)).map(({ type }) => type)).toEqual([

@@ -14,7 +14,7 @@ import {
 } from '@cc-executor/job-log';
 import { createMetrics } from '@cc-executor/metrics';
 import { createEpoch, createJobId, type EventBody, type TerminalBody } from '@cc-executor/protocol';
-import { createProducer, type Producer } from '@cc-executor/queue';
+import { createProducer, openQueue, type Producer } from '@cc-executor/queue';
 import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
 import { createHealth, createLogger } from '@cc-executor/runtime';
 import { createTranscriptRequests } from '@cc-executor/signals';
@@ -40,7 +40,7 @@ export type TestGateway = Gateway & {
   abandonWatch: AbandonWatch;
 };
 
-export type GatewayOverrides = Partial<GatewayOptions> & {
+type GatewayOverrides = Partial<GatewayOptions> & {
   commandTimeoutMs?: number;
   abandonGraceMs?: number;
   /** Wraps the gateway's log, to lose or delay what it asks. */
@@ -59,6 +59,8 @@ export type Rig = {
   dialect(gateway: TestGateway): Promise<WireClient>;
   /** A job in the log that no gateway accepted. */
   createJob(jobId?: string): Promise<string>;
+  /** Takes a job out of the queue, as if it had never come there. */
+  loseEntry(jobId: string): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -167,6 +169,15 @@ export async function createRig(server: TestRedis): Promise<Rig> {
         retry: 'safe',
       });
       return jobId;
+    },
+    async loseEntry(jobId) {
+      const onError = () => {
+        // As above.
+      };
+      const queue = openQueue({ redis: workerRedis, keyPrefix, onError });
+      const removed = await queue.remove(jobId);
+      await queue.close();
+      if (removed !== 1) throw new Error('a worker has the entry, or there is none');
     },
     async close() {
       for (const client of clients) client.socket.terminate();

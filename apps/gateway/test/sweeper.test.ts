@@ -141,7 +141,7 @@ test('a lost job that may always run again is queued again; the lost attempt is 
   const lost = await takeJob(rig.log, jobId, LEASE_MS);
   await lost.write(output('first try'));
   // Its entry was processed: the lost worker's BullMQ lock has passed.
-  await gateway.producer.remove(jobId);
+  await rig.loseEntry(jobId);
   const made = watchEnsure();
   start({ producer: made.producer });
   await untilStatus(jobId, 'queued');

@@ -9,7 +9,7 @@ import type { JobLog, Wishes } from '@cc-executor/job-log';
 import { isCurable } from '@cc-executor/redis';
 import type { Logger } from '@cc-executor/runtime';
 
-export type Leased = {
+type Leased = {
   jobId: string;
   fence: number;
   onLost(reason: string): void;

@@ -24,7 +24,7 @@ export const silent = createLogger({ name: 'test', level: 'silent', format: 'jso
 /** A batch of events, something to wait for, or to do. A script without an `end` hangs until it is aborted. */
 export type Step = UpstreamEvent[] | Promise<unknown> | (() => unknown);
 
-export type Call = {
+type Call = {
   request: UpstreamRequest;
   options: ExecuteOptions;
   ended: boolean;
@@ -32,7 +32,7 @@ export type Call = {
   asked: boolean[];
 };
 
-export type ScriptedClaudeApi = {
+type ScriptedClaudeApi = {
   client: ClaudeApiClient;
   calls: Call[];
   /** Resolves when so many calls were begun. */
@@ -44,7 +44,7 @@ export type ScriptedClaudeApi = {
 };
 
 /** Plays one script per call, the last one again and again; ends as aborted when its caller's signal says so. */
-export function scriptClaudeApi(...scripts: Step[][]): ScriptedClaudeApi {
+function scriptClaudeApi(...scripts: Step[][]): ScriptedClaudeApi {
   const calls: Call[] = [];
   const waiting = new Set<() => void>();
   const askedSoOften = (count: number) => calls.flatMap(({ asked }) => asked).length >= count;
@@ -100,7 +100,6 @@ export function scriptClaudeApi(...scripts: Step[][]): ScriptedClaudeApi {
           return scripted.answerPause(pause);
         });
       },
-      ready: async () => ({ ok: true, detail: 'scripted' }),
       survey: async () => ({ url: 'http://scripted', addresses: [] }),
       transcript: async () => ({ reason: 'demo_engine', message: 'scripted' }),
       async close() {

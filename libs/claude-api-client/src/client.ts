@@ -1,9 +1,8 @@
-/** The client for claude-api: starts calls, asks for readiness, and lets go of everything at the end. */
+/** The client for claude-api: starts calls, asks questions, and lets go of everything at the end. */
 import { setMaxListeners } from 'node:events';
 import { optionNames } from '@cc-executor/claude-options';
 import { createCall } from './call.ts';
 import { type Lookup, lookupAll } from './connect.ts';
-import { askReadiness, type Readiness } from './readiness.ts';
 import { surveyAddresses, type UpstreamSurvey } from './survey.ts';
 import { askTranscript, type TranscriptFinding } from './transcript.ts';
 import type { UpstreamCall, UpstreamRequest } from './upstream-events.ts';
@@ -41,7 +40,6 @@ export interface ClaudeApiClient {
    * early aborts the call.
    */
   execute(request: UpstreamRequest, options?: ExecuteOptions): UpstreamCall;
-  ready(): Promise<Readiness>;
   /** Looks at every address of its name. Never rejects. @param timeoutMs for all of it */
   survey(timeoutMs: number): Promise<UpstreamSurvey>;
   /** What Claude's own transcript says of an execution, asked at every address. Never rejects. */
@@ -75,7 +73,6 @@ export function createClaudeApiClient(options: ClaudeApiClientOptions): ClaudeAp
         lookup,
       });
     },
-    ready: () => askReadiness({ target, connectTimeoutMs, lookup, signal: closing.signal }),
     survey: (timeoutMs) => surveyAddresses({ target, timeoutMs, lookup, signal: closing.signal }),
     transcript: (executionId) =>
       askTranscript({ target, executionId, connectTimeoutMs, lookup, signal: closing.signal }),

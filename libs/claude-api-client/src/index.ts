@@ -5,19 +5,16 @@ export {
   createClaudeApiClient,
   type ExecuteOptions,
 } from './client.ts';
-export type { Readiness } from './readiness.ts';
+
 export type { SurveyedAddress, UpstreamSurvey } from './survey.ts';
-export type { TranscriptFinding } from './transcript.ts';
+
 export {
-  type Evidence,
   type PauseAnswer,
-  type RefusalCode,
   refusalCodes,
   type UpstreamCall,
   type UpstreamEvent,
   type UpstreamFailure,
   type UpstreamFailureCode,
-  type UpstreamLimit,
   type UpstreamOutcome,
   type UpstreamRequest,
 } from './upstream-events.ts';

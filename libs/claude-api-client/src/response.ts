@@ -12,7 +12,7 @@ import type { UpstreamEvent, UpstreamFailure, UpstreamOutcome } from './upstream
 
 const REFUSAL_BODY_LENGTH = 65_536;
 
-export type ResponseHeaders = Record<string, string | string[] | undefined>;
+type ResponseHeaders = Record<string, string | string[] | undefined>;
 
 export type UpstreamResponse = {
   /** `none` before the head; then what the body is. */

@@ -33,7 +33,7 @@ export type PauseAnswer =
   | { ok: false; reason: string /** Another try may go better. */; retryable: boolean };
 
 /** What a success rests on. */
-export type Evidence = Extract<TerminalBody, { type: 'completed' }>['evidence'];
+type Evidence = Extract<TerminalBody, { type: 'completed' }>['evidence'];
 
 /** claude-api does not take the request as it is: nothing has begun, and nothing would by asking again. */
 export const refusalCodes = [

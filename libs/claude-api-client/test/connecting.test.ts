@@ -1,18 +1,8 @@
-import { createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { startScriptedUpstream } from '@cc-executor/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createClaudeApiClient } from '../src/index.ts';
-import { lines, request, run, runScript, startPair } from './running.ts';
-
-/** A port on which nothing listens. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
+import { freePort, lines, request, run, runScript, startPair } from './running.ts';
 
 describe('connecting to claude-api', () => {
   it('says that nothing listens: which address, from where, what to try; and that nothing was sent', async () => {
@@ -219,44 +209,5 @@ describe('a refusal', () => {
     expect(await upstream.calls[0]?.closed).toBe('caller');
     upstream.use({ status: 503, steps: [{ raw: 'going' }, { reset: true }] });
     expect((await run(client)).outcome).toMatchObject({ code: 'upstream_busy' });
-  });
-});
-
-describe('readiness', () => {
-  it('is what GET /ready says', async () => {
-    const { client } = await startPair({});
-    expect(await client.ready()).toEqual({
-      ok: true,
-      detail: '/ready answers 200',
-      statusCode: 200,
-      body: { status: 'ok' },
-    });
-  });
-
-  it('is false when it says so, with its reasons', async () => {
-    const upstream = await startScriptedUpstream({}, { ready: 503 });
-    onTestFinished(() => upstream.close());
-    const client = createClaudeApiClient({ url: upstream.url });
-    expect(await client.ready()).toEqual({
-      ok: false,
-      detail: '/ready answers 503',
-      statusCode: 503,
-      body: { status: 'failing' },
-    });
-  });
-
-  it('is what GET /health says of a service that has no other', async () => {
-    const upstream = await startScriptedUpstream({}, { ready: 404 });
-    onTestFinished(() => upstream.close());
-    const client = createClaudeApiClient({ url: upstream.url });
-    expect(await client.ready()).toMatchObject({ ok: true, detail: '/health answers 200' });
-    expect(upstream.openConnections()).toBe(0);
-  });
-
-  it('is false, with what to try, when nobody answers', async () => {
-    const client = createClaudeApiClient({ url: `http://127.0.0.1:${await freePort()}` });
-    const readiness = await client.ready();
-    expect(readiness.ok).toBe(false);
-    expect(readiness.detail).toContain('connection refused (ECONNREFUSED)');
   });
 });

@@ -15,14 +15,14 @@ export type TextKind = {
   noun: string;
 };
 
-export type ChoiceKind<C extends string = string> = { kind: 'choice'; choices: readonly C[] };
+type ChoiceKind<C extends string = string> = { kind: 'choice'; choices: readonly C[] };
 
-export type IntegerKind = { kind: 'integer'; min: number; max: number };
+type IntegerKind = { kind: 'integer'; min: number; max: number };
 
 /** A number above 0. */
-export type AmountKind = { kind: 'amount'; max: number };
+type AmountKind = { kind: 'amount'; max: number };
 
-export type ListKind = {
+type ListKind = {
   kind: 'list';
   of: TextKind;
   /** Members. */
@@ -34,7 +34,7 @@ export type ListKind = {
 };
 
 /** An object of strings. */
-export type MapKind = { kind: 'map'; names: TextKind; values: TextKind };
+type MapKind = { kind: 'map'; names: TextKind; values: TextKind };
 
 export type Kind = TextKind | ChoiceKind | IntegerKind | AmountKind | ListKind | MapKind;
 

@@ -7,7 +7,7 @@
 const LF = 10;
 const CR = 13;
 
-export const DEFAULT_MAX_LINE_BYTES = 16 * 1024 * 1024;
+const DEFAULT_MAX_LINE_BYTES = 16 * 1024 * 1024;
 
 /** A line grew past the limit. The splitter is unusable afterwards: it throws the same error again. */
 export class LineTooLongError extends Error {

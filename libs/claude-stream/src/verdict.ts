@@ -5,7 +5,7 @@
 import type { FailureCode, RunSummary } from '@cc-executor/protocol';
 import { type ClaudeResult, isObject, numberOf, stringOf } from './stream-line.ts';
 
-export type ClaudeFailureCode = Extract<FailureCode, `claude_${string}`>;
+type ClaudeFailureCode = Extract<FailureCode, `claude_${string}`>;
 
 export type Verdict =
   | { ok: true; text: string; summary: RunSummary }

@@ -2,7 +2,7 @@
  * Where an attachment stands in a job's log. Invariant: events are handed on in the order 1, 2, 3 … without a
  * hole; anything else is a duplicate (dropped) or a gap (read again). Pure state; times are in ms.
  */
-export type Arrival = 'next' | 'duplicate' | 'gap';
+type Arrival = 'next' | 'duplicate' | 'gap';
 
 export type JobPosition = {
   readonly lastSeq: number;

@@ -19,7 +19,7 @@ export type Listener = {
   fail(error: ClientError): void;
 };
 
-export type Attached = { epoch: string; status: JobStatus };
+type Attached = { epoch: string; status: JobStatus };
 
 export type SubscriptionOptions = {
   jobId: string;

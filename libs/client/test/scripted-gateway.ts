@@ -15,7 +15,7 @@ import {
 } from '@cc-executor/protocol';
 import { type WebSocket, WebSocketServer } from 'ws';
 
-export type ScriptedRequest = { id: number; method: string; params: Record<string, unknown> };
+type ScriptedRequest = { id: number; method: string; params: Record<string, unknown> };
 
 export type ScriptedConnection = {
   /** The next request, which must be of this method. */

@@ -3,8 +3,6 @@ import { type Durability, type RedisConnection, watchDurability } from '@cc-exec
 import { ConfigError, type Logger, logEvents, unlessAborted } from '@cc-executor/runtime';
 
 export type DurabilityGate = {
-  /** What the last look found. */
-  last(): Durability | undefined;
   /** With `strict`: waits until Redis could be judged. Errors: `ConfigError` when it fails; the signal's reason. */
   pass(): Promise<void>;
 };
@@ -30,7 +28,6 @@ export function guardDurability({
     else logger.debug('redis keeps what it acknowledges');
   });
   return {
-    last: watch.last,
     async pass() {
       if (!strict) return;
       const faults = faultsOf(await unlessAborted(watch.first, signal));

@@ -1,16 +1,14 @@
 /** Which gateways and workers there are, what each sees of the others, and what that means. */
-export { type DurabilityGate, faultsOf, guardDurability } from './durability-gate.ts';
-export { createRedisCheck, type RedisCheck } from './redis-check.ts';
+export { guardDurability } from './durability-gate.ts';
+export { createRedisCheck } from './redis-check.ts';
 export { createRegistry, FORGET_MS, type Registry } from './registry.ts';
 export {
   type ServiceReport,
   type ServicesAnswer,
-  serviceReportSchema,
   servicesAnswerSchema,
   type UpstreamAddress,
-  type UpstreamView,
 } from './report.ts';
-export { type Reporter, startReporter } from './reporter.ts';
+export { startReporter } from './reporter.ts';
 export { createSelfReport, type SelfReport } from './self-report.ts';
 export { shareRunning } from './shared-run.ts';
 export { describeTrouble, kindOfTrouble, type TroubleKind } from './trouble.ts';

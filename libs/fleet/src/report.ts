@@ -98,7 +98,6 @@ export const servicesAnswerSchema = z.object({
   queue: z.object({ waiting: z.number(), active: z.number() }).optional(),
 });
 
-export type UpstreamView = z.infer<typeof upstreamView>;
 export type UpstreamAddress = z.infer<typeof upstreamAddress>;
 export type ServiceReport = z.infer<typeof serviceReportSchema>;
 export type ServicesAnswer = z.infer<typeof servicesAnswerSchema>;

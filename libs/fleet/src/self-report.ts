@@ -23,7 +23,7 @@ export function createSelfReport({
   everyMs: number;
   settings: ServiceReport['settings'];
   look: () => Promise<RedisView>;
-  /** Resolves with an `UpstreamView`; what is foreign in it is dropped. */
+  /** What `upstreamView` does not know of its answer is dropped. */
   lookUpstream?: () => Promise<object>;
 }): SelfReport {
   const id = `${role}-${hostname()}-${process.pid}`;

@@ -21,7 +21,7 @@ export type NewJob = {
   retry: RetryPolicy;
 };
 
-export type Created = { created: boolean; epoch: string; status: JobStatus };
+type Created = { created: boolean; epoch: string; status: JobStatus };
 
 export type Attempt = {
   fence: number;
@@ -80,7 +80,7 @@ export type Page = { epoch: string; lastSeq: number; status: JobStatus; events: 
 export type Position = { epoch: string; lastSeq: number; status: JobStatus };
 
 /** A job with what stands in its record and is not shown to clients. */
-export type StoredJob = { job: Job; tenant: string; spec: JobSpec; lastEvent: string | undefined };
+type StoredJob = { job: Job; tenant: string; spec: JobSpec; lastEvent: string | undefined };
 
 export type JobList = { jobs: Job[]; cursor: string | undefined };
 

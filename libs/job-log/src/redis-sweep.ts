@@ -10,7 +10,7 @@ import { defineScripts } from './scripts.ts';
 
 export type Claim = { at: number; jobIds: string[] };
 
-export type Settled =
+type Settled =
   | { code: 'stale' | 'gone' | 'terminal' }
   | { code: 'ended'; status: TerminalStatus }
   | {

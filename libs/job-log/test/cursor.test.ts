@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createCursor, hasGap, offerRun } from '../src/index.ts';
+import { createCursor, hasGap, offerRun } from '../src/cursor.ts';
 import { seqRange } from './recorder.ts';
 
 type Run = { firstSeq: number; lastSeq: number; empty: boolean };

@@ -1,7 +1,5 @@
 /** A Redis of our own on this machine, for `npm start` and for tests: which one, and how it is run. */
 export { embeddedScript, serverArguments } from './arguments.ts';
 export { type ChooseOptions, chooseRedis, NoRedisError, type RedisChoice } from './choose.ts';
-export { serverCache } from './fetched.ts';
+
 export { LockedError, takeLock } from './lock.ts';
-export { findPrograms, type RedisProgram } from './programs.ts';
-export { describeOwner, whyNotWritable } from './writable.ts';

@@ -4,12 +4,12 @@
  */
 import { z } from 'zod';
 
-export const DIALECT_ERROR = -32000;
+const DIALECT_ERROR = -32000;
 
 export const dialectExecuteParamsSchema = z.looseObject({ command: z.string().min(1) });
 export const dialectControlParamsSchema = z.looseObject({ type: z.enum(['PAUSE', 'RESUME', 'CANCEL']) });
 
-export const dialectStatuses = ['RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED'] as const;
+const dialectStatuses = ['RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED'] as const;
 export type DialectStatus = (typeof dialectStatuses)[number];
 
 export const dialectNotificationSchemas = {

@@ -113,7 +113,7 @@ export const clientErrors = {
 export type ClientErrorCode = keyof typeof clientErrors;
 
 /** `error.data` of a JSON-RPC error response. */
-export const errorDataSchema = z.object({
+const errorDataSchema = z.object({
   code: z.enum(Object.keys(protocolErrors) as [ProtocolErrorCode, ...ProtocolErrorCode[]]),
   retryable: z.boolean(),
   retryAfterMs: z.number().int().nonnegative().optional(),

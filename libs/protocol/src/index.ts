@@ -1,19 +1,15 @@
 /** The protocol: the one schema source of messages. Types are inferred from the schemas. */
 export { type CloseReason, closeCodes, mayReconnect } from './close-codes.ts';
 export {
-  DIALECT_ERROR,
   type DialectStatus,
   dialectControlParamsSchema,
   dialectErrorFrame,
   dialectExecuteParamsSchema,
   dialectNotificationSchemas,
-  dialectStatuses,
 } from './dialect.ts';
 export {
   type ClientErrorCode,
   clientErrors,
-  errorMember,
-  errorMemberSchema,
   type FailureCode,
   failureCodes,
   ProtocolError,
@@ -53,10 +49,7 @@ export {
   DEFAULT_TIMEOUTS,
   MAX_ATTACHMENTS,
   MAX_FRAME_BYTES,
-  MAX_METADATA_LENGTH,
-  MAX_PROMPT_LENGTH,
   MAX_TERMINAL_TEXT_LENGTH,
-  MAX_TIMEOUT_MS,
   PROTOCOL_VERSION,
   SUBPROTOCOL,
 } from './limits.ts';
@@ -77,10 +70,8 @@ export {
   parseEnvelope,
   parseRequest,
   type Rejection,
-  type Request,
   type RequestId,
   rawNotificationFrame,
-  responseFrameSchema,
   resultFrame,
 } from './rpc.ts';
 export { jsonSchemas, messageSchemas } from './schemas.ts';

@@ -10,7 +10,7 @@ import { verifyResultSchema } from './verification.ts';
 const durationMs = z.number().int().min(100).max(MAX_TIMEOUT_MS);
 const seq = z.number().int().nonnegative();
 
-export const timeoutsSchema = z.strictObject({
+const timeoutsSchema = z.strictObject({
   queueMs: durationMs.optional(),
   firstOutputMs: durationMs.optional(),
   idleMs: durationMs.optional(),
@@ -35,33 +35,33 @@ export const executeParamsSchema = z.strictObject({
   attach: z.boolean().optional(),
 });
 
-export const executeResultSchema = z.object({
+const executeResultSchema = z.object({
   jobId: jobIdSchema,
   epoch: z.string(),
   status: jobStatusSchema,
   created: z.boolean(),
 });
 
-export const attachParamsSchema = z.strictObject({
+const attachParamsSchema = z.strictObject({
   jobId: jobIdSchema,
   afterSeq: seq.optional(),
   epoch: z.string().max(64).optional(),
 });
 
-export const attachResultSchema = z.object({
+const attachResultSchema = z.object({
   jobId: jobIdSchema,
   epoch: z.string(),
   status: jobStatusSchema,
   lastSeq: seq,
 });
 
-export const jobParamsSchema = z.strictObject({ jobId: jobIdSchema });
-export const detachResultSchema = z.object({});
+const jobParamsSchema = z.strictObject({ jobId: jobIdSchema });
+const detachResultSchema = z.object({});
 /** Of `cancel`, `pause` and `resume`. `accepted` is false when the job had ended; then `status` says how. */
-export const controlResultSchema = z.object({ status: jobStatusSchema, accepted: z.boolean() });
-export const getResultSchema = jobSchema.extend({ terminal: eventSchema.optional() });
+const controlResultSchema = z.object({ status: jobStatusSchema, accepted: z.boolean() });
+const getResultSchema = jobSchema.extend({ terminal: eventSchema.optional() });
 
-export const listParamsSchema = z.strictObject({
+const listParamsSchema = z.strictObject({
   status: jobStatusSchema.optional(),
   limit: z.number().int().min(1).max(100).optional(),
   cursor: z
@@ -70,7 +70,7 @@ export const listParamsSchema = z.strictObject({
     .optional(),
 });
 
-export const listResultSchema = z.object({ jobs: z.array(jobSchema), cursor: z.string().optional() });
+const listResultSchema = z.object({ jobs: z.array(jobSchema), cursor: z.string().optional() });
 
 export const methods = {
   execute: { params: executeParamsSchema, result: executeResultSchema },

@@ -3,7 +3,7 @@
  * else), and writing what the gateway answers.
  */
 import { z } from 'zod';
-import { errorMember, errorMemberSchema, ProtocolError } from './errors.ts';
+import { errorMember, ProtocolError } from './errors.ts';
 import { type Method, methods, type Params } from './requests.ts';
 
 export type RequestId = string | number | null;
@@ -19,11 +19,6 @@ export const requestFrameSchema = z.object({
   method: z.string(),
   params: z.unknown().optional(),
 });
-
-export const responseFrameSchema = z.union([
-  z.object({ jsonrpc: z.literal('2.0'), id: idSchema, result: z.unknown() }),
-  z.object({ jsonrpc: z.literal('2.0'), id: idSchema, error: errorMemberSchema }),
-]);
 
 /** A frame that could not be taken: the error, and the id to answer, when it could be read. */
 export type Rejection = { error: ProtocolError; id: RequestId | undefined };

@@ -1,4 +1,3 @@
 /** BullMQ, and nothing else of it leaves this library but the queue that the dashboard shows. */
 export { type Consumer, type ConsumerOptions, type Processed, startConsumer } from './consumer.ts';
-export { createProducer, openQueue, type Producer, type QueueDepth, type QueueOptions } from './producer.ts';
-export { QUEUE_NAME } from './queue-names.ts';
+export { createProducer, openQueue, type Producer, type QueueDepth } from './producer.ts';

@@ -14,8 +14,6 @@ export type Producer = {
    * it, be it for an attempt that is lost. Errors: as above.
    */
   ensure(jobId: string, options?: { priority?: number }): Promise<'made' | 'waits' | 'taken'>;
-  /** Takes a job out that no worker has; false when a worker has it or it is not there. */
-  remove(jobId: string): Promise<boolean>;
   /** How much is in the queue. Rejects when Redis does. */
   depth(): Promise<QueueDepth>;
   /** Idempotent; the connection stays the caller's. */
@@ -49,11 +47,6 @@ export function createProducer({ redis, keyPrefix, onError }: QueueOptions): Pro
   return {
     enqueue: (...args) => tellErrorsApart(enqueue(...args)),
     ensure: (...args) => tellErrorsApart(ensure(...args)),
-    async remove(jobId) {
-      // BullMQ says "removed" of what was not there, too.
-      if ((await queue.getJobState(jobId)) === 'unknown') return false;
-      return (await queue.remove(jobId)) === 1;
-    },
     depth: () => readDepth(queue),
     close: () => queue.close(),
   };

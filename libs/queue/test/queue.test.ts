@@ -189,22 +189,6 @@ describe('a job that failed', () => {
 });
 
 describe('taking out and putting back', () => {
-  it('removes what waits, not what a worker has or what is not there', async () => {
-    const [first, second] = [createJobId(), createJobId()];
-    await producer.enqueue(first);
-    await producer.enqueue(second);
-    const stage = createStage(true);
-    consume(stage);
-    await stage.until(1);
-    expect(await producer.remove(first)).toBe(false);
-    expect(await producer.remove(second)).toBe(true);
-    expect(await producer.remove(second)).toBe(false);
-    expect(await producer.remove(createJobId())).toBe(false);
-    stage.letGo(first);
-    await untilState(first, 'completed');
-    expect(stage.taken).toEqual([first]);
-  });
-
   it('makes an entry where none waits or is under way, and only there', async () => {
     const jobId = createJobId();
     expect(await producer.ensure(jobId)).toBe('made');

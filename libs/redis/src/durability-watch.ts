@@ -3,8 +3,6 @@ import type { RedisConnection } from './connection.ts';
 import { checkDurability, type Durability } from './durability.ts';
 
 export type DurabilityWatch = {
-  /** What the last look found; undefined before the first. */
-  last(): Durability | undefined;
   /** Resolves with what the first look finds, whenever Redis answers. */
   first: Promise<Durability>;
   /** Looks now. Rejects when Redis does not answer. */
@@ -36,5 +34,5 @@ export function watchDurability(
 
   redis.on('ready', lookAtLeisure);
   if (redis.status === 'ready') lookAtLeisure();
-  return { last: () => last, first: first.promise, look };
+  return { first: first.promise, look };
 }

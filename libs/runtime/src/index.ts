@@ -10,7 +10,7 @@ export {
   type HealthBody,
   startHealthServer,
 } from './health.ts';
-export { exitCodes, runService, type ServiceContext } from './lifecycle.ts';
+export { exitCodes, runService } from './lifecycle.ts';
 export { listen } from './listen.ts';
 export { type LogEvent, logEvents } from './log-events.ts';
 export { createLogger, type Logger } from './logger.ts';

@@ -22,7 +22,7 @@ export type ProxyFaults = {
 };
 
 /** What happened since the proxy was started. */
-export type ProxyCounters = {
+type ProxyCounters = {
   accepted: number;
   /** Reset at once; what was refused by a closed door is not seen. */
   refused: number;

@@ -1,29 +1,21 @@
 /** What tests share: stand-ins for the world around the product, and programs to run against it. */
 
 export { checkHistory, describeViolations } from './checker.ts';
-export type { Bounds, CheckOptions, Invariant, Violation } from './checks/violation.ts';
+export type { Invariant, Violation } from './checks/violation.ts';
 export {
-  type ClaudeRecording,
   type RecordClaudeOptions,
-  type RecordedEnding,
   recordClaude,
   recordedEndings,
 } from './claude-recorder.ts';
-export type { LaneFaults } from './fault-lane.ts';
+
 export {
   type FaultProxy,
-  type FaultProxyOptions,
   type HowToCut,
-  type ProxyCounters,
   type ProxyFaults,
   startFaultProxy,
 } from './fault-proxy.ts';
 export {
-  type Acknowledged,
   type Attached,
-  type AttachmentEnding,
-  type CancelAnswered,
-  type Fault,
   formatHistory,
   type History,
   type Leftovers,
@@ -53,12 +45,11 @@ export {
   type UpstreamScript,
   type UpstreamStep,
 } from './scripted-upstream.ts';
-export { type LogLine, type ServiceOptions, type ServiceProcess, startService } from './service-process.ts';
+export { type LogLine, type ServiceProcess, startService } from './service-process.ts';
 export { type Stack, type StackOptions, startStack } from './stack.ts';
 export { claudeEnvironment } from './stand-in-model/claude-environment.ts';
-export type { ModelBehaviour } from './stand-in-model/directives.ts';
-export type { ModelRequest } from './stand-in-model/model-request.ts';
-export { type ModelCall, type StandInModel, startStandInModel } from './stand-in-model/server.ts';
+
+export { type StandInModel, startStandInModel } from './stand-in-model/server.ts';
 export {
   chooseTestRedis,
   startTestRedis,

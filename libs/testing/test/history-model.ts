@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import type { EventBody, RetryPolicy, TerminalBody } from '@cc-executor/protocol';
 import type { Attached, History, UpstreamCallRecord, UpstreamEnding } from '../src/index.ts';
 
-export type Ending =
+type Ending =
   | 'completed'
   | 'failed'
   | 'cancelled'
@@ -15,7 +15,7 @@ export type Ending =
   | 'queue_timeout'
   | 'cancelled_queued';
 
-export type ClientPlan = {
+type ClientPlan = {
   /** Seqs behind which its connection is cut; it resumes from there elsewhere. */
   cutAfter: number[];
   /** Attaches when the job has ended. */

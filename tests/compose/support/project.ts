@@ -10,7 +10,7 @@ export type ProjectSettings = {
   env: Record<string, string>;
 };
 
-export type Scale = { worker?: number; gateway?: number; 'claude-api'?: number };
+type Scale = { worker?: number; gateway?: number; 'claude-api'?: number };
 
 export type Container = { id: string; name: string; service: string; state: string; health: string };
 

@@ -11,7 +11,7 @@ import {
 } from '@cc-executor/protocol';
 import { connectWire, type Message, type Stack, type WireClient } from '@cc-executor/testing';
 
-export type Ending = {
+type Ending = {
   status: 'COMPLETED' | 'FAILED' | 'CANCELLED';
   /** `failed`'s code, or `timed_out`. */
   code?: string | undefined;

@@ -107,7 +107,7 @@ function judgeOwnChecks({ id, role, checks, redis }: ServiceReport): Finding[] {
 }
 
 /** Where another address works, a dead one is skipped: no more than a warning. */
-export function soften(findings: readonly Finding[]): Finding[] {
+function soften(findings: readonly Finding[]): Finding[] {
   const works = findings.some(({ level }) => level !== 'fail');
   return findings.map((finding) =>
     works && finding.level === 'fail' ? { ...finding, level: 'warn' } : finding,

@@ -39,7 +39,7 @@ const optionalPort = (env: string) =>
   });
 const optionalText = (env: string) => setting({ env, schema: text().optional(), description: '' });
 
-export const settings = {
+const settings = {
   ...commonSettings,
   ...jobSettings,
   ...serviceSettings,
@@ -77,7 +77,7 @@ export function readSettings(env?: NodeJS.ProcessEnv): { settings: DoctorSetting
   return { settings: found as DoctorSettings, faults };
 }
 
-export const PLACES = ['client', 'gateway', 'worker', 'claude-api', 'dashboard'] as const;
+const PLACES = ['client', 'gateway', 'worker', 'claude-api', 'dashboard'] as const;
 export type Place = (typeof PLACES)[number];
 
 /** Whose view the doctor takes: the service whose environment this is, else a client's. */

@@ -10,7 +10,7 @@ import type {
 } from '../history.ts';
 
 /** An event as text and as what it says; `event` is undefined when it is none. */
-export type Entry = { json: string; event: JobEvent | undefined };
+type Entry = { json: string; event: JobEvent | undefined };
 
 export type JobView = {
   jobId: string;

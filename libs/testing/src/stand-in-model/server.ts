@@ -13,7 +13,7 @@ import { type ModelRequest, readModelRequest } from './model-request.ts';
 import { composeReply } from './reply.ts';
 import { streamReply, writeError, writeMessage } from './reply-writer.ts';
 
-export interface ModelCall extends ModelRequest {
+interface ModelCall extends ModelRequest {
   /** How its response ended; undefined while it is under way. */
   ending: 'answered' | 'caller-gone' | 'dropped' | undefined;
 }
