@@ -14,6 +14,8 @@ import {
   checkNames,
   checkOwners,
   checkRooms,
+  checkUnusedDeclarations,
+  checkUnusedDirections,
   packageOf,
 } from './architecture/rules.ts';
 import { findImports, readSources, type SourceFile } from './architecture/source.ts';
@@ -36,15 +38,16 @@ describe('in this repository', () => {
   });
 
   test('imports follow the direction', () => {
-    expect(checkDirection(sources)).toEqual([]);
+    expect([...checkDirection(sources), ...checkUnusedDirections(sources)]).toEqual([]);
   });
 
   test('rooms of a package know only their neighbours', () => {
     expect(checkRooms(sources)).toEqual([]);
   });
 
-  test('every imported package is declared', () => {
-    expect(checkDeclared(sources, manifests)).toEqual([]);
+  test('every imported package is declared, and every declared one of ours imported', () => {
+    const unused = checkUnusedDeclarations(sources, manifests);
+    expect([...checkDeclared(sources, manifests), ...unused]).toEqual([]);
   });
 
   test('BullMQ, Redis, undici and WebSockets are used only by their owners', () => {
@@ -161,6 +164,21 @@ describe('the rules', () => {
     );
     expect(found).toEqual([
       'libs/queue/src/b.ts:2: @scope/zod is not a dependency in libs/queue/package.json',
+    ]);
+  });
+
+  test('report a direction and a declaration that no source needs', () => {
+    const files = make({
+      'apps/worker/src/a.ts': "import type { X } from '@cc-executor/queue/deep';",
+      'libs/queue/test/b.ts': "import { x } from '@cc-executor/testing';",
+    });
+    expect(checkUnusedDirections(files, { 'apps/worker': ['queue', 'redis'] })).toEqual([
+      'apps/worker: may import @cc-executor/redis, but does not',
+    ]);
+    const dependencies = { '@cc-executor/testing': '0.1.0', bullmq: '1.0.0' };
+    const declared = { 'libs/queue': { dependencies }, 'apps/worker': {} };
+    expect(checkUnusedDeclarations(files, declared)).toEqual([
+      'libs/queue/package.json: @cc-executor/testing is a dependency, but no source imports it',
     ]);
   });
 

@@ -20,12 +20,12 @@ const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
     'runtime',
   ],
   'apps/claude-api': ['claude-options', 'claude-stream', 'metrics', 'runtime'],
-  'apps/dashboard': ['protocol', 'queue', 'job-log', 'redis', 'metrics', 'runtime'],
+  'apps/dashboard': ['queue', 'redis', 'metrics', 'runtime'],
   'apps/cli': ['claude-options', 'client', 'protocol', 'fleet', 'local-redis', 'redis', 'runtime'],
   'libs/client': ['protocol'],
   'libs/fleet': ['redis', 'runtime'],
   'libs/job-log': ['protocol', 'redis', 'signals'],
-  'libs/queue': ['protocol', 'redis', 'runtime'],
+  'libs/queue': ['redis', 'runtime'],
   'libs/claude-api-client': ['claude-options', 'claude-stream', 'protocol', 'runtime'],
   'libs/claude-options': [],
   'libs/claude-stream': ['protocol'],
@@ -35,19 +35,7 @@ const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
   'libs/redis': ['runtime'],
   'libs/runtime': [],
   'libs/protocol': ['claude-options'],
-  'libs/testing': [
-    ...[
-      'protocol',
-      'redis',
-      'local-redis',
-      'queue',
-      'job-log',
-      'claude-api-client',
-      'claude-stream',
-      'client',
-      'runtime',
-    ],
-  ],
+  'libs/testing': ['protocol', 'job-log', 'local-redis', 'redis', 'runtime'],
 };
 
 /** Packages that only these folders may import. */
@@ -115,6 +103,19 @@ export function checkDirection(files: readonly SourceFile[]): Violation[] {
   });
 }
 
+/** Directions that are allowed and that nobody takes. */
+export function checkUnusedDirections(
+  files: readonly SourceFile[],
+  allowed: Readonly<Record<string, readonly string[]>> = ALLOWED_IMPORTS,
+): Violation[] {
+  const taken = takenDirections(files);
+  return Object.entries(allowed).flatMap(([folder, names]) =>
+    names
+      .filter((name) => !taken.has(`${folder} @cc-executor/${name}`))
+      .map((name) => `${folder}: may import @cc-executor/${name}, but does not`),
+  );
+}
+
 /** Imports that leave a room for what is not next to it, and packages that are not for it. */
 export function checkRooms(
   files: readonly SourceFile[],
@@ -156,6 +157,19 @@ export function checkDeclared(
     if (name in (manifests[folder]?.dependencies ?? {})) return undefined;
     return `${name} is not a dependency in ${folder}/package.json`;
   });
+}
+
+/** Packages of ours that are declared and that no source imports: what tests alone use would be shipped with it. */
+export function checkUnusedDeclarations(
+  files: readonly SourceFile[],
+  manifests: Readonly<Record<string, { dependencies?: object }>>,
+): Violation[] {
+  const taken = takenDirections(files);
+  return Object.entries(manifests).flatMap(([folder, { dependencies = {} }]) =>
+    Object.keys(dependencies)
+      .filter((name) => name.startsWith('@cc-executor/') && !taken.has(`${folder} ${name}`))
+      .map((name) => `${folder}/package.json: ${name} is a dependency, but no source imports it`),
+  );
 }
 
 /** Packages, and WebSockets, in folders other than the ones that own them. */
@@ -219,6 +233,16 @@ export function checkNames(files: readonly SourceFile[]): Violation[] {
     const vague = path.split('/').find((part) => VAGUE_NAMES.test(part));
     return vague === undefined ? [] : [`${path}:1: ${vague} does not say what is in it`];
   });
+}
+
+/** 'folder package' of every import. */
+function takenDirections(files: readonly SourceFile[]): Set<string> {
+  const taken = new Set<string>();
+  eachImport(files, (folder, { specifier }) => {
+    taken.add(`${folder} ${packageName(specifier)}`);
+    return undefined;
+  });
+  return taken;
 }
 
 type Judge<T> = (folder: string, use: T) => string | undefined;
