@@ -4,13 +4,28 @@ import { defineConfig } from 'vitest/config';
 // try is named as flaky above the totals.
 const retry = process.env.CI ? 1 : 0;
 
+/**
+ * Test files share their worker with others: what most of them took was to load what the one before had loaded. So none
+ * may leave anything behind in its process: no environment, no timers that are not the real ones, no listeners.
+ */
+const isolate = false;
+
+/**
+ * These run together, at most this many files at a time, however many cores there are, so that time-outs mean something:
+ * they wait for leases more than they compute.
+ */
+const processes = { isolate, retry, sequence: { groupOrder: 1 }, maxWorkers: 4, testTimeout: 60_000 };
+
 export default defineConfig({
   test: {
     reporters: ['default', './tools/totals-reporter.ts'],
+    globalSetup: ['tests/setup/redis.ts', 'tests/setup/claude-code.ts'],
     projects: [
       {
         test: {
           name: 'unit',
+          isolate,
+          maxWorkers: 3,
           sequence: { groupOrder: 0 },
           include: [
             'apps/*/test/**/*.test.ts',
@@ -23,29 +38,8 @@ export default defineConfig({
           hookTimeout: 30_000,
         },
       },
-      {
-        // Real processes: two files at a time, however many cores there are, so that time-outs mean something.
-        test: {
-          name: 'e2e',
-          sequence: { groupOrder: 1 },
-          retry,
-          include: ['tests/e2e/**/*.test.ts'],
-          maxWorkers: 2,
-          testTimeout: 60_000,
-          hookTimeout: 90_000,
-        },
-      },
-      {
-        test: {
-          name: 'faults',
-          sequence: { groupOrder: 2 },
-          retry,
-          include: ['tests/faults/**/*.test.ts'],
-          maxWorkers: 2,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-        },
-      },
+      { test: { name: 'e2e', include: ['tests/e2e/**/*.test.ts'], hookTimeout: 90_000, ...processes } },
+      { test: { name: 'faults', include: ['tests/faults/**/*.test.ts'], hookTimeout: 60_000, ...processes } },
     ],
   },
 });

@@ -1,7 +1,7 @@
 /**
  * A vitest reporter that ends the output with one line of totals: `N passed, N failed, N skipped`.
- * Before it, a line for each skipped test with its reason, and for each that passed only at a second try, with what
- * failed at the first. A file or hook that failed counts as one failure, because its tests are reported as skipped or
+ * Before it, a line for each reason why tests were skipped, with how many of which file, and one for each test that
+ * passed only at a second try, with what failed at the first. A file or hook that failed counts as one failure, because its tests are reported as skipped or
  * not at all.
  */
 import type { Reporter, TestModule, TestSuite } from 'vitest/node';
@@ -18,6 +18,7 @@ export default class TotalsReporter implements Reporter {
 export function summarize(modules: readonly TestModule[], unhandledErrors: number): string[] {
   const lines: string[] = [];
   const count = { passed: 0, failed: 0, skipped: 0 };
+  const skipped = new Map<string, Map<string, number>>();
   for (const module of modules) {
     const file = module.relativeModuleId;
     for (const test of module.children.allTests()) {
@@ -31,7 +32,8 @@ export function summarize(modules: readonly TestModule[], unhandledErrors: numbe
       }
       if (result.state !== 'skipped') continue;
       const reason = result.note ?? (test.options.mode === 'todo' ? 'to do' : 'no reason given');
-      lines.push(`skipped: ${file} > ${test.fullName}: ${reason}`);
+      const files = skipped.get(reason) ?? new Map();
+      skipped.set(reason, files.set(file, (files.get(file) ?? 0) + 1));
     }
     for (const broken of [module, ...module.children.allSuites()].filter(hasOwnError)) {
       count.failed += 1;
@@ -40,9 +42,15 @@ export function summarize(modules: readonly TestModule[], unhandledErrors: numbe
       );
     }
   }
+  for (const [reason, files] of skipped) lines.push(describeSkipped(reason, files));
   if (unhandledErrors > 0) lines.push(`unhandled errors: ${unhandledErrors}`);
   count.failed += unhandledErrors;
   return [...lines, `${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`];
+}
+
+function describeSkipped(reason: string, files: ReadonlyMap<string, number>): string {
+  const total = [...files.values()].reduce((sum, n) => sum + n, 0);
+  return `skipped ${total}: ${reason} (${[...files].map(([file, n]) => `${file} ${n}`).join(', ')})`;
 }
 
 /** A diff of a whole history would bury the totals. */

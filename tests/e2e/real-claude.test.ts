@@ -1,6 +1,6 @@
 /**
  * The real Claude Code under the whole product: gateway, worker, claude-api, the CLI, and behind it a stand-in for the
- * model's API. Found by CLAUDE_BIN or on PATH; without it nothing here runs, and that is said.
+ * model's API. Found or fetched by the set-up; without it nothing here runs, and that is said.
  */
 import { createHash, randomInt } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';

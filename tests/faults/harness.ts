@@ -88,8 +88,10 @@ export async function startFaultStack(options: FaultStackOptions = {}): Promise<
 
   const startGateway = (env = {}) => stack.startGateway({ REDIS_URL: proxies.gatewayRedis.url(), ...env });
   const startWorker = (env = {}) => stack.startWorker({ REDIS_URL: proxies.workerRedis.url(), ...env });
-  for (let i = 0; i < (options.gateways ?? 1); i += 1) await startGateway();
-  for (let i = 0; i < (options.workers ?? 1); i += 1) await startWorker();
+  await Promise.all([
+    ...Array.from({ length: options.gateways ?? 1 }, () => startGateway()),
+    ...Array.from({ length: options.workers ?? 1 }, () => startWorker()),
+  ]);
 
   async function client(gateway = 0): Promise<RecordingClient> {
     const opened = await openRecordingClient(stack.url(gateway), `gateway-${gateway}`, recorder);

@@ -8,11 +8,14 @@ import Module from 'node:module';
 import { constants } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import './compile-cache.mjs';
 import { findPinnedNode } from './pinned-node.mjs';
 import { ensureDependencies, SetupError } from './setup.mjs';
 
 /** The first Node.js that runs TypeScript as this project writes it. */
 const OLDEST_MAJOR = 24;
+
+const COMPILE_CACHE = new URL('./compile-cache.mjs', import.meta.url).href;
 
 /** The root of this checkout. */
 export const root = resolve(fileURLToPath(new URL('../../', import.meta.url)));
@@ -35,7 +38,11 @@ export async function launch(file, args) {
     const recent = Number.parseInt(process.versions.node, 10) >= OLDEST_MAJOR;
     if (pinned !== undefined) {
       // It cannot be executed where the C library is another one (Alpine).
-      return runChild(pinned.path, [file, ...args], recent ? () => runHere(file, args) : undefined);
+      return runChild(
+        pinned.path,
+        ['--import', COMPILE_CACHE, file, ...args],
+        recent ? () => runHere(file, args) : undefined,
+      );
     }
     if (recent) return runHere(file, args);
     throw new SetupError(

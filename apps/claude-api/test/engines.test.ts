@@ -1,6 +1,6 @@
 /**
  * One suite over both engines: what callers see does not depend on which one runs. The real CLI, against a
- * stand-in for the model, is found by CLAUDE_BIN or on PATH; without it that half is skipped.
+ * stand-in for the model, is found or fetched by the set-up; without it that half is skipped.
  */
 import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { LogEvent } from '@cc-executor/runtime';
+import { quickStart } from '@cc-executor/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { fakeCli, isDelta, readUntil, streamLines, temporaryFolder } from './harness.ts';
 import { processesOf, untilProcesses } from './process-table.ts';
@@ -14,7 +15,7 @@ import { processesOf, untilProcesses } from './process-table.ts';
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
 function start(env: Record<string, string>) {
-  const child = spawn(process.execPath, [main], {
+  const child = spawn(process.execPath, [...quickStart, main], {
     env: {
       PATH: process.env.PATH,
       HOME: temporaryFolder(),

@@ -3,12 +3,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { quickStart } from '@cc-executor/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseLines, soleCompletion, temporaryFolder } from './harness.ts';
 
 test('it starts, serves, and ends cleanly on SIGTERM; its log has no prompt and no answer', async () => {
   const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-  const child = spawn(process.execPath, [main], {
+  const child = spawn(process.execPath, [...quickStart, main], {
     env: { PATH: temporaryFolder(), CLAUDE_API_PORT: '0', CLAUDE_ENGINE: 'demo', LOG_FORMAT: 'json' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -1,15 +1,16 @@
-/** The real Claude Code, found by CLAUDE_BIN or on PATH, against a stand-in for the model. */
+/** The real Claude Code, which the set-up has found or fetched, against a stand-in for the model. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { claudeEnvironment, type StandInModel, startStandInModel } from '@cc-executor/testing';
-import { onTestFinished } from 'vitest';
+import { inject, onTestFinished } from 'vitest';
 import type { ClaudeEngineOptions } from '../src/claude-engine.ts';
-import { locateCli } from '../src/cli-location.ts';
 import { claudeEngine, temporaryFolder } from './harness.ts';
 
+const claude = inject('realClaude');
 /** Undefined when there is none. */
-export const realCli = locateCli(process.env.CLAUDE_BIN ?? 'claude', process.env);
-export const MISSING = 'the real Claude Code is neither at CLAUDE_BIN nor on PATH';
+export const realCli = 'bin' in claude ? claude.bin : undefined;
+/** Why. */
+export const MISSING = 'missing' in claude ? claude.missing : '';
 
 export interface RealEngine {
   readonly model: StandInModel;

@@ -1,13 +1,15 @@
 /** What the reader makes of the real Claude Code, run now: its text is the CLI's own result. */
 import { recordClaude } from '@cc-executor/testing';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, inject, it } from 'vitest';
 import { createTextDigest } from '../src/index.ts';
 import { foldBlocks, readAll } from './recordings.ts';
 
-const bin = process.env.CLAUDE_BIN;
+const claude = inject('realClaude');
 
 describe('the real Claude Code', () => {
-  beforeEach(({ skip }) => skip(bin === undefined, 'there is no real Claude Code at CLAUDE_BIN'));
+  beforeEach(({ skip }) => {
+    if ('missing' in claude) skip(claude.missing);
+  });
 
   it.each([
     ['a short answer', '[[text: grün 🚀 €]]'],
@@ -22,7 +24,8 @@ describe('the real Claude Code', () => {
     ['an answer after a retry', '[[status: 529 1]] [[text: at last]]'],
     ['an answer that the model broke off', '[[refusal]] [[text: That I will]]'],
   ])('gives %s: folding what was streamed gives its own result', async (_, prompt) => {
-    const { lines, exitCode } = await recordClaude({ bin: bin!, prompt, args: ['--allowedTools=Bash'] });
+    const { bin } = claude as { bin: string };
+    const { lines, exitCode } = await recordClaude({ bin, prompt, args: ['--allowedTools=Bash'] });
     expect(exitCode).toBe(0);
     const events = readAll(lines);
     const results = events.flatMap((event) => (event.type === 'result' ? [event.result] : []));

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { quickStart } from '@cc-executor/testing';
 import { afterEach, describe, expect, test } from 'vitest';
 import { exitCodes } from '../src/index.ts';
 
@@ -11,7 +12,10 @@ afterEach(() => {
 });
 
 function start(mode: string, env: Record<string, string> = { FIXTURE_PORT: '1' }) {
-  const child = spawn(process.execPath, [fixture, mode], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [...quickStart, fixture, mode], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   children.push(child);
   const messages: string[] = [];
   let errors = '';

@@ -27,6 +27,8 @@ export {
 export { type AttachmentRecorder, createHistoryRecorder, type HistoryRecorder } from './history-recorder.ts';
 export { killWithParent } from './kill-with-parent.ts';
 export { createMemoryJobLog } from './memory-job-log.ts';
+export { quickStart } from './quick-start.ts';
+export { type ClaudeChoice, chooseClaude, type RealClaude } from './real-claude.ts';
 export {
   type CallEnd,
   type Plan,

@@ -42,8 +42,14 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const workers: ServiceProcess[] = [];
 
   const upstream = options.upstream ?? { env: { CLAUDE_ENGINE: 'demo' } };
-  const claudeApi = 'url' in upstream ? undefined : await startClaudeApi(home, upstream.env);
-  const claudeApiUrl = 'url' in upstream ? upstream.url : `http://127.0.0.1:${claudeApi?.ready.port}`;
+  let claudeApi: ServiceProcess | undefined;
+  let claudeApiUrl: string | undefined;
+
+  /** Workers are told where it is, so it comes before them. */
+  async function startUpstream(): Promise<void> {
+    if ('env' in upstream) claudeApi = await startClaudeApi(home, upstream.env);
+    claudeApiUrl = 'url' in upstream ? upstream.url : `http://127.0.0.1:${claudeApi?.ready.port}`;
+  }
 
   async function startGateway(env: Record<string, string> = {}): Promise<ServiceProcess> {
     const gateway = await startService({
@@ -59,7 +65,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const worker = await startService({
       ...place,
       app: 'worker',
-      env: { WORKER_HEALTH_PORT: '0', CLAUDE_API_URL: claudeApiUrl, ...common, ...env },
+      env: { WORKER_HEALTH_PORT: '0', CLAUDE_API_URL: claudeApiUrl ?? '', ...common, ...env },
     });
     workers.push(worker);
     return worker;
@@ -73,8 +79,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   }
 
   try {
-    for (let i = 0; i < (options.gateways ?? 1); i += 1) await startGateway();
-    for (let i = 0; i < (options.workers ?? 1); i += 1) await startWorker();
+    await allStarted([startUpstream(), ...times(options.gateways ?? 1, startGateway)]);
+    await allStarted(times(options.workers ?? 1, startWorker));
   } catch (error) {
     await close();
     throw error;
@@ -91,6 +97,16 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     startWorker,
     close,
   };
+}
+
+function times<T>(count: number, start: () => Promise<T>): Promise<T>[] {
+  return Array.from({ length: count }, () => start());
+}
+
+/** Rejects when one cannot start, but not before the others are there to be stopped. */
+async function allStarted(starting: Promise<unknown>[]): Promise<void> {
+  await Promise.allSettled(starting);
+  await Promise.all(starting);
 }
 
 function startClaudeApi(home: string, env: Record<string, string>): Promise<ServiceProcess> {

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { killWithParent } from '@cc-executor/testing';
+import { killWithParent, quickStart } from '@cc-executor/testing';
 import { onTestFinished } from 'vitest';
 
 export type Child = {
@@ -19,7 +19,7 @@ export type ChildOptions = { env?: NodeJS.ProcessEnv; input?: string };
 
 /** Runs a script with this Node; without `input` its standard input is empty. */
 export function runNode(args: readonly string[], { env, input }: ChildOptions = {}): Child {
-  const child = spawn(process.execPath, args, {
+  const child = spawn(process.execPath, [...quickStart, ...args], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });

@@ -14,15 +14,15 @@ import {
   startStack,
   startStandInModel,
 } from '@cc-executor/testing';
-import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, inject } from 'vitest';
 import { RESTLESS, watchLeftovers } from './leftovers.ts';
-import { findOnPath } from './path.ts';
 import { descendants } from './processes.ts';
 
-/** The real Claude Code, by CLAUDE_BIN or on PATH; undefined when there is none. */
-const realClaude = findOnPath(process.env.CLAUDE_BIN ?? 'claude');
-
-const NO_CLAUDE = 'the real Claude Code is neither at CLAUDE_BIN nor on PATH';
+const claude = inject('realClaude');
+/** Undefined when there is none. */
+const realClaude = 'bin' in claude ? claude.bin : undefined;
+/** Why. */
+const NO_CLAUDE = 'missing' in claude ? claude.missing : '';
 
 export type ClaudeStack = Stack & {
   /** What the CLI has for a home: its transcripts are below. */

@@ -20,6 +20,7 @@ export interface Ports {
 
 const ROOT = new URL('../../../../', import.meta.url);
 const PARENT_WATCH = new URL('./parent-watch.mjs', import.meta.url).href;
+const COMPILE_CACHE = new URL('tools/runtime/compile-cache.mjs', ROOT).href;
 
 /** How long a child may take to close when the supervisor has died. */
 const ORPHAN_GRACE_MS = 5_000;
@@ -71,7 +72,7 @@ export function listServices(options: {
     return {
       name,
       command: process.execPath,
-      args: ['--import', `${PARENT_WATCH}?graceMs=${orphanGraceMs}`, ...args],
+      args: ['--import', COMPILE_CACHE, '--import', `${PARENT_WATCH}?graceMs=${orphanGraceMs}`, ...args],
       env: childEnv,
       graceMs: config.stopGraceMs,
     };

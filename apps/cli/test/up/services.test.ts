@@ -74,9 +74,14 @@ test('the dashboard can be left out, and a single worker has no number', () => {
 
 test('what is run exists', () => {
   for (const { process } of list({}).services) {
-    const [, preload = '', script = ''] = process.args;
-    expect(existsSync(fileURLToPath(preload)), preload).toBe(true);
-    expect(existsSync(script), script).toBe(true);
+    const script = process.args.findIndex(
+      (arg, i, args) => !arg.startsWith('-') && args[i - 1] !== '--import',
+    );
+    const preloads = process.args.slice(0, script).filter((arg) => arg !== '--import');
+    expect(preloads).toHaveLength(2);
+    for (const file of [...preloads.map((url) => fileURLToPath(url)), process.args[script] ?? '']) {
+      expect(existsSync(file), file).toBe(true);
+    }
   }
 });
 
