@@ -28,7 +28,7 @@ export { type AttachmentRecorder, createHistoryRecorder, type HistoryRecorder } 
 export { killWithParent } from './kill-with-parent.ts';
 export { createMemoryJobLog } from './memory-job-log.ts';
 export { quickStart } from './quick-start.ts';
-export { type ClaudeChoice, chooseClaude, type RealClaude } from './real-claude.ts';
+export { chooseClaude, type RealClaude } from './real-claude.ts';
 export {
   type CallEnd,
   type Plan,
