@@ -10,7 +10,8 @@ import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import './compile-cache.mjs';
 import { findPinnedNode } from './pinned-node.mjs';
-import { ensureDependencies, SetupError } from './setup.mjs';
+import { ensureDependencies } from './setup.mjs';
+import { SetupError } from './setup-error.mjs';
 
 /** The first Node.js that runs TypeScript as this project writes it. */
 const OLDEST_MAJOR = 24;
@@ -78,8 +79,17 @@ export async function explain(work) {
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     process.stderr.write(`cc-executor: ${error.message}\n`);
-    process.exitCode = 1;
+    if (error.signal === undefined) process.exitCode = 1;
+    else endBySignal(error.signal);
   }
+}
+
+/** So that whoever waits for this process sees why it ended. */
+function endBySignal(signal) {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+  // Where the signal does not end this process, the shell's convention for it does.
+  process.exitCode = 128 + (constants.signals[signal] ?? 0);
 }
 
 function runHere(file, args) {
@@ -103,10 +113,7 @@ function runChild(command, args, otherwise) {
   });
   child.on('exit', (code, signal) => {
     if (signal === null) process.exit(code);
-    process.removeAllListeners(signal);
-    process.kill(process.pid, signal);
-    // Where the signal does not end this process, the shell's convention for it does.
-    process.exitCode = 128 + (constants.signals[signal] ?? 0);
+    endBySignal(signal);
   });
 }
 

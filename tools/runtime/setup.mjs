@@ -3,17 +3,16 @@
  * Plain JavaScript without dependencies, so that any Node from 20 on can run it on a fresh clone.
  * `node_modules/.cc-executor-setup` remembers for which lock file and platform they were installed.
  */
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { whyNotWritable } from './access.mjs';
+import { runNpmCi } from './npm-ci.mjs';
 import { pinnedNodeFolder } from './pinned-node.mjs';
+import { SetupError } from './setup-error.mjs';
+import { takeLock } from './setup-lock.mjs';
 
 const INSTALL_LIMIT_MS = 10 * 60_000;
-
-/** A reason not to go on that its message explains; no stack is needed. */
-export class SetupError extends Error {}
 
 /**
  * Installs what package-lock.json asks for, unless it is there.
@@ -26,31 +25,47 @@ export async function ensureDependencies(root) {
     .update(lockFile)
     .update(`${process.platform}-${process.arch}`)
     .digest('hex');
+  const lock = JSON.parse(String(lockFile));
   const stampFile = join(root, 'node_modules', '.cc-executor-setup');
-  const isReady = () => read(stampFile) === stamp;
+  const isReady = () => read(stampFile) === stamp && isComplete(root, lock);
   if (isReady()) return;
-  if (isInstalled(root, JSON.parse(String(lockFile)))) return remember(stampFile, stamp);
+  if (isInstalled(root, lock)) return remember(stampFile, stamp);
 
-  const release = await takeLock(join(root, '.cache', 'setup.lock'));
+  const obstacle = whyNotWritable([root, join(root, '.cache'), join(root, 'node_modules')]);
+  if (obstacle !== undefined) throw new SetupError(obstacle);
+  const owned = await takeLock(join(root, '.cache', 'setup.lock'), {
+    waitMs: INSTALL_LIMIT_MS,
+    onWait: () => process.stderr.write('Another process is installing the dependencies; waiting for it …\n'),
+  });
+  if (owned === undefined) throw new SetupError('another installation has not ended');
   try {
     // Another start may have installed them while this one waited.
     if (isReady()) return;
-    install(root);
+    process.stderr.write('Installing dependencies (npm ci) …\n');
+    await runNpmCi(root, owned.addWorker);
     remember(stampFile, stamp);
   } finally {
-    release();
+    owned.release();
   }
+}
+
+/** An `npm ci` that was interrupted has deleted packages, and perhaps not yet the stamp. */
+function isComplete(root, lock) {
+  return Object.entries(lock.packages).every(
+    ([path, { optional }]) =>
+      path === '' || optional === true || existsSync(join(root, path, 'package.json')),
+  );
 }
 
 /** True when npm's own record of node_modules agrees with the lock file: somebody ran `npm ci` by hand. */
 function isInstalled(root, lock) {
-  const record = read(join(root, 'node_modules', '.package-lock.json'));
-  if (record === undefined) return false;
-  const installed = JSON.parse(record).packages;
+  const installed = readRecord(join(root, 'node_modules', '.package-lock.json'));
+  if (installed === undefined) return false;
   const pinned = pinnedNodeFolder();
   // Packages for other platforms are absent. Without this platform's Node it was installed on another one.
   if (pinned !== undefined && lock.packages[pinned] !== undefined && installed[pinned] === undefined)
     return false;
+  if (!isComplete(root, lock)) return false;
   return Object.entries(lock.packages).every(([path, wanted]) => {
     const found = installed[path];
     if (path === '') return true;
@@ -61,33 +76,13 @@ function isInstalled(root, lock) {
   });
 }
 
-function install(root) {
-  process.stderr.write('Installing dependencies (npm ci) …\n');
-  const bin = join(root, 'node_modules', '.bin');
-  // npm must not run on the Node inside the folder that it is about to delete.
-  const path = (process.env.PATH ?? '').split(delimiter).filter((entry) => entry !== bin);
-  const result = spawnSync(
-    'npm',
-    ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'],
-    {
-      cwd: root,
-      env: { ...process.env, PATH: path.join(delimiter) },
-      stdio: ['ignore', 2, 2],
-      shell: process.platform === 'win32',
-    },
-  );
-  if (result.error?.code === 'ENOENT') {
-    throw new SetupError(
-      'npm was not found. Install Node.js 20 or newer together with npm: https://nodejs.org',
-    );
-  }
-  if (result.error !== undefined) throw new SetupError(`npm could not be started: ${result.error.message}`);
-  if (result.signal !== null) throw new SetupError(`npm ci was ended by ${result.signal}`);
-  if (result.status !== 0) {
-    throw new SetupError(
-      `npm ci failed with exit code ${result.status}; its own message is above. It needs the npm registry: ` +
-        `check the network or the proxy, then run \`npm ci\` in ${root}`,
-    );
+function readRecord(file) {
+  try {
+    return JSON.parse(read(file) ?? '{}').packages;
+  } catch (error) {
+    // Cut off in the middle of writing.
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
   }
 }
 
@@ -97,41 +92,6 @@ function remember(stampFile, stamp) {
   } catch (error) {
     // In a read-only image the stamp cannot be kept; the comparison is then made at every start.
     if (!['EACCES', 'EPERM', 'EROFS'].includes(error.code)) throw error;
-  }
-}
-
-/** Waits until no other process installs; returns the function that lets the next one in. */
-async function takeLock(lockFile) {
-  mkdirSync(dirname(lockFile), { recursive: true });
-  const giveUpAt = Date.now() + INSTALL_LIMIT_MS;
-  while (!tryLock(lockFile)) {
-    if (Date.now() > giveUpAt) {
-      throw new SetupError(`another installation has not ended; if none is running, delete ${lockFile}`);
-    }
-    await wait(200);
-  }
-  return () => rmSync(lockFile, { force: true });
-}
-
-function tryLock(lockFile) {
-  try {
-    writeFileSync(lockFile, String(process.pid), { flag: 'wx' });
-    return true;
-  } catch (error) {
-    if (error.code !== 'EEXIST') throw error;
-  }
-  const owner = read(lockFile);
-  // An empty file is one whose owner has not written its id yet.
-  if (owner !== undefined && owner !== '' && !isAlive(Number(owner))) rmSync(lockFile, { force: true });
-  return false;
-}
-
-function isAlive(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error.code === 'EPERM';
   }
 }
 
