@@ -1,6 +1,6 @@
 /**
- * docs/configuration.md: the settings of each app that has a src/config.ts.
- * That file exports `appName`, `settings` and, where there is something to say first, `intro`.
+ * docs/configuration.md: the settings of each app that has a src/config.ts, and of `npm start`.
+ * Such a file exports `appName`, `settings` and, where there is something to say first, `intro`.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,9 +16,12 @@ interface AppConfig {
 /** In the order in which a reader meets them; an app that is not named comes after these. */
 const ORDER = ['gateway', 'worker', 'claude-api', 'dashboard', 'cli'];
 
+/** It has an environment of its own, beside that of the command. */
+const UP = 'cli/src/up/settings.ts';
+
 const HEAD = `# Configuration
 
-<!-- Generated from apps/*/src/config.ts by \`npm run generate\`. Do not edit. -->
+<!-- Generated from apps/*/src/config.ts and apps/cli/src/up/settings.ts by \`npm run generate\`. Do not edit. -->
 
 Every app reads environment variables and nothing else. An empty variable counts as unset. All faults are
 reported at once, on standard error, and the app exits with 78; a variable that begins like the app's own
@@ -49,7 +52,7 @@ async function loadApps(folder: string): Promise<AppConfig[]> {
   const files = names
     .map((name) => join(folder, name, 'src', 'config.ts'))
     .filter((file) => existsSync(file));
-  return Promise.all(files.map(loadApp));
+  return Promise.all([...files, join(folder, UP)].map(loadApp));
 }
 
 async function loadApp(file: string): Promise<AppConfig> {

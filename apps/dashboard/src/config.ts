@@ -2,6 +2,7 @@
 import {
   authSettings,
   type Config,
+  type ConfigRules,
   commonSettings,
   isLoopback,
   listOf,
@@ -44,15 +45,17 @@ export const settings = {
 
 export type DashboardConfig = Config<typeof settings>;
 
+export const rules: ConfigRules<typeof settings> = {
+  prefixes: ['DASHBOARD_'],
+  check: ({ host, authMode }) =>
+    host === undefined || isLoopback(host) || authMode !== undefined
+      ? []
+      : [
+          `DASHBOARD_HOST is ${host}, which others can reach, and AUTH_MODE is not set; say AUTH_MODE=none if everybody who reaches it may see the jobs`,
+        ],
+};
+
 /** Reads the configuration. Errors: `ConfigError`, with every fault. */
 export function loadDashboardConfig(env: NodeJS.ProcessEnv = process.env): DashboardConfig {
-  return loadConfig(appName, settings, env, {
-    prefixes: ['DASHBOARD_'],
-    check: ({ host, authMode }) =>
-      host === undefined || isLoopback(host) || authMode !== undefined
-        ? []
-        : [
-            `DASHBOARD_HOST is ${host}, which others can reach, and AUTH_MODE is not set; say AUTH_MODE=none if everybody who reaches it may see the jobs`,
-          ],
-  });
+  return loadConfig(appName, settings, env, rules);
 }

@@ -3,6 +3,7 @@ import { DEFAULT_HEARTBEAT_MS } from '@cc-executor/protocol';
 import {
   authSettings,
   type Config,
+  type ConfigRules,
   commonSettings,
   durationMs,
   isLoopback,
@@ -73,15 +74,17 @@ export const settings = {
 
 export type GatewayConfig = Config<typeof settings>;
 
+export const rules: ConfigRules<typeof settings> = {
+  prefixes: ['GATEWAY_'],
+  check: ({ host, authMode }) =>
+    host === undefined || isLoopback(host) || authMode !== undefined
+      ? []
+      : [
+          `GATEWAY_HOST is ${host}, which others can reach, and AUTH_MODE is not set; say AUTH_MODE=none if everybody who reaches it may run Claude Code`,
+        ],
+};
+
 /** Reads the configuration. Errors: `ConfigError`, with every fault. */
 export function loadGatewayConfig(env: NodeJS.ProcessEnv = process.env): GatewayConfig {
-  return loadConfig(appName, settings, env, {
-    prefixes: ['GATEWAY_'],
-    check: ({ host, authMode }) =>
-      host === undefined || isLoopback(host) || authMode !== undefined
-        ? []
-        : [
-            `GATEWAY_HOST is ${host}, which others can reach, and AUTH_MODE is not set; say AUTH_MODE=none if everybody who reaches it may run Claude Code`,
-          ],
-  });
+  return loadConfig(appName, settings, env, rules);
 }

@@ -1,6 +1,7 @@
 /** The worker's settings. */
 import {
   type Config,
+  type ConfigRules,
   commonSettings,
   durationMs,
   jobSettings,
@@ -69,7 +70,9 @@ export const settings = {
 
 export type WorkerConfig = Config<typeof settings>;
 
+export const rules: ConfigRules<typeof settings> = { prefixes: ['WORKER_'] };
+
 /** Reads the configuration. Errors: `ConfigError`, with every fault. */
 export function loadWorkerConfig(): WorkerConfig {
-  return loadConfig(appName, settings, process.env, { prefixes: ['WORKER_'] });
+  return loadConfig(appName, settings, process.env, rules);
 }

@@ -32,6 +32,14 @@ export const commonSettings = {
   }),
 };
 
+/** What a configuration must also be, besides each setting of its own. */
+export interface ConfigRules<S extends Settings> {
+  /** Beginnings of variable names that belong to this app alone (`['GATEWAY_']`): one that no setting declares is a fault. */
+  readonly prefixes?: readonly string[];
+  /** Faults that lie between settings; it gets what could be read. */
+  readonly check?: (config: Partial<Config<S>>) => string[];
+}
+
 /** The environment does not make a valid configuration. `faults` has one entry for each thing to correct. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
@@ -50,19 +58,13 @@ export class ConfigError extends Error {
  *
  * @param app names the app in the error
  * @param env the variables; an empty one counts as unset, unless the setting has `keepEmpty`
- * @param options.prefixes beginnings of variable names that belong to this app alone (`['GATEWAY_']`): one
- *   that no setting declares is a fault
- * @param options.check faults that lie between settings; it gets what could be read
  * @throws ConfigError with every fault
  */
 export function loadConfig<const S extends Settings>(
   app: string,
   settings: S,
   env: Environment = process.env,
-  {
-    prefixes = [],
-    check = () => [],
-  }: { prefixes?: readonly string[]; check?: (config: Partial<Config<S>>) => string[] } = {},
+  { prefixes = [], check = () => [] }: ConfigRules<S> = {},
 ): Config<S> {
   const faults: string[] = [];
   const config: Record<string, unknown> = {};

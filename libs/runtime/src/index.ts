@@ -1,6 +1,6 @@
 /** Configuration, logger, start and stop, backoff, health: what every process here needs. */
 export { backoffDelay, sleep } from './backoff.ts';
-export { ConfigError, commonSettings, loadConfig } from './config.ts';
+export { ConfigError, type ConfigRules, commonSettings, loadConfig } from './config.ts';
 export { editDistance, nearestName } from './edit-distance.ts';
 export {
   type Check,
@@ -30,6 +30,7 @@ export {
 } from './setting.ts';
 export {
   authSettings,
+  fetchSettings,
   jobSettings,
   metricsSettings,
   redisSettings,

@@ -81,3 +81,14 @@ export const authSettings = {
       '`none`: everybody who reaches the port is let in. It must be said for an address that is not loopback.',
   }),
 };
+
+/** What `npm start` and the tests may fetch. */
+export const fetchSettings = {
+  fetchRedis: setting({
+    env: 'FETCH_REDIS',
+    schema: flag(),
+    default: true,
+    description:
+      'Whether a Redis server may be fetched (with apt-get, into .cache/redis-server of the checkout) where none is installed, or one used that was.',
+  }),
+};

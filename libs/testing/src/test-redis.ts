@@ -19,6 +19,7 @@ import {
   serverArguments,
 } from '@cc-executor/local-redis';
 import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
+import { fetchSettings, loadConfig } from '@cc-executor/runtime';
 import { killWithParent } from './kill-with-parent.ts';
 
 export type TestRedisOptions = {
@@ -59,9 +60,9 @@ let chosen: Promise<RedisChoice> | undefined;
  * own.
  */
 export function chooseTestRedis(options: Pick<ChooseOptions, 'onFetch'> = {}): Promise<RedisChoice> {
-  // Tests look for tools as a shell would: these are no settings of ours.
-  const { PATH: path, FETCH_REDIS: fetch } = process.env;
-  chosen ??= chooseRedis({ path, mayFetch: fetch !== 'off', ...options });
+  const { fetchRedis: mayFetch } = loadConfig('tests', fetchSettings);
+  // Tests look for tools as a shell would: this is no setting of ours.
+  chosen ??= chooseRedis({ path: process.env.PATH, mayFetch, ...options });
   return chosen;
 }
 

@@ -3,6 +3,11 @@ import { createServer } from 'node:net';
 import { listen } from '@cc-executor/runtime';
 import { UpError } from './up-error.ts';
 
+/** This machine's loopback address: that of version 6 where there is no other. */
+export async function findLoopback(isUsable = canListen): Promise<string> {
+  return (await isUsable('127.0.0.1')) || !(await isUsable('::1')) ? '127.0.0.1' : '::1';
+}
+
 /**
  * Checks that a port is free and returns it; chooses a free one for 0.
  *
@@ -26,5 +31,15 @@ export async function claimPort(wanted: {
     throw new UpError(`${service}: ${(error as Error).message}`, { cause: error });
   } finally {
     await new Promise<void>((resolve) => server.close(() => resolve()));
+  }
+}
+
+async function canListen(host: string): Promise<boolean> {
+  try {
+    await claimPort({ service: 'loopback', host, port: 0 });
+    return true;
+  } catch {
+    // Its reason is told when a service asks for the address.
+    return false;
   }
 }

@@ -1,5 +1,6 @@
 /** Before anything starts: chooses the Redis of the stack, says which and why, and waits for one that is not ours. */
 import { chooseRedis, NoRedisError } from '@cc-executor/local-redis';
+import { claimDataFolder } from './data-folder.ts';
 import { probeRedis, waitUntilReady } from './probes.ts';
 import type { Reporter } from './reporter.ts';
 import type { UpConfig } from './settings.ts';
@@ -17,7 +18,6 @@ const REDIS_WAIT_MS = 5_000;
 export async function prepareRedis(options: {
   config: UpConfig;
   path: string | undefined;
-  host: string;
   port: number;
   reporter: Reporter;
   signal: AbortSignal;
@@ -34,13 +34,18 @@ export async function prepareRedis(options: {
           `no Redis is installed: fetching one with apt-get into ${folder} (FETCH_REDIS=off forbids it)`,
         ),
     });
-    const redis = planRedis(choice, { host: options.host, port: options.port, folder: config.dataDir });
+    const redis = planRedis(choice, {
+      host: config.loopback,
+      port: options.port,
+      folder: config.dataDir,
+    });
     // That none is installed is worth a warning only where none could be had at all.
     const reasons = choice.passedOver.filter(
       (reason) => redis.kind === 'embedded' || reason.includes('cannot run'),
     );
     if (reasons.length > 0) reporter.warn(`redis: ${reasons.join('; ')}`);
     if (redis.kind === 'embedded') reporter.warn(`redis: ${redis.description}`);
+    if ('program' in choice) claimDataFolder(config.dataDir);
     if (redis.kind === 'external') await awaitExternal(redis, reporter, signal);
     return redis;
   } catch (error) {

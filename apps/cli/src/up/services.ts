@@ -92,10 +92,10 @@ export function listServices(options: {
     },
     ...ports.workers.map((port, index) => ({
       process: app(workerName(index, ports.workers.length), 'worker', {
-        WORKER_HEALTH_HOST: '127.0.0.1',
+        WORKER_HEALTH_HOST: config.loopback,
         WORKER_HEALTH_PORT: String(port),
       }),
-      probe: probeHttp(urlOf('127.0.0.1', port)),
+      probe: probeHttp(urlOf(config.loopback, port)),
       startRank: START.rest,
       stopRank: STOP.worker,
     })),
@@ -124,7 +124,7 @@ export function listServices(options: {
     const { script, args } = redis.run;
     services.unshift({
       process: nodeProcess('redis', [script, ...args], env, ORPHAN_GRACE_MS),
-      probe: probeRedis('127.0.0.1', ports.redis),
+      probe: probeRedis(config.loopback, ports.redis),
       startRank: START.redis,
       stopRank: STOP.redis,
       ...(redis.kind === 'embedded' ? { restartNote: 'ALL JOBS IN IT ARE LOST' } : {}),

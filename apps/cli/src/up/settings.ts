@@ -4,7 +4,7 @@ import {
   type Config,
   commonSettings,
   durationMs,
-  flag,
+  fetchSettings,
   oneOf,
   port,
   setting,
@@ -13,11 +13,13 @@ import {
 
 export const appName = 'up';
 
+export const intro = `\`npm start\` (\`cc-executor up\`) reads these, and hands its whole environment on to the services.`;
+
 const host = (env: string) =>
   setting({
     env,
-    schema: text(),
-    default: '127.0.0.1',
+    schema: text().optional(),
+    defaultText: '127.0.0.1, or ::1 where there is no other loopback',
     description: 'The address that the service listens on.',
   });
 
@@ -45,13 +47,7 @@ export const settings = {
     description:
       'The Redis to use. Unset: an installed redis-server or valkey-server, else one that is fetched, else an embedded one.',
   }),
-  fetchRedis: setting({
-    env: 'FETCH_REDIS',
-    schema: flag(),
-    default: true,
-    description:
-      'Whether a Redis server may be fetched (apt-get, into .cache/redis-server of the checkout), or one used that was.',
-  }),
+  ...fetchSettings,
   claudeApiHost: host('CLAUDE_API_HOST'),
   claudeApiPort: servicePort('CLAUDE_API_PORT', 8000),
   gatewayHost: host('GATEWAY_HOST'),
@@ -86,4 +82,13 @@ export const settings = {
   }),
 };
 
-export type UpConfig = Config<typeof settings>;
+type Addresses = Readonly<Record<'loopback' | 'claudeApiHost' | 'gatewayHost' | 'dashboardHost', string>>;
+
+/** With an address for everything that listens. */
+export type UpConfig = Omit<Config<typeof settings>, keyof Addresses> & Addresses;
+
+/** What is not told an address listens on `loopback`. */
+export function addAddresses(config: Config<typeof settings>, loopback: string): UpConfig {
+  const { claudeApiHost = loopback, gatewayHost = loopback, dashboardHost = loopback } = config;
+  return { ...config, loopback, claudeApiHost, gatewayHost, dashboardHost };
+}

@@ -2,13 +2,14 @@
  * `cc-executor up`: the whole stack on this machine. Looks at the ports, chooses a Redis, then hands the list
  * of services to the supervisor and waits for Ctrl-C.
  */
-import { loadConfig } from '@cc-executor/runtime';
+import { ConfigError, loadConfig } from '@cc-executor/runtime';
 import { watchInterrupts } from './interrupts.ts';
-import { claimPort } from './ports.ts';
+import { claimPort, findLoopback } from './ports.ts';
 import { prepareRedis } from './prepare-redis.ts';
 import { createReporter } from './reporter.ts';
-import { listServices, nameServices, type Ports } from './services.ts';
-import { appName, settings, type UpConfig } from './settings.ts';
+import { checkServiceSettings } from './service-settings.ts';
+import { listServices, nameServices, type Ports, urlOf } from './services.ts';
+import { addAddresses, appName, settings, type UpConfig } from './settings.ts';
 import { runStack } from './stack.ts';
 import { summarise } from './summary.ts';
 
@@ -17,8 +18,6 @@ export interface UpOptions {
   readonly dashboard: boolean;
   readonly logLevel: string | undefined;
 }
-
-const LOOPBACK = '127.0.0.1';
 
 /**
  * Runs the stack until it is asked to stop, and resolves when nothing of it runs any more: to 'killed' if it
@@ -32,9 +31,10 @@ export async function runUp(
   env: NodeJS.ProcessEnv,
   write: (text: string) => void,
 ): Promise<'stopped' | 'killed'> {
-  const config = loadConfig(appName, settings, env, { prefixes: ['UP_'] });
+  const { config, doubts } = await readSettings(env, options);
   const ports = await claimPorts(config, options);
   const reporter = createReporter({ format: config.logFormat, names: nameServices(ports), write });
+  for (const doubt of doubts) reporter.warn(doubt);
   const interrupts = watchInterrupts({
     onStop: (name) => reporter.say(`${name}: stopping everything in order; Ctrl-C again kills at once`),
     onKill: () => reporter.warn('killing everything'),
@@ -43,7 +43,6 @@ export async function runUp(
     const redis = await prepareRedis({
       config,
       path: env.PATH,
-      host: LOOPBACK,
       port: ports.redis,
       reporter,
       signal: interrupts.stop,
@@ -66,6 +65,25 @@ export async function runUp(
   } finally {
     interrupts.close();
   }
+}
+
+/** All faults of all services at once; `doubts` are to be told, but no reason not to start. */
+async function readSettings(
+  env: NodeJS.ProcessEnv,
+  { dashboard }: UpOptions,
+): Promise<{ config: UpConfig; doubts: string[] }> {
+  const loopback = await findLoopback();
+  // Told by this process, whatever the environment says.
+  const theirs = { ...env, CLAUDE_API_URL: urlOf(loopback, 0) };
+  const { faults, doubts } = await checkServiceSettings(theirs, dashboard ? [] : ['dashboard']);
+  try {
+    const config = loadConfig(appName, settings, env, { prefixes: ['UP_'] });
+    if (faults.length === 0) return { config: addAddresses(config, loopback), doubts };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    faults.push(...error.faults);
+  }
+  throw new ConfigError(appName, [...new Set(faults)].sort());
 }
 
 async function claimPorts(config: UpConfig, { workers, dashboard }: UpOptions): Promise<Ports> {
@@ -93,9 +111,9 @@ async function claimPorts(config: UpConfig, { workers, dashboard }: UpOptions): 
   for (let index = 0; index < workers; index++) {
     const port = workers === 1 ? config.workerHealthPort : 0;
     workerPorts.push(
-      await claimPort({ service: 'worker', host: LOOPBACK, port, variable: 'WORKER_HEALTH_PORT' }),
+      await claimPort({ service: 'worker', host: config.loopback, port, variable: 'WORKER_HEALTH_PORT' }),
     );
   }
-  const redis = await claimPort({ service: 'redis', host: LOOPBACK, port: 0 });
+  const redis = await claimPort({ service: 'redis', host: config.loopback, port: 0 });
   return { claudeApi, gateway, dashboard: dashboardPort, workers: workerPorts, redis };
 }

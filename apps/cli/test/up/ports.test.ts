@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { listen } from '@cc-executor/runtime';
 import { expect, test } from 'vitest';
-import { claimPort } from '../../src/up/ports.ts';
+import { claimPort, findLoopback } from '../../src/up/ports.ts';
 import { UpError } from '../../src/up/up-error.ts';
 import { freePort } from './network.ts';
 
@@ -29,4 +29,10 @@ test('a free port is returned and left free', async () => {
 
 test('0 becomes a free port', async () => {
   expect(await claimPort({ service: 'worker', host, port: 0 })).toBeGreaterThan(0);
+});
+
+test('the loopback address is that of version 4, unless there is only the other one', async () => {
+  expect(await findLoopback()).toBe('127.0.0.1');
+  expect(await findLoopback(async (address) => address === '::1')).toBe('::1');
+  expect(await findLoopback(async () => false)).toBe('127.0.0.1');
 });

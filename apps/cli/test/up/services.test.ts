@@ -4,14 +4,14 @@ import type { RedisChoice } from '@cc-executor/local-redis';
 import { loadConfig } from '@cc-executor/runtime';
 import { expect, test } from 'vitest';
 import { listServices, type Ports, urlOf } from '../../src/up/services.ts';
-import { settings } from '../../src/up/settings.ts';
+import { addAddresses, settings } from '../../src/up/settings.ts';
 import { planRedis } from '../../src/up/stack-redis.ts';
 import { summarise } from '../../src/up/summary.ts';
 
 const ports: Ports = { claudeApi: 1, gateway: 2, dashboard: 3, workers: [4, 5], redis: 6 };
 
 function list(env: NodeJS.ProcessEnv, overrides: Partial<Ports> = {}) {
-  const config = loadConfig('up', settings, env);
+  const config = addAddresses(loadConfig('up', settings, env), '127.0.0.1');
   const choice: RedisChoice =
     config.redisUrl === undefined
       ? { kind: 'embedded', passedOver: [] }
