@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import {
+  chooseTestRedis,
   type Stack,
   type StackOptions,
   startFaultProxy,
@@ -88,6 +89,9 @@ describe('everything works', () => {
       'worker → claude-api',
     );
     if (stack.redis.kind === 'redis') expect(seen).toContain('redis, durability');
+    const { kind } = await chooseTestRedis();
+    const which = answer.findings.find(({ subject }) => subject === 'redis, server');
+    expect(which?.message).toContain(kind === 'embedded' ? 'EMBEDDED' : kind);
   });
 
   it('is looked at directly where a worker runs', async () => {

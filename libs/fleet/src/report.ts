@@ -10,6 +10,14 @@ const durability = z.object({
   unchecked: z.array(z.string()),
 });
 
+const software = z.object({
+  name: z.string(),
+  version: z.string(),
+  os: z.string().optional(),
+  executable: z.string().optional(),
+  configFile: z.string().optional(),
+});
+
 const system = z.object({
   host: z.string(),
   pid: z.number(),
@@ -40,6 +48,7 @@ const redisView = z.object({
   latencyMs: z.number().optional(),
   clockOffsetMs: z.number().optional(),
   durability: durability.optional(),
+  software: software.optional(),
 });
 
 /** What stands at one address of claude-api. */

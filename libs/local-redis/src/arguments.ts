@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 
 /** What every one of them reads first: it keeps what it accepts. */
-const configurationFile = fileURLToPath(new URL('../redis.conf', import.meta.url));
+export const configurationFile = fileURLToPath(new URL('../redis.conf', import.meta.url));
 
 /** Run with Node and `[port, address]`, it is the embedded server. */
 export const embeddedScript = fileURLToPath(new URL('./embedded-server.ts', import.meta.url));

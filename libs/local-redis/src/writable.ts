@@ -11,7 +11,7 @@ export function whyNotWritable(folder: string): string | undefined {
 }
 
 /** Says whose it is. */
-function describeOwner(path: string, { uid }: Pick<Stats, 'uid'>): string {
+export function describeOwner(path: string, { uid }: Pick<Stats, 'uid'>): string {
   const own = process.getuid?.();
   if (own === undefined || own === uid || own === 0) return `${path} cannot be written to`;
   const name = (id: number) => (id === 0 ? 'root' : `user ${id}`);

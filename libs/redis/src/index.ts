@@ -21,5 +21,6 @@ export {
 } from './failure.ts';
 export { probeRedis, seeRedis } from './probe.ts';
 export { serversOf } from './servers.ts';
+export { describeSoftware } from './software.ts';
 export { checkSubscription } from './subscription-check.ts';
 export type { RedisView } from './view.ts';

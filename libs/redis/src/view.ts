@@ -2,6 +2,7 @@
 import { describeAddress, parseRedisUrl } from './address.ts';
 import type { RedisConnection } from './connection.ts';
 import { checkDurability, type Durability } from './durability.ts';
+import { describeSoftware, type Software } from './software.ts';
 
 /** One host of the REDIS_URL, from here. */
 export type ServerView = {
@@ -27,6 +28,7 @@ export type RedisView = {
   /** How far Redis's clock is ahead of this machine's, in ms. */
   clockOffsetMs?: number | undefined;
   durability?: Durability | undefined;
+  software?: Software | undefined;
 };
 
 /** Asks over a connection that is up. Rejects when Redis does not answer. */
@@ -35,8 +37,9 @@ export async function viewRedis(redis: RedisConnection, url: string): Promise<Re
   await redis.ping();
   const latencyMs = round(performance.now() - from);
   const clockOffsetMs = await measureClock(redis);
-  const durability = await checkDurability(redis);
-  return { address: describeAddress(parseRedisUrl(url)), ok: true, latencyMs, clockOffsetMs, durability };
+  const [durability, software] = await Promise.all([checkDurability(redis), describeSoftware(redis)]);
+  const address = describeAddress(parseRedisUrl(url));
+  return { address, ok: true, latencyMs, clockOffsetMs, durability, software };
 }
 
 /** Undefined where TIME is not allowed. */

@@ -11,7 +11,7 @@ import { checkHttp } from './http-checks.ts';
 import { runJob } from './job-check.ts';
 import { judgeMachine } from './machine-checks.ts';
 import { checkRedis } from './redis-checks.ts';
-import { judgeDurability } from './redis-view.ts';
+import { judgeDurability, judgeSoftware } from './redis-view.ts';
 import { type DoctorSettings, guessPlace, type Place, readSettings } from './settings.ts';
 
 export type DoctorOptions = { url?: string; as?: Place; run?: boolean; timeoutMs: number };
@@ -107,7 +107,7 @@ function judgeFleet(
     ...(services === undefined
       ? [skip('gateways, workers', 'what they see is not known: the gateway cannot ask Redis')]
       : [judgeWorkers(services, now, queue), ...judgeSettings(all)]),
-    ...(self?.redis.ok && isRedisUnseen ? [judgeDurability(self.redis)] : []),
+    ...(self?.redis.ok && isRedisUnseen ? [...judgeSoftware(self.redis), judgeDurability(self.redis)] : []),
     judgeVersions(all, versions, version),
   ];
 }

@@ -12,7 +12,7 @@ import { within } from '@cc-executor/runtime';
 import { adviseOn } from './advice.ts';
 import { judgeClock } from './clock.ts';
 import { type Finding, fail } from './finding.ts';
-import { judgeDurability, judgeRedis } from './redis-view.ts';
+import { judgeDurability, judgeRedis, judgeSoftware } from './redis-view.ts';
 
 const PROBE_MS = 4_000;
 const READ_MS = 3_000;
@@ -32,7 +32,7 @@ export async function checkRedis(subject: string, url: string, keyPrefix: string
   const now = Date.now() + (view.clockOffsetMs ?? 0);
   if (!view.ok) return { findings, services: undefined, now };
   if (view.clockOffsetMs !== undefined) findings.push(judgeClock(subject, view.clockOffsetMs, 'Redis'));
-  findings.push(judgeDurability(view));
+  findings.push(...judgeSoftware(view), judgeDurability(view));
   const redis = openRedis(url, {
     name: 'cc-executor:doctor',
     role: 'impatient',

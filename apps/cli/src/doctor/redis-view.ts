@@ -1,5 +1,6 @@
 /** What one process, this or another, sees of Redis, judged. Pure. */
 import { describeTrouble, kindOfTrouble } from '@cc-executor/fleet';
+import { originOf } from '@cc-executor/local-redis';
 import type { RedisView } from '@cc-executor/redis';
 import { adviseOn } from './advice.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
@@ -45,4 +46,27 @@ export function judgeDurability({ durability, address }: RedisView): Finding {
     );
   }
   return ok(subject, `${address}: append-only file on, noeviction`);
+}
+
+const ORIGINS = {
+  external: 'given by REDIS_URL',
+  installed: 'installed on its machine, and started by `npm start`',
+  fetched: 'fetched and started by `npm start`',
+};
+
+/** Which of those that `npm start` chooses from. Nothing where that was not told. */
+export function judgeSoftware({ software, address }: RedisView): Finding[] {
+  if (software === undefined) return [];
+  const subject = 'redis, server';
+  const origin = originOf(software);
+  if (origin === 'embedded') {
+    return [
+      warn(
+        subject,
+        `${address}: the EMBEDDED server of \`npm start\`: slow, in memory, nothing survives`,
+        'Install redis-server, let `npm start` fetch one (FETCH_REDIS; it says why it could not), or set REDIS_URL.',
+      ),
+    ];
+  }
+  return [ok(subject, `${address}: ${software.name} ${software.version}, ${ORIGINS[origin]}`)];
 }
