@@ -25,7 +25,12 @@ export const keys = createKeys(DEFAULT_KEY_PREFIX);
 const WORKER_CHANNELS = new Set(workerChannels(DEFAULT_KEY_PREFIX));
 const QUEUE = `{${DEFAULT_KEY_PREFIX}:queue}:jobs`;
 /** Live as long as the product; each is bounded by its own means. */
-const PERMANENT_KEYS = new Set([keys.jobs('default'), keys.due, `${DEFAULT_KEY_PREFIX}:{services}`]);
+const PERMANENT_KEYS = new Set([
+  keys.jobs('default'),
+  keys.tenants,
+  keys.due,
+  `${DEFAULT_KEY_PREFIX}:{services}`,
+]);
 
 /** Reads it when connections have stopped coming: a service is ready before its last one is up. */
 export async function readBaseline({ proxies, gateways, workers }: World): Promise<Baseline> {

@@ -7,7 +7,14 @@ import {
   guardDurability,
   startReporter,
 } from '@cc-executor/fleet';
-import { createKeys, createRedisFeed, createRedisJobLog, createRedisSweep } from '@cc-executor/job-log';
+import {
+  createKeys,
+  createRedisAcceptLog,
+  createRedisFeed,
+  createRedisReadLog,
+  createRedisSweep,
+  createRedisWishLog,
+} from '@cc-executor/job-log';
 import { createMetrics } from '@cc-executor/metrics';
 import { createProducer } from '@cc-executor/queue';
 import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
@@ -38,10 +45,13 @@ await runService({
     await durability.pass();
     const subscriber = open('subscriber');
     const keys = createKeys(config.keyPrefix);
-    const log = createRedisJobLog({ redis, keys, retentionMs: config.retentionMs });
+    const kept = { redis, keys, retentionMs: config.retentionMs };
+    const acceptLog = createRedisAcceptLog(kept);
+    const readLog = createRedisReadLog(kept);
+    const wishLog = createRedisWishLog(kept);
     const feed = createRedisFeed({ redis: subscriber, keys });
     const producer = createProducer({ redis, keyPrefix: config.keyPrefix, onError });
-    const sweep = createRedisSweep({ redis, keys, retentionMs: config.retentionMs });
+    const sweep = createRedisSweep(kept);
     const registry = createMetrics({ role: appName, version, isOn: config.metrics });
     const metrics = createGatewayMetrics(registry);
     watchSharedState(registry, {
@@ -49,7 +59,13 @@ await runService({
       queueDepth: producer.depth,
       dueJobs: sweep.size,
     });
-    const abandonWatch = createAbandonWatch({ log, graceMs: config.abandonGraceMs, logger });
+    const abandonWatch = createAbandonWatch({
+      readLog,
+      wishLog,
+      countListeners: sweep.countListeners,
+      graceMs: config.abandonGraceMs,
+      logger,
+    });
     const sweeper = startSweeper({
       ...config,
       sweep,
@@ -84,11 +100,13 @@ await runService({
     await Promise.all([redis, subscriber].map(untilConnected));
     const gateway = await startGateway({
       ...config,
-      log,
+      readLog,
       feed,
       abandonWatch,
       operations: createOperations({
-        log,
+        acceptLog,
+        readLog,
+        wishLog,
         producer,
         transcripts: createTranscriptRequests({ redis, keyPrefix: config.keyPrefix }),
         metrics,

@@ -1,6 +1,6 @@
 /** The gateway's server: what it answers over HTTP, and the doors that take over its sockets. */
 import { createServer } from 'node:http';
-import type { JobFeed, JobLog } from '@cc-executor/job-log';
+import type { JobFeed, ReadLog } from '@cc-executor/job-log';
 import { type Health, type Logger, listen, logEvents } from '@cc-executor/runtime';
 import type { AbandonWatch } from './chores/abandon-watch.ts';
 import { createWebSocketDoors } from './doors/upgrade.ts';
@@ -17,7 +17,7 @@ export type GatewayOptions = {
   heartbeatMs: number;
   drainGraceMs: number;
   allowedOrigins: readonly string[];
-  log: JobLog;
+  readLog: ReadLog;
   feed: JobFeed;
   /** Closed with the gateway. */
   abandonWatch: AbandonWatch;
@@ -37,16 +37,16 @@ export type Gateway = {
 
 /** Listens. Errors: those of `listen`, in plain words. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { log, feed, abandonWatch, operations, health, services, metrics, logger, heartbeatMs } = options;
+  const { readLog, feed, abandonWatch, operations, health, services, metrics, logger, heartbeatMs } = options;
   let draining: Promise<void> | undefined;
-  const heartbeats = createHeartbeats({ log, intervalMs: heartbeatMs, metrics, logger });
+  const heartbeats = createHeartbeats({ readLog, intervalMs: heartbeatMs, metrics, logger });
   const offRestored = feed.onRestored(heartbeats.checkAll);
   metrics.watchAttachments(heartbeats.countAttachments);
   const doors = createWebSocketDoors({
     ...options,
     heartbeats,
     context: {
-      openSession: createSessions({ log, feed, abandonWatch }),
+      openSession: createSessions({ readLog, feed, abandonWatch }),
       requests: createRequests({ operations, metrics, isDraining: () => draining !== undefined }),
       logger,
       heartbeatMs,

@@ -2,7 +2,16 @@ import { RedisUnavailableError } from '@cc-executor/redis';
 import { startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { createAbandonWatch } from '../src/chores/abandon-watch.ts';
-import { completed, createRig, type Rig, silent, type TestGateway, takeJob, untilTrue } from './harness.ts';
+import {
+  completed,
+  createRig,
+  type Rig,
+  silent,
+  TENANT,
+  type TestGateway,
+  takeJob,
+  untilTrue,
+} from './harness.ts';
 
 const GRACE_MS = 100;
 
@@ -19,7 +28,7 @@ beforeEach(async () => {
 afterEach(() => rig.close());
 
 async function statusOf(jobId: string) {
-  return (await rig.log.get(jobId))?.job.status;
+  return (await rig.log.get(TENANT, jobId))?.job.status;
 }
 
 /** Two jobs whose only client leaves: one that may be abandoned is cancelled, and shows that the grace is over. */
@@ -47,7 +56,7 @@ test('a running job gets a cancel in the name of the disconnect', async () => {
   const { result } = await client.request('execute', { prompt: 'x', onDisconnect: 'cancel' });
   const attempt = await takeJob(rig.log, result.jobId);
   await client.close();
-  await untilTrue(async () => (await rig.log.get(result.jobId))?.job.cancelRequested === true);
+  await untilTrue(async () => (await rig.log.get(TENANT, result.jobId))?.job.cancelRequested === true);
   expect(await rig.log.renew(result.jobId, attempt.fence, 1_000)).toEqual({
     code: 'ok',
     cancelBy: 'disconnect',
@@ -104,10 +113,10 @@ test('a client that is gone before its `execute` is answered has left its job, t
     abandonGraceMs: GRACE_MS,
     wrapLog: (log) => ({
       ...log,
-      async positions(jobIds) {
+      async positions(tenant, jobIds) {
         reached.resolve(jobIds[0] ?? '');
         await gone.promise;
-        return log.positions(jobIds);
+        return log.positions(tenant, jobIds);
       },
     }),
   });
@@ -124,14 +133,11 @@ test('an abandoned job is seen to even if Redis does not answer at that moment',
   let failures = 0;
   const gateway = await rig.gateway({
     abandonGraceMs: GRACE_MS,
-    wrapLog: (log) => ({
-      ...log,
-      async countListeners(jobId) {
-        failures += 1;
-        if (failures < 3) throw new RedisUnavailableError('away', new Error('no connection'));
-        return log.countListeners(jobId);
-      },
-    }),
+    wrapCount: (count) => async (jobId) => {
+      failures += 1;
+      if (failures < 3) throw new RedisUnavailableError('away', new Error('no connection'));
+      return count(jobId);
+    },
   });
   const client = await rig.connect(gateway);
   const { result } = await client.request('execute', { prompt: 'x', onDisconnect: 'cancel' });
@@ -146,9 +152,9 @@ test('a job that ended while its client listened is not looked at again', async 
     abandonGraceMs: 1,
     wrapLog: (log) => ({
       ...log,
-      get(jobId) {
+      get(tenant, jobId) {
         asked.push(jobId);
-        return log.get(jobId);
+        return log.get(tenant, jobId);
       },
     }),
   });
@@ -164,12 +170,18 @@ test('a job that ended while its client listened is not looked at again', async 
 test('a closed watch starts nothing', () => {
   vi.useFakeTimers();
   try {
-    const watch = createAbandonWatch({ log: rig.log, graceMs: 1, logger: silent });
+    const watch = createAbandonWatch({
+      readLog: rig.log,
+      wishLog: rig.log,
+      countListeners: rig.countListeners,
+      graceMs: 1,
+      logger: silent,
+    });
     for (const jobId of ['one', 'two']) watch.came(jobId);
-    watch.left('one', 'gone');
+    watch.left({ tenant: TENANT, jobId: 'one' }, 'gone');
     expect(vi.getTimerCount()).toBe(1);
     watch.close();
-    watch.left('two', 'gone');
+    watch.left({ tenant: TENANT, jobId: 'two' }, 'gone');
     expect(vi.getTimerCount()).toBe(0);
     watch.close();
   } finally {

@@ -1,7 +1,7 @@
 import { createJobId } from '@cc-executor/protocol';
 import { startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { completed, createRig, type Rig, takeJob } from './harness.ts';
+import { completed, createRig, type Rig, TENANT, takeJob } from './harness.ts';
 
 let server: TestRedis;
 let rig: Rig;
@@ -58,7 +58,10 @@ test('of a cancel and a finish at the same moment one wins, and the answer says 
     const [answer, finish] = await Promise.all(
       round % 2 === 0
         ? [client.request('cancel', { jobId }), attempt.end(completed)]
-        : [client.request('cancel', { jobId }), rig.log.get(jobId).then(() => attempt.end(completed))],
+        : [
+            client.request('cancel', { jobId }),
+            rig.log.get(TENANT, jobId).then(() => attempt.end(completed)),
+          ],
     );
     if (answer.result.accepted) {
       wins.cancel += 1;

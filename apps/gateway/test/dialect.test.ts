@@ -6,6 +6,7 @@ import {
   createRig,
   output,
   type Rig,
+  TENANT,
   type TestGateway,
   takeJob,
   untilTrue,
@@ -64,7 +65,7 @@ test('the prototype’s conversation: connected, RUNNING, output, COMPLETED, and
     params: { sessionId: expect.any(String) },
   });
   const { jobId, attempt } = await start();
-  expect((await rig.log.get(jobId))?.spec).toEqual({ prompt: 'say hello', onDisconnect: 'cancel' });
+  expect((await rig.log.get(TENANT, jobId))?.spec).toEqual({ prompt: 'say hello', onDisconnect: 'cancel' });
   await attempt.write({ type: 'started', engine: 'claude' }, output('Hel'), output('lo'));
   await attempt.write({ type: 'message', message: { type: 'tool_use' } });
   await attempt.end(completed);
@@ -178,7 +179,7 @@ test('PAUSE and RESUME are recorded for the worker; RUNNING says that the job go
   ]) {
     const { result } = await client.request('control', { type });
     expect(result).toEqual({ status: reply });
-    expect((await rig.log.get(jobId))?.job).toMatchObject({ pauseRequested });
+    expect((await rig.log.get(TENANT, jobId))?.job).toMatchObject({ pauseRequested });
   }
   await attempt.write({ type: 'paused', limitMs: 1_000 });
   const before = statuses().length;
@@ -237,7 +238,7 @@ test('a job whose record is gone is FAILED', async () => {
 test('a job whose client has gone is cancelled after the grace', async () => {
   const { jobId } = await start();
   client.socket.terminate();
-  await untilTrue(async () => (await rig.log.get(jobId))?.job.cancelRequested === true);
+  await untilTrue(async () => (await rig.log.get(TENANT, jobId))?.job.cancelRequested === true);
 });
 
 test('a job that cannot be listened to is cancelled, and the client is told', async () => {

@@ -1,7 +1,7 @@
 import { startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createAccept } from '../src/operations/accept.ts';
-import { completed, createRig, freshMetrics, output, type Rig, silent, takeJob } from './harness.ts';
+import { completed, createRig, freshMetrics, output, type Rig, silent, TENANT, takeJob } from './harness.ts';
 
 let server: TestRedis;
 let rig: Rig;
@@ -95,12 +95,12 @@ test('an accepted job whose gateway died before enqueueing it gets its entry fro
   const gateway = await rig.gateway();
   const client = await rig.connect(gateway);
   const dead = createAccept({
-    log: rig.log,
+    acceptLog: rig.log,
     producer: { enqueue: () => Promise.reject(new Error('the gateway died here')) },
     metrics: freshMetrics(),
     logger: silent,
   });
-  const { jobId, created } = await dead('default', { prompt: 'x', idempotencyKey: 'k' });
+  const { jobId, created } = await dead(TENANT, { prompt: 'x', idempotencyKey: 'k' });
   expect(created).toBe(true);
   const { result } = await client.request('execute', { prompt: 'x', idempotencyKey: 'k', attach: false });
   expect(result).toMatchObject({ jobId, created: false });

@@ -7,9 +7,9 @@ import { once } from 'node:events';
 import {
   createKeys,
   createRedisFeed,
-  createRedisJobLog,
+  createRedisSweep,
   type JobFeed,
-  type JobLog,
+  type JobSweep,
   type Keys,
 } from '@cc-executor/job-log';
 import { createMetrics } from '@cc-executor/metrics';
@@ -18,13 +18,23 @@ import { createProducer, openQueue, type Producer } from '@cc-executor/queue';
 import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
 import { createHealth, createLogger } from '@cc-executor/runtime';
 import { createTranscriptRequests } from '@cc-executor/signals';
-import { connectWire, type TestRedis, uniquePrefix, type WireClient } from '@cc-executor/testing';
+import {
+  connectWire,
+  createRedisWholeLog,
+  type TestRedis,
+  uniquePrefix,
+  type WholeLog,
+  type WireClient,
+} from '@cc-executor/testing';
 import { type AbandonWatch, createAbandonWatch } from '../src/chores/abandon-watch.ts';
 import { createGatewayMetrics } from '../src/metrics.ts';
 import { createOperations } from '../src/operations/index.ts';
 import { type Gateway, type GatewayOptions, startGateway } from '../src/server.ts';
 
 export const silent = createLogger({ name: 'test', level: 'silent', format: 'json' });
+
+/** Whose every session is. */
+export const TENANT = 'default';
 
 export const freshMetrics = () =>
   createGatewayMetrics(createMetrics({ role: 'gateway', version: 'test', isOn: false }));
@@ -34,7 +44,7 @@ export type TestGateway = Gateway & {
   dialectUrl: string;
   /** Its command connection, and its log, feed, producer and watch on it. */
   redis: RedisConnection;
-  log: JobLog;
+  log: WholeLog;
   feed: JobFeed;
   producer: Producer;
   abandonWatch: AbandonWatch;
@@ -44,14 +54,17 @@ type GatewayOverrides = Partial<GatewayOptions> & {
   commandTimeoutMs?: number;
   abandonGraceMs?: number;
   /** Wraps the gateway's log, to lose or delay what it asks. */
-  wrapLog?: (log: JobLog) => JobLog;
+  wrapLog?: (log: WholeLog) => WholeLog;
+  /** Wraps its look at who listens. */
+  wrapCount?: (count: JobSweep['countListeners']) => JobSweep['countListeners'];
 };
 
 export type Rig = {
   keys: Keys;
   keyPrefix: string;
   /** The job log as a worker has it. */
-  log: JobLog;
+  log: WholeLog;
+  countListeners: JobSweep['countListeners'];
   gateway(overrides?: GatewayOverrides): Promise<TestGateway>;
   /** Connects to the native door and waits for `connected`; closed with the rig. */
   connect(gateway: TestGateway): Promise<WireClient>;
@@ -79,12 +92,13 @@ export async function createRig(server: TestRedis): Promise<Rig> {
       },
     });
   const workerRedis = open('patient');
-  const log = createRedisJobLog({ redis: workerRedis, keys, retentionMs: 60_000 });
+  const log = createRedisWholeLog({ redis: workerRedis, keys, retentionMs: 60_000 });
 
   async function gateway(options: GatewayOverrides = {}) {
     const {
       commandTimeoutMs,
       wrapLog,
+      wrapCount,
       abandonGraceMs = 60_000,
       metrics = freshMetrics(),
       ...overrides
@@ -92,8 +106,9 @@ export async function createRig(server: TestRedis): Promise<Rig> {
     const redis = open('impatient', commandTimeoutMs);
     const subscriber = open('subscriber');
     await Promise.all([once(redis, 'ready'), once(subscriber, 'ready')]);
-    const ownLog = createRedisJobLog({ redis, keys, retentionMs: 60_000 });
-    const gatewayLog = wrapLog ? wrapLog(ownLog) : ownLog;
+    const ownLog = createRedisWholeLog({ redis, keys, retentionMs: 60_000 });
+    const gatewayLog = wrapLog?.(ownLog) ?? ownLog;
+    const { countListeners } = createRedisSweep({ redis, keys, retentionMs: 60_000 });
     const feed = createRedisFeed({ redis: subscriber, keys });
     const producer = createProducer({
       redis,
@@ -102,18 +117,26 @@ export async function createRig(server: TestRedis): Promise<Rig> {
         // As above.
       },
     });
-    const abandonWatch = createAbandonWatch({ log: gatewayLog, graceMs: abandonGraceMs, logger: silent });
+    const abandonWatch = createAbandonWatch({
+      readLog: gatewayLog,
+      wishLog: gatewayLog,
+      countListeners: wrapCount?.(countListeners) ?? countListeners,
+      graceMs: abandonGraceMs,
+      logger: silent,
+    });
     const started = await startGateway({
       host: '127.0.0.1',
       port: 0,
       heartbeatMs: 60_000,
       drainGraceMs: 50,
       allowedOrigins: [],
-      log: gatewayLog,
+      readLog: gatewayLog,
       feed,
       abandonWatch,
       operations: createOperations({
-        log: gatewayLog,
+        acceptLog: gatewayLog,
+        readLog: gatewayLog,
+        wishLog: gatewayLog,
         producer,
         transcripts: createTranscriptRequests({ redis, keyPrefix }),
         metrics,
@@ -155,6 +178,7 @@ export async function createRig(server: TestRedis): Promise<Rig> {
     keys,
     keyPrefix,
     log,
+    countListeners: createRedisSweep({ redis: workerRedis, keys, retentionMs: 60_000 }).countListeners,
     gateway,
     connect: ({ url }) => connectTo(url, 'cc-executor.v1'),
     dialect: ({ dialectUrl }) => connectTo(dialectUrl, null),
@@ -162,7 +186,7 @@ export async function createRig(server: TestRedis): Promise<Rig> {
       await log.create({
         jobId,
         epoch: createEpoch(),
-        tenant: 'default',
+        tenant: TENANT,
         spec: { prompt: 'hello' },
         queueMs: 60_000,
         totalMs: 60_000,
@@ -200,7 +224,7 @@ export type Attempt = {
 };
 
 /** Begins a queued job. */
-export async function takeJob(log: JobLog, jobId: string, leaseMs = 60_000): Promise<Attempt> {
+export async function takeJob(log: WholeLog, jobId: string, leaseMs = 60_000): Promise<Attempt> {
   const begun = await log.begin(jobId, leaseMs, randomUUID());
   if (!('attempt' in begun)) throw new Error(`the job could not be begun: ${begun.code}`);
   const { fence } = begun.attempt;

@@ -1,3 +1,4 @@
+import type { ReadLog } from '@cc-executor/job-log';
 import { createEpoch } from '@cc-executor/protocol';
 import { startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -78,7 +79,7 @@ test('without a heartbeat in sight, lost publications are found when the subscri
   const attempt = await takeJob(rig.log, jobId);
   await server.admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
   // Nobody is subscribed at this moment: what is written now is published to no one.
-  expect(await rig.log.countListeners(jobId)).toBe(0);
+  expect(await rig.countListeners(jobId)).toBe(0);
   await attempt.write(output('a'));
   await attempt.end(completed);
   expect((await client.untilTerminal(jobId)).map(({ seq }) => seq)).toEqual([1, 2, 3]);
@@ -91,7 +92,7 @@ test('after the subscriber came back, live events come as before', async () => {
   const attempt = await takeJob(rig.log, jobId);
   for (let round = 0; round < 5; round += 1) {
     await server.admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
-    await untilTrue(async () => (await rig.log.countListeners(jobId)) === 1);
+    await untilTrue(async () => (await rig.countListeners(jobId)) === 1);
     await attempt.write(output(`${round}`));
     await client.until(({ params }) => params?.text === `${round}`);
   }
@@ -172,11 +173,11 @@ test('a publication of another epoch than the log’s is not forwarded', async (
 test('while Redis does not answer, beats come at their time, clients are told, and none is closed for it', async () => {
   const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
   let stands = false;
-  const positions = async (jobIds: string[]) => {
+  const positions: ReadLog['positions'] = async (...args) => {
     if (stands) await answered;
-    return rig.log.positions(jobIds);
+    return rig.log.positions(...args);
   };
-  const gateway = await rig.gateway({ heartbeatMs: HEARTBEAT_MS, log: { ...rig.log, positions } });
+  const gateway = await rig.gateway({ heartbeatMs: HEARTBEAT_MS, readLog: { ...rig.log, positions } });
   const client = await rig.connect(gateway);
   await client.request('attach', { jobId: await rig.createJob() });
   stands = true;

@@ -28,10 +28,10 @@ test('a client that leaves while its attach is under way is not logged as a fail
     logger,
     wrapLog: (log) => ({
       ...log,
-      async positions(jobIds) {
+      async positions(tenant, jobIds) {
         asked.resolve();
         await go.promise;
-        const positions = await log.positions(jobIds);
+        const positions = await log.positions(tenant, jobIds);
         // What the gateway does with them follows.
         setTimeout(answered.resolve, 100);
         return positions;

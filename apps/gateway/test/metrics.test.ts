@@ -59,10 +59,10 @@ test('while positions cannot be read the gateway counts as degraded, and no long
     heartbeatMs: HEARTBEAT_MS,
     wrapLog: (log) => ({
       ...log,
-      positions: (jobIds) =>
+      positions: (...args) =>
         away
           ? Promise.reject(new RedisUnavailableError('away', new Error('no connection')))
-          : log.positions(jobIds),
+          : log.positions(...args),
     }),
   });
   const jobId = await rig.createJob();

@@ -1,7 +1,7 @@
 import { createJobId, MAX_ATTACHMENTS, MAX_FRAME_BYTES, methods } from '@cc-executor/protocol';
 import { startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { completed, createRig, output, type Rig, type TestGateway, takeJob } from './harness.ts';
+import { completed, createRig, output, type Rig, TENANT, type TestGateway, takeJob } from './harness.ts';
 
 let server: TestRedis;
 let rig: Rig;
@@ -47,7 +47,7 @@ describe('execute', () => {
     const answer = client.messages.findIndex(({ id }) => id === 1);
     expect(answer).toBeLessThan(client.messages.indexOf(first));
     expect(await gateway.producer.ensure(result.jobId)).toBe('waits');
-    const stored = await rig.log.get(result.jobId);
+    const stored = await rig.log.get(TENANT, result.jobId);
     expect(stored?.spec).toEqual({ prompt: 'hi', metadata: { a: 1 } });
   });
 

@@ -1,6 +1,15 @@
 import { startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type Attempt, completed, createRig, output, type Rig, takeJob, untilTrue } from './harness.ts';
+import {
+  type Attempt,
+  completed,
+  createRig,
+  output,
+  type Rig,
+  TENANT,
+  takeJob,
+  untilTrue,
+} from './harness.ts';
 
 const EVENTS = 300;
 
@@ -77,7 +86,9 @@ test('many clients that attach while the job is written all see the same, and al
   const writing = writeAll(attempt);
   const logs = await Promise.all(
     Array.from({ length: 20 }, async (_, i) => {
-      await untilTrue(async () => ((await rig.log.positions([jobId])).get(jobId)?.lastSeq ?? 0) > i * 14);
+      await untilTrue(
+        async () => ((await rig.log.positions(TENANT, [jobId])).get(jobId)?.lastSeq ?? 0) > i * 14,
+      );
       const client = await rig.connect(gateways[i % 2] ?? gateways[0]);
       const frames = keepFrames(client);
       await client.request('attach', { jobId });

@@ -11,6 +11,7 @@ import {
   output,
   type Rig,
   silent,
+  TENANT,
   type TestGateway,
   takeJob,
   untilTrue,
@@ -65,7 +66,7 @@ async function createJob({
   await rig.log.create({
     jobId,
     epoch: createEpoch(),
-    tenant: 'default',
+    tenant: TENANT,
     spec: { prompt: 'x', retry, ...spec },
     queueMs,
     totalMs,
@@ -92,8 +93,8 @@ function watchEnsure() {
 }
 
 async function untilStatus(jobId: string, status: string): Promise<JobEvent[]> {
-  await untilTrue(async () => (await rig.log.get(jobId))?.job.status === status);
-  const page = await rig.log.range(jobId, 0, 1_000, 1_000_000);
+  await untilTrue(async () => (await rig.log.get(TENANT, jobId))?.job.status === status);
+  const page = await rig.log.range(TENANT, jobId, { afterSeq: 0, maxEvents: 1_000, maxBytes: 1_000_000 });
   return (page?.events ?? []).map((event) => JSON.parse(event));
 }
 
@@ -131,7 +132,7 @@ test('a job whose lease is renewed is left alone', async () => {
 test('a lost job with a recorded cancel ends as cancelled, in the name of who cancelled', async () => {
   const jobId = await createJob();
   await takeJob(rig.log, jobId, LEASE_MS);
-  await rig.log.cancel(jobId, 'operator');
+  await rig.log.cancel(TENANT, jobId, 'operator');
   start();
   expect((await untilStatus(jobId, 'cancelled')).at(-1)).toMatchObject({ type: 'cancelled', by: 'operator' });
 });
@@ -185,7 +186,7 @@ test('an accepted job without a queue entry gets one, and it is looked at again'
   await untilTrue(async () => Number(await server.admin.zscore(rig.keys.due, jobId)) > Date.now() + 10_000);
   const due = Number(await server.admin.zscore(rig.keys.due, jobId));
   expect(due - Date.now()).toBeLessThanOrEqual(30_000);
-  expect((await rig.log.get(jobId))?.job.status).toBe('queued');
+  expect((await rig.log.get(TENANT, jobId))?.job.status).toBe('queued');
 });
 
 test('it waits for one lease before its first sweep, and after Redis was away', async () => {
@@ -237,7 +238,7 @@ test('an old claim does nothing: Redis, or the sweeper, stood still in between',
   const claim = await sweep.claim(10, 5_000);
   expect(claim.jobIds).toEqual([jobId]);
   expect(await sweep.settle(jobId, { ...claim, at: claim.at - 10_000 })).toEqual({ code: 'stale' });
-  expect((await rig.log.get(jobId))?.job.status).toBe('running');
+  expect((await rig.log.get(TENANT, jobId))?.job.status).toBe('running');
   expect(await attempt.end(completed)).toBe('ok');
 });
 
@@ -245,7 +246,7 @@ test('the index is empty when every job has ended, and forgets a job that is gon
   const [done, gone, cancelled] = await Promise.all([createJob(), createJob(), createJob()]);
   await takeJob(rig.log, done).then((attempt) => attempt.end(completed));
   await server.admin.del(rig.keys.record(gone), rig.keys.log(gone));
-  await rig.log.cancel(cancelled, 'client');
+  await rig.log.cancel(TENANT, cancelled, 'client');
   for (const jobId of [done, gone, cancelled]) await makeDue(jobId);
   start();
   await untilTrue(async () => (await server.admin.zcard(rig.keys.due)) === 0);
@@ -280,11 +281,11 @@ test('closing waits for the sweep under way', async () => {
   const closing = sweeper.close().then(() => {
     closed = true;
   });
-  await rig.log.get(jobId);
+  await rig.log.get(TENANT, jobId);
   expect(closed).toBe(false);
   gate.resolve();
   await closing;
-  expect((await rig.log.get(jobId))?.job.status).toBe('failed');
+  expect((await rig.log.get(TENANT, jobId))?.job.status).toBe('failed');
 });
 
 test('a job whose entry a worker has taken is looked at again within a lease: it may be for a lost attempt', async () => {
@@ -319,9 +320,12 @@ test('a job whose gateway died is cancelled when nobody listens and it asked for
   start();
   // Twice, so that the one with a listener has had its grace when the others are cancelled.
   for (let i = 0; i < 2; i += 1) for (const jobId of [heard, alone, queued]) await makeDue(jobId);
-  await untilTrue(async () => (await rig.log.get(alone))?.job.cancelRequested === true);
+  await untilTrue(async () => (await rig.log.get(TENANT, alone))?.job.cancelRequested === true);
   expect((await untilStatus(queued, 'cancelled')).at(-1)).toMatchObject({ by: 'disconnect' });
-  expect((await rig.log.get(heard))?.job).toMatchObject({ status: 'running', cancelRequested: false });
+  expect((await rig.log.get(TENANT, heard))?.job).toMatchObject({
+    status: 'running',
+    cancelRequested: false,
+  });
 });
 
 test('a job that is enqueued once more keeps its priority', async () => {

@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { isAllowedOrigin } from '../src/doors/origin.ts';
-import { createRig, type Rig, untilTrue } from './harness.ts';
+import { createRig, type Rig, TENANT, untilTrue } from './harness.ts';
 
 let server: TestRedis;
 let rig: Rig;
@@ -156,7 +156,7 @@ describe('a drain', () => {
     // Not before the drain has begun to close: leaving earlier is leaving.
     await client.closed;
     await closing;
-    expect((await rig.log.get(result.jobId))?.job.status).toBe('queued');
+    expect((await rig.log.get(TENANT, result.jobId))?.job.status).toBe('queued');
   });
 });
 

@@ -7,7 +7,7 @@
  * good what it needs can only try to end its job.
  */
 import type { ClaudeApiClient, UpstreamOutcome } from '@cc-executor/claude-api-client';
-import type { BeginOutcome, JobLog, Wishes } from '@cc-executor/job-log';
+import type { BeginOutcome, Wishes, WriteLog } from '@cc-executor/job-log';
 import { DEFAULT_TIMEOUTS, summaryOf, type TerminalBody } from '@cc-executor/protocol';
 import type { Processed } from '@cc-executor/queue';
 import { isCurable } from '@cc-executor/redis';
@@ -32,7 +32,7 @@ import { createEventTranslator } from './upstream-events.ts';
 const UPSTREAM_SLACK_MS = 5_000;
 
 export type AttemptContext = {
-  log: JobLog;
+  log: WriteLog;
   claudeApi: ClaudeApiClient;
   leases: Leases;
   metrics: Pick<WorkerMetrics, 'attemptsEnded' | 'firstOutput' | 'upstreamRetries'>;

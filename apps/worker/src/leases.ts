@@ -5,7 +5,7 @@
  * Without an answer from Redis nobody can say whether a lease is lost: the sweeper waits after an outage, so an
  * attempt goes on for `MAX_UNRENEWED_LEASES`, and is then ended, so that nothing runs on for ever unseen.
  */
-import type { JobLog, Wishes } from '@cc-executor/job-log';
+import type { Wishes, WriteLog } from '@cc-executor/job-log';
 import { isCurable } from '@cc-executor/redis';
 import type { Logger } from '@cc-executor/runtime';
 
@@ -35,7 +35,7 @@ export function createLeases({
   leaseMs,
   logger,
 }: {
-  log: JobLog;
+  log: WriteLog;
   leaseMs: number;
   logger: Logger;
 }): Leases {

@@ -6,7 +6,7 @@
  * Invariants: events keep their order; seq has no hole; after a refusal nothing more is written, and
  * after a fault only the terminal event.
  */
-import type { AppendCode, Batch, JobLog, PauseChange, Wishes } from '@cc-executor/job-log';
+import type { AppendCode, Batch, PauseChange, Wishes, WriteLog } from '@cc-executor/job-log';
 import { carriesOutput, type EventBody, type TerminalBody } from '@cc-executor/protocol';
 import { isCurable } from '@cc-executor/redis';
 import { createRepeatedWarning, type Logger, repeatUntilAnswered } from '@cc-executor/runtime';
@@ -43,7 +43,7 @@ export function createLogWriter({
   onWishes,
   onFirstOutput,
 }: {
-  log: JobLog;
+  log: WriteLog;
   jobId: string;
   fence: number;
   lastSeq: number;

@@ -8,7 +8,7 @@ import {
   shareRunning,
   startReporter,
 } from '@cc-executor/fleet';
-import { createKeys, createRedisJobLog } from '@cc-executor/job-log';
+import { createKeys, createRedisWriteLog } from '@cc-executor/job-log';
 import { createMetrics } from '@cc-executor/metrics';
 import { startConsumer } from '@cc-executor/queue';
 import { checkSubscription, closeRedis, openRedis } from '@cc-executor/redis';
@@ -52,7 +52,7 @@ await runService({
       isTaking: () => consumer.isRunning(),
       ping: () => redis.ping(),
     });
-    const log = measureLog(createRedisJobLog({ redis, keys, retentionMs: config.retentionMs }), metrics);
+    const log = measureLog(createRedisWriteLog({ redis, keys, retentionMs: config.retentionMs }), metrics);
     const leases = createLeases({ log, leaseMs: config.leaseMs, logger });
     const claudeApi = createClaudeApiClient({
       url: config.claudeApiUrl,

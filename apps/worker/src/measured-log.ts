@@ -1,12 +1,12 @@
 /** A worker's job log that measures its appends and counts the calls that were not answered. */
-import type { JobLog } from '@cc-executor/job-log';
+import type { WriteLog } from '@cc-executor/job-log';
 import type { WorkerMetrics } from './metrics.ts';
 
 /** Wraps the calls that a worker makes. Once per batch of events: cheap, and nothing else of them changes. */
 export function measureLog(
-  log: JobLog,
+  log: WriteLog,
   metrics: Pick<WorkerMetrics, 'appendDuration' | 'appendEvents' | 'redisUnanswered'>,
-): JobLog {
+): WriteLog {
   function counted<A extends unknown[], R>(call: string, ask: (...args: A) => Promise<R>) {
     return (...args: A): Promise<R> =>
       ask(...args).catch((error: unknown) => {

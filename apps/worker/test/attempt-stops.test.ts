@@ -8,6 +8,7 @@ import {
   type Step,
   started,
   success,
+  TENANT,
   text,
   untilTrue,
 } from './harness.ts';
@@ -44,7 +45,7 @@ describe('a cancel', () => {
     const job = await bench({ scripts: [hanging] });
     const processed = job.process();
     await untilWritten(job, 'output');
-    await job.log.cancel(job.jobId, 'operator');
+    await job.log.cancel(TENANT, job.jobId, 'operator');
     job.context.leases.check(job.jobId);
     expect((await processed).status).toBe('cancelled');
     expect((await job.events()).at(-1)).toMatchObject({ type: 'cancelled', by: 'operator', partial: true });
@@ -56,7 +57,7 @@ describe('a cancel', () => {
     const job = await bench({ scripts: [[...hanging, gate.promise, [text('more')]]] });
     const processed = job.process();
     await untilWritten(job, 'output');
-    await job.log.cancel(job.jobId, 'disconnect');
+    await job.log.cancel(TENANT, job.jobId, 'disconnect');
     gate.resolve();
     expect((await processed).status).toBe('cancelled');
     expect((await job.events()).at(-1)).toMatchObject({ type: 'cancelled', by: 'disconnect' });
@@ -67,7 +68,7 @@ describe('a cancel', () => {
     const job = await bench({ scripts: [hanging], leaseMs: 60 });
     const processed = job.process();
     await untilWritten(job, 'output');
-    await job.log.cancel(job.jobId, 'client');
+    await job.log.cancel(TENANT, job.jobId, 'client');
     expect((await processed).status).toBe('cancelled');
   });
 
@@ -82,7 +83,7 @@ describe('a cancel', () => {
       const job = await bench({ scripts: [[...hanging, gate.promise, [last]]] });
       const processed = job.process();
       await untilWritten(job, 'output');
-      await job.log.cancel(job.jobId, 'disconnect');
+      await job.log.cancel(TENANT, job.jobId, 'disconnect');
       gate.resolve();
       expect((await processed).status).toBe('cancelled');
       const events = await job.events();
@@ -95,7 +96,7 @@ describe('a cancel', () => {
     const job = await bench({ scripts: [[unreachable], hanging] });
     const processed = job.process();
     await untilWritten(job, 'throttled');
-    await job.log.cancel(job.jobId, 'client');
+    await job.log.cancel(TENANT, job.jobId, 'client');
     job.context.leases.check(job.jobId);
     expect((await processed).status).toBe('cancelled');
     expect((await job.events()).at(-1)).toMatchObject({ partial: false });
@@ -141,7 +142,7 @@ describe('a drain', () => {
     await untilWritten(job, 'output');
     job.drain.abort();
     expect(await processed).toEqual({ status: 'handed back' });
-    expect((await job.log.get(job.jobId))?.job.status).toBe('queued');
+    expect((await job.log.get(TENANT, job.jobId))?.job.status).toBe('queued');
     expect(await job.types()).toEqual(['queued', 'started', 'output']);
     await expectCallEnded(job);
   });
@@ -151,7 +152,7 @@ describe('a drain', () => {
     job.drain.abort();
     expect(await job.process()).toEqual({ status: 'handed back' });
     expect(job.claudeApi.calls).toEqual([]);
-    expect((await job.log.get(job.jobId))?.job.status).toBe('queued');
+    expect((await job.log.get(TENANT, job.jobId))?.job.status).toBe('queued');
   });
 
   test('hands a job back that waits for another try', async () => {
@@ -160,14 +161,14 @@ describe('a drain', () => {
     await untilWritten(job, 'throttled');
     job.drain.abort();
     expect(await processed).toEqual({ status: 'handed back' });
-    expect((await job.log.get(job.jobId))?.job.status).toBe('queued');
+    expect((await job.log.get(TENANT, job.jobId))?.job.status).toBe('queued');
   });
 
   test('hands nothing back that was cancelled', async () => {
     const job = await bench({ scripts: [hanging], spec: { retry: 'always' } });
     const processed = job.process();
     await untilWritten(job, 'output');
-    await job.log.cancel(job.jobId, 'operator');
+    await job.log.cancel(TENANT, job.jobId, 'operator');
     job.drain.abort();
     expect((await processed).status).toBe('cancelled');
     expect((await job.events()).at(-1)).toMatchObject({ type: 'cancelled', by: 'operator', partial: true });

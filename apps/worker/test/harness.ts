@@ -9,15 +9,18 @@ import type {
   UpstreamOutcome,
   UpstreamRequest,
 } from '@cc-executor/claude-api-client';
-import type { JobLog, JobSpec } from '@cc-executor/job-log';
+import type { JobSpec } from '@cc-executor/job-log';
 import { createMetrics } from '@cc-executor/metrics';
 import { createEpoch, createJobId, type JobEvent } from '@cc-executor/protocol';
 import { RedisUnavailableError } from '@cc-executor/redis';
 import { createLogger } from '@cc-executor/runtime';
-import { createMemoryJobLog } from '@cc-executor/testing';
+import { createMemoryJobLog, type WholeLog } from '@cc-executor/testing';
 import { createLeases } from '../src/leases.ts';
 import { createWorkerMetrics } from '../src/metrics.ts';
 import { type ProcessContext, processJob } from '../src/process-job.ts';
+
+/** Whose the jobs are: to a worker it makes no difference. */
+export const TENANT = 'tenant';
 
 export const silent = createLogger({ name: 'test', level: 'silent', format: 'json' });
 
@@ -145,7 +148,7 @@ export function failure(code: UpstreamFailure['code'], more: Partial<UpstreamFai
 
 export type Bench = {
   jobId: string;
-  log: JobLog;
+  log: WholeLog;
   claudeApi: ScriptedClaudeApi;
   drain: AbortController;
   lockLost: AbortController;
@@ -171,14 +174,14 @@ export async function createBench({
   totalMs?: number;
   queueMs?: number;
   leaseMs?: number;
-  log?: JobLog;
+  log?: WholeLog;
 }): Promise<Bench> {
   const jobId = createJobId();
   const whole: JobSpec = { prompt: 'say hello', ...spec };
   await log.create({
     jobId,
     epoch: createEpoch(),
-    tenant: 'default',
+    tenant: TENANT,
     spec: whole,
     queueMs,
     totalMs,
@@ -202,7 +205,7 @@ export async function createBench({
     drain: drain.signal,
   };
   const events = async () => {
-    const page = await log.range(jobId, 0, 100_000, 100_000_000);
+    const page = await log.range(TENANT, jobId, { afterSeq: 0, maxEvents: 100_000, maxBytes: 1e8 });
     return (page?.events ?? []).map((event) => JSON.parse(event) as JobEvent);
   };
   return {
@@ -225,7 +228,7 @@ export function away(): RedisUnavailableError {
 }
 
 /** A log whose answers get lost: what was asked is done, and the asker is told that nobody answered. */
-export function losingAnswers(log: JobLog, isLost: (call: number) => boolean): JobLog {
+export function losingAnswers(log: WholeLog, isLost: (call: number) => boolean): WholeLog {
   let calls = 0;
   const lossy =
     <A extends unknown[], R>(ask: (...args: A) => Promise<R>) =>

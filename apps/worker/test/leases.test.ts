@@ -1,15 +1,14 @@
-import type { JobLog } from '@cc-executor/job-log';
 import { createEpoch, createJobId } from '@cc-executor/protocol';
 import { RedisFaultError } from '@cc-executor/redis';
-import { createMemoryJobLog } from '@cc-executor/testing';
+import { createMemoryJobLog, type WholeLog } from '@cc-executor/testing';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createLeases, type Leases } from '../src/leases.ts';
-import { away, silent } from './harness.ts';
+import { away, silent, TENANT } from './harness.ts';
 
 const LEASE_MS = 3_000;
 const TICK_MS = LEASE_MS / 3;
 
-let log: JobLog;
+let log: WholeLog;
 let jobId: string;
 let leases: Leases;
 
@@ -20,7 +19,7 @@ beforeEach(async () => {
   await log.create({
     jobId,
     epoch: createEpoch(),
-    tenant: 'default',
+    tenant: TENANT,
     spec: { prompt: 'x' },
     queueMs: 60_000,
     totalMs: 60_000,
@@ -34,7 +33,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function keep(on: JobLog, fence = 1) {
+function keep(on: WholeLog, fence = 1) {
   leases = createLeases({ log: on, leaseMs: LEASE_MS, logger: silent });
   return { ...keepAnother(fence) };
 }
@@ -55,7 +54,7 @@ function keepAnother(fence = 1) {
   return { lost, cancelled, faults, release };
 }
 
-function counted(answer: JobLog['renew'] = log.renew) {
+function counted(answer: WholeLog['renew'] = log.renew) {
   const renew = vi.fn(answer);
   return { renew, on: { ...log, renew } };
 }
@@ -80,7 +79,7 @@ test('an attempt that is not its job’s any more is told so', async () => {
 
 test('a check asks now, and a cancel that was recorded is told with its author', async () => {
   const { lost, cancelled } = keep(log);
-  await log.cancel(jobId, 'disconnect');
+  await log.cancel(TENANT, jobId, 'disconnect');
   leases.check(jobId);
   leases.check('another');
   await vi.advanceTimersByTimeAsync(0);
@@ -160,7 +159,7 @@ test('a newer attempt of the same job is kept when the older one lets go', async
   const begun = await log.begin(jobId, LEASE_MS, 'again');
   const newer = keepAnother('attempt' in begun ? begun.attempt.fence : 0);
   older.release();
-  await log.cancel(jobId, 'client');
+  await log.cancel(TENANT, jobId, 'client');
   await vi.advanceTimersByTimeAsync(TICK_MS);
   expect(newer.cancelled).toEqual(['client']);
   expect(newer.lost).toEqual([]);

@@ -1,14 +1,14 @@
-import type { Batch, JobLog } from '@cc-executor/job-log';
+import type { Batch } from '@cc-executor/job-log';
 import { createEpoch, createJobId, type JobEvent } from '@cc-executor/protocol';
 import { RedisFaultError } from '@cc-executor/redis';
-import { createMemoryJobLog } from '@cc-executor/testing';
+import { createMemoryJobLog, type WholeLog } from '@cc-executor/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createLogWriter, type LogWriter } from '../src/log-writer.ts';
-import { away, losingAnswers, silent } from './harness.ts';
+import { away, losingAnswers, silent, TENANT } from './harness.ts';
 
 const done = { type: 'completed', evidence: 'complete-line' } as const;
 
-let memory: JobLog;
+let memory: WholeLog;
 let jobId: string;
 let refusals: string[];
 let cancels: string[];
@@ -23,7 +23,7 @@ beforeEach(async () => {
   await memory.create({
     jobId,
     epoch: createEpoch(),
-    tenant: 'default',
+    tenant: TENANT,
     spec: { prompt: 'x' },
     queueMs: 60_000,
     totalMs: 60_000,
@@ -32,7 +32,7 @@ beforeEach(async () => {
   await memory.begin(jobId, 60_000, 'me');
 });
 
-function writerOn(log: JobLog): LogWriter {
+function writerOn(log: WholeLog): LogWriter {
   return createLogWriter({
     log,
     jobId,
@@ -48,10 +48,10 @@ function writerOn(log: JobLog): LogWriter {
 }
 
 /** Keeps every batch; each waits until it is let through. */
-function gatedLog(log: JobLog = memory) {
+function gatedLog(log: WholeLog = memory) {
   const batches: Batch[] = [];
   const gates: PromiseWithResolvers<void>[] = [];
-  const gated: JobLog = {
+  const gated: WholeLog = {
     ...log,
     async append(batch) {
       batches.push(batch);
@@ -66,7 +66,7 @@ function gatedLog(log: JobLog = memory) {
 }
 
 async function events(): Promise<JobEvent[]> {
-  const page = await memory.range(jobId, 0, 100_000, 100_000_000);
+  const page = await memory.range(TENANT, jobId, { afterSeq: 0, maxEvents: 100_000, maxBytes: 1e8 });
   return (page?.events ?? []).map((event) => JSON.parse(event) as JobEvent);
 }
 
@@ -193,9 +193,9 @@ describe('a fault, which waiting does not cure,', () => {
   const fault = new RedisFaultError('WRONGTYPE', new Error('WRONGTYPE the log is a string'));
 
   /** The log, which Redis refuses to touch so many times. */
-  function refusing(times: number): { log: JobLog; calls: () => number } {
+  function refusing(times: number): { log: WholeLog; calls: () => number } {
     let calls = 0;
-    const append: JobLog['append'] = async (batch) => {
+    const append: WholeLog['append'] = async (batch) => {
       calls += 1;
       if (calls <= times) throw fault;
       return memory.append(batch);
@@ -250,7 +250,7 @@ describe('a refusal', () => {
   });
 
   test('of the terminal event is the answer of `finish`', async () => {
-    await memory.cancel(jobId, 'disconnect');
+    await memory.cancel(TENANT, jobId, 'disconnect');
     const writer = writerOn(memory);
     expect(await writer.finish(done)).toBe('cancel_requested');
     expect(cancels).toEqual(['disconnect']);
@@ -282,7 +282,7 @@ describe('finish', () => {
 });
 
 test('a reply that shows a cancel is passed on', async () => {
-  await memory.cancel(jobId, 'operator');
+  await memory.cancel(TENANT, jobId, 'operator');
   const writer = writerOn(memory);
   writer.write(output('a'));
   await writer.flushed();

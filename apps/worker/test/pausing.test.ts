@@ -8,6 +8,7 @@ import {
   type Step,
   started,
   success,
+  TENANT,
   text,
   untilTrue,
 } from './harness.ts';
@@ -47,11 +48,11 @@ async function untilWritten(job: Bench, type: string, count = 1): Promise<void> 
 
 /** Records a wish, and says so as the control channel does. */
 async function wish(job: Bench, pause: boolean): Promise<void> {
-  await job.log.setPauseWish(job.jobId, pause);
+  await job.log.setPauseWish(TENANT, job.jobId, pause);
   job.context.leases.check(job.jobId);
 }
 
-const jobOf = async (job: Bench) => (await job.log.get(job.jobId))?.job;
+const jobOf = async (job: Bench) => (await job.log.get(TENANT, job.jobId))?.job;
 
 describe('a wish to pause', () => {
   test('is asked of claude-api, and the log says what that has confirmed, in the order of the stream', async () => {
@@ -90,14 +91,14 @@ describe('a wish to pause', () => {
     const job = await benchPlaying((one) => [half, asked(one, 1), [...paused, success]], { leaseMs: 60 });
     const processed = job.process();
     await untilWritten(job, 'output');
-    await job.log.setPauseWish(job.jobId, true);
+    await job.log.setPauseWish(TENANT, job.jobId, true);
     await processed;
     expect(await job.types()).toContain('paused');
   });
 
   test('of a queued job waits for the execution to start', async () => {
     const job = await benchPlaying((one) => [half, asked(one, 1), [...paused, success]]);
-    await job.log.setPauseWish(job.jobId, true);
+    await job.log.setPauseWish(TENANT, job.jobId, true);
     await job.process();
     expect(await job.types()).toEqual(['queued', 'started', 'output', 'paused', 'completed']);
   });
@@ -155,13 +156,13 @@ describe('a claude-api that cannot pause', () => {
       const isFirst = job.claudeApi.calls[0]?.asked.length === 1;
       return isFirst ? { ok: false, reason: 'connection refused', retryable: true } : { ok: true };
     };
-    await job.log.setPauseWish(job.jobId, true);
+    await job.log.setPauseWish(TENANT, job.jobId, true);
     await job.process();
     expect(await job.types()).toEqual(['queued', 'started', 'output', 'paused', 'completed']);
 
     const never = await benchPlaying((one) => [half, () => untilWritten(one(), 'pause_refused'), [success]]);
     never.claudeApi.answerPause = () => ({ ok: false, reason: 'connection refused', retryable: true });
-    await never.log.setPauseWish(never.jobId, true);
+    await never.log.setPauseWish(TENANT, never.jobId, true);
     expect((await never.process()).status).toBe('completed');
     expect(never.claudeApi.calls[0]?.asked).toEqual([true, true, true]);
   });
@@ -182,7 +183,7 @@ describe('a claude-api that cannot pause', () => {
     await untilWritten(job, 'pause_refused');
     expect((await job.events()).at(-1)).toMatchObject({ request: 'resume' });
     expect(await jobOf(job)).toMatchObject({ pauseRequested: true, pausedAt: expect.any(Number) });
-    await job.log.cancel(job.jobId, 'client');
+    await job.log.cancel(TENANT, job.jobId, 'client');
     job.context.leases.check(job.jobId);
     expect((await processed).status).toBe('cancelled');
   });
@@ -195,7 +196,7 @@ describe('a paused job', () => {
     const wait = () => new Promise((resolve) => setTimeout(resolve, 1_200));
     const script = (one: () => Bench): Step[] => [...hangingPaused(one), wait, [...resumed, success]];
     const job = await benchPlaying(script, { totalMs: 1_000 });
-    await job.log.setPauseWish(job.jobId, true);
+    await job.log.setPauseWish(TENANT, job.jobId, true);
     expect((await job.process()).status).toBe('completed');
   });
 
@@ -203,7 +204,7 @@ describe('a paused job', () => {
     const wait = () => new Promise((resolve) => setTimeout(resolve, 500));
     const script = (one: () => Bench): Step[] => [...hangingPaused(one), wait, [...resumed]];
     const job = await benchPlaying(script, { totalMs: 1_000 });
-    await job.log.setPauseWish(job.jobId, true);
+    await job.log.setPauseWish(TENANT, job.jobId, true);
     expect((await job.process()).status).toBe('timed_out');
     const { startedAt = 0, endedAt = 0 } = (await jobOf(job)) ?? {};
     expect((await job.events()).at(-1)).toMatchObject({ type: 'timed_out', limit: 'total', partial: true });
@@ -212,7 +213,7 @@ describe('a paused job', () => {
 
   test('cannot be paused for ever', async () => {
     const job = await benchPlaying(hangingPaused, { spec: { timeouts: { pausedMs: 100 } } });
-    await job.log.setPauseWish(job.jobId, true);
+    await job.log.setPauseWish(TENANT, job.jobId, true);
     expect((await job.process()).status).toBe('timed_out');
     expect((await job.events()).at(-1)).toMatchObject({ type: 'timed_out', limit: 'paused', partial: true });
     expect(job.claudeApi.calls[0]).toMatchObject({ ended: true });
@@ -225,7 +226,7 @@ describe('a paused job', () => {
       await wish(job, true);
       await untilWritten(job, 'paused');
       if (stop === 'drain') job.drain.abort();
-      else await job.log.cancel(job.jobId, 'client');
+      else await job.log.cancel(TENANT, job.jobId, 'client');
       job.context.leases.check(job.jobId);
       expect((await processed).status).toBe(stop === 'drain' ? 'failed' : 'cancelled');
       expect(job.claudeApi.calls[0]?.ended).toBe(true);
@@ -238,7 +239,7 @@ describe('a paused job', () => {
     const cut = end(failure('upstream_cut', { retryAfterMs: 1 }));
     scripts[0]?.push([started], job.claudeApi.whenAsked(1), [...paused], cut);
     scripts[1]?.push([started], job.claudeApi.whenAsked(2), [...paused, success]);
-    await job.log.setPauseWish(job.jobId, true);
+    await job.log.setPauseWish(TENANT, job.jobId, true);
     expect((await job.process()).status).toBe('completed');
     expect(await job.types()).toEqual([
       'queued',

@@ -1,17 +1,27 @@
 /** The worker's steps over a real Redis and a real queue: broken connections, an outage, a lease that lapsed. */
-import {
-  createKeys,
-  createRedisJobLog,
-  createRedisSweep,
-  type JobLog,
-  type Keys,
-} from '@cc-executor/job-log';
+import { createKeys, createRedisSweep, type Keys } from '@cc-executor/job-log';
 import { createProducer, startConsumer } from '@cc-executor/queue';
 import { closeRedis, openRedis, type RedisConnection, RedisFaultError } from '@cc-executor/redis';
 import { hearWishes } from '@cc-executor/signals';
-import { startTestRedis, type TestRedis, uniquePrefix } from '@cc-executor/testing';
+import {
+  createRedisWholeLog,
+  startTestRedis,
+  type TestRedis,
+  uniquePrefix,
+  type WholeLog,
+} from '@cc-executor/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Bench, createBench, type Step, silent, started, success, text, untilTrue } from './harness.ts';
+import {
+  type Bench,
+  createBench,
+  type Step,
+  silent,
+  started,
+  success,
+  TENANT,
+  text,
+  untilTrue,
+} from './harness.ts';
 
 const PIECES = 200;
 
@@ -19,7 +29,7 @@ let server: TestRedis;
 let redis: RedisConnection;
 let keyPrefix: string;
 let keys: Keys;
-let log: JobLog;
+let log: WholeLog;
 const toClose: (() => unknown)[] = [];
 
 beforeEach(async () => {
@@ -28,7 +38,7 @@ beforeEach(async () => {
   keyPrefix = uniquePrefix();
   keys = createKeys(keyPrefix);
   redis = open('patient');
-  log = createRedisJobLog({ redis, keys, retentionMs: 60_000 });
+  log = createRedisWholeLog({ redis, keys, retentionMs: 60_000 });
 });
 afterEach(async () => {
   for (const close of toClose.splice(0).reverse()) await close();
@@ -121,7 +131,7 @@ test('a worker that stood still for longer than its lease is fenced off: its wri
 
 describe('a Redis that refuses for good', () => {
   /** A worker's own user, who may less and less. */
-  async function openAsWorker(): Promise<{ log: JobLog; allow: (...rules: string[]) => Promise<unknown> }> {
+  async function openAsWorker(): Promise<{ log: WholeLog; allow: (...rules: string[]) => Promise<unknown> }> {
     const allow = (...rules: string[]) => server.admin.acl('SETUSER', 'worker', ...rules);
     await allow('on', '>pw', 'allkeys', 'allchannels', '+@all');
     const own = openRedis(server.url.replace('//', '//worker:pw@'), {
@@ -132,7 +142,7 @@ describe('a Redis that refuses for good', () => {
       },
     });
     toClose.push(() => closeRedis(own));
-    return { log: createRedisJobLog({ redis: own, keys, retentionMs: 60_000 }), allow };
+    return { log: createRedisWholeLog({ redis: own, keys, retentionMs: 60_000 }), allow };
   }
 
   /** What the worker logs as errors, by message. */
@@ -172,7 +182,7 @@ describe('a Redis that refuses for good', () => {
       scripts: [[[started, text('half', true)], () => worker.allow('-eval', '-evalsha'), [text('late')]]],
     });
     // Put right as soon as the attempt has heard of it.
-    const append: JobLog['append'] = async (batch) => {
+    const append: WholeLog['append'] = async (batch) => {
       try {
         return await worker.log.append(batch);
       } catch (error) {
@@ -228,7 +238,7 @@ test('a cancel reaches the worker over the control channel at once', async () =>
   await untilTrue(async () => (await server.channels()).includes(keys.control));
   const processed = job.process();
   await untilTrue(async () => (await job.types()).includes('started'));
-  await log.cancel(job.jobId, 'client');
+  await log.cancel(TENANT, job.jobId, 'client');
   expect((await processed).status).toBe('cancelled');
 });
 

@@ -12,6 +12,7 @@ import {
   type Step,
   started,
   success,
+  TENANT,
   text,
 } from './harness.ts';
 
@@ -83,7 +84,7 @@ test('the job’s own limits are handed on', async () => {
 
 test('a job that has ended, is held, or is not there is left alone', async () => {
   const ended = await bench({ scripts: [hello] });
-  await ended.log.cancel(ended.jobId, 'client');
+  await ended.log.cancel(TENANT, ended.jobId, 'client');
   expect(await ended.process()).toEqual({ status: 'terminal' });
   const held = await bench({ scripts: [hello] });
   await held.log.begin(held.jobId, 60_000, 'another');

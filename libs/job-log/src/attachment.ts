@@ -8,7 +8,7 @@
 import { isTerminal } from '@cc-executor/protocol';
 import { RedisFaultError } from '@cc-executor/redis';
 import { type Cursor, createCursor, hasGap, offerRun } from './cursor.ts';
-import type { JobFeed, JobLog, Page, Position, Publication } from './job-log.ts';
+import type { JobFeed, Page, Position, Publication, ReadLog } from './job-log.ts';
 
 export type Listener = {
   /** Takes events (JSON texts, in order). */
@@ -43,18 +43,18 @@ export type AttachOutcome =
   | { code: 'epoch_mismatch'; epoch: string }
   | { code: 'position_ahead'; lastSeq: number };
 
-const PAGE_EVENTS = 512;
-const PAGE_BYTES = 512 * 1024;
+const PAGE = { maxEvents: 512, maxBytes: 512 * 1024 };
 
 /**
  * Attaches a listener after `afterSeq`. Nothing is delivered before `begin()` is called, so that the caller can
  * answer its client first. Rejects when Redis does.
  */
 export async function attach(
-  { log, feed }: { log: JobLog; feed: JobFeed },
-  { jobId, afterSeq, epoch }: { jobId: string; afterSeq: number; epoch?: string | undefined },
+  { log, feed }: { log: Pick<ReadLog, 'range'>; feed: Pick<JobFeed, 'subscribe'> },
+  job: { tenant: string; jobId: string; afterSeq: number; epoch?: string | undefined },
   listener: Listener,
 ): Promise<AttachOutcome> {
+  const { tenant, jobId, afterSeq, epoch } = job;
   let cursor: Cursor = createCursor(afterSeq);
   let state: 'waiting' | 'reading' | 'live' | 'closed' = 'waiting';
   let finalSeq = Number.POSITIVE_INFINITY;
@@ -64,7 +64,7 @@ export async function attach(
 
   const unsubscribe = await feed.subscribe(jobId, onPublication);
   try {
-    firstPage = await log.range(jobId, afterSeq, PAGE_EVENTS, PAGE_BYTES);
+    firstPage = await log.range(tenant, jobId, { ...PAGE, afterSeq });
   } catch (error) {
     unsubscribe();
     throw error;
@@ -123,7 +123,7 @@ export async function attach(
       // What is published from now on need not be in the page, what was known before must be.
       const atLeast = next ? next.lastSeq : cursor.known;
       try {
-        next ??= await log.range(jobId, cursor.position, PAGE_EVENTS, PAGE_BYTES);
+        next ??= await log.range(tenant, jobId, { ...PAGE, afterSeq: cursor.position });
       } catch (error) {
         if (!isReading()) return;
         if (error instanceof RedisFaultError && error.word === 'WRONGTYPE') return lose('the log is no log');

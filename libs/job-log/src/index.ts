@@ -1,6 +1,7 @@
 /** Record and log of a job. */
 export { type Attachment, type AttachOutcome, attach, type Listener } from './attachment.ts';
 export type {
+  AcceptLog,
   AppendCode,
   AppendOutcome,
   Attempt,
@@ -8,7 +9,6 @@ export type {
   BeginOutcome,
   CancelOutcome,
   JobFeed,
-  JobLog,
   JobSpec,
   NewJob,
   Page,
@@ -16,9 +16,15 @@ export type {
   PauseOutcome,
   Position,
   Publication,
+  ReadLog,
   Wishes,
+  WishLog,
+  WriteLog,
 } from './job-log.ts';
-export { createKeys, DEFAULT_KEY_PREFIX, DEFAULT_TENANT, type Keys } from './keys.ts';
+export { createKeys, DEFAULT_KEY_PREFIX, type Keys } from './keys.ts';
+export { createRedisAcceptLog } from './redis-accept-log.ts';
 export { createRedisFeed } from './redis-feed.ts';
-export { createRedisJobLog } from './redis-job-log.ts';
+export { createRedisReadLog } from './redis-read-log.ts';
 export { type Claim, createRedisSweep, type JobSweep } from './redis-sweep.ts';
+export { createRedisWishLog } from './redis-wish-log.ts';
+export { createRedisWriteLog } from './redis-write-log.ts';

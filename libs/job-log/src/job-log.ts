@@ -74,17 +74,21 @@ export type CancelOutcome =
 
 export type PauseOutcome = { code: 'recorded' | 'terminal'; status: JobStatus } | { code: 'missing' };
 
+/** What to read of a log: one event at least, whatever its size. */
+export type Stretch = { afterSeq: number; maxEvents: number; maxBytes: number };
+
 /** A stretch of the log, as JSON texts; `undefined` from `range` means that there is no record. */
 export type Page = { epoch: string; lastSeq: number; status: JobStatus; events: string[] };
 
 export type Position = { epoch: string; lastSeq: number; status: JobStatus };
 
 /** A job with what stands in its record and is not shown to clients. */
-type StoredJob = { job: Job; tenant: string; spec: JobSpec; lastEvent: string | undefined };
+export type StoredJob = { job: Job; spec: JobSpec; lastEvent: string | undefined };
 
 export type JobList = { jobs: Job[]; cursor: string | undefined };
 
-export type JobLog = {
+/** For whoever accepts jobs. */
+export type AcceptLog = {
   /** Gives a job id to an idempotency key, or the one it has. `hash` tells payloads apart. */
   reserve(
     tenant: string,
@@ -94,22 +98,32 @@ export type JobLog = {
   ): Promise<{ jobId: string; hash: string }>;
   /** Writes the record and the event `queued`; a job that is there stays as it is. */
   create(job: NewJob): Promise<Created>;
+};
+
+/** For whoever reads on behalf of a client: a job of another tenant is missing. */
+export type ReadLog = {
+  range(tenant: string, jobId: string, stretch: Stretch): Promise<Page | undefined>;
+  /** True last positions, for heartbeats; a job without a record is left out. */
+  positions(tenant: string, jobIds: string[]): Promise<Map<string, Position>>;
+  get(tenant: string, jobId: string): Promise<StoredJob | undefined>;
+  list(tenant: string, query: { status?: JobStatus; limit: number; cursor?: string }): Promise<JobList>;
+};
+
+/** For whoever says what is wished of a job: recorded first, then signalled. A job of another tenant is missing. */
+export type WishLog = {
+  cancel(tenant: string, jobId: string, by: 'client' | 'disconnect' | 'operator'): Promise<CancelOutcome>;
+  /** Records that a job is to be paused, or is to go on. */
+  setPauseWish(tenant: string, jobId: string, wish: boolean): Promise<PauseOutcome>;
+};
+
+/** For a worker, which runs the jobs of every tenant: what holds it to its own is the fence of its attempt. */
+export type WriteLog = {
   /** `owner` names this pick-up of the job: a begin whose answer was lost is sent again with the same one. */
   begin(jobId: string, leaseMs: number, owner: string): Promise<BeginOutcome>;
   append(batch: Batch): Promise<AppendOutcome>;
   renew(jobId: string, fence: number, leaseMs: number): Promise<RenewOutcome>;
   /** Hands a job back that did not begin, or may begin again: it is queued once more. */
   release(jobId: string, fence: number): Promise<ReleaseCode>;
-  cancel(jobId: string, by: 'client' | 'disconnect' | 'operator'): Promise<CancelOutcome>;
-  /** Records that a job is to be paused, or is to go on. */
-  setPauseWish(jobId: string, wish: boolean): Promise<PauseOutcome>;
-  range(jobId: string, afterSeq: number, maxEvents: number, maxBytes: number): Promise<Page | undefined>;
-  /** True last positions, for heartbeats; a job without a record is left out. */
-  positions(jobIds: string[]): Promise<Map<string, Position>>;
-  get(jobId: string): Promise<StoredJob | undefined>;
-  /** How many processes listen to a job's events now. */
-  countListeners(jobId: string): Promise<number>;
-  list(tenant: string, query: { status?: JobStatus; limit: number; cursor?: string }): Promise<JobList>;
 };
 
 /** A batch as it is published. `events` is empty when it was too large for a message: read the log. */

@@ -17,6 +17,8 @@ export type Keys = {
   due: string;
   /** Sorted set of a tenant's jobs by creation time. */
   jobs(tenant: string): string;
+  /** Set of the tenants that have such a list, on its slot. */
+  tenants: string;
   /** String: 'jobId payloadHash' of an idempotency key. */
   idempotency(tenant: string, keyHash: string): string;
   /** Channel: words to workers. */
@@ -31,10 +33,10 @@ export function createKeys(prefix: string): Keys {
     channel: (jobId) => `${prefix}:{${jobId}}:events`,
     due: `${prefix}:{due}`,
     jobs: (tenant) => `${prefix}:{jobs}:${tenant}`,
+    tenants: `${prefix}:tenants:{jobs}`,
     idempotency: (tenant, keyHash) => `${prefix}:idempotency:${tenant}:${keyHash}`,
     control: controlChannel(prefix),
   };
 }
 
 export const DEFAULT_KEY_PREFIX = 'cce';
-export const DEFAULT_TENANT = 'default';

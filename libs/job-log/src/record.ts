@@ -1,9 +1,9 @@
-/** Reads a record's hash into the job that clients see. */
+/** Reads a record's hash into the job that its tenant's clients see. */
 import { isTerminal, type Job, type JobStatus } from '@cc-executor/protocol';
 
-/** The job of a record as HGETALL gives it; undefined when there is none. */
-export function jobOfRecord(jobId: string, record: Record<string, string>): Job | undefined {
-  if (!record.status || !record.epoch) return undefined;
+/** The job of a record as HGETALL gives it; undefined when there is none, or it is another tenant's. */
+export function jobOfRecord(tenant: string, jobId: string, record: Record<string, string>): Job | undefined {
+  if (record.tenant !== tenant || !record.status || !record.epoch) return undefined;
   const status = record.status as JobStatus;
   const { metadata } = JSON.parse(record.spec ?? '{}') as { metadata?: Record<string, unknown> };
   return {

@@ -23,7 +23,7 @@ export async function listJobs(
     const records = await Promise.all(members.map(({ jobId }) => redis.hgetall(keys.record(jobId))));
     for (const [i, { jobId, score }] of members.entries()) {
       cursor = `${score}:${jobId}`;
-      const job = jobOfRecord(jobId, records[i] ?? {});
+      const job = jobOfRecord(tenant, jobId, records[i] ?? {});
       // A record that is being created is missing for a moment: only old members are dropped.
       if (!job && Date.now() - score > 60 * 60_000) await redis.zrem(index, jobId);
       if (job && (query.status === undefined || job.status === query.status)) jobs.push(job);

@@ -3,9 +3,8 @@
  * due again. The index is only a reminder: the record decides.
  */
 import { DEFAULT_TIMEOUTS, type TerminalStatus } from '@cc-executor/protocol';
-import { type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
+import { type RedisConnection, serversOf, tellErrorsApart } from '@cc-executor/redis';
 import type { Keys } from './keys.ts';
-import { DEFAULT_TENANT } from './keys.ts';
 import { defineScripts } from './scripts.ts';
 
 export type Claim = { at: number; jobIds: string[] };
@@ -17,7 +16,8 @@ type Settled =
       code: 'queued' | 'requeued' | 'alive';
       nextAt: number;
       priority: number;
-      /** Nobody may be listening any more, whose gateway has died: it is to be cancelled then. */
+      tenant: string;
+      /** Whoever listened may have gone, and their gateway died: should nobody listen, it is to be cancelled. */
       mayBeAbandoned: boolean;
     };
 
@@ -28,7 +28,9 @@ export type JobSweep = {
   settle(jobId: string, claim: Claim): Promise<Settled>;
   /** Says when the job is due again; never, when undefined. */
   reschedule(jobId: string, at: number | undefined): Promise<void>;
-  /** Takes out of the list what expired long ago; returns how many. */
+  /** How many processes listen to a job's events now. */
+  countListeners(jobId: string): Promise<number>;
+  /** Takes out of every tenant's list what expired long ago; returns how many. */
   prune(): Promise<number>;
   /** How many jobs the index holds: all that are not known to have ended. */
   size(): Promise<number>;
@@ -49,7 +51,7 @@ export function createRedisSweep({
   keys: Keys;
   retentionMs: number;
 }): JobSweep {
-  const scripts = defineScripts(redis);
+  const scripts = defineScripts(redis, 'claim', 'settle', 'prune');
 
   async function claim(limit: number, holdMs: number): Promise<Claim> {
     const [now, ...jobIds] = await tellErrorsApart(scripts.claim([keys.due], [limit, holdMs]));
@@ -57,7 +59,7 @@ export function createRedisSweep({
   }
 
   async function settle(jobId: string, { at }: Claim): Promise<Settled> {
-    const [code, detail, priority, onDisconnect] = await tellErrorsApart(
+    const [code, detail, priority, onDisconnect, tenant] = await tellErrorsApart(
       scripts.settle(
         [keys.record(jobId), keys.log(jobId)],
         [
@@ -74,7 +76,13 @@ export function createRedisSweep({
     if (code === 'ended') return { code, status: detail as TerminalStatus };
     if (code === 'queued' || code === 'requeued' || code === 'alive') {
       const mayBeAbandoned = onDisconnect === 'cancel';
-      return { code, nextAt: Number(detail), priority: Number(priority), mayBeAbandoned };
+      return {
+        code,
+        nextAt: Number(detail),
+        priority: Number(priority),
+        tenant: String(tenant),
+        mayBeAbandoned,
+      };
     }
     return { code: code as 'stale' | 'gone' | 'terminal' };
   }
@@ -85,10 +93,29 @@ export function createRedisSweep({
     );
   }
 
-  async function prune(): Promise<number> {
-    const oldest = Date.now() - retentionMs - LONGEST_LIFE_MS;
-    return tellErrorsApart(redis.zremrangebyscore(keys.jobs(DEFAULT_TENANT), '-inf', oldest));
+  async function countListeners(jobId: string): Promise<number> {
+    const channel = keys.channel(jobId);
+    // In a cluster each node knows only its own subscribers.
+    const replies = await Promise.all(serversOf(redis).map((node) => node.pubsub('NUMSUB', channel)));
+    return replies.reduce((sum, reply) => sum + Number((reply as [string, number])[1]), 0);
   }
 
-  return { claim, settle, reschedule, prune, size: () => tellErrorsApart(redis.zcard(keys.due)) };
+  async function prune(): Promise<number> {
+    const oldest = Date.now() - retentionMs - LONGEST_LIFE_MS;
+    let pruned = 0;
+    for (const tenant of await redis.smembers(keys.tenants)) {
+      const [count] = await scripts.prune([keys.jobs(tenant), keys.tenants], [tenant, oldest]);
+      pruned += Number(count);
+    }
+    return pruned;
+  }
+
+  return {
+    claim,
+    settle,
+    reschedule,
+    countListeners: (jobId) => tellErrorsApart(countListeners(jobId)),
+    prune: () => tellErrorsApart(prune()),
+    size: () => tellErrorsApart(redis.zcard(keys.due)),
+  };
 }

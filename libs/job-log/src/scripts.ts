@@ -17,17 +17,18 @@ const scripts = {
   range: 2,
   claim: 1,
   settle: 2,
+  prune: 2,
 } as const;
 
 export type ScriptName = keyof typeof scripts;
-export type Scripts = {
+type Scripts = {
   [S in ScriptName]: (keys: string[], args: (string | number)[]) => Promise<(string | number)[]>;
 };
 
-/** Defines every script on this connection (EVALSHA first, EVAL when the server does not know it). */
-export function defineScripts(redis: RedisConnection): Scripts {
-  const defined = {} as Scripts;
-  for (const name of Object.keys(scripts) as ScriptName[]) {
+/** Defines these scripts on this connection (EVALSHA first, EVAL when the server does not know one). */
+export function defineScripts<S extends ScriptName>(redis: RedisConnection, ...names: S[]): Pick<Scripts, S> {
+  const defined = {} as Pick<Scripts, S>;
+  for (const name of names) {
     const command = `jobLog:${name}`;
     redis.defineCommand(command, { numberOfKeys: scripts[name], lua: scriptText(name) });
     // ioredis adds the command as a method that its types do not know.

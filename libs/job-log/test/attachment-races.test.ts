@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Attachment, attach } from '../src/index.ts';
 import { begun, createRecorder, type Recorder, seqRange } from './recorder.ts';
 import { openRedisTwin, type RedisTwin } from './redis-twin.ts';
-import { completed, output, runningJob } from './suite/twin.ts';
+import { completed, output, runningJob, TENANT } from './suite/twin.ts';
 
 const EVENTS = 400;
 const ATTACHMENTS = 200;
@@ -17,7 +17,7 @@ afterAll(() => twin.close());
 
 /** What the gateway does for its attachments: check all positions when publications may have been lost. */
 async function checkAll(attachments: Attachment[]): Promise<void> {
-  const positions = await twin.log.positions([...new Set(attachments.map(({ jobId }) => jobId))]);
+  const positions = await twin.log.positions(TENANT, [...new Set(attachments.map(({ jobId }) => jobId))]);
   for (const attachment of attachments) attachment.checkPosition(positions.get(attachment.jobId));
 }
 
@@ -60,7 +60,7 @@ describe('200 attachments around a writer and its end', () => {
         const listener = createRecorder();
         listener.room = next(3) > 0;
         recorders.push({ listener, afterSeq });
-        const attachment = begun(await attach(twin, { jobId, afterSeq }, listener));
+        const attachment = begun(await attach(twin, { tenant: TENANT, jobId, afterSeq }, listener));
         attachments.push(attachment);
       }
 
@@ -89,7 +89,7 @@ describe('200 attachments around a writer and its end', () => {
       }
       stopRestoring();
       await (await twin.feed.subscribe('another', () => {}))();
-      expect(await twin.log.countListeners(jobId)).toBe(0);
+      expect(await twin.countListeners(jobId)).toBe(0);
     },
   );
 });
@@ -98,7 +98,7 @@ describe('an attachment in Redis', () => {
   it('ends as lost when Redis was wiped', async () => {
     const { jobId } = await runningJob(twin.log);
     const listener = createRecorder();
-    const attachment = begun(await attach(twin, { jobId, afterSeq: 0 }, listener));
+    const attachment = begun(await attach(twin, { tenant: TENANT, jobId, afterSeq: 0 }, listener));
     await listener.until(() => listener.seqs.length === 1);
     await twin.server.admin.del(twin.keys.record(jobId), twin.keys.log(jobId));
     await checkAll([attachment]);
@@ -109,7 +109,7 @@ describe('an attachment in Redis', () => {
   it('gets a batch that was too large to be published', async () => {
     const { jobId } = await runningJob(twin.log);
     const listener = createRecorder();
-    begun(await attach(twin, { jobId, afterSeq: 0 }, listener));
+    begun(await attach(twin, { tenant: TENANT, jobId, afterSeq: 0 }, listener));
     const bodies = seqRange(1, 30).map(() => output('x'.repeat(50_000)));
     await twin.log.append({ jobId, fence: 1, firstSeq: 2, bodies, hasOutput: true });
     const end = { bodies: [completed], hasOutput: false, terminal: 'completed' as const };

@@ -1,13 +1,14 @@
 import { createEpoch, createJobId } from '@cc-executor/protocol';
-import { createMemoryJobLog } from '@cc-executor/testing';
+import { createMemoryJobLog, type WholeLog } from '@cc-executor/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type Attachment, attach, type JobFeed, type JobLog, type Page } from '../src/index.ts';
+import { type Attachment, attach, type JobFeed, type Page } from '../src/index.ts';
 import { begun, createRecorder, seqRange } from './recorder.ts';
-import { completed, output, runningJob } from './suite/twin.ts';
+import { completed, output, runningJob, TENANT } from './suite/twin.ts';
 
 /** The log in memory, with faults to switch on. */
-let log: JobLog;
+let log: WholeLog;
 let feed: JobFeed;
+let countListeners: (jobId: string) => Promise<number>;
 let losePublications: boolean;
 let rangeFault: ((page: Page | undefined) => Page | undefined) | undefined;
 let reads: number;
@@ -17,6 +18,7 @@ let lastSeq: number;
 
 beforeEach(async () => {
   const memory = createMemoryJobLog();
+  countListeners = memory.countListeners;
   losePublications = false;
   rangeFault = undefined;
   reads = 0;
@@ -53,7 +55,7 @@ async function finish(): Promise<void> {
 }
 
 async function truePosition() {
-  return (await log.positions([jobId])).get(jobId);
+  return (await log.positions(TENANT, [jobId])).get(jobId);
 }
 
 /** Resolves after everything that is under way in memory has settled. */
@@ -62,7 +64,7 @@ function settled(): Promise<void> {
 }
 
 const attachTo = (listener: ReturnType<typeof createRecorder>, afterSeq = 0) =>
-  attach({ log, feed }, { jobId, afterSeq }, listener);
+  attach({ log, feed }, { tenant: TENANT, jobId, afterSeq }, listener);
 
 describe('attaching', () => {
   it('to a live job gives what is there, then what comes, and the end once; then nobody listens', async () => {
@@ -75,7 +77,7 @@ describe('attaching', () => {
     await listener.until(() => listener.ends === 1);
     expect(listener.seqs).toEqual(seqRange(1, 8));
     expect(attachment.position()).toBe(8);
-    expect(await log.countListeners(jobId)).toBe(0);
+    expect(await countListeners(jobId)).toBe(0);
     attachment.checkPosition(undefined);
     attachment.resume();
     attachment.close();
@@ -105,7 +107,7 @@ describe('attaching', () => {
     begun(await attachTo(listener, afterSeq));
     await listener.until(() => listener.ends === 1);
     expect(listener.seqs).toEqual(seqRange(afterSeq + 1, 4));
-    expect(await log.countListeners(jobId)).toBe(0);
+    expect(await countListeners(jobId)).toBe(0);
   });
 
   it('reads a long log page by page', async () => {
@@ -120,16 +122,18 @@ describe('attaching', () => {
   it('is refused to jobs that are not there, to other epochs and beyond the end, and leaves no subscription', async () => {
     const listener = createRecorder();
     const missing = createJobId();
-    expect(await attach({ log, feed }, { jobId: missing, afterSeq: 0 }, listener)).toEqual({
+    expect(await attach({ log, feed }, { tenant: TENANT, jobId: missing, afterSeq: 0 }, listener)).toEqual({
       code: 'missing',
     });
-    expect(await attach({ log, feed }, { jobId, afterSeq: 0, epoch: createEpoch() }, listener)).toEqual({
+    expect(
+      await attach({ log, feed }, { tenant: TENANT, jobId, afterSeq: 0, epoch: createEpoch() }, listener),
+    ).toEqual({
       code: 'epoch_mismatch',
       epoch,
     });
     expect(await attachTo(listener, 2)).toEqual({ code: 'position_ahead', lastSeq: 1 });
-    expect(await log.countListeners(missing)).toBe(0);
-    expect(await log.countListeners(jobId)).toBe(0);
+    expect(await countListeners(missing)).toBe(0);
+    expect(await countListeners(jobId)).toBe(0);
   });
 
   it('rejects when the log cannot be read, and leaves no subscription', async () => {
@@ -137,7 +141,7 @@ describe('attaching', () => {
       throw new Error('away');
     };
     await expect(attachTo(createRecorder())).rejects.toThrow('away');
-    expect(await log.countListeners(jobId)).toBe(0);
+    expect(await countListeners(jobId)).toBe(0);
   });
 });
 
@@ -284,7 +288,7 @@ describe('a position check', () => {
     await settled();
     expect(listener.losses).toEqual([{ lastSeq: 3, reason }]);
     expect(listener.seqs).toEqual(seqRange(1, 3));
-    expect(await log.countListeners(jobId)).toBe(0);
+    expect(await countListeners(jobId)).toBe(0);
   });
 });
 
@@ -327,7 +331,7 @@ describe('closing', () => {
     attachment.resume();
     await settled();
     expect([listener.seqs, listener.ends, listener.losses]).toEqual([[1], 0, []]);
-    expect(await log.countListeners(jobId)).toBe(0);
+    expect(await countListeners(jobId)).toBe(0);
   });
 
   it('while the log is read delivers nothing more, and hides the failure', async () => {

@@ -2,7 +2,7 @@
 import { hearWishes } from '@cc-executor/signals';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openRedisTwin, type RedisTwin } from './redis-twin.ts';
-import { runningJob } from './suite/twin.ts';
+import { runningJob, TENANT } from './suite/twin.ts';
 
 let twin: RedisTwin;
 beforeAll(async () => {
@@ -29,7 +29,7 @@ it('the control channel brings the cancel or the pause of a running job, also af
     const told = new Promise<void>((resolve) => {
       came = resolve;
     });
-    await twin.log.cancel(jobId, 'client');
+    await twin.log.cancel(TENANT, jobId, 'client');
     await told;
     return jobId;
   };
@@ -43,7 +43,7 @@ it('the control channel brings the cancel or the pause of a running job, also af
   const told = new Promise<void>((resolve) => {
     came = resolve;
   });
-  await twin.log.setPauseWish(third.jobId, true);
+  await twin.log.setPauseWish(TENANT, third.jobId, true);
   await told;
   expect(heard).toEqual([first, second, third.jobId]);
 });

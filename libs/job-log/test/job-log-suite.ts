@@ -5,6 +5,7 @@ import { describeList } from './suite/list-suite.ts';
 import { describeLog } from './suite/log-suite.ts';
 import { describePause } from './suite/pause-suite.ts';
 import { describeRecord } from './suite/record-suite.ts';
+import { describeTenants } from './suite/tenant-suite.ts';
 import type { Twin } from './suite/twin.ts';
 
 export function describeJobLog(name: string, open: () => Promise<Twin>): void {
@@ -23,5 +24,6 @@ export function describeJobLog(name: string, open: () => Promise<Twin>): void {
     describeLog(opened);
     describeList(opened);
     describeFeed(opened);
+    describeTenants(opened);
   });
 }

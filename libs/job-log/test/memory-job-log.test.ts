@@ -3,10 +3,11 @@ import { describeJobLog } from './job-log-suite.ts';
 
 describeJobLog('the job log in memory', async () => {
   let now = 1_795_468_090_093;
-  const { log, feed } = createMemoryJobLog({ now: () => now });
+  const { log, feed, countListeners } = createMemoryJobLog({ now: () => now });
   return {
     log,
     feed,
+    countListeners,
     async pass(ms) {
       now += ms;
     },

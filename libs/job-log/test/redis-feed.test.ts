@@ -50,7 +50,7 @@ describe('a feed whose connection was lost', () => {
     listener.unsubscribe();
     await restored;
     await (await twin.feed.subscribe(createJobId(), () => {}))();
-    expect(await twin.log.countListeners(jobId)).toBe(0);
+    expect(await twin.countListeners(jobId)).toBe(0);
   });
 });
 

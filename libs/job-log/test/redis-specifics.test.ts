@@ -1,10 +1,11 @@
 /** What only the Redis job log can do: keep for a time, outlive restarts, be away. */
 import { createJobId } from '@cc-executor/protocol';
 import { RedisFaultError, RedisUnavailableError } from '@cc-executor/redis';
+import { createRedisWholeLog } from '@cc-executor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createRedisJobLog } from '../src/index.ts';
+import { createRedisSweep } from '../src/index.ts';
 import { openRedisTwin, type RedisTwin } from './redis-twin.ts';
-import { completed, listen, newJob, output, readAll, runningJob } from './suite/twin.ts';
+import { completed, listen, newJob, output, readAll, runningJob, TENANT } from './suite/twin.ts';
 
 const RETENTION_MS = 60_000;
 
@@ -36,7 +37,7 @@ describe('retention', () => {
     await finish(ended.jobId);
     const cancelled = newJob();
     await twin.log.create(cancelled);
-    await twin.log.cancel(cancelled.jobId, 'client');
+    await twin.log.cancel(TENANT, cancelled.jobId, 'client');
     for (const { jobId } of [ended, cancelled]) {
       for (const ttl of await timeToLive(jobId)) {
         expect(ttl).toBeGreaterThan(RETENTION_MS - 10_000);
@@ -46,7 +47,7 @@ describe('retention', () => {
   });
 
   it('leaves nothing of a job but what the index of jobs and the sweeper take out', async () => {
-    const log = createRedisJobLog({ redis: twin.redis, keys: twin.keys, retentionMs: 1 });
+    const log = createRedisWholeLog({ redis: twin.redis, keys: twin.keys, retentionMs: 1 });
     const { jobId } = await runningJob(log);
     await log.append({
       jobId,
@@ -58,8 +59,8 @@ describe('retention', () => {
     });
     await twin.pass(5);
     await twin.server.assertNoKeys(`{${jobId}}`);
-    expect(await log.range(jobId, 0, 10, 1_000)).toBeUndefined();
-    expect(await log.get(jobId)).toBeUndefined();
+    expect(await log.range(TENANT, jobId, { afterSeq: 0, maxEvents: 10, maxBytes: 1_000 })).toBeUndefined();
+    expect(await log.get(TENANT, jobId)).toBeUndefined();
     const { jobs } = await log.list('tenant', { limit: 100 });
     expect(jobs.map((job) => job.jobId)).not.toContain(jobId);
   });
@@ -123,7 +124,7 @@ describe('Redis', () => {
 
   it('that is away is told as such to whoever does not want to wait', async () => {
     const redis = twin.connect('impatient');
-    const log = createRedisJobLog({ redis, keys: twin.keys, retentionMs: RETENTION_MS });
+    const log = createRedisWholeLog({ redis, keys: twin.keys, retentionMs: RETENTION_MS });
     const { jobId } = await runningJob(twin.log);
     redis.disconnect();
     const calls: Promise<unknown>[] = [
@@ -133,11 +134,11 @@ describe('Redis', () => {
       log.append({ jobId, fence: 1, firstSeq: 2, bodies: [completed], hasOutput: false }),
       log.renew(jobId, 1, 1_000),
       log.release(jobId, 1),
-      log.cancel(jobId, 'client'),
-      log.range(jobId, 0, 10, 1_000),
-      log.positions([jobId]),
-      log.get(jobId),
-      log.countListeners(jobId),
+      log.cancel(TENANT, jobId, 'client'),
+      log.range(TENANT, jobId, { afterSeq: 0, maxEvents: 10, maxBytes: 1_000 }),
+      log.positions(TENANT, [jobId]),
+      log.get(TENANT, jobId),
+      createRedisSweep({ redis, keys: twin.keys, retentionMs: RETENTION_MS }).countListeners(jobId),
       log.list('tenant', { limit: 1 }),
     ];
     for (const call of calls) await expect(call).rejects.toThrow(RedisUnavailableError);
@@ -160,7 +161,7 @@ describe('a user who may not publish', () => {
     const { jobId } = await runningJob(twin.log);
     await twin.server.admin.acl('SETUSER', 'writer', 'on', '>pw', '+@all', '~*', 'resetchannels');
     const redis = twin.connect('patient', 'writer:pw@');
-    const log = createRedisJobLog({ redis, keys: twin.keys, retentionMs: RETENTION_MS });
+    const log = createRedisWholeLog({ redis, keys: twin.keys, retentionMs: RETENTION_MS });
     const batch = { jobId, fence: 1, firstSeq: 2, bodies: [output('a'), output('b')], hasOutput: true };
     await expect(log.append(batch)).rejects.toThrow(/executing the script .*channel/);
     await expect(log.create(newJob({ jobId: 'job_unpublished' }))).rejects.toThrow(RedisFaultError);

@@ -1,8 +1,8 @@
-import { createJobId, eventSchema, type JobEvent } from '@cc-executor/protocol';
+import { createEpoch, createJobId, eventSchema, type JobEvent } from '@cc-executor/protocol';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createRedisSweep, DEFAULT_TENANT, type JobSweep } from '../src/index.ts';
+import { createRedisSweep, type JobSweep } from '../src/index.ts';
 import { openRedisTwin, type RedisTwin } from './redis-twin.ts';
-import { cancelled, completed, listen, newJob, output, readAll, runningJob } from './suite/twin.ts';
+import { cancelled, completed, listen, newJob, output, readAll, runningJob, TENANT } from './suite/twin.ts';
 
 let twin: RedisTwin;
 let sweep: JobSweep;
@@ -78,11 +78,12 @@ describe('deciding', () => {
   it('leaves alone what waits in time, and says until when', async () => {
     const job = newJob({ spec: { prompt: 'x', priority: 4, onDisconnect: 'cancel' } });
     await twin.log.create(job);
-    const deadline = (await twin.log.get(job.jobId))?.job.deadlineAt;
+    const deadline = (await twin.log.get(TENANT, job.jobId))?.job.deadlineAt;
     expect(await settle(job.jobId)).toEqual({
       code: 'queued',
       nextAt: deadline,
       priority: 4,
+      tenant: TENANT,
       mayBeAbandoned: true,
     });
   });
@@ -92,7 +93,13 @@ describe('deciding', () => {
     const settled = await settle(jobId);
     expect(settled.code).toBe('alive');
     const lease = Number(await twin.redis.hget(twin.keys.record(jobId), 'lease'));
-    expect(settled).toEqual({ code: 'alive', nextAt: lease, priority: 0, mayBeAbandoned: false });
+    expect(settled).toEqual({
+      code: 'alive',
+      nextAt: lease,
+      priority: 0,
+      tenant: TENANT,
+      mayBeAbandoned: false,
+    });
   });
 
   it('ends what waited too long as timed_out', async () => {
@@ -136,7 +143,7 @@ describe('deciding', () => {
 
   it('ends an abandoned job that was cancelled as cancelled, by whom it was', async () => {
     const { jobId } = await abandonedJob();
-    await twin.log.cancel(jobId, 'disconnect');
+    await twin.log.cancel(TENANT, jobId, 'disconnect');
     expect(await settle(jobId)).toEqual({ code: 'ended', status: 'cancelled' });
     expect(await lastEvent(jobId)).toMatchObject({ type: 'cancelled', by: 'disconnect', partial: false });
   });
@@ -146,8 +153,9 @@ describe('deciding', () => {
     const settled = await settle(jobId);
     expect(settled).toEqual({
       code: 'requeued',
-      nextAt: (await twin.log.get(jobId))?.job.deadlineAt,
+      nextAt: (await twin.log.get(TENANT, jobId))?.job.deadlineAt,
       priority: 0,
+      tenant: TENANT,
       mayBeAbandoned: false,
     });
     expect(
@@ -182,12 +190,12 @@ describe('deciding', () => {
 
   it('queues a paused job again without its pause, and with the wish', async () => {
     const { jobId } = await abandonedJob({ retry: 'always', totalMs: 60_000 });
-    await twin.log.setPauseWish(jobId, true);
+    await twin.log.setPauseWish(TENANT, jobId, true);
     const body = JSON.stringify({ type: 'paused', limitMs: 5_000 });
     const pause = { code: 'paused', limitMs: 5_000 } as const;
     await twin.log.append({ jobId, fence: 1, firstSeq: 2, bodies: [body], hasOutput: false, pause });
     expect(await settle(jobId)).toMatchObject({ code: 'requeued' });
-    expect((await twin.log.get(jobId))?.job.pausedAt).toBeUndefined();
+    expect((await twin.log.get(TENANT, jobId))?.job.pausedAt).toBeUndefined();
     expect(await twin.log.begin(jobId, 1_000, 'worker-2')).toMatchObject({
       attempt: { pauseWish: true, remainingMs: 60_000 },
     });
@@ -197,7 +205,7 @@ describe('deciding', () => {
     const { jobId } = await abandonedJob();
     const old = { at: (await twin.now()) - 10_000, jobIds: [jobId] };
     expect(await sweep.settle(jobId, old)).toEqual({ code: 'stale' });
-    expect((await twin.log.get(jobId))?.job.status).toBe('running');
+    expect((await twin.log.get(TENANT, jobId))?.job.status).toBe('running');
     expect(await settle(createJobId())).toEqual({ code: 'gone' });
   });
 
@@ -222,12 +230,29 @@ describe('the index of what is due', () => {
 });
 
 describe('pruning', () => {
-  it('takes out of the list what expired long ago, and nothing else', async () => {
-    const index = twin.keys.jobs(DEFAULT_TENANT);
-    const job = newJob({ tenant: DEFAULT_TENANT });
+  const longAgo = async () => String((await twin.now()) - 3 * 24 * 60 * 60_000);
+
+  it('takes out of the list of every tenant what expired long ago, and nothing else', async () => {
+    const jobs = ['a', 'b'].map((name) => newJob({ tenant: createEpoch() + name }));
+    for (const job of jobs) {
+      await twin.log.create(job);
+      await twin.redis.zadd(twin.keys.jobs(job.tenant), await longAgo(), createJobId());
+    }
+    expect(await sweep.prune()).toBe(2);
+    for (const { tenant, jobId } of jobs) {
+      expect(await twin.redis.zrange(twin.keys.jobs(tenant), '0', '-1')).toEqual([jobId]);
+    }
+  });
+
+  it('forgets a tenant whose list is empty, until it has a job again', async () => {
+    const tenant = createEpoch();
+    const job = newJob({ tenant });
     await twin.log.create(job);
-    await twin.redis.zadd(index, String((await twin.now()) - 3 * 24 * 60 * 60_000), createJobId());
+    await twin.redis.zadd(twin.keys.jobs(tenant), await longAgo(), job.jobId);
     expect(await sweep.prune()).toBe(1);
-    expect(await twin.redis.zrange(index, '0', '-1')).toEqual([job.jobId]);
+    expect(await twin.redis.sismember(twin.keys.tenants, tenant)).toBe(0);
+    await twin.log.create(newJob({ tenant }));
+    expect(await sweep.prune()).toBe(0);
+    expect(await twin.redis.sismember(twin.keys.tenants, tenant)).toBe(1);
   });
 });

@@ -1,7 +1,13 @@
 /** The job log on a Redis of the test's own, under a prefix of its own. */
 import { closeRedis, openRedis, type RedisConnection, type RedisRole } from '@cc-executor/redis';
-import { startTestRedis, type TestRedis, type TestRedisOptions, uniquePrefix } from '@cc-executor/testing';
-import { createKeys, createRedisFeed, createRedisJobLog, type Keys } from '../src/index.ts';
+import {
+  createRedisWholeLog,
+  startTestRedis,
+  type TestRedis,
+  type TestRedisOptions,
+  uniquePrefix,
+} from '@cc-executor/testing';
+import { createKeys, createRedisFeed, createRedisSweep, type Keys } from '../src/index.ts';
 import type { Twin } from './suite/twin.ts';
 
 export type RedisTwin = Twin & {
@@ -30,7 +36,8 @@ export async function openRedisTwin(
   const keyPrefix = uniquePrefix();
   const keys = createKeys(keyPrefix);
   const redis = connect('patient');
-  const log = createRedisJobLog({ redis, keys, retentionMs: options.retentionMs ?? 60_000 });
+  const log = createRedisWholeLog({ redis, keys, retentionMs: options.retentionMs ?? 60_000 });
+  const { countListeners } = createRedisSweep({ redis, keys, retentionMs: 60_000 });
   const feed = createRedisFeed({ redis: connect('subscriber'), keys });
 
   async function now(): Promise<number> {
@@ -45,6 +52,7 @@ export async function openRedisTwin(
     redis,
     log,
     feed,
+    countListeners,
     connect,
     now,
     async pass(ms) {

@@ -3,12 +3,12 @@
  * twins: they answer alike, and whatever happens the log keeps its invariants.
  */
 import { isTerminalEvent, type TerminalStatus, terminalStatuses } from '@cc-executor/protocol';
-import { createMemoryJobLog } from '@cc-executor/testing';
+import { createMemoryJobLog, type WholeLog } from '@cc-executor/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { JobLog, PauseChange } from '../src/index.ts';
+import type { PauseChange } from '../src/index.ts';
 import { openRedisTwin, type RedisTwin } from './redis-twin.ts';
-import { newJob, parseEvents, readAll } from './suite/twin.ts';
+import { newJob, parseEvents, readAll, TENANT } from './suite/twin.ts';
 
 type Command =
   | { do: 'begin'; by: 0 | 1 }
@@ -18,7 +18,7 @@ type Command =
   | { do: 'cancel'; who: 'client' | 'disconnect' }
   | { do: 'wish'; wish: boolean }
   | { do: 'pause'; by: 0 | 1; skew: number; pause: PauseChange }
-  | { do: 'create' }
+  | { do: 'create' | 'meddle' }
   | { do: 'read'; afterSeq: number; maxEvents: number };
 
 const by = fc.constantFrom(0 as const, 1 as const);
@@ -72,6 +72,7 @@ const commands: fc.Arbitrary<Command[]> = fc.array(
       }),
     },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('create' as const) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('meddle' as const) }) },
     {
       weight: 1,
       arbitrary: fc.record({
@@ -88,7 +89,7 @@ const commands: fc.Arbitrary<Command[]> = fc.array(
 type Worker = { fence: number; lastSeq: number };
 
 /** Runs the commands against one twin and returns everything that it answered, times left out. */
-async function play(log: JobLog, script: Command[]): Promise<{ answers: unknown[]; events: string[] }> {
+async function play(log: WholeLog, script: Command[]): Promise<{ answers: unknown[]; events: string[] }> {
   const job = newJob({ jobId: `job_${'0'.repeat(32)}`, epoch: 'e' });
   // Both twins need the same ids in their events, and each run a job of its own: the id is put back below.
   const own = newJob();
@@ -104,10 +105,10 @@ async function play(log: JobLog, script: Command[]): Promise<{ answers: unknown[
   for (const [i, command] of script.entries()) {
     answers.push(await run(command, i));
   }
-  const stored = await log.get(jobId);
+  const stored = await log.get(TENANT, jobId);
   const { status, attempt, lastSeq, cancelRequested } = stored?.job ?? {};
   answers.push({ status, attempt, lastSeq, cancelRequested, last: anonymous(stored?.lastEvent ?? '') });
-  answers.push((await log.positions([jobId])).get(jobId));
+  answers.push((await log.positions(TENANT, [jobId])).get(jobId));
   return { answers, events: (await readAll(log, jobId)).map(anonymous) };
 
   async function run(command: Command, i: number): Promise<unknown> {
@@ -144,17 +145,34 @@ async function play(log: JobLog, script: Command[]): Promise<{ answers: unknown[
       case 'release':
         return log.release(jobId, workers[command.by].fence);
       case 'cancel':
-        return log.cancel(jobId, command.who);
+        return log.cancel(TENANT, jobId, command.who);
       case 'wish':
-        return log.setPauseWish(jobId, command.wish);
+        return log.setPauseWish(TENANT, jobId, command.wish);
       case 'create':
         return log.create({ ...ownJob, epoch: 'another' });
+      case 'meddle':
+        return meddle(log, jobId);
       case 'read': {
-        const page = await log.range(jobId, command.afterSeq, command.maxEvents, 1e9);
+        const page = await log.range(TENANT, jobId, {
+          afterSeq: command.afterSeq,
+          maxEvents: command.maxEvents,
+          maxBytes: 1e9,
+        });
         return page && { ...page, events: page.events.map(anonymous) };
       }
     }
   }
+}
+
+/** What another tenant can ask of a job, and does. */
+async function meddle(log: WholeLog, jobId: string): Promise<unknown[]> {
+  return [
+    await log.cancel('stranger', jobId, 'client'),
+    await log.setPauseWish('stranger', jobId, true),
+    await log.range('stranger', jobId, { afterSeq: 0, maxEvents: 10, maxBytes: 1e9 }),
+    await log.positions('stranger', [jobId]),
+    await log.get('stranger', jobId),
+  ];
 }
 
 describe('the two implementations', () => {

@@ -59,4 +59,5 @@ export {
   type TestRedisOptions,
   uniquePrefix,
 } from './test-redis.ts';
+export { createRedisWholeLog, type WholeLog } from './whole-log.ts';
 export { connectWire, type Message, type WireClient } from './wire-client.ts';

@@ -1,5 +1,5 @@
 /** The job log in memory: the twin of the one in Redis; the suite in libs/job-log/test runs over both. Its rules are in memory-state.ts. */
-import type { JobFeed, JobLog, NewJob, Position, Publication, Wishes } from '@cc-executor/job-log';
+import type { JobFeed, NewJob, Position, Publication, Wishes } from '@cc-executor/job-log';
 import { isTerminal, type Job } from '@cc-executor/protocol';
 import {
   appendBatch,
@@ -12,17 +12,25 @@ import {
   wishesOf,
   wishPause,
 } from './memory-state.ts';
+import type { WholeLog } from './whole-log.ts';
 
 const noWishes: Wishes = { cancelBy: undefined, pauseWish: false };
 
-/** Both halves of the twin share their memory. */
+/** The parts of the twin share their memory. */
 export function createMemoryJobLog({ now = Date.now }: { now?: () => number } = {}): {
-  log: JobLog;
+  log: WholeLog;
   feed: JobFeed;
+  countListeners(jobId: string): Promise<number>;
 } {
   const records = new Map<string, RecordState>();
   const reserved = new Map<string, { jobId: string; hash: string }>();
   const listeners = new Map<string, Set<(publication: Publication) => void>>();
+
+  /** Of its own tenant only: the job of another is missing. */
+  function recordOf(tenant: string, jobId: string): RecordState | undefined {
+    const record = records.get(jobId);
+    return record?.job.tenant === tenant ? record : undefined;
+  }
 
   function store(jobId: string, before: RecordState | undefined, after: RecordState): void {
     records.set(jobId, after);
@@ -39,7 +47,7 @@ export function createMemoryJobLog({ now = Date.now }: { now?: () => number } = 
     for (const listener of listeners.get(jobId) ?? []) listener(publication);
   }
 
-  const log: JobLog = {
+  const log: WholeLog = {
     async reserve(tenant, idempotencyKey, jobId, hash) {
       const key = `${tenant} ${idempotencyKey}`;
       const held = reserved.get(key) ?? { jobId, hash };
@@ -95,22 +103,22 @@ export function createMemoryJobLog({ now = Date.now }: { now?: () => number } = 
       store(jobId, before, state);
       return code;
     },
-    async cancel(jobId, by) {
-      const before = records.get(jobId);
+    async cancel(tenant, jobId, by) {
+      const before = recordOf(tenant, jobId);
       if (!before) return { code: 'missing' };
       const { code, state } = cancelJob(before, by, now());
       store(jobId, before, state);
       return { code, status: state.status };
     },
-    async setPauseWish(jobId, wish) {
-      const before = records.get(jobId);
+    async setPauseWish(tenant, jobId, wish) {
+      const before = recordOf(tenant, jobId);
       if (!before) return { code: 'missing' };
       const { code, state } = wishPause(before, wish);
       store(jobId, before, state);
       return { code, status: state.status };
     },
-    async range(jobId, afterSeq, maxEvents, maxBytes) {
-      const state = records.get(jobId);
+    async range(tenant, jobId, { afterSeq, maxEvents, maxBytes }) {
+      const state = recordOf(tenant, jobId);
       if (!state) return undefined;
       const events: string[] = [];
       let bytes = 0;
@@ -121,23 +129,18 @@ export function createMemoryJobLog({ now = Date.now }: { now?: () => number } = 
       }
       return { epoch: state.job.epoch, lastSeq: state.events.length, status: state.status, events };
     },
-    async positions(jobIds) {
+    async positions(tenant, jobIds) {
       const found = new Map<string, Position>();
       for (const jobId of jobIds) {
-        const state = records.get(jobId);
+        const state = recordOf(tenant, jobId);
         if (!state) continue;
         found.set(jobId, { epoch: state.job.epoch, lastSeq: state.events.length, status: state.status });
       }
       return found;
     },
-    async get(jobId) {
-      const state = records.get(jobId);
-      if (!state) return undefined;
-      const { tenant, spec } = state.job;
-      return { job: jobOfState(state), tenant, spec, lastEvent: state.events.at(-1) };
-    },
-    async countListeners(jobId) {
-      return listeners.has(jobId) ? 1 : 0;
+    async get(tenant, jobId) {
+      const state = recordOf(tenant, jobId);
+      return state && { job: jobOfState(state), spec: state.job.spec, lastEvent: state.events.at(-1) };
     },
     async list(tenant, { status, limit, cursor }) {
       const all = [...records.values()]
@@ -168,7 +171,7 @@ export function createMemoryJobLog({ now = Date.now }: { now?: () => number } = 
       listeners.clear();
     },
   };
-  return { log, feed };
+  return { log, feed, countListeners: async (jobId) => (listeners.has(jobId) ? 1 : 0) };
 }
 
 function cursorOf(job: Job): string {

@@ -1,64 +1,67 @@
 /**
- * Cancels jobs that nobody listens to any more, where the job asked for it (`onDisconnect: "cancel"`). A listener
+ * Cancels jobs that nobody listens to, where the job asked for it (`onDisconnect: "cancel"`). A listener
  * may come back through another gateway, so the last look is at all gateways' subscriptions. Each gateway watches the
  * jobs that its connections left; those of a gateway that died are suspected by whoever sweeps.
  */
-import type { JobLog } from '@cc-executor/job-log';
+import type { JobSweep, ReadLog, WishLog } from '@cc-executor/job-log';
 import { isTerminal } from '@cc-executor/protocol';
 import { isCurable } from '@cc-executor/redis';
 import { type Logger, logEvents } from '@cc-executor/runtime';
+
+export type WatchedJob = { tenant: string; jobId: string };
 
 export type AbandonWatch = {
   /** A connection of this gateway attached to the job. */
   came(jobId: string): void;
   /** One left: it went away, or its job ended. */
-  left(jobId: string, why: 'gone' | 'ended'): void;
+  left(job: WatchedJob, why: 'gone' | 'ended'): void;
   /** Perhaps nobody listens to this job anywhere: it is looked at after the grace. */
-  suspect(jobId: string): void;
+  suspect(job: WatchedJob): void;
   /** Forgets everything; running jobs go on. Idempotent. */
   close(): void;
 };
 
-export function createAbandonWatch({
-  log,
-  graceMs,
-  logger,
-}: {
-  log: JobLog;
+/** @param options.graceMs how long a job may be without listeners */
+export function createAbandonWatch(options: {
+  readLog: Pick<ReadLog, 'get'>;
+  wishLog: Pick<WishLog, 'cancel'>;
+  countListeners: JobSweep['countListeners'];
   graceMs: number;
   logger: Logger;
 }): AbandonWatch {
+  const { readLog, wishLog, countListeners, graceMs, logger } = options;
   const listeners = new Map<string, number>();
   const timers = new Map<string, NodeJS.Timeout>();
   let closed = false;
 
-  function wait(jobId: string): void {
+  function wait(job: WatchedJob): void {
     if (closed) return;
     const timer = setTimeout(() => {
+      const { jobId } = job;
       timers.delete(jobId);
-      decide(jobId).catch((err) => {
+      decide(job).catch((err) => {
         if (!isCurable(err)) {
           logger.error({ event: logEvents.redisRefused, err, jobId }, 'an abandoned job cannot be cancelled');
           return;
         }
         logger.warn({ err, jobId }, 'an abandoned job could not be cancelled; it is tried again');
-        suspect(jobId);
+        suspect(job);
       });
     }, graceMs);
     timer.unref();
-    timers.set(jobId, timer);
+    timers.set(job.jobId, timer);
   }
 
-  function suspect(jobId: string): void {
-    if (!listeners.has(jobId) && !timers.has(jobId)) wait(jobId);
+  function suspect(job: WatchedJob): void {
+    if (!listeners.has(job.jobId) && !timers.has(job.jobId)) wait(job);
   }
 
-  async function decide(jobId: string): Promise<void> {
-    if ((await log.countListeners(jobId)) > 0) return;
-    const stored = await log.get(jobId);
+  async function decide({ tenant, jobId }: WatchedJob): Promise<void> {
+    if ((await countListeners(jobId)) > 0) return;
+    const stored = await readLog.get(tenant, jobId);
     if (!stored || isTerminal(stored.job.status) || stored.spec.onDisconnect !== 'cancel') return;
-    const { code } = await log.cancel(jobId, 'disconnect');
-    logger.info({ jobId, code }, 'job cancelled: nobody listens any more');
+    const { code } = await wishLog.cancel(tenant, jobId, 'disconnect');
+    logger.info({ jobId, code }, 'job cancelled: nobody listens to it');
   }
 
   return {
@@ -67,11 +70,12 @@ export function createAbandonWatch({
       clearTimeout(timers.get(jobId));
       timers.delete(jobId);
     },
-    left(jobId, why) {
+    left(job, why) {
+      const { jobId } = job;
       const rest = (listeners.get(jobId) ?? 1) - 1;
       if (rest > 0) listeners.set(jobId, rest);
       else listeners.delete(jobId);
-      if (rest <= 0 && why === 'gone') wait(jobId);
+      if (rest <= 0 && why === 'gone') wait(job);
     },
     suspect,
     close() {

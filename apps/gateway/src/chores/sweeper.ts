@@ -79,7 +79,9 @@ export function startSweeper(options: SweeperOptions): Sweeper {
 
   async function settle(jobId: string, claim: Claim): Promise<void> {
     const settled = await sweep.settle(jobId, claim);
-    if ('mayBeAbandoned' in settled && settled.mayBeAbandoned) abandonWatch.suspect(jobId);
+    if ('mayBeAbandoned' in settled && settled.mayBeAbandoned) {
+      abandonWatch.suspect({ tenant: settled.tenant, jobId });
+    }
     switch (settled.code) {
       case 'stale':
         redisWasAway();

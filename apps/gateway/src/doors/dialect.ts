@@ -173,6 +173,7 @@ export function openDialectDoor(context: DoorContext): Door {
   return {
     receive,
     refuse: (error) => outbox.send(dialectErrorFrame(null, error.message)),
+    tenant: session.tenant,
     attachments: attachments.all,
     beat(positions) {
       if (typeof task === 'object' && positions.get(task.jobId)?.status === 'running') status('RUNNING');

@@ -71,6 +71,7 @@ export function openNativeDoor(context: DoorContext, framesOf: EventFrames): Doo
   return {
     receive,
     refuse: (error) => outbox.send(errorFrame(null, error)),
+    tenant: session.tenant,
     attachments: attachments.all,
     beat(positions) {
       const jobs = [...attachments.all()].flatMap(({ jobId }) => {

@@ -94,6 +94,7 @@ export function runConnection(
   logger.debug('connection opened');
 
   return {
+    tenant: door.tenant,
     attachments: door.attachments,
     beat(positions) {
       if (webSocket.readyState !== webSocket.OPEN) return;

@@ -2,7 +2,7 @@
  * The attachments of one connection: which jobs it listens to, and from where. Events are forwarded in the form in
  * which the worker wrote them.
  */
-import { type Attachment, attach, type JobFeed, type JobLog, type Listener } from '@cc-executor/job-log';
+import { type Attachment, attach, type JobFeed, type Listener, type ReadLog } from '@cc-executor/job-log';
 import { MAX_ATTACHMENTS, ProtocolError } from '@cc-executor/protocol';
 import { createRepeatedWarning, type Logger } from '@cc-executor/runtime';
 import type { AbandonWatch } from '../chores/abandon-watch.ts';
@@ -36,25 +36,30 @@ export type Attachments = {
 };
 
 export function createAttachments(
-  {
-    log,
-    feed,
-    abandonWatch,
-    logger,
-  }: { log: JobLog; feed: JobFeed; abandonWatch: AbandonWatch; logger: Logger },
+  parts: {
+    /** Whose jobs these are: those of others are not found. */
+    tenant: string;
+    readLog: ReadLog;
+    feed: JobFeed;
+    abandonWatch: Pick<AbandonWatch, 'came' | 'left' | 'suspect'>;
+    logger: Logger;
+  },
   sink: EventSink,
 ): Attachments {
+  const { tenant, readLog, feed, abandonWatch, logger } = parts;
   const byJob = new Map<string, Attachment>();
   // Attaching takes a moment: a second request for the same job meanwhile is refused as well. True: detached since.
   const pending = new Map<string, boolean>();
   const turns = createReadTurns(sink.hasRoom);
-  const pagedLog: JobLog = { ...log, range: (...page) => turns.take(() => log.range(...page)) };
+  const pagedLog = {
+    range: (...page: Parameters<ReadLog['range']>) => turns.take(() => readLog.range(...page)),
+  };
   const onFailed = createRepeatedWarning(logger, 'reading a log failed; it is tried again');
   let closed = false;
 
   function listenerFor(jobId: string): Listener {
     const end = () => {
-      if (byJob.delete(jobId)) abandonWatch.left(jobId, 'ended');
+      if (byJob.delete(jobId)) abandonWatch.left({ tenant, jobId }, 'ended');
     };
     return {
       deliver: (events) => sink.events(jobId, events),
@@ -72,12 +77,30 @@ export function createAttachments(
     if (byJob.has(jobId) || pending.has(jobId)) throw new ProtocolError('already_attached');
     if (isFull()) throw new ProtocolError('too_many_attachments');
     pending.set(jobId, false);
-    // Also of who fails to attach: an accepted job that nobody came to listen to is abandoned, too.
+    try {
+      if (!(await isThere(jobId))) throw new ProtocolError('job_not_found');
+      return await attachTo(jobId, afterSeq, epoch);
+    } finally {
+      pending.delete(jobId);
+    }
+  }
+
+  /** The subscriber waits through an outage of Redis: asked first, this says at once that there is one. */
+  async function isThere(jobId: string): Promise<boolean> {
+    try {
+      return (await readLog.positions(tenant, [jobId])).has(jobId);
+    } catch (error) {
+      // Perhaps it was accepted a moment ago, and this was all who came to listen.
+      abandonWatch.suspect({ tenant, jobId });
+      throw error;
+    }
+  }
+
+  async function attachTo(jobId: string, afterSeq: number, epoch?: string) {
     abandonWatch.came(jobId);
     try {
-      // The subscriber waits through an outage of Redis: asked first, this says at once that there is one.
-      if (!(await log.positions([jobId])).has(jobId)) throw new ProtocolError('job_not_found');
-      const outcome = await attach({ log: pagedLog, feed }, { jobId, afterSeq, epoch }, listenerFor(jobId));
+      const job = { tenant, jobId, afterSeq, epoch };
+      const outcome = await attach({ log: pagedLog, feed }, job, listenerFor(jobId));
       if (outcome.code === 'missing') throw new ProtocolError('job_not_found');
       if (outcome.code === 'epoch_mismatch') throw new ProtocolError('epoch_mismatch');
       if (outcome.code === 'position_ahead') {
@@ -91,18 +114,15 @@ export function createAttachments(
       if (closed || pending.get(jobId)) leave(jobId, outcome.attachment);
       return { attachment: outcome.attachment, begin: outcome.begin };
     } catch (error) {
-      const isKnown = !(error instanceof ProtocolError && error.code === 'job_not_found');
-      abandonWatch.left(jobId, isKnown ? 'gone' : 'ended');
+      abandonWatch.left({ tenant, jobId }, 'gone');
       throw error;
-    } finally {
-      pending.delete(jobId);
     }
   }
 
   function leave(jobId: string, attachment: Attachment): void {
     attachment.close();
     byJob.delete(jobId);
-    abandonWatch.left(jobId, 'gone');
+    abandonWatch.left({ tenant, jobId }, 'gone');
   }
 
   function remove(jobId: string): boolean {

@@ -3,12 +3,14 @@
  * that thousands of them do not stop the loop at once. The position in a heartbeat is read from Redis: a hang does
  * not look alive, and a lost publication is found here at the latest.
  */
-import type { Attachment, JobLog, Position } from '@cc-executor/job-log';
+import type { Attachment, Position, ReadLog } from '@cc-executor/job-log';
 import { isCurable } from '@cc-executor/redis';
 import type { Logger } from '@cc-executor/runtime';
 import type { GatewayMetrics } from '../metrics.ts';
 
 export type Beating = {
+  /** Whose jobs it listens to. */
+  readonly tenant: string;
   attachments(): Iterable<Attachment>;
   /** Takes the true positions of its attached jobs; a job without a record is missing from the map. */
   beat(positions: Map<string, Position>): void;
@@ -30,12 +32,12 @@ export type Heartbeats = {
 const SLOTS = 20;
 
 export function createHeartbeats({
-  log,
+  readLog,
   intervalMs,
   metrics,
   logger,
 }: {
-  log: JobLog;
+  readLog: Pick<ReadLog, 'positions'>;
   intervalMs: number;
   metrics: Pick<GatewayMetrics, 'degraded' | 'rereads'>;
   logger: Logger;
@@ -56,11 +58,11 @@ export function createHeartbeats({
 
   async function check(connections: Iterable<Beating>, beat: boolean): Promise<void> {
     const members = [...connections];
-    const jobIds = new Set(members.flatMap((member) => [...member.attachments()].map(({ jobId }) => jobId)));
+    const jobIds = jobIdsByTenant(members);
     let positions: Map<string, Position> | undefined;
     if (jobIds.size > 0) {
-      positions = await log.positions([...jobIds]).catch((err) => {
-        logger.debug({ err, jobs: jobIds.size }, 'positions could not be checked');
+      positions = await readPositions(jobIds).catch((err) => {
+        logger.debug({ err }, 'positions could not be checked');
         // One record that cannot be read is no outage: each attachment looks into its own log.
         return isCurable(err) ? undefined : new Map();
       });
@@ -76,6 +78,12 @@ export function createHeartbeats({
       }
       if (beat) member.beat(positions ?? new Map());
     }
+  }
+
+  /** Of all tenants: no two of them have a job in common. */
+  async function readPositions(jobIds: Map<string, Set<string>>): Promise<Map<string, Position>> {
+    const found = await Promise.all([...jobIds].map(([tenant, ids]) => readLog.positions(tenant, [...ids])));
+    return new Map(found.flatMap((positions) => [...positions]));
   }
 
   /** Beats come at their time also while Redis does not answer: all at once later, no ping could be answered in time. */
@@ -118,4 +126,16 @@ export function createHeartbeats({
     },
     close: () => clearInterval(timer),
   };
+}
+
+/** The jobs that are listened to, each once. */
+function jobIdsByTenant(members: Iterable<Beating>): Map<string, Set<string>> {
+  const byTenant = new Map<string, Set<string>>();
+  for (const member of members) {
+    for (const { jobId } of member.attachments()) {
+      const known = byTenant.get(member.tenant) ?? new Set();
+      byTenant.set(member.tenant, known.add(jobId));
+    }
+  }
+  return byTenant;
 }

@@ -3,7 +3,7 @@
  * terminal event: a record without an entry is found by the sweeper.
  */
 import { createHash } from 'node:crypto';
-import type { JobLog, JobSpec } from '@cc-executor/job-log';
+import type { AcceptLog, JobSpec } from '@cc-executor/job-log';
 import {
   createEpoch,
   createJobId,
@@ -24,12 +24,12 @@ export type Accept = (tenant: string, params: ExecuteParams) => Promise<Result<'
  * Errors of the returned function: `idempotency_conflict`; what Redis throws, when nothing was accepted for sure.
  */
 export function createAccept({
-  log,
+  acceptLog,
   producer,
   metrics,
   logger,
 }: {
-  log: JobLog;
+  acceptLog: AcceptLog;
   producer: Pick<Producer, 'enqueue'>;
   metrics: Pick<GatewayMetrics, 'jobsAccepted'>;
   logger: Logger;
@@ -38,7 +38,7 @@ export function createAccept({
     const jobId = createJobId();
     if (idempotencyKey === undefined) return jobId;
     const hash = createHash('sha256').update(canonicalJson(spec)).digest('hex');
-    const reserved = await log.reserve(tenant, idempotencyKey, jobId, hash);
+    const reserved = await acceptLog.reserve(tenant, idempotencyKey, jobId, hash);
     if (reserved.hash !== hash) throw new ProtocolError('idempotency_conflict');
     return reserved.jobId;
   }
@@ -46,7 +46,7 @@ export function createAccept({
   return async (tenant, params) => {
     const { idempotencyKey, attach: _attach, ...spec } = params;
     const jobId = await reserveJobId(tenant, idempotencyKey, spec);
-    const { created, epoch, status } = await log.create({
+    const { created, epoch, status } = await acceptLog.create({
       jobId,
       epoch: createEpoch(),
       tenant,

@@ -1,5 +1,5 @@
 /** Execute: accepts a job and, unless told otherwise, listens to it from its beginning. */
-import type { JobLog } from '@cc-executor/job-log';
+import type { WishLog } from '@cc-executor/job-log';
 import { ProtocolError } from '@cc-executor/protocol';
 import { ConnectionClosedError } from '../listening/read-turns.ts';
 import type { Accept } from './accept.ts';
@@ -7,7 +7,13 @@ import type { Answer, Operation } from './operation.ts';
 import type { Session } from './session.ts';
 
 /** Errors: `too_many_attachments`, those of accept. Once the job is accepted, its answer says so whatever happens. */
-export function createExecute({ accept, log }: { accept: Accept; log: JobLog }): Operation<'execute'> {
+export function createExecute({
+  accept,
+  wishLog,
+}: {
+  accept: Accept;
+  wishLog: WishLog;
+}): Operation<'execute'> {
   /** Without listening there is nobody to cancel for: a client that cannot come back has lost its job. */
   async function listen(session: Session, jobId: string): Promise<Omit<Answer<'execute'>, 'result'>> {
     try {
@@ -16,7 +22,7 @@ export function createExecute({ accept, log }: { accept: Accept; log: JobLog }):
     } catch (error) {
       if (error instanceof ProtocolError && error.code === 'already_attached') return {};
       if (!session.canReturn) {
-        await log.cancel(jobId, 'disconnect').catch(() => undefined);
+        await wishLog.cancel(session.tenant, jobId, 'disconnect').catch(() => undefined);
         throw error;
       }
       if (error instanceof ConnectionClosedError) throw error;

@@ -1,5 +1,5 @@
 /** Every request method and its operation: a method of the protocol that has none does not compile here. */
-import type { JobLog } from '@cc-executor/job-log';
+import type { AcceptLog, ReadLog, WishLog } from '@cc-executor/job-log';
 import type { Producer } from '@cc-executor/queue';
 import type { Logger } from '@cc-executor/runtime';
 import type { TranscriptRequests } from '@cc-executor/signals';
@@ -17,7 +17,9 @@ import { createResume } from './resume.ts';
 import { createVerify } from './verify.ts';
 
 export type OperationParts = {
-  log: JobLog;
+  acceptLog: AcceptLog;
+  readLog: ReadLog;
+  wishLog: WishLog;
   producer: Producer;
   transcripts: TranscriptRequests;
   metrics: Pick<GatewayMetrics, 'jobsAccepted'>;

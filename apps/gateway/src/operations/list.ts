@@ -1,12 +1,12 @@
 /** List: the tenant's jobs, the newest first, a page at a time. */
-import type { JobLog } from '@cc-executor/job-log';
+import type { ReadLog } from '@cc-executor/job-log';
 import type { Operation } from './operation.ts';
 
 const DEFAULT_LIMIT = 20;
 
-export function createList({ log }: { log: JobLog }): Operation<'list'> {
+export function createList({ readLog }: { readLog: ReadLog }): Operation<'list'> {
   return async ({ tenant }, { limit = DEFAULT_LIMIT, ...query }) => {
-    const { jobs, cursor } = await log.list(tenant, { ...query, limit });
+    const { jobs, cursor } = await readLog.list(tenant, { ...query, limit });
     return { result: { jobs, ...(cursor === undefined ? {} : { cursor }) } };
   };
 }

@@ -1,9 +1,9 @@
 /** Pause: records the wish that a job stand still; whoever runs it, or begins it later, follows it. */
-import type { JobLog } from '@cc-executor/job-log';
+import type { WishLog } from '@cc-executor/job-log';
 import type { Operation } from './operation.ts';
 import { answerWish } from './wish-answer.ts';
 
 /** Errors: `job_not_found`. */
-export function createPause({ log }: { log: JobLog }): Operation<'pause'> {
-  return async (_session, { jobId }) => answerWish(await log.setPauseWish(jobId, true));
+export function createPause({ wishLog }: { wishLog: WishLog }): Operation<'pause'> {
+  return async ({ tenant }, { jobId }) => answerWish(await wishLog.setPauseWish(tenant, jobId, true));
 }

@@ -2,7 +2,7 @@
  * Reads a whole log for its text, page by page, so that the event loop goes on in between. Finds what no log of ours
  * can be: a hole, something after the terminal event, a terminal event that is not the record's.
  */
-import type { JobLog } from '@cc-executor/job-log';
+import type { ReadLog } from '@cc-executor/job-log';
 import {
   changesText,
   emptyFold,
@@ -13,19 +13,22 @@ import {
   type TerminalEvent,
 } from '@cc-executor/protocol';
 
-const PAGE_EVENTS = 2_000;
-const PAGE_BYTES = 1024 * 1024;
+const PAGE = { maxEvents: 2_000, maxBytes: 1024 * 1024 };
 
 export type JobText =
   /** All output after resets, as UTF-8. */
   { text: Buffer; terminal: TerminalEvent } | { fault: string };
 
 /** Reads an ended job; undefined when its log is gone meanwhile. Errors: `RedisUnavailableError`. */
-export async function readJobText(log: JobLog, jobId: string): Promise<JobText | undefined> {
+export async function readJobText(
+  readLog: ReadLog,
+  tenant: string,
+  jobId: string,
+): Promise<JobText | undefined> {
   const carriers: JobEvent[] = [];
   let terminal: TerminalEvent | undefined;
   for (let seq = 0; ; ) {
-    const page = await log.range(jobId, seq, PAGE_EVENTS, PAGE_BYTES);
+    const page = await readLog.range(tenant, jobId, { ...PAGE, afterSeq: seq });
     if (page === undefined) return undefined;
     if (page.events.length === 0) {
       if (terminal === undefined) return { fault: 'it does not end with a terminal event' };

@@ -2,7 +2,7 @@
  * Who asks, and what they listen to: one session for each connection, whichever door it came in by. The tenant is said
  * here and nowhere else; everything that an operation does is done for the session's tenant.
  */
-import type { JobFeed, JobLog } from '@cc-executor/job-log';
+import type { JobFeed, ReadLog } from '@cc-executor/job-log';
 import type { Logger } from '@cc-executor/runtime';
 import type { AbandonWatch } from '../chores/abandon-watch.ts';
 import { type Attachments, createAttachments, type EventSink } from '../listening/attachments.ts';
@@ -27,13 +27,13 @@ export type OpenSession = (
 ) => Session;
 
 export function createSessions(parts: {
-  log: JobLog;
+  readLog: ReadLog;
   feed: JobFeed;
   abandonWatch: AbandonWatch;
 }): OpenSession {
   return (client, sink) => ({
     ...client,
     tenant: TENANT,
-    attachments: createAttachments({ ...parts, logger: client.logger }, sink),
+    attachments: createAttachments({ ...parts, tenant: TENANT, logger: client.logger }, sink),
   });
 }

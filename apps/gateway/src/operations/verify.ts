@@ -3,7 +3,7 @@
  * which a worker asks claude-api for. Who changed only one of the three is found out.
  */
 import { createHash } from 'node:crypto';
-import type { JobLog } from '@cc-executor/job-log';
+import type { ReadLog } from '@cc-executor/job-log';
 import {
   type Digest,
   isTerminal,
@@ -25,26 +25,26 @@ type Found = Result<'verify'>;
  * Errors: `job_not_found`.
  */
 export function createVerify(options: {
-  log: JobLog;
+  readLog: ReadLog;
   transcripts: TranscriptRequests;
   logger: Logger;
   transcriptAnswerMs?: number;
 }): Operation<'verify'> {
-  const { log, transcripts, logger, transcriptAnswerMs = 10_000 } = options;
+  const { readLog, transcripts, logger, transcriptAnswerMs = 10_000 } = options;
   let reading: Promise<unknown> = Promise.resolve();
 
   /** One log at a time: each is held in memory whole. */
-  function readInTurn(jobId: string): Promise<JobText | undefined> {
-    const turn = reading.then(() => readJobText(log, jobId));
+  function readInTurn(tenant: string, jobId: string): Promise<JobText | undefined> {
+    const turn = reading.then(() => readJobText(readLog, tenant, jobId));
     reading = turn.catch(() => undefined);
     return turn;
   }
 
-  async function verify(jobId: string): Promise<Found> {
-    const stored = await log.get(jobId);
+  async function verify(tenant: string, jobId: string): Promise<Found> {
+    const stored = await readLog.get(tenant, jobId);
     if (!stored) throw new ProtocolError('job_not_found');
     if (!isTerminal(stored.job.status)) return notVerifiable('not_ended');
-    const read = await readInTurn(jobId);
+    const read = await readInTurn(tenant, jobId);
     if (read === undefined) throw new ProtocolError('job_not_found');
     if ('fault' in read) return mismatch('log', `The log was changed: ${read.fault}`);
     const { text, terminal } = read;
@@ -73,8 +73,8 @@ export function createVerify(options: {
     }
   }
 
-  return async (_session, { jobId }) => {
-    const result = await verify(jobId);
+  return async ({ tenant }, { jobId }) => {
+    const result = await verify(tenant, jobId);
     const { verdict, part, reason } = result;
     logger.info({ jobId, verdict, part, reason }, 'job verified');
     return { result };

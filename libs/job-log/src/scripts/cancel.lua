@@ -2,26 +2,26 @@
 -- Records a cancel. A job that no attempt has ends at once; a running one is ended by its worker, which is told
 -- on the control channel and, should that be lost, by its next append or renewal.
 --   KEYS 1 record, 2 log
---   ARGV 1 channel, 2 jobId, 3 control channel, 4 by, 5 retentionMs
--- Returns {'cancelled' | 'requested' | 'terminal' | 'missing', status}
-local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'output')
+--   ARGV 1 tenant, 2 channel, 3 jobId, 4 control channel, 5 by, 6 retentionMs
+-- Returns {'cancelled' | 'requested' | 'terminal' | 'missing', status}; another tenant's job is missing
+local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'output', 'tenant')
 local status = r[1]
-if not status then
+if not status or r[6] ~= ARGV[1] then
   return { 'missing', '' }
 end
 if is_terminal(status) then -- @mutation cancel-of-ended
   return { 'terminal', status }
 end
 if status == 'running' then
-  redis.call('HSETNX', KEYS[1], 'cancelBy', ARGV[4])
-  redis.call('PUBLISH', ARGV[3], 'cancel ' .. ARGV[2])
+  redis.call('HSETNX', KEYS[1], 'cancelBy', ARGV[5])
+  redis.call('PUBLISH', ARGV[4], 'cancel ' .. ARGV[3])
   return { 'requested', status }
 end
 local now, fence = now_ms(), tonumber(r[2]) + 1
 -- A lost attempt may have put output out before the job was queued anew.
-local body = '{"type":"cancelled","by":"' .. ARGV[4] .. '","partial":' .. (r[5] and 'true' or 'false') .. '}'
-local last = append_events(KEYS[2], ARGV[1], ARGV[2], r[4], fence, tonumber(r[3]), 'cancelled', now, { body })
-redis.call('HSET', KEYS[1], 'status', 'cancelled', 'fence', fence, 'seq', last, 'cancelBy', ARGV[4], 'endedAt', now)
-redis.call('PEXPIRE', KEYS[1], ARGV[5])
-redis.call('PEXPIRE', KEYS[2], ARGV[5])
+local body = '{"type":"cancelled","by":"' .. ARGV[5] .. '","partial":' .. (r[5] and 'true' or 'false') .. '}'
+local last = append_events(KEYS[2], ARGV[2], ARGV[3], r[4], fence, tonumber(r[3]), 'cancelled', now, { body })
+redis.call('HSET', KEYS[1], 'status', 'cancelled', 'fence', fence, 'seq', last, 'cancelBy', ARGV[5], 'endedAt', now)
+redis.call('PEXPIRE', KEYS[1], ARGV[6])
+redis.call('PEXPIRE', KEYS[2], ARGV[6])
 return { 'cancelled', 'cancelled' }

@@ -12,13 +12,13 @@
 --   'queued', next, …   it waits for a worker until `next`
 --   'requeued', next, … its attempt was lost and may be repeated: it is queued again, and needs a queue entry
 --   'alive', next, …    its worker has it; look again at `next`
--- … is: priority, onDisconnect
+-- … is: priority, onDisconnect, tenant
 local now = now_ms()
 if tonumber(now) - tonumber(ARGV[3]) > tonumber(ARGV[4]) then
   return { 'stale' }
 end
 local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'deadline', 'lease', 'retry', 'output', 'cancelBy', 'pausedAt',
-  'priority', 'onDisconnect')
+  'priority', 'onDisconnect', 'tenant')
 local status, time = r[1], tonumber(now)
 if not status then
   return { 'gone' }
@@ -41,12 +41,12 @@ if status == 'queued' then
   if deadline <= time then
     return finish('timed_out', '{"type":"timed_out","limit":"queue","partial":' .. partial .. '}')
   end
-  return { 'queued', r[5], r[11], r[12] }
+  return { 'queued', r[5], r[11], r[12], r[13] }
 end
 
 local lease, late = tonumber(r[6]), deadline + tonumber(ARGV[6])
 if lease > time and late > time then
-  return { 'alive', string.format('%.0f', math.min(lease, late)), r[11], r[12] }
+  return { 'alive', string.format('%.0f', math.min(lease, late)), r[11], r[12], r[13] }
 end
 if r[9] then
   return finish('cancelled', '{"type":"cancelled","by":"' .. r[9] .. '","partial":' .. partial .. '}')
@@ -58,7 +58,7 @@ if r[7] == 'always' then
   local next = string.format('%.0f', time + tonumber(ARGV[7]))
   redis.call('HSET', KEYS[1], 'status', 'queued', 'fence', fence, 'deadline', next)
   redis.call('HDEL', KEYS[1], 'pausedAt', 'leftMs')
-  return { 'requeued', next, r[11], r[12] }
+  return { 'requeued', next, r[11], r[12], r[13] }
 end
 return finish('failed', '{"type":"failed","error":{"code":"worker_lost","message":"the worker stopped answering",'
   .. '"retrySafe":false},"partial":' .. partial .. '}')

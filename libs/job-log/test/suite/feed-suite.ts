@@ -1,6 +1,16 @@
 /** Conformance: what is published, and to whom. */
 import { describe, expect, it } from 'vitest';
-import { cancelled, completed, listen, newJob, output, readAll, runningJob, type Twin } from './twin.ts';
+import {
+  cancelled,
+  completed,
+  listen,
+  newJob,
+  output,
+  readAll,
+  runningJob,
+  TENANT,
+  type Twin,
+} from './twin.ts';
 
 export function describeFeed(twin: () => Twin): void {
   describe('the feed', () => {
@@ -32,8 +42,8 @@ export function describeFeed(twin: () => Twin): void {
       await log.create(queued);
       const running = await runningJob(log);
       const listeners = [await listen(feed, queued.jobId), await listen(feed, running.jobId)];
-      await log.cancel(queued.jobId, 'client');
-      await log.cancel(running.jobId, 'client');
+      await log.cancel(TENANT, queued.jobId, 'client');
+      await log.cancel(TENANT, running.jobId, 'client');
       const batch = { jobId: running.jobId, fence: 1, firstSeq: 2, bodies: [cancelled], hasOutput: false };
       await log.append({ ...batch, terminal: 'cancelled' });
       for (const listener of listeners) {
@@ -44,12 +54,12 @@ export function describeFeed(twin: () => Twin): void {
     });
 
     it('serves all listeners of a job until each leaves, and counts processes that listen', async () => {
-      const { log, feed } = twin();
+      const { log, feed, countListeners } = twin();
       const { jobId } = await runningJob(log);
-      expect(await log.countListeners(jobId)).toBe(0);
+      expect(await countListeners(jobId)).toBe(0);
       const first = await listen(feed, jobId);
       const second = await listen(feed, jobId);
-      expect(await log.countListeners(jobId)).toBeGreaterThan(0);
+      expect(await countListeners(jobId)).toBeGreaterThan(0);
       const batch = { jobId, fence: 1, firstSeq: 2, bodies: [output('a')], hasOutput: true };
       await log.append(batch);
       await Promise.all([first, second].map((one) => one.until(({ length }) => length === 1)));
@@ -68,7 +78,7 @@ export function describeFeed(twin: () => Twin): void {
       third.unsubscribe();
       // An acknowledged subscription to something else: the unsubscription before it is in force.
       (await listen(feed, newJob().jobId)).unsubscribe();
-      expect(await log.countListeners(jobId)).toBe(0);
+      expect(await countListeners(jobId)).toBe(0);
     });
 
     it('lets a listener leave while it is told', async () => {

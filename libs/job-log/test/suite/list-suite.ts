@@ -1,10 +1,11 @@
 /** Conformance: listing jobs, newest first, page by page. */
+
 import { createEpoch } from '@cc-executor/protocol';
+import type { WholeLog } from '@cc-executor/testing';
 import { describe, expect, it } from 'vitest';
-import type { JobLog } from '../../src/index.ts';
 import { newJob, type Twin } from './twin.ts';
 
-async function createJobs(log: JobLog, tenant: string, count: number): Promise<string[]> {
+async function createJobs(log: WholeLog, tenant: string, count: number): Promise<string[]> {
   const jobs = Array.from({ length: count }, () => newJob({ tenant }));
   await Promise.all(jobs.map((job) => log.create(job)));
   return jobs.map(({ jobId }) => jobId);
@@ -12,7 +13,7 @@ async function createJobs(log: JobLog, tenant: string, count: number): Promise<s
 
 /** Reads page after page; throws when the cursor leads nowhere. */
 async function listAll(
-  log: JobLog,
+  log: WholeLog,
   tenant: string,
   query: { status?: 'queued' | 'cancelled'; limit: number },
 ): Promise<string[]> {
@@ -58,7 +59,7 @@ export function describeList(twin: () => Twin): void {
       const tenant = createEpoch();
       const ids = await createJobs(log, tenant, 230);
       const cancelled = ids.filter((_, i) => i % 50 === 0);
-      for (const jobId of cancelled) await log.cancel(jobId, 'client');
+      for (const jobId of cancelled) await log.cancel(tenant, jobId, 'client');
       expect((await listAll(log, tenant, { status: 'cancelled', limit: 2 })).sort()).toEqual(
         cancelled.sort(),
       );
@@ -71,7 +72,7 @@ export function describeList(twin: () => Twin): void {
       const [jobId = ''] = await createJobs(log, tenant, 1);
       await log.begin(jobId, 1_000, 'worker-1');
       const { jobs } = await log.list(tenant, { limit: 1 });
-      expect(jobs).toEqual([(await log.get(jobId))?.job]);
+      expect(jobs).toEqual([(await log.get(tenant, jobId))?.job]);
     });
   });
 }

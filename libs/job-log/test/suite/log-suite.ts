@@ -2,7 +2,7 @@
 import { createJobId, eventSchema } from '@cc-executor/protocol';
 import { describe, expect, it } from 'vitest';
 import type { Batch } from '../../src/index.ts';
-import { completed, newJob, output, parseEvents, readAll, runningJob, type Twin } from './twin.ts';
+import { completed, newJob, output, parseEvents, readAll, runningJob, TENANT, type Twin } from './twin.ts';
 
 function batchOf(jobId: string, firstSeq: number, texts: string[], changes: Partial<Batch> = {}): Batch {
   return { jobId, fence: 1, firstSeq, bodies: texts.map(output), hasOutput: true, ...changes };
@@ -90,7 +90,7 @@ export function describeLog(twin: () => Twin): void {
       });
       expect(await log.append(finish(jobId, 4))).toMatchObject({ code: 'terminal', lastSeq: 3 });
       expect(await log.append(batchOf(jobId, 4, ['b']))).toMatchObject({ code: 'terminal', lastSeq: 3 });
-      const stored = await log.get(jobId);
+      const stored = await log.get(TENANT, jobId);
       expect(stored?.job).toMatchObject({ status: 'completed', lastSeq: 3 });
       const last = parseEvents([stored?.lastEvent ?? '']).at(0);
       expect(last).toMatchObject({ seq: 3, type: 'completed', time: stored?.job.endedAt });
@@ -185,14 +185,22 @@ export function describeLog(twin: () => Twin): void {
         [50, 1_000],
         [99, 1],
       ] as const) {
-        expect(await log.range(jobId, afterSeq, maxEvents, 1e9)).toEqual({
+        expect(await log.range(TENANT, jobId, { afterSeq, maxEvents, maxBytes: 1e9 })).toEqual({
           ...state,
           events: all.slice(afterSeq, afterSeq + maxEvents),
         });
       }
-      expect(await log.range(jobId, 100, 10, 1e9)).toEqual({ ...state, events: [] });
-      expect(await log.range(jobId, 5_000, 10, 1e9)).toEqual({ ...state, events: [] });
-      expect(await log.range(createJobId(), 0, 10, 1e9)).toBeUndefined();
+      expect(await log.range(TENANT, jobId, { afterSeq: 100, maxEvents: 10, maxBytes: 1e9 })).toEqual({
+        ...state,
+        events: [],
+      });
+      expect(await log.range(TENANT, jobId, { afterSeq: 5_000, maxEvents: 10, maxBytes: 1e9 })).toEqual({
+        ...state,
+        events: [],
+      });
+      expect(
+        await log.range(TENANT, createJobId(), { afterSeq: 0, maxEvents: 10, maxBytes: 1e9 }),
+      ).toBeUndefined();
     });
 
     it('pages by bytes, and always gives one event', async () => {
@@ -202,7 +210,7 @@ export function describeLog(twin: () => Twin): void {
       const all = await readAll(log, jobId);
       const sizes = all.map((event) => Buffer.byteLength(event));
       const read = async (afterSeq: number, maxBytes: number) =>
-        (await log.range(jobId, afterSeq, 100, maxBytes))?.events.length;
+        (await log.range(TENANT, jobId, { afterSeq, maxEvents: 100, maxBytes }))?.events.length;
       expect(await read(0, 1)).toBe(1);
       const firstTwo = (sizes[0] ?? 0) + (sizes[1] ?? 0);
       expect(await read(0, firstTwo - 1)).toBe(1);
@@ -219,14 +227,14 @@ export function describeLog(twin: () => Twin): void {
       const queued = newJob();
       await log.create(queued);
       const missing = createJobId();
-      expect(await log.positions([running.jobId, missing, queued.jobId])).toEqual(
+      expect(await log.positions(TENANT, [running.jobId, missing, queued.jobId])).toEqual(
         new Map([
           [running.jobId, { epoch: running.epoch, lastSeq: 2, status: 'running' }],
           [queued.jobId, { epoch: queued.epoch, lastSeq: 1, status: 'queued' }],
         ]),
       );
-      expect(await log.positions([])).toEqual(new Map());
-      expect(await log.get(missing)).toBeUndefined();
+      expect(await log.positions(TENANT, [])).toEqual(new Map());
+      expect(await log.get(TENANT, missing)).toBeUndefined();
     });
   });
 }

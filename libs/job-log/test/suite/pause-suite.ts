@@ -1,8 +1,10 @@
 /** Conformance: the wish to pause a job, and what a pause does to its deadline. */
+
 import { createJobId } from '@cc-executor/protocol';
+import type { WholeLog } from '@cc-executor/testing';
 import { describe, expect, it } from 'vitest';
-import type { Batch, JobLog, PauseChange } from '../../src/index.ts';
-import { completed, newJob, output, parseEvents, readAll, runningJob, type Twin } from './twin.ts';
+import type { Batch, PauseChange } from '../../src/index.ts';
+import { completed, newJob, output, parseEvents, readAll, runningJob, TENANT, type Twin } from './twin.ts';
 
 const bodies = {
   paused: JSON.stringify({ type: 'paused', limitMs: 5_000 }),
@@ -19,8 +21,8 @@ const toPaused: PauseChange = { code: 'paused', limitMs: 5_000 };
 const ok = { code: 'ok', cancelBy: undefined };
 
 export function describePause(twin: () => Twin): void {
-  async function jobOf(log: JobLog, jobId: string) {
-    const stored = await log.get(jobId);
+  async function jobOf(log: WholeLog, jobId: string) {
+    const stored = await log.get(TENANT, jobId);
     if (!stored) throw new Error('no record');
     return stored.job;
   }
@@ -30,7 +32,7 @@ export function describePause(twin: () => Twin): void {
       const { log } = twin();
       const { jobId } = await runningJob(log);
       for (const wish of [true, true, false, false, true]) {
-        expect(await log.setPauseWish(jobId, wish)).toEqual({ code: 'recorded', status: 'running' });
+        expect(await log.setPauseWish(TENANT, jobId, wish)).toEqual({ code: 'recorded', status: 'running' });
         expect(await log.renew(jobId, 1, 1_000)).toEqual({ ...ok, pauseWish: wish });
         expect((await jobOf(log, jobId)).pauseRequested).toBe(wish);
       }
@@ -44,7 +46,7 @@ export function describePause(twin: () => Twin): void {
       const { log } = twin();
       const { jobId } = newJob();
       await log.create(newJob({ jobId }));
-      expect(await log.setPauseWish(jobId, true)).toEqual({ code: 'recorded', status: 'queued' });
+      expect(await log.setPauseWish(TENANT, jobId, true)).toEqual({ code: 'recorded', status: 'queued' });
       const begun = await log.begin(jobId, 1_000, 'worker-1');
       expect(begun).toMatchObject({ code: 'begun', attempt: { pauseWish: true } });
       expect(await log.begin(jobId, 1_000, 'worker-1')).toEqual(begun);
@@ -58,20 +60,20 @@ export function describePause(twin: () => Twin): void {
       const { jobId } = await runningJob(log);
       const end = { jobId, fence: 1, firstSeq: 2, bodies: [completed], hasOutput: false };
       await log.append({ ...end, terminal: 'completed' });
-      expect(await log.setPauseWish(jobId, true)).toEqual({ code: 'terminal', status: 'completed' });
+      expect(await log.setPauseWish(TENANT, jobId, true)).toEqual({ code: 'terminal', status: 'completed' });
       expect((await jobOf(log, jobId)).pauseRequested).toBe(false);
-      expect(await log.setPauseWish(createJobId(), true)).toEqual({ code: 'missing' });
+      expect(await log.setPauseWish(TENANT, createJobId(), true)).toEqual({ code: 'missing' });
     });
 
     it('is dropped when it is refused: the wish is what the job is', async () => {
       const { log } = twin();
       const { jobId } = await runningJob(log);
-      await log.setPauseWish(jobId, true);
+      await log.setPauseWish(TENANT, jobId, true);
       const refused: PauseChange = { code: 'refused' };
       expect(await log.append(change(jobId, 2, refused))).toEqual({ ...ok, lastSeq: 2, pauseWish: false });
-      await log.setPauseWish(jobId, true);
+      await log.setPauseWish(TENANT, jobId, true);
       await log.append(change(jobId, 3, toPaused));
-      await log.setPauseWish(jobId, false);
+      await log.setPauseWish(TENANT, jobId, false);
       expect(await log.append(change(jobId, 4, refused))).toEqual({ ...ok, lastSeq: 4, pauseWish: true });
       expect(await jobOf(log, jobId)).toMatchObject({ pauseRequested: true, pausedAt: expect.any(Number) });
     });

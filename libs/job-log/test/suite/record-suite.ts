@@ -1,7 +1,17 @@
 /** Conformance: the record of a job, from its creation to its end. */
 import { createEpoch, createJobId } from '@cc-executor/protocol';
 import { describe, expect, it } from 'vitest';
-import { cancelled, completed, newJob, output, parseEvents, readAll, runningJob, type Twin } from './twin.ts';
+import {
+  cancelled,
+  completed,
+  newJob,
+  output,
+  parseEvents,
+  readAll,
+  runningJob,
+  TENANT,
+  type Twin,
+} from './twin.ts';
 
 export function describeRecord(twin: () => Twin): void {
   describe('an idempotency key', () => {
@@ -29,8 +39,8 @@ export function describeRecord(twin: () => Twin): void {
       const { log } = twin();
       const job = newJob({ spec: { prompt: 'x', metadata: { a: [1, '"', null] } } });
       expect(await log.create(job)).toEqual({ created: true, epoch: job.epoch, status: 'queued' });
-      const stored = await log.get(job.jobId);
-      expect(stored).toMatchObject({ tenant: job.tenant, spec: job.spec });
+      const stored = await log.get(TENANT, job.jobId);
+      expect(stored).toMatchObject({ spec: job.spec });
       expect(stored?.job).toEqual({
         jobId: job.jobId,
         epoch: job.epoch,
@@ -112,7 +122,7 @@ export function describeRecord(twin: () => Twin): void {
           pauseWish: false,
         },
       });
-      const stored = await log.get(job.jobId);
+      const stored = await log.get(TENANT, job.jobId);
       expect(stored?.job).toMatchObject({ status: 'running', attempt: 1, lastSeq: 1 });
       expect(stored?.job.deadlineAt).toBe((stored?.job.startedAt ?? 0) + 5_000);
     });
@@ -216,7 +226,7 @@ export function describeRecord(twin: () => Twin): void {
     it('tells of a cancel, and of the end', async () => {
       const { log } = twin();
       const { jobId } = await runningJob(log);
-      await log.cancel(jobId, 'disconnect');
+      await log.cancel(TENANT, jobId, 'disconnect');
       expect(await log.renew(jobId, 1, 1_000)).toEqual({
         code: 'ok',
         cancelBy: 'disconnect',
@@ -243,8 +253,8 @@ export function describeRecord(twin: () => Twin): void {
       const { log } = twin();
       const { jobId } = newJob();
       await log.create(newJob({ jobId }));
-      expect(await log.cancel(jobId, 'client')).toEqual({ code: 'cancelled', status: 'cancelled' });
-      const stored = await log.get(jobId);
+      expect(await log.cancel(TENANT, jobId, 'client')).toEqual({ code: 'cancelled', status: 'cancelled' });
+      const stored = await log.get(TENANT, jobId);
       expect(stored?.job).toMatchObject({ status: 'cancelled', lastSeq: 2, cancelRequested: true });
       expect(stored?.job.endedAt).toBeGreaterThanOrEqual(stored?.job.createdAt ?? Number.NaN);
       const last = parseEvents(await readAll(log, jobId)).at(-1);
@@ -255,8 +265,8 @@ export function describeRecord(twin: () => Twin): void {
     it('of a running job is recorded once, and leaves only the end as cancelled', async () => {
       const { log } = twin();
       const { jobId } = await runningJob(log);
-      expect(await log.cancel(jobId, 'disconnect')).toEqual({ code: 'requested', status: 'running' });
-      expect(await log.cancel(jobId, 'client')).toEqual({ code: 'requested', status: 'running' });
+      expect(await log.cancel(TENANT, jobId, 'disconnect')).toEqual({ code: 'requested', status: 'running' });
+      expect(await log.cancel(TENANT, jobId, 'client')).toEqual({ code: 'requested', status: 'running' });
       const batch = { jobId, fence: 1, firstSeq: 2, hasOutput: false };
       expect(await log.append({ ...batch, bodies: [output('late')] })).toEqual({
         code: 'ok',
@@ -282,9 +292,9 @@ export function describeRecord(twin: () => Twin): void {
       const { jobId } = await runningJob(log);
       const bodies = [completed];
       await log.append({ jobId, fence: 1, firstSeq: 2, bodies, hasOutput: false, terminal: 'completed' });
-      expect(await log.cancel(jobId, 'client')).toEqual({ code: 'terminal', status: 'completed' });
-      expect((await log.get(jobId))?.job.cancelRequested).toBe(false);
-      expect(await log.cancel(createJobId(), 'client')).toEqual({ code: 'missing' });
+      expect(await log.cancel(TENANT, jobId, 'client')).toEqual({ code: 'terminal', status: 'completed' });
+      expect((await log.get(TENANT, jobId))?.job.cancelRequested).toBe(false);
+      expect(await log.cancel(TENANT, createJobId(), 'client')).toEqual({ code: 'missing' });
     });
   });
 
@@ -308,7 +318,7 @@ export function describeRecord(twin: () => Twin): void {
       const { jobId } = await runningJob(log);
       await log.append({ jobId, fence: 1, firstSeq: 2, bodies: [output('x')], hasOutput: true });
       await log.release(jobId, 1);
-      expect(await log.cancel(jobId, 'operator')).toMatchObject({ code: 'cancelled' });
+      expect(await log.cancel(TENANT, jobId, 'operator')).toMatchObject({ code: 'cancelled' });
       const last = parseEvents(await readAll(log, jobId)).at(-1);
       expect(last).toMatchObject({ type: 'cancelled', by: 'operator', partial: true });
     });
@@ -317,7 +327,7 @@ export function describeRecord(twin: () => Twin): void {
       const { log } = twin();
       const { jobId } = await runningJob(log);
       expect(await log.release(jobId, 2)).toBe('fenced');
-      await log.cancel(jobId, 'client');
+      await log.cancel(TENANT, jobId, 'client');
       expect(await log.release(jobId, 1)).toBe('cancel_requested');
       const bodies = [cancelled];
       await log.append({ jobId, fence: 1, firstSeq: 2, bodies, hasOutput: false, terminal: 'cancelled' });

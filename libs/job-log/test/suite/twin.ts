@@ -1,10 +1,14 @@
 /** What the conformance suite needs of an implementation, and the jobs and events it plays with. */
+
 import { createEpoch, createJobId, type JobEvent } from '@cc-executor/protocol';
-import type { JobFeed, JobLog, NewJob, Publication } from '../../src/index.ts';
+import type { WholeLog } from '@cc-executor/testing';
+import type { JobFeed, NewJob, Publication } from '../../src/index.ts';
 
 export type Twin = {
-  log: JobLog;
+  log: WholeLog;
   feed: JobFeed;
+  /** How many processes listen to a job's events. */
+  countListeners(jobId: string): Promise<number>;
   /** Lets time pass on the log's clock. */
   pass(ms: number): Promise<void>;
   /** Makes these jobs look as if they had been created in the same millisecond. */
@@ -12,11 +16,14 @@ export type Twin = {
   close(): Promise<void>;
 };
 
+/** Whose the jobs are, unless a test says otherwise. */
+export const TENANT = 'tenant';
+
 export function newJob(changes: Partial<NewJob> = {}): NewJob {
   return {
     jobId: createJobId(),
     epoch: createEpoch(),
-    tenant: 'tenant',
+    tenant: TENANT,
     spec: { prompt: 'What is 24*7?' },
     queueMs: 60_000,
     totalMs: 60_000,
@@ -26,7 +33,7 @@ export function newJob(changes: Partial<NewJob> = {}): NewJob {
 }
 
 /** A job that an attempt has: seq 1 stands in its log, the attempt's fence is 1. */
-export async function runningJob(log: JobLog, changes: Partial<NewJob> = {}): Promise<NewJob> {
+export async function runningJob(log: WholeLog, changes: Partial<NewJob> = {}): Promise<NewJob> {
   const job = newJob(changes);
   await log.create(job);
   const begun = await log.begin(job.jobId, 10_000, 'worker-1');
@@ -46,8 +53,8 @@ export function parseEvents(events: string[]): JobEvent[] {
 }
 
 /** The whole log. */
-export async function readAll(log: JobLog, jobId: string): Promise<string[]> {
-  const page = await log.range(jobId, 0, 100_000, 1e9);
+export async function readAll(log: WholeLog, jobId: string): Promise<string[]> {
+  const page = await log.range(TENANT, jobId, { afterSeq: 0, maxEvents: 100_000, maxBytes: 1e9 });
   if (!page) throw new Error('no record');
   return page.events;
 }

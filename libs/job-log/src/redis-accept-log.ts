@@ -1,0 +1,58 @@
+/** Accepting in Redis: the indexes first, then the record and its first event in one step. */
+import { createHash } from 'node:crypto';
+import type { JobStatus } from '@cc-executor/protocol';
+import { type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
+import type { AcceptLog, NewJob } from './job-log.ts';
+import type { Keys } from './keys.ts';
+import { defineScripts } from './scripts.ts';
+
+/** When the sweeper first looks at a new job: by then it has a queue entry, or whoever accepted it has died. */
+const FIRST_LOOK_MS = 5_000;
+/** Longer than a job can live before it is kept: its longest wait and its longest run, in ms. */
+const LONGEST_LIFE_MS = 2 * 24 * 60 * 60_000;
+
+const QUEUED_BODY = JSON.stringify({ type: 'queued' });
+
+/** @param options.retentionMs how long an ended job can be read, in ms */
+export function createRedisAcceptLog(options: {
+  redis: RedisConnection;
+  keys: Keys;
+  retentionMs: number;
+}): AcceptLog {
+  const { redis, keys, retentionMs } = options;
+  const scripts = defineScripts(redis, 'schedule', 'create');
+
+  async function reserve(tenant: string, idempotencyKey: string, jobId: string, hash: string) {
+    const keyHash = createHash('sha256').update(idempotencyKey).digest('hex');
+    const held = await redis.set(
+      keys.idempotency(tenant, keyHash),
+      `${jobId} ${hash}`,
+      'PX',
+      retentionMs + LONGEST_LIFE_MS,
+      'NX',
+      'GET',
+    );
+    const [heldJobId = jobId, heldHash = hash] = (held ?? '').split(' ').filter(Boolean);
+    return { jobId: heldJobId, hash: heldHash };
+  }
+
+  async function create(job: NewJob) {
+    const { jobId, epoch, tenant, spec, queueMs, totalMs, retry } = job;
+    // The indexes come first: a record that they do not name would be found by nobody, were we to die in between.
+    const [now = 0] = await scripts.schedule([keys.due], [jobId, FIRST_LOOK_MS, 'NX']);
+    await Promise.all([redis.zadd(keys.jobs(tenant), 'NX', now, jobId), redis.sadd(keys.tenants, tenant)]);
+    const [code, heldEpoch, status] = await scripts.create(
+      [keys.record(jobId), keys.log(jobId)],
+      [
+        ...[keys.channel(jobId), jobId, epoch, tenant, JSON.stringify(spec), queueMs, totalMs, retry],
+        ...[QUEUED_BODY, now, spec.priority ?? 0, spec.onDisconnect ?? 'continue'],
+      ],
+    );
+    return { created: code === 'created', epoch: String(heldEpoch), status: status as JobStatus };
+  }
+
+  return {
+    reserve: (...args) => tellErrorsApart(reserve(...args)),
+    create: (job) => tellErrorsApart(create(job)),
+  };
+}

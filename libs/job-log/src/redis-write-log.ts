@@ -1,0 +1,91 @@
+/** What a worker writes to Redis. The scripts hold the rules; this file builds their arguments and reads their replies. */
+import { DEFAULT_TIMEOUTS } from '@cc-executor/protocol';
+import { type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
+import type {
+  AppendCode,
+  Batch,
+  BeginOutcome,
+  ReleaseCode,
+  RenewOutcome,
+  Wishes,
+  WriteLog,
+} from './job-log.ts';
+import type { Keys } from './keys.ts';
+import { defineScripts } from './scripts.ts';
+
+/** @param options.retentionMs how long an ended job can be read, in ms */
+export function createRedisWriteLog(options: {
+  redis: RedisConnection;
+  keys: Keys;
+  retentionMs: number;
+}): WriteLog {
+  const { redis, keys, retentionMs } = options;
+  const scripts = defineScripts(redis, 'schedule', 'begin', 'append', 'renew', 'release');
+
+  async function begin(jobId: string, leaseMs: number, owner: string): Promise<BeginOutcome> {
+    // Lowered before the lease exists, raised lazily by the sweeper: so no lease lapses unseen.
+    await scripts.schedule([keys.due], [jobId, leaseMs, 'LT']);
+    const reply = await scripts.begin([keys.record(jobId)], [leaseMs, owner]);
+    const [code, fence, lastSeq, epoch, spec, remainingMs, output, pauseWish] = reply;
+    if (code === 'begun' || code === 'queue_timeout') {
+      return {
+        code,
+        attempt: {
+          fence: Number(fence),
+          lastSeq: Number(lastSeq),
+          epoch: String(epoch),
+          spec: JSON.parse(String(spec)),
+          remainingMs: Number(remainingMs),
+          hasOutput: output === '1',
+          pauseWish: pauseWish === '1',
+        },
+      };
+    }
+    return { code: code as 'held' | 'terminal' | 'missing' };
+  }
+
+  async function append({ jobId, fence, firstSeq, bodies, hasOutput, terminal, pause }: Batch) {
+    const [code, lastSeq, cancelBy, pauseWish] = await scripts.append(
+      [keys.record(jobId), keys.log(jobId)],
+      [
+        keys.channel(jobId),
+        jobId,
+        fence,
+        firstSeq,
+        terminal ?? '',
+        retentionMs,
+        hasOutput ? '1' : '',
+        pause?.code ?? '',
+        pause?.code === 'paused' ? pause.limitMs : '',
+        ...bodies,
+      ],
+    );
+    return { code: code as AppendCode, lastSeq: Number(lastSeq), ...wishesOf(cancelBy, pauseWish) };
+  }
+
+  async function renew(jobId: string, fence: number, leaseMs: number): Promise<RenewOutcome> {
+    const [code, cancelBy, pauseWish] = await scripts.renew([keys.record(jobId)], [fence, leaseMs]);
+    return { code: code as RenewOutcome['code'], ...wishesOf(cancelBy, pauseWish) };
+  }
+
+  async function release(jobId: string, fence: number): Promise<ReleaseCode> {
+    const [code] = await scripts.release([keys.record(jobId)], [fence, DEFAULT_TIMEOUTS.queueMs]);
+    // Due at once: the sweeper gives it its queue entry.
+    if (code === 'ok') await scripts.schedule([keys.due], [jobId, 0, 'LT']);
+    return code as ReleaseCode;
+  }
+
+  return {
+    begin: (jobId, leaseMs, owner) => tellErrorsApart(begin(jobId, leaseMs, owner)),
+    append: (batch) => tellErrorsApart(append(batch)),
+    renew: (jobId, fence, leaseMs) => tellErrorsApart(renew(jobId, fence, leaseMs)),
+    release: (jobId, fence) => tellErrorsApart(release(jobId, fence)),
+  };
+}
+
+type Reply = string | number | undefined;
+
+function wishesOf(cancelBy: Reply, pauseWish: Reply): Wishes {
+  const by = cancelBy === undefined || cancelBy === '' ? undefined : String(cancelBy);
+  return { cancelBy: by, pauseWish: pauseWish === '1' };
+}
