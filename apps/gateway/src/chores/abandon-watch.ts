@@ -8,7 +8,7 @@ import { isTerminal } from '@cc-executor/protocol';
 import { isCurable } from '@cc-executor/redis';
 import { type Logger, logEvents } from '@cc-executor/runtime';
 
-export type WatchedJob = { tenant: string; jobId: string };
+type WatchedJob = { tenant: string; jobId: string };
 
 export type AbandonWatch = {
   /** A connection of this gateway attached to the job. */
