@@ -28,7 +28,7 @@ export type OperationParts = {
   transcriptAnswerMs?: number;
 };
 
-export function createOperations(parts: OperationParts) {
+export function createOperations(parts: OperationParts): Operations {
   const accept = createAccept(parts);
   return {
     execute: createExecute({ ...parts, accept }),
@@ -40,5 +40,5 @@ export function createOperations(parts: OperationParts) {
     get: createGet(parts),
     list: createList(parts),
     verify: createVerify(parts),
-  } satisfies Operations;
+  };
 }
