@@ -154,7 +154,10 @@ describe('a Redis that refuses for good', () => {
     return errors;
   }
 
-  test('ends the attempt, which is logged once; the job gets its one terminal event from the sweeper', async () => {
+  test('ends the attempt, which is logged once; the job gets its one terminal event from the sweeper', async ({
+    skip,
+  }) => {
+    skip(server.kind !== 'redis', 'the embedded server has no users');
     const worker = await openAsWorker();
     const job = await bench({
       leaseMs: 60_000,
@@ -176,7 +179,8 @@ describe('a Redis that refuses for good', () => {
     expect(types.at(-1)).toBe('failed');
   });
 
-  test('for a moment: the job ends as internal, and says that its output is not whole', async () => {
+  test('for a moment: the job ends as internal, and says that its output is not whole', async ({ skip }) => {
+    skip(server.kind !== 'redis', 'the embedded server has no users');
     const worker = await openAsWorker();
     const job = await bench({
       scripts: [[[started, text('half', true)], () => worker.allow('-eval', '-evalsha'), [text('late')]]],

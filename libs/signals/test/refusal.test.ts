@@ -9,8 +9,9 @@ let bench: Bench;
 let subscriber: RedisConnection;
 let channels: string[];
 
-beforeEach(async () => {
+beforeEach(async ({ skip }) => {
   bench = await openBench();
+  skip(bench.server.kind !== 'redis', 'the embedded server has no users');
   channels = workerChannels(bench.keyPrefix);
   await setChannels('resetchannels');
   subscriber = await bench.connect('subscriber', 'worker:pw@');
