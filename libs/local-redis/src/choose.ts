@@ -2,6 +2,7 @@
  * Which Redis is used on this machine: the one of REDIS_URL; else an installed server; else one fetched into this
  * checkout's cache; else the embedded one. The first that works, and why those before it do not.
  */
+import { findPackageJSON } from 'node:module';
 import { FetchError } from './debian.ts';
 import { fetchServer, serverCache } from './fetched.ts';
 import { findPrograms, type RedisProgram, SERVER_NAMES, tryServer } from './programs.ts';
@@ -62,8 +63,7 @@ export async function chooseRedis(options: ChooseOptions): Promise<RedisChoice> 
 
 function isInstalled(packageName: string): boolean {
   try {
-    import.meta.resolve(packageName);
-    return true;
+    return findPackageJSON(packageName, import.meta.url) !== undefined;
   } catch {
     // Optional: left out by `npm install --omit`.
     return false;
