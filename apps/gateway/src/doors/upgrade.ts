@@ -20,7 +20,7 @@ export type WebSocketDoors = {
   /** Answers an upgrade request: with a connection, or by hanging up. */
   upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void;
   connections(): number;
-  /** Lets nobody in any more, sends `goaway`, gives clients the grace to leave, closes the rest. Called once. */
+  /** Refuses upgrades from now on, sends `goaway`, gives clients the grace to leave, closes the rest. Called once. */
   close(): Promise<void>;
 };
 
