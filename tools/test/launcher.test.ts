@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 
 const launcher = fileURLToPath(new URL('../runtime', import.meta.url));
 const lock = {
@@ -245,6 +245,9 @@ describe('an interrupted setup', () => {
     const read = () => (existsSync(at('npm-pids')) ? readFileSync(at('npm-pids'), 'utf8') : '');
     await expect.poll(read, { timeout: 10_000 }).toMatch(/^\d+ \d+$/);
     const pids = read().split(' ').map(Number);
+    onTestFinished(() => {
+      for (const pid of pids.filter(isAlive)) process.kill(pid, 'SIGKILL');
+    });
     rmSync(at('npm-pids'));
     return { ...started, pids };
   }
