@@ -1,8 +1,8 @@
 /**
  * One job in a slot of this worker, from its queue entry to its terminal event: begin → attempt → finish.
  *
- * Each step is sent again until Redis has answered, or has refused for good; only then is the queue entry let go. If this process dies before,
- * the lease in the record lapses and the sweeper ends the job.
+ * Each step is sent again until Redis has answered, or has refused for good; only then is the queue entry let go. If
+ * this process dies before, the lease in the record lapses and the sweeper ends the job.
  */
 import { randomUUID } from 'node:crypto';
 import type { BeginOutcome } from '@cc-executor/job-log';
