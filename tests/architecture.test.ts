@@ -50,7 +50,7 @@ describe('in this repository', () => {
     expect([...checkDeclared(sources, manifests), ...unused]).toEqual([]);
   });
 
-  test('BullMQ, Redis, undici and WebSockets are used only by their owners', () => {
+  test('BullMQ, Redis, undici, fastify, WebSockets and HTTP servers are used only by their owners', () => {
     expect(checkOwners(sources)).toEqual([]);
   });
 
@@ -182,18 +182,22 @@ describe('the rules', () => {
     ]);
   });
 
-  test('report a package or a WebSocket used by others than its owners', () => {
+  test('report a package, a WebSocket or an HTTP server used by others than its owners', () => {
     const found = checkOwners(
       make({
         'apps/gateway/src/a.ts': "import { Queue } from 'bullmq';",
         'libs/queue/src/b.ts': "import { Queue } from 'bullmq';",
         'apps/worker/src/c.ts': "const socket = new WebSocket('ws://x');",
         'libs/client/src/d.ts': "const socket = new WebSocket('ws://x');",
+        'apps/worker/src/e.ts': "import { createServer, type Server } from 'node:http';",
+        'apps/worker/src/f.ts': "import { createServer } from 'node:net';",
+        'libs/service/src/g.ts': "import { createServer } from 'node:http';",
       }),
     );
     expect(found).toEqual([
       'apps/gateway/src/a.ts:2: only libs/queue may import bullmq',
       'apps/worker/src/c.ts:2: only apps/gateway, libs/client, libs/testing may open a WebSocket',
+      'apps/worker/src/e.ts:2: only libs/service, libs/testing may make an HTTP server',
     ]);
   });
 

@@ -7,23 +7,35 @@ import { findImports, findInCode, type SourceFile, type Violation } from './sour
 
 /** Which of our packages each one may import. A folder that is not listed may not exist. */
 const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
-  'apps/gateway': ['protocol', 'queue', 'job-log', 'signals', 'fleet', 'redis', 'metrics', 'runtime'],
+  'apps/gateway': [
+    'protocol',
+    'queue',
+    'job-log',
+    'signals',
+    'fleet',
+    'service',
+    'redis',
+    'metrics',
+    'runtime',
+  ],
   'apps/worker': [
     'protocol',
     'queue',
     'job-log',
     'signals',
     'fleet',
+    'service',
     'redis',
     'claude-api-client',
     'metrics',
     'runtime',
   ],
-  'apps/claude-api': ['claude-options', 'claude-stream', 'metrics', 'runtime'],
-  'apps/dashboard': ['queue', 'redis', 'metrics', 'runtime'],
+  'apps/claude-api': ['claude-options', 'claude-stream', 'service', 'metrics', 'runtime'],
+  'apps/dashboard': ['queue', 'service', 'redis', 'metrics', 'runtime'],
   'apps/cli': ['claude-options', 'client', 'protocol', 'fleet', 'local-redis', 'redis', 'runtime'],
   'libs/client': ['protocol'],
-  'libs/fleet': ['redis', 'runtime'],
+  'libs/service': ['fleet', 'redis', 'metrics', 'runtime'],
+  'libs/fleet': ['redis'],
   'libs/job-log': ['protocol', 'redis', 'signals'],
   'libs/queue': ['redis', 'runtime'],
   'libs/claude-api-client': ['claude-options', 'claude-stream', 'protocol', 'runtime'],
@@ -44,6 +56,7 @@ const OWNERS: Record<string, readonly string[]> = {
   ioredis: ['libs/redis'],
   undici: ['libs/claude-api-client'],
   'prom-client': ['libs/metrics'],
+  fastify: ['libs/service'],
   ws: ['apps/gateway', 'libs/client', 'libs/testing'],
 };
 
@@ -72,6 +85,9 @@ const ROOMS: Record<string, Record<string, Room>> = {
 };
 
 const WEBSOCKET_OWNERS = ['apps/gateway', 'libs/client', 'libs/testing'];
+
+/** Who may listen for HTTP. Stand-ins of other programs are none of our services. */
+const HTTP_OWNERS = ['libs/service', 'libs/testing'];
 
 /** Files besides an app's config.ts that may hand the environment on, whole, and what for. */
 const ENVIRONMENT_USERS: Record<string, string> = {
@@ -172,7 +188,7 @@ export function checkUnusedDeclarations(
   );
 }
 
-/** Packages, and WebSockets, in folders other than the ones that own them. */
+/** Packages, WebSockets and HTTP servers in folders other than the ones that own them. */
 export function checkOwners(files: readonly SourceFile[]): Violation[] {
   const imports = eachImport(files, (folder, { specifier }) => {
     const owners = OWNERS[packageName(specifier)];
@@ -184,7 +200,16 @@ export function checkOwners(files: readonly SourceFile[]): Violation[] {
     if (folder === undefined || WEBSOCKET_OWNERS.includes(folder)) return undefined;
     return `only ${WEBSOCKET_OWNERS.join(', ')} may open a WebSocket`;
   });
-  return [...imports, ...sockets];
+  const listeners = eachMatch(
+    files,
+    /\bimport\s*\{[^}]*\bcreate(?:Secure)?Server\b[^}]*\}\s*from\s*'node:http(?:s|2)?'/g,
+    (path) => {
+      const folder = packageOf(path);
+      if (folder === undefined || HTTP_OWNERS.includes(folder)) return undefined;
+      return `only ${HTTP_OWNERS.join(', ')} may make an HTTP server`;
+    },
+  );
+  return [...imports, ...sockets, ...listeners];
 }
 
 /** Uses of the environment. libs/testing is free: it looks for tools as a shell would. */

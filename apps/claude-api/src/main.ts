@@ -1,6 +1,6 @@
 /** claude-api: an HTTP service that runs Claude Code and streams what it does. */
-import { createMetrics } from '@cc-executor/metrics';
-import { logEvents, runService, version } from '@cc-executor/runtime';
+import { logEvents } from '@cc-executor/runtime';
+import { runService } from '@cc-executor/service';
 import { killRunning } from './cli-process.ts';
 import { appName } from './config.ts';
 import { chooseEngine } from './engine-choice.ts';
@@ -19,7 +19,7 @@ await runService({
   name: appName,
   loadConfig: () => readConfiguration(process.env),
   graceMs: (config) => config.drainMs + 2 * config.stopGraceMs + CLOSE_MARGIN_MS,
-  async start({ config, logger }) {
+  async start({ config, logger, metrics }) {
     // Only SIGKILL gets past the line above; what it left is ended here.
     const processes = killLeftovers();
     const engine = chooseEngine(config, process.env, logger);
@@ -36,7 +36,7 @@ await runService({
       limits: config,
       policy: choosePolicy(config),
       drainMs: config.drainMs,
-      metrics: createMetrics({ role: appName, version, isOn: config.metrics }),
+      metrics,
       logger,
     });
     const { port } = server;

@@ -1,20 +1,18 @@
 /** The HTTP server: routes over the executions of one engine. It closes by draining. */
-import type { AddressInfo } from 'node:net';
 import type { Metrics } from '@cc-executor/metrics';
-import { createHealth, type Logger, sleep, version } from '@cc-executor/runtime';
-import fastify, { type FastifyError } from 'fastify';
+import { type Logger, sleep } from '@cc-executor/runtime';
+import { createHealth, createHttpServer, listenHttp } from '@cc-executor/service';
+import { appName } from './config.ts';
 import type { Engine } from './engine.ts';
 import { createExecutions, type ExecutionLimits } from './executions.ts';
 import { createClaudeApiMetrics } from './metrics.ts';
 import type { Policy } from './policy.ts';
 import { registerExecuteRoutes } from './routes/execute.ts';
 import { registerExecutionRoutes } from './routes/executions.ts';
-import { registerHealthRoutes } from './routes/health.ts';
-import { registerMetricsRoute } from './routes/metrics.ts';
 import { stopListening } from './stop-listening.ts';
 
 /** More than a prompt of the longest kind takes as JSON. */
-const BODY_LIMIT = 16 * 1024 * 1024;
+const BODY_LIMIT_BYTES = 16 * 1024 * 1024;
 /** Asking the CLI for its version takes so long when the machine is cold. */
 const CHECK_TIMEOUT_MS = 10_000;
 /** Who has connected before the port was closed gets an answer, when the request comes so soon. */
@@ -38,7 +36,7 @@ export interface ClaudeApiServer {
   close(): Promise<void>;
 }
 
-/** Starts the server. @throws when the port cannot be opened */
+/** Starts the server. Errors: those of `listenHttp`, in plain words. */
 export async function startServer(options: ServerOptions): Promise<ClaudeApiServer> {
   const { engine, logger } = options;
   const executions = createExecutions(engine, options.limits, logger);
@@ -48,8 +46,7 @@ export async function startServer(options: ServerOptions): Promise<ClaudeApiServ
     engine: engine.name,
   });
   const health = createHealth({
-    service: 'claude-api',
-    version,
+    service: appName,
     timeoutMs: CHECK_TIMEOUT_MS,
     checks: {
       async engine() {
@@ -59,25 +56,25 @@ export async function startServer(options: ServerOptions): Promise<ClaudeApiServ
     },
   });
 
-  const app = fastify({ bodyLimit: BODY_LIMIT, forceCloseConnections: 'idle' });
-  app.setErrorHandler<FastifyError>((error, _request, reply) => {
-    const statusCode = error.statusCode ?? 500;
-    if (statusCode >= 500) logger.error({ err: error }, 'request failed');
-    const described =
+  const app = createHttpServer({
+    health,
+    metrics: options.metrics,
+    logger,
+    bodyLimitBytes: BODY_LIMIT_BYTES,
+    finishesRequests: true,
+    describeMissing({ method, url }) {
+      const message = `There is no ${method} ${url.split('?', 1)[0]}`;
+      return { error: { code: 'not_found', message } };
+    },
+    describeFault: ({ statusCode, message }) =>
       statusCode >= 500
-        ? { code: 'internal_error', message: 'Unexpected error' }
-        : { code: 'invalid_request', message: error.message };
-    void reply.code(statusCode).send({ error: described });
+        ? { error: { code: 'internal_error', message: 'Unexpected error' } }
+        : { error: { code: 'invalid_request', message } },
   });
-  app.setNotFoundHandler((request, reply) => {
-    const message = `There is no ${request.method} ${request.url.split('?', 1)[0]}`;
-    void reply.code(404).send({ error: { code: 'not_found', message } });
-  });
-  registerHealthRoutes(app, health);
-  registerMetricsRoute(app, options.metrics);
   registerExecuteRoutes(app, { engine, executions, policy: options.policy, metrics: counted });
   registerExecutionRoutes(app, executions, engine);
-  await app.listen({ host: options.host, port: options.port });
+  const { host } = options;
+  const port = await listenHttp(app, { host, port: options.port, portVariable: 'CLAUDE_API_PORT' });
 
   let closing: Promise<void> | undefined;
   async function close(): Promise<void> {
@@ -91,7 +88,7 @@ export async function startServer(options: ServerOptions): Promise<ClaudeApiServ
     clearTimeout(cut);
   }
   return {
-    port: (app.server.address() as AddressInfo).port,
+    port,
     close() {
       closing ??= close();
       return closing;

@@ -6,13 +6,13 @@ import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { FastifyAdapter } from '@bull-board/fastify';
 import type { openQueue } from '@cc-executor/queue';
-import type { FastifyInstance } from 'fastify';
+import type { HttpServer } from '@cc-executor/service';
 
 /** Where the board is mounted. */
 export const BOARD_PATH = '/queues';
 
 /** Mounts the board. Requests that could change something are answered 405. */
-export function mountBoard(app: FastifyInstance, queue: ReturnType<typeof openQueue>): void {
+export function mountBoard(app: HttpServer, queue: ReturnType<typeof openQueue>): void {
   const adapter = new BullMQAdapter(queue, {
     readOnlyMode: true,
     allowRetries: false,

@@ -3,11 +3,10 @@
  * Pages load nothing from elsewhere, and on loopback, or where hosts are listed, only requests that name this machine or
  * one of those are answered, so that a web page whose name was pointed here reads nothing.
  */
-import type { AddressInfo } from 'node:net';
 import type { Metrics } from '@cc-executor/metrics';
 import type { openQueue } from '@cc-executor/queue';
-import { type Health, isLoopback, type Logger, listen, logEvents, namesLoopback } from '@cc-executor/runtime';
-import fastify, { type FastifyError } from 'fastify';
+import { isLoopback, type Logger, logEvents, namesLoopback } from '@cc-executor/runtime';
+import { createHttpServer, type Health, listenHttp } from '@cc-executor/service';
 import { mountBoard } from './board.ts';
 import { renderIndexPage } from './pages/index-page.ts';
 
@@ -31,10 +30,10 @@ export interface Dashboard {
   close(): Promise<void>;
 }
 
-/** Listens. Errors: those of `listen`, in plain words. */
+/** Listens. Errors: those of `listenHttp`, in plain words. */
 export async function startDashboard(options: DashboardOptions): Promise<Dashboard> {
   const { host, queue, health, metrics, logger } = options;
-  const app = fastify({ forceCloseConnections: true });
+  const app = createHttpServer({ health, metrics, logger });
 
   app.addHook('onRequest', async (request, reply) => {
     reply.header('content-security-policy', CONTENT_POLICY);
@@ -43,31 +42,9 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
       return reply.code(403).send({ error: 'the Host header does not name this machine' });
     }
   });
-  app.setErrorHandler<FastifyError>((error, _request, reply) => {
-    const status = error.statusCode ?? 500;
-    if (status >= 500) logger.error({ err: error }, 'request failed');
-    return reply.code(status).send({ error: status >= 500 ? 'internal error' : error.message });
-  });
-  app.get('/health', async (_request, reply) => {
-    const { status, body } = health.health();
-    return reply.code(status).send(body);
-  });
-  app.get('/ready', async (_request, reply) => {
-    const { status, body } = await health.ready();
-    return reply.code(status).header('cache-control', 'no-store').send(body);
-  });
-  if (metrics.isOn) {
-    app.get('/metrics', async (_request, reply) => {
-      const { contentType, body } = await metrics.scrape();
-      return reply.header('content-type', contentType).header('cache-control', 'no-store').send(body);
-    });
-  }
   app.get('/', async (_request, reply) => reply.type('text/html; charset=utf-8').send(renderIndexPage()));
   mountBoard(app, queue);
-  await app.ready();
-  await listen(app.server, { host, port: options.port, portVariable: 'DASHBOARD_PORT' });
-
-  const { port } = app.server.address() as AddressInfo;
+  const port = await listenHttp(app, { host, port: options.port, portVariable: 'DASHBOARD_PORT' });
   logger.info({ event: logEvents.ready, host, port }, 'dashboard listens');
   let closing: Promise<void> | undefined;
   return {

@@ -1,13 +1,6 @@
 /** Starts the gateway: configuration, Redis, server; drains on SIGTERM. */
 import { once } from 'node:events';
 import {
-  createRedisCheck,
-  createRegistry,
-  createSelfReport,
-  guardDurability,
-  startReporter,
-} from '@cc-executor/fleet';
-import {
   createKeys,
   createRedisAcceptLog,
   createRedisFeed,
@@ -15,10 +8,10 @@ import {
   createRedisSweep,
   createRedisWishLog,
 } from '@cc-executor/job-log';
-import { createMetrics } from '@cc-executor/metrics';
 import { createProducer } from '@cc-executor/queue';
-import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
-import { createHealth, createRepeatedWarning, runService, version } from '@cc-executor/runtime';
+import { closeRedis, type RedisConnection } from '@cc-executor/redis';
+import { createHealth, runService } from '@cc-executor/service';
+import { joinFleet } from '@cc-executor/service/fleet-member';
 import { createTranscriptRequests } from '@cc-executor/signals';
 import { createAbandonWatch } from './chores/abandon-watch.ts';
 import { startSweeper } from './chores/sweeper.ts';
@@ -35,26 +28,20 @@ await runService({
   name: appName,
   loadConfig: loadGatewayConfig,
   graceMs: (config) => config.drainGraceMs + 5_000,
-  async start({ config, logger, signal }) {
-    const onError = createRepeatedWarning(logger, 'redis connection');
-    const open = (role: 'impatient' | 'subscriber') =>
-      openRedis(config.redisUrl, { name: `cc-executor:gateway:${role}`, role, onError });
-    const redis = open('impatient');
-    const strict = config.strictDurability;
-    const durability = guardDurability({ redis, app: appName, strict, logger, signal });
-    await durability.pass();
-    const subscriber = open('subscriber');
+  async start({ config, logger, metrics: serviceMetrics, signal }) {
+    const member = await joinFleet({ app: appName, role: 'impatient', config, logger, signal });
+    const { redis } = member;
+    const subscriber = member.open('subscriber');
     const keys = createKeys(config.keyPrefix);
     const kept = { redis, keys, retentionMs: config.retentionMs };
     const acceptLog = createRedisAcceptLog(kept);
     const readLog = createRedisReadLog(kept);
     const wishLog = createRedisWishLog(kept);
     const feed = createRedisFeed({ redis: subscriber, keys });
-    const producer = createProducer({ redis, keyPrefix: config.keyPrefix, onError });
+    const producer = createProducer({ redis, keyPrefix: config.keyPrefix, onError: member.onRedisError });
     const sweep = createRedisSweep(kept);
-    const registry = createMetrics({ role: appName, version, isOn: config.metrics });
-    const metrics = createGatewayMetrics(registry);
-    watchSharedState(registry, {
+    const metrics = createGatewayMetrics(serviceMetrics);
+    watchSharedState(serviceMetrics, {
       ping: () => redis.ping(),
       queueDepth: producer.depth,
       dueJobs: sweep.size,
@@ -76,27 +63,14 @@ await runService({
       logger,
     });
     redis.on('close', sweeper.redisWasAway);
-    const redisCheck = createRedisCheck({ redis, url: config.redisUrl, app: appName, strict });
     const health = createHealth({
       service: appName,
-      version,
       checks: {
-        redis: redisCheck.check,
+        redis: member.check,
         subscriber: feed.check,
       },
     });
-    const reports = createRegistry({ redis, keyPrefix: config.keyPrefix });
-    const self = createSelfReport({
-      role: appName,
-      health,
-      everyMs: config.reportMs,
-      settings: {
-        leaseMs: config.leaseMs,
-        retentionMs: config.retentionMs,
-        keyPrefix: config.keyPrefix,
-      },
-      look: redisCheck.look,
-    });
+    const reports = member.reports({ health });
     await Promise.all([redis, subscriber].map(untilConnected));
     const gateway = await startGateway({
       ...config,
@@ -114,15 +88,10 @@ await runService({
       }),
       health,
       metrics,
-      services: createServices({ self, registry: reports, producer }),
+      services: createServices({ ...reports, producer }),
       logger,
     });
-    const reporter = startReporter({
-      registry: reports,
-      self,
-      everyMs: config.reportMs,
-      onError: createRepeatedWarning(logger, 'report not written'),
-    });
+    const reporter = reports.start();
     return {
       async close() {
         await gateway.close();

@@ -20,7 +20,8 @@ export type GatewayMetrics = {
   sweepFailures: Counter;
   /** From now on the attachments are counted at each scrape. */
   watchAttachments(count: () => number): void;
-  handle: Metrics['handle'];
+  /** With what every service has: all that is shown. */
+  all: Metrics;
 };
 
 const doors: readonly DoorName[] = ['native', 'dialect'];
@@ -74,7 +75,7 @@ export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
     watchAttachments(count) {
       attachments = count;
     },
-    handle: metrics.handle,
+    all: metrics,
   };
   metrics.gauge({
     name: 'cc_executor_gateway_attachments',

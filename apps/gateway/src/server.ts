@@ -1,7 +1,7 @@
 /** The gateway's server: what it answers over HTTP, and the doors that take over its sockets. */
-import { createServer } from 'node:http';
 import type { JobFeed, ReadLog } from '@cc-executor/job-log';
-import { type Health, type Logger, listen, logEvents } from '@cc-executor/runtime';
+import { type Logger, logEvents } from '@cc-executor/runtime';
+import { createHttpServer, type Health, listenHttp, sendJson } from '@cc-executor/service';
 import type { AbandonWatch } from './chores/abandon-watch.ts';
 import { createWebSocketDoors } from './doors/upgrade.ts';
 import { createHeartbeats } from './listening/heartbeats.ts';
@@ -35,7 +35,7 @@ export type Gateway = {
   close(): Promise<void>;
 };
 
-/** Listens. Errors: those of `listen`, in plain words. */
+/** Listens. Errors: those of `listenHttp`, in plain words. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { readLog, feed, abandonWatch, operations, health, services, metrics, logger, heartbeatMs } = options;
   let draining: Promise<void> | undefined;
@@ -53,12 +53,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
   });
 
-  const server = createServer((request, response) => {
-    if ([health, services, metrics].some((door) => door.handle(request, response))) return;
-    response.writeHead(404, { 'content-type': 'text/plain' });
-    response.end('WebSocket at /ws (cc-executor.v1) and /ws/mcp; GET /health, /ready and /services.\n');
+  const http = createHttpServer({
+    health,
+    metrics: metrics.all,
+    logger,
+    describeMissing: () =>
+      'WebSocket at /ws (cc-executor.v1) and /ws/mcp; GET /health, /ready and /services.\n',
   });
-  server.on('upgrade', doors.upgrade);
+  http.get('/services', async (_request, reply) => sendJson(reply, { body: await services() }));
+  http.server.on('upgrade', doors.upgrade);
 
   async function drain(): Promise<void> {
     health.setDraining();
@@ -66,12 +69,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     heartbeats.close();
     abandonWatch.close();
     offRestored();
-    server.closeAllConnections();
-    await new Promise<void>((resolve) => server.close(() => resolve()));
+    await http.close();
   }
 
-  const port = await listen(server, { host: options.host, port: options.port, portVariable: 'GATEWAY_PORT' });
-  logger.info({ event: logEvents.ready, host: options.host, port }, 'gateway listens');
+  const { host } = options;
+  const port = await listenHttp(http, { host, port: options.port, portVariable: 'GATEWAY_PORT' });
+  logger.info({ event: logEvents.ready, host, port }, 'gateway listens');
   return {
     port,
     connections: doors.connections,

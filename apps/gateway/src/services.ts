@@ -1,13 +1,11 @@
-/** `GET /services`: the gateways and workers there are, and what each sees, for `cc-executor doctor`. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Registry, type SelfReport, type ServicesAnswer, shareRunning } from '@cc-executor/fleet';
+/** What `GET /services` answers: the gateways and workers there are, and what each sees, for `cc-executor doctor`. */
+import { type Registry, type ServicesAnswer, shareRunning } from '@cc-executor/fleet';
 import type { Producer } from '@cc-executor/queue';
+import type { SelfReport } from '@cc-executor/service/fleet-member';
 
-export type Services = {
-  /** Answers GET /services; returns false, having done nothing, for any other request. */
-  handle(request: IncomingMessage, response: ServerResponse): boolean;
-};
+export type Services = () => Promise<ServicesAnswer>;
 
+/** What Redis cannot tell now is left out of the answer; why it cannot stands in our own report. */
 export function createServices({
   self,
   registry,
@@ -17,8 +15,7 @@ export function createServices({
   registry: Registry;
   producer: Pick<Producer, 'depth'>;
 }): Services {
-  /** What Redis cannot tell now is left out; why it cannot stands in our own report. */
-  const gather = shareRunning(async (): Promise<ServicesAnswer> => {
+  return shareRunning(async () => {
     const report = await self.describe();
     const [services, queue] = report.redis.ok
       ? await Promise.allSettled([registry.list(report.at), producer.depth()])
@@ -30,20 +27,4 @@ export function createServices({
       ...(queue?.status === 'fulfilled' ? { queue: queue.value } : {}),
     };
   });
-
-  return {
-    handle(request, response) {
-      if (request.method !== 'GET' || request.url?.split('?', 1)[0] !== '/services') return false;
-      gather().then(
-        (answer) => send(response, 200, answer),
-        () => send(response, 500, { error: 'the services could not be listed' }),
-      );
-      return true;
-    },
-  };
-}
-
-function send(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
-  response.end(`${JSON.stringify(body)}\n`);
 }

@@ -16,7 +16,8 @@ import { createMetrics } from '@cc-executor/metrics';
 import { createEpoch, createJobId, type EventBody, type TerminalBody } from '@cc-executor/protocol';
 import { createProducer, openQueue, type Producer } from '@cc-executor/queue';
 import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
-import { createHealth, createLogger } from '@cc-executor/runtime';
+import { createLogger } from '@cc-executor/runtime';
+import { createHealth } from '@cc-executor/service';
 import { createTranscriptRequests } from '@cc-executor/signals';
 import {
   connectWire,
@@ -145,7 +146,7 @@ export async function createRig(server: TestRedis): Promise<Rig> {
       }),
       health: createHealth({ service: 'gateway', version: 'test', checks: {} }),
       metrics,
-      services: { handle: () => false },
+      services: () => Promise.reject(new Error('there is no fleet in these tests')),
       logger: silent,
       ...overrides,
     });

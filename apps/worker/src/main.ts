@@ -1,25 +1,12 @@
 /** Starts the worker: configuration, Redis, claude-api, the take-loop; drains on SIGTERM. */
 import { createClaudeApiClient } from '@cc-executor/claude-api-client';
-import {
-  createRedisCheck,
-  createRegistry,
-  createSelfReport,
-  guardDurability,
-  shareRunning,
-  startReporter,
-} from '@cc-executor/fleet';
+import { shareRunning } from '@cc-executor/fleet';
 import { createKeys, createRedisWriteLog } from '@cc-executor/job-log';
-import { createMetrics } from '@cc-executor/metrics';
 import { startConsumer } from '@cc-executor/queue';
-import { checkSubscription, closeRedis, openRedis } from '@cc-executor/redis';
-import {
-  createHealth,
-  createRepeatedWarning,
-  logEvents,
-  runService,
-  startHealthServer,
-  version,
-} from '@cc-executor/runtime';
+import { checkSubscription, closeRedis } from '@cc-executor/redis';
+import { createRepeatedWarning, logEvents } from '@cc-executor/runtime';
+import { createHealth, createHttpServer, listenHttp, runService } from '@cc-executor/service';
+import { joinFleet } from '@cc-executor/service/fleet-member';
 import { answerTranscriptRequests, hearWishes, workerChannels } from '@cc-executor/signals';
 import { appName, loadWorkerConfig } from './config.ts';
 import { createLeases } from './leases.ts';
@@ -35,19 +22,13 @@ await runService({
   name: appName,
   loadConfig: loadWorkerConfig,
   graceMs: (config) => config.drainGraceMs + 15_000,
-  async start({ config, logger, signal }) {
-    const onError = createRepeatedWarning(logger, 'redis connection');
-    const open = (role: 'patient' | 'subscriber') =>
-      openRedis(config.redisUrl, { name: `cc-executor:worker:${role}`, role, onError });
-    const redis = open('patient');
-    const strict = config.strictDurability;
-    const durability = guardDurability({ redis, app: appName, strict, logger, signal });
-    await durability.pass();
-    const queueRedis = open('patient');
+  async start({ config, logger, metrics: serviceMetrics, signal }) {
+    const member = await joinFleet({ app: appName, role: 'patient', config, logger, signal });
+    const { redis } = member;
+    const queueRedis = member.open('patient');
     const keys = createKeys(config.keyPrefix);
-    const subscriber = open('subscriber');
-    const registry = createMetrics({ role: appName, version, isOn: config.metrics });
-    const metrics = createWorkerMetrics(registry, {
+    const subscriber = member.open('subscriber');
+    const metrics = createWorkerMetrics(serviceMetrics, {
       slots: config.concurrency,
       isTaking: () => consumer.isRunning(),
       ping: () => redis.ping(),
@@ -81,47 +62,31 @@ await runService({
       process: (jobId, lockLost) => measureAttempt(metrics, () => processJob(context, jobId, lockLost)),
       onError: createRepeatedWarning(logger, 'queue'),
     });
-    const redisCheck = createRedisCheck({ redis, url: config.redisUrl, app: appName, strict });
     const survey = shareRunning(() => claudeApi.survey(SURVEY_MS));
     const health = createHealth({
       service: appName,
-      version,
       checks: {
-        redis: redisCheck.check,
+        redis: member.check,
         subscriber: () => checkSubscription(subscriber, workerChannels(config.keyPrefix)),
         queue: async () => ({ ok: consumer.isRunning() }),
         claudeApi: async () => judgeSurvey(await survey()),
       },
     });
-    const reports = createRegistry({ redis, keyPrefix: config.keyPrefix });
-    const self = createSelfReport({
-      role: appName,
+    const { concurrency } = config;
+    const reports = member.reports({ health, settings: { concurrency }, lookUpstream: survey });
+    const http = createHttpServer({
       health,
-      everyMs: config.reportMs,
-      settings: {
-        leaseMs: config.leaseMs,
-        retentionMs: config.retentionMs,
-        keyPrefix: config.keyPrefix,
-        concurrency: config.concurrency,
-      },
-      look: redisCheck.look,
-      lookUpstream: survey,
+      metrics: serviceMetrics,
+      logger,
+      describeMissing: () => undefined,
     });
-    const healthServer = await startHealthServer({
+    const healthPort = await listenHttp(http, {
       host: config.healthHost,
       port: config.healthPort,
-      health,
-      handleOther: registry.handle,
       portVariable: 'WORKER_HEALTH_PORT',
     });
-    const reporter = startReporter({
-      registry: reports,
-      self,
-      everyMs: config.reportMs,
-      onError: createRepeatedWarning(logger, 'report not written'),
-    });
-    const { concurrency } = config;
-    logger.info({ event: logEvents.ready, concurrency, healthPort: healthServer.port }, 'worker takes jobs');
+    const reporter = reports.start();
+    logger.info({ event: logEvents.ready, concurrency, healthPort }, 'worker takes jobs');
     return {
       async close() {
         health.setDraining();
@@ -131,7 +96,7 @@ await runService({
         leases.close();
         await reporter.close();
         await claudeApi.close();
-        await healthServer.close();
+        await http.close();
         await Promise.all([subscriber, redis, queueRedis].map(closeRedis));
       },
     };

@@ -1,7 +1,7 @@
 /** The readiness check `claudeApi`: at least one address of claude-api can run a prompt. */
 import type { SurveyedAddress, UpstreamSurvey } from '@cc-executor/claude-api-client';
 import { describeTrouble } from '@cc-executor/fleet';
-import type { CheckResult } from '@cc-executor/runtime';
+import type { CheckResult } from '@cc-executor/service';
 
 export function judgeSurvey(survey: UpstreamSurvey): CheckResult {
   const { url, nameCode, addresses } = survey;

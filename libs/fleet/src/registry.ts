@@ -12,7 +12,7 @@ export type Registry = {
   list(now: number): Promise<ServiceReport[]>;
 };
 
-/** How long a process that does not report any more is remembered, in ms. */
+/** How long a process that no longer reports is remembered, in ms. */
 export const FORGET_MS = 5 * 60_000;
 
 export function createRegistry({

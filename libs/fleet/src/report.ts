@@ -69,7 +69,7 @@ const upstreamAddress = z.object({
   system: system.optional().catch(undefined),
 });
 
-export const upstreamView = z.object({
+export const upstreamViewSchema = z.object({
   /** Without credentials. */
   url: z.string(),
   /** The system's code when the name does not resolve. */
@@ -91,7 +91,7 @@ export const serviceReportSchema = z.object({
   ),
   system,
   redis: redisView,
-  claudeApi: upstreamView.optional(),
+  claudeApi: upstreamViewSchema.optional(),
   /** Settings that must be the same everywhere, or that explain what is seen. */
   settings: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
 });

@@ -1,9 +1,8 @@
 /**
- * The metrics of one process and their answer to GET /metrics. Counters are bumped where something happens, per
+ * The metrics of one process, and the text of GET /metrics. Counters are bumped where something happens, per
  * request, batch or job, never per chunk; what can be read when it is asked for is read at the scrape, within a time
  * limit, so that a scrape tells of an outage instead of waiting for its end.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { within } from '@cc-executor/runtime';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
@@ -32,8 +31,7 @@ export type Metrics = {
   atScrape<T>(read: () => Promise<T>, show: (value: T | undefined) => void): void;
   /** Everything as text. Never rejects for what `atScrape` reads. */
   scrape(): Promise<{ contentType: string; body: string }>;
-  /** Answers GET /metrics; returns false, having done nothing, for any other request, and always when off. */
-  handle(request: IncomingMessage, response: ServerResponse): boolean;
+  /** Whether they are shown. */
   isOn: boolean;
   /** Our own metrics, in the order in which they were made; not those of the process and the runtime. */
   describe(): MetricDescription[];
@@ -42,7 +40,7 @@ export type Metrics = {
 /**
  * Makes the metrics of a process.
  *
- * @param options.isOn when false nothing is answered and the process itself is not observed
+ * @param options.isOn when false the process itself is not observed, and nothing is to be shown
  * @param options.readLimitMs how long `atScrape` may take
  */
 export function createMetrics(options: {
@@ -87,18 +85,6 @@ export function createMetrics(options: {
     async scrape() {
       await Promise.all(readers.map((read) => read()));
       return { contentType: registry.contentType, body: await registry.metrics() };
-    },
-
-    handle(request, response) {
-      if (!isOn || request.method !== 'GET' || request.url?.split('?', 1)[0] !== '/metrics') return false;
-      self.scrape().then(
-        ({ contentType, body }) => {
-          response.writeHead(200, { 'content-type': contentType, 'cache-control': 'no-store' });
-          response.end(body);
-        },
-        () => response.writeHead(500).end(),
-      );
-      return true;
     },
 
     describe: () => [...own],

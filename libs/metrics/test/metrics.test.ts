@@ -1,45 +1,24 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { createMetrics, type Metrics, showGauge, watchRedis } from '../src/index.ts';
 
 function create(options: { isOn?: boolean; readLimitMs?: number } = {}): Metrics {
   return createMetrics({ role: 'test', version: '1.2.3', isOn: true, ...options });
 }
 
-async function serve(metrics: Metrics): Promise<string> {
-  const server = createServer((request, response) => {
-    if (!metrics.handle(request, response)) response.writeHead(404).end('not here');
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => void server.close());
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-test('GET /metrics is answered in the text format, with what runs here and the state of the process', async () => {
+test('everything is told in the text format, with what runs here and the state of the process', async () => {
   const metrics = create();
   const things = metrics.counter({ name: 'cc_executor_things_total', help: 'Things.', labels: ['kind'] });
   things.inc({ kind: 'a' }, 2);
-  const response = await fetch(`${await serve(metrics)}/metrics?x=1`);
-  const text = await response.text();
-  expect(response.status).toBe(200);
-  expect(response.headers.get('content-type')).toContain('text/plain; version=0.0.4');
-  expect(response.headers.get('cache-control')).toBe('no-store');
-  expect(text).toContain('cc_executor_things_total{kind="a"} 2\n');
-  expect(text).toContain('cc_executor_build_info{version="1.2.3",role="test"} 1\n');
-  expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds /m);
-  expect(text).toMatch(/^process_resident_memory_bytes /m);
+  const { contentType, body } = await metrics.scrape();
+  expect(contentType).toBe('text/plain; version=0.0.4; charset=utf-8');
+  expect(body).toContain('cc_executor_things_total{kind="a"} 2\n');
+  expect(body).toContain('cc_executor_build_info{version="1.2.3",role="test"} 1\n');
+  expect(body).toMatch(/^nodejs_eventloop_lag_p99_seconds /m);
+  expect(body).toMatch(/^process_resident_memory_bytes /m);
 });
 
-test('other requests are left to others', async () => {
-  const url = await serve(create());
-  expect((await fetch(`${url}/metrics`, { method: 'POST' })).status).toBe(404);
-  expect((await fetch(`${url}/metrics/more`)).status).toBe(404);
-});
-
-test('switched off, nothing is answered', async () => {
-  const url = await serve(create({ isOn: false }));
-  expect((await fetch(`${url}/metrics`)).status).toBe(404);
+test('switched off, the process itself is not observed', async () => {
+  expect((await create({ isOn: false }).scrape()).body).not.toMatch(/^(nodejs|process)_/m);
 });
 
 test('a gauge with a reader shows its value of now', async () => {

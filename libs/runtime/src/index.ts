@@ -1,17 +1,9 @@
-/** Configuration, logger, start and stop, backoff, health: what every process here needs. */
+/** Configuration, logger, time-outs, repeats: what every process here needs. */
 export { backoffDelay, sleep } from './backoff.ts';
 export { ConfigError, type ConfigRules, commonSettings, loadConfig } from './config.ts';
 export { editDistance, nearestName } from './edit-distance.ts';
-export {
-  type Check,
-  type CheckResult,
-  createHealth,
-  type Health,
-  type HealthBody,
-  startHealthServer,
-} from './health.ts';
-export { exitCodes, runService } from './lifecycle.ts';
-export { listen } from './listen.ts';
+export { exitCodes } from './exit-codes.ts';
+export { explainListenError, listen } from './listen.ts';
 export { type LogEvent, logEvents } from './log-events.ts';
 export { createLogger, type Logger } from './logger.ts';
 export { isLoopback, namesLoopback } from './loopback.ts';

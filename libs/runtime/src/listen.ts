@@ -17,12 +17,13 @@ export async function listen(
     server.listen({ host, port });
     await once(server, 'listening');
   } catch (error) {
-    throw explain(error as NodeJS.ErrnoException, options);
+    throw explainListenError(error as NodeJS.ErrnoException, options);
   }
   return (server.address() as AddressInfo).port;
 }
 
-function explain(
+/** Why a server could not listen, in plain words; `code` is the system's, the original error the `cause`. */
+export function explainListenError(
   cause: NodeJS.ErrnoException,
   { host, port, portVariable }: { host: string; port: number; portVariable?: string },
 ): Error {

@@ -3,8 +3,8 @@
  * Fields with the names of secrets are hidden, and of an error only its own words are kept: foreign errors
  * carry the command that failed, and with it passwords and prompts.
  */
+import { createRequire } from 'node:module';
 import pino, { type DestinationStream, type Logger } from 'pino';
-import { prettyFactory } from 'pino-pretty';
 import { redactUrl } from './redact.ts';
 
 export type { Logger } from 'pino';
@@ -40,6 +40,8 @@ export function createLogger(options: {
 
 // pino-pretty's own stream passes lines through transforms; formatting them here keeps the write synchronous.
 function prettyStream(destination: DestinationStream, mayColorize: boolean): DestinationStream {
+  // Loaded where people read: services that write JSON start sooner without it.
+  const { prettyFactory } = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty');
   const format = prettyFactory({
     colorize: mayColorize && process.stdout.isTTY === true,
     translateTime: 'SYS:HH:MM:ss.l',

@@ -4,7 +4,7 @@
  * A response that is closed before its end cancels the execution.
  */
 import { randomUUID } from 'node:crypto';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { HttpReply, HttpRequest, HttpServer } from '@cc-executor/service';
 import type { Engine } from '../engine.ts';
 import type { Execution, ExecutionOutput } from '../execution.ts';
 import type { Executions } from '../executions.ts';
@@ -22,7 +22,7 @@ export interface ExecuteRouteOptions {
   readonly metrics: ClaudeApiMetrics;
 }
 
-export function registerExecuteRoutes(app: FastifyInstance, options: ExecuteRouteOptions): void {
+export function registerExecuteRoutes(app: HttpServer, options: ExecuteRouteOptions): void {
   app.post('/execute/claude-stream', (request, reply) =>
     execute(request, reply, options, 'application/x-ndjson', createNdjsonOutput),
   );
@@ -32,13 +32,13 @@ export function registerExecuteRoutes(app: FastifyInstance, options: ExecuteRout
 }
 
 async function execute(
-  request: FastifyRequest,
-  reply: FastifyReply,
+  request: HttpRequest,
+  reply: HttpReply,
   { engine, executions, policy, metrics }: ExecuteRouteOptions,
   contentType: string,
   createOutput: (writer: ResponseWriter) => ExecutionOutput,
-): Promise<FastifyReply> {
-  function refuse(refusal: HttpRefusal): FastifyReply {
+): Promise<HttpReply> {
+  function refuse(refusal: HttpRefusal): HttpReply {
     metrics.refused.inc({ code: refusal.code });
     return sendRefusal(reply, refusal);
   }
@@ -90,7 +90,7 @@ interface HttpRefusal {
   readonly ceilings?: readonly string[];
 }
 
-function sendRefusal(reply: FastifyReply, refusal: HttpRefusal): FastifyReply {
+function sendRefusal(reply: HttpReply, refusal: HttpRefusal): HttpReply {
   const { statusCode, retryAfterSeconds, ...error } = refusal;
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds));
   return reply.code(statusCode).send({ error });

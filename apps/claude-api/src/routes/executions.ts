@@ -2,7 +2,7 @@
  * What can be done with an execution besides starting it. `DELETE` asks it to stop, and its own response says how it
  * then ended; `pause` and `resume` hold it and let it go on; `transcript` is Claude Code's own record of its answer.
  */
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { HttpReply, HttpServer } from '@cc-executor/service';
 import type { Engine } from '../engine.ts';
 import type { Executions } from '../executions.ts';
 
@@ -10,7 +10,7 @@ interface ById {
   Params: { id: string };
 }
 
-export function registerExecutionRoutes(app: FastifyInstance, executions: Executions, engine: Engine): void {
+export function registerExecutionRoutes(app: HttpServer, executions: Executions, engine: Engine): void {
   app.delete<ById>('/executions/:id', (request, reply) => {
     const { id } = request.params;
     if (executions.stop(id, 'cancelled')) return reply.code(202).send({ execution_id: id });
@@ -40,7 +40,7 @@ export function registerExecutionRoutes(app: FastifyInstance, executions: Execut
   });
 }
 
-function notUnderWay(reply: FastifyReply, id: string): FastifyReply {
+function notUnderWay(reply: HttpReply, id: string): HttpReply {
   const error = { code: 'not_found', message: `No execution with the id ${id} is under way` };
   return reply.code(404).send({ error });
 }

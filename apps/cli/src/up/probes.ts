@@ -1,13 +1,16 @@
 /** Asks a service whether it can do its work, and waits until it can. */
 import { connect } from 'node:net';
-import { type HealthBody, sleep } from '@cc-executor/runtime';
+import { sleep } from '@cc-executor/runtime';
+
+/** By name; as GET /ready tells them. */
+type Checks = Readonly<Record<string, { ok: boolean; detail?: string; data?: object }>>;
 
 export interface ProbeResult {
   readonly ready: boolean;
   /** What is in the way, for people. */
   readonly detail: string;
   /** The checks of a /ready answer. */
-  readonly checks?: HealthBody['checks'];
+  readonly checks?: Checks;
 }
 
 /** Never rejects. */
@@ -91,9 +94,9 @@ function readAnswer(status: number, text: string): ProbeResult {
   return { ready: false, detail: detail === '' ? `HTTP ${status}: ${text.trim().slice(0, 300)}` : detail };
 }
 
-function parseChecks(text: string): HealthBody['checks'] | undefined {
+function parseChecks(text: string): Checks | undefined {
   try {
-    return (JSON.parse(text) as Partial<HealthBody>).checks;
+    return (JSON.parse(text) as { checks?: Checks }).checks;
   } catch {
     // Not one of ours, or a proxy in between: the text is shown as it is.
     return undefined;

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
-import { createHealth, listen } from '@cc-executor/runtime';
+import { createMetrics } from '@cc-executor/metrics';
+import { createLogger, listen } from '@cc-executor/runtime';
+import { createHealth, createHttpServer, listenHttp } from '@cc-executor/service';
 import { expect, test } from 'vitest';
 import { NotReadyError, probeHttp, probeRedis, waitUntilReady } from '../../src/up/probes.ts';
 import { freePort } from './network.ts';
@@ -9,12 +10,14 @@ import { freePort } from './network.ts';
 const host = '127.0.0.1';
 
 async function probeHealth(checks: Parameters<typeof createHealth>[0]['checks']) {
-  const health = createHealth({ service: 'x', version: '1', checks });
-  const server = createHttpServer((request, response) => void health.handle(request, response));
-  const port = await listen(server, { host, port: 0 });
+  const server = createHttpServer({
+    health: createHealth({ service: 'x', checks }),
+    metrics: createMetrics({ role: 'x', version: '1', isOn: false }),
+    logger: createLogger({ name: 'x', level: 'silent', format: 'json' }),
+  });
+  const port = await listenHttp(server, { host, port: 0, portVariable: 'PORT' });
   const result = await probeHttp(`http://${host}:${port}`)();
-  server.closeAllConnections();
-  server.close();
+  await server.close();
   return result;
 }
 

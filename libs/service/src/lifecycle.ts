@@ -2,25 +2,32 @@
  * From start to exit of a service process: read the configuration, start, wait for a signal, drain, exit.
  * The drain starts once and is bounded; whatever happens, the process ends with a meaningful exit code.
  */
-import { ConfigError } from './config.ts';
-import { logEvents } from './log-events.ts';
-import { createLogger, type Logger } from './logger.ts';
-import { TimeoutError, within } from './within.ts';
+import { createMetrics, type Metrics } from '@cc-executor/metrics';
+import {
+  ConfigError,
+  createLogger,
+  exitCodes,
+  type Logger,
+  logEvents,
+  TimeoutError,
+  version,
+  within,
+} from '@cc-executor/runtime';
 
-/** Exit codes of a service. */
-export const exitCodes = { ok: 0, failed: 1, config: 78, interrupted: 130 } as const;
-
-export interface ServiceContext<C> {
+type ServiceContext<C> = {
   readonly config: C;
   readonly logger: Logger;
+  /** With nothing in it yet but what runs here, and the state of the process. */
+  readonly metrics: Metrics;
   /** Aborted when the drain begins, also while `start` is still running. */
   readonly signal: AbortSignal;
-}
+};
 
-interface ServiceConfig {
+type ServiceConfig = {
   readonly logLevel: string;
   readonly logFormat: 'pretty' | 'json';
-}
+  readonly metrics: boolean;
+};
 
 /**
  * Runs a service until SIGTERM or SIGINT, then closes it and ends the process:
@@ -42,7 +49,8 @@ export async function runService<C extends ServiceConfig>(options: {
   const { graceMs: grace = 10_000 } = options;
   const graceMs = typeof grace === 'function' ? grace(config) : grace;
   const stopping = new AbortController();
-  const context = { config, logger, signal: stopping.signal };
+  const metrics = createMetrics({ role: options.name, version, isOn: config.metrics });
+  const context = { config, logger, metrics, signal: stopping.signal };
   let exitCode: number = exitCodes.ok;
 
   // In a microtask, so that a synchronous throw of `start` is a rejection too.

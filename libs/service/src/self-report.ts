@@ -1,8 +1,9 @@
 /** Puts a process's report together. */
 import { hostname } from 'node:os';
+import { type ServiceReport, upstreamViewSchema } from '@cc-executor/fleet';
 import type { RedisView } from '@cc-executor/redis';
-import { describeSystem, type Health, version } from '@cc-executor/runtime';
-import { type ServiceReport, upstreamView } from './report.ts';
+import { describeSystem, version } from '@cc-executor/runtime';
+import type { Health } from './health.ts';
 
 export type SelfReport = { id: string; describe(): Promise<ServiceReport> };
 
@@ -45,7 +46,7 @@ export function createSelfReport({
         checks: Object.fromEntries(checks) as ServiceReport['checks'],
         system: describeSystem(),
         redis,
-        ...(claudeApi === undefined ? {} : { claudeApi: upstreamView.parse(claudeApi) }),
+        ...(claudeApi === undefined ? {} : { claudeApi: upstreamViewSchema.parse(claudeApi) }),
         settings,
       };
     },

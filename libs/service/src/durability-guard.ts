@@ -2,13 +2,11 @@
 import { type Durability, type RedisConnection, watchDurability } from '@cc-executor/redis';
 import { ConfigError, type Logger, logEvents, unlessAborted } from '@cc-executor/runtime';
 
-export type DurabilityGate = {
-  /** With `strict`: waits until Redis could be judged. Errors: `ConfigError` when it fails; the signal's reason. */
-  pass(): Promise<void>;
-};
-
-/** Watches durability: at the start, and whenever the connection has come back. */
-export function guardDurability({
+/**
+ * Watches durability, now and whenever the connection has come back. With `strict` it resolves when Redis was judged and
+ * fits. Errors: `ConfigError` when it does not; the signal's reason.
+ */
+export async function guardDurability({
   redis,
   app,
   strict,
@@ -20,25 +18,20 @@ export function guardDurability({
   strict: boolean;
   logger: Logger;
   signal: AbortSignal;
-}): DurabilityGate {
+}): Promise<void> {
   const watch = watchDurability(redis, ({ state, faults, unchecked }) => {
     const event = logEvents.durabilityFaulty;
     if (state === 'faulty') logger.warn({ event, faults }, 'redis may lose jobs');
     else if (state === 'unknown') logger.info({ unchecked }, 'redis could not be checked for durability');
     else logger.debug('redis keeps what it acknowledges');
   });
-  return {
-    async pass() {
-      if (!strict) return;
-      const faults = faultsOf(await unlessAborted(watch.first, signal));
-      if (faults.length > 0) {
-        throw new ConfigError(
-          app,
-          faults.map((fault) => `STRICT_DURABILITY is true, but Redis does not fit: ${fault}`),
-        );
-      }
-    },
-  };
+  if (!strict) return;
+  const faults = faultsOf(await unlessAborted(watch.first, signal));
+  if (faults.length === 0) return;
+  throw new ConfigError(
+    app,
+    faults.map((fault) => `STRICT_DURABILITY is true, but Redis does not fit: ${fault}`),
+  );
 }
 
 /** What a strict service does not accept: also what nobody could look at. */

@@ -1,7 +1,5 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
-import { type Check, createHealth, startHealthServer } from '../src/index.ts';
+import { describe, expect, test } from 'vitest';
+import { type Check, createHealth } from '../src/index.ts';
 
 const passes: Check = async () => ({ ok: true, detail: 'PONG', data: { role: 'master' } });
 
@@ -63,48 +61,5 @@ describe('readiness', () => {
     health.setDraining();
     expect(await health.ready()).toMatchObject({ status: 503, body: { status: 'draining' } });
     expect(health.health()).toMatchObject({ status: 200, body: { status: 'draining' } });
-  });
-});
-
-describe('health server', () => {
-  const opened: { close(): Promise<void> }[] = [];
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((server) => server.close()));
-  });
-
-  test('answers /health and /ready, and 404 for the rest', async () => {
-    const health = create({ redis: async () => ({ ok: false }) });
-    const server = await startHealthServer({ host: '127.0.0.1', port: 0, health });
-    opened.push(server);
-    const get = (path: string, method = 'GET') => fetch(`http://127.0.0.1:${server.port}${path}`, { method });
-    const alive = await get('/health?x=1');
-    expect(alive.status).toBe(200);
-    expect(await alive.json()).toMatchObject({ service: 'worker', status: 'ok' });
-    expect((await get('/ready')).status).toBe(503);
-    expect((await get('/other')).status).toBe(404);
-    expect((await get('/health', 'POST')).status).toBe(404);
-  });
-
-  test('closes although a client keeps its connection open, and twice without harm', async () => {
-    const server = await startHealthServer({ host: '127.0.0.1', port: 0, health: create({}) });
-    await (await fetch(`http://127.0.0.1:${server.port}/health`)).text();
-    await server.close();
-    await server.close();
-    await expect(fetch(`http://127.0.0.1:${server.port}/health`)).rejects.toThrow();
-  });
-
-  test('says which port is taken and which variable changes it', async () => {
-    const taken = createServer().listen(0, '127.0.0.1');
-    await once(taken, 'listening');
-    const { port } = taken.address() as { port: number };
-    const options = { host: '127.0.0.1', port, health: create({}), portVariable: 'WORKER_HEALTH_PORT' };
-    try {
-      await expect(startHealthServer(options)).rejects.toMatchObject({
-        code: 'EADDRINUSE',
-        message: expect.stringMatching(new RegExp(`port ${port}.*WORKER_HEALTH_PORT`)),
-      });
-    } finally {
-      taken.close();
-    }
   });
 });

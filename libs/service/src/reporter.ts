@@ -2,9 +2,8 @@
  * Writes down a process's report, at once and again and again, as long as Redis is there. The first time, it takes out
  * what dead processes left in whose place this one is.
  */
+import type { Registry, ServiceReport } from '@cc-executor/fleet';
 import { within } from '@cc-executor/runtime';
-import type { Registry } from './registry.ts';
-import type { ServiceReport } from './report.ts';
 import type { SelfReport } from './self-report.ts';
 
 export type Reporter = {

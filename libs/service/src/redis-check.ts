@@ -1,9 +1,8 @@
 /** The readiness check `redis` of a gateway or worker: it answers, and it keeps what it acknowledges if it must. */
+import { describeTrouble, shareRunning } from '@cc-executor/fleet';
 import { type RedisConnection, type RedisView, seeRedis } from '@cc-executor/redis';
-import type { Check, CheckResult } from '@cc-executor/runtime';
-import { faultsOf } from './durability-gate.ts';
-import { shareRunning } from './shared-run.ts';
-import { describeTrouble } from './trouble.ts';
+import { faultsOf } from './durability-guard.ts';
+import type { Check, CheckResult } from './health.ts';
 
 /** Less than a readiness check may take. */
 const LOOK_MS = 1_500;

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { exitCodes } from '@cc-executor/runtime';
 import { quickStart } from '@cc-executor/testing';
 import { afterEach, describe, expect, test } from 'vitest';
-import { exitCodes } from '../src/index.ts';
 
 const fixture = new URL('./fixtures/service.ts', import.meta.url).pathname;
 const children: ChildProcess[] = [];

@@ -1,0 +1,124 @@
+/**
+ * The HTTP server of a service, and the only place where one is made: what must hold for every listener (limits, the form
+ * of errors, GET /health, /ready and /metrics) is said here once. Routes are added to it before it listens.
+ */
+import type { AddressInfo } from 'node:net';
+import type { Metrics } from '@cc-executor/metrics';
+import { explainListenError, type Logger } from '@cc-executor/runtime';
+import fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
+import type { Health } from './health.ts';
+
+export type HttpServer = FastifyInstance;
+export type HttpRequest = FastifyRequest;
+export type HttpReply = FastifyReply;
+
+// Node's own bounds, of which fastify lifts the first and stretches the second.
+const REQUEST_MS = 5 * 60_000;
+const IDLE_CONNECTION_MS = 5_000;
+
+export type HttpServerOptions = {
+  health: Health;
+  metrics: Metrics;
+  logger: Logger;
+  /** The body of a 404: text, an object for JSON, or nothing. */
+  describeMissing?: (request: HttpRequest) => string | object | undefined;
+  /** The body that tells a client why its request failed. Of a fault of ours (500 and above) `message` says nothing. */
+  describeFault?: (fault: { statusCode: number; message: string }) => object;
+  bodyLimitBytes?: number;
+  /** Whether closing lets requests that are under way come to their end, instead of cutting them off. */
+  finishesRequests?: boolean;
+};
+
+/** Makes a server with the routes that every service has. `close()` of it is idempotent. */
+export function createHttpServer(options: HttpServerOptions): HttpServer {
+  const { health, metrics, logger, describeMissing = missing, describeFault = fault } = options;
+  const app = fastify({
+    requestTimeout: REQUEST_MS,
+    keepAliveTimeout: IDLE_CONNECTION_MS,
+    forceCloseConnections: options.finishesRequests === true ? 'idle' : true,
+    ...(options.bodyLimitBytes === undefined ? {} : { bodyLimit: options.bodyLimitBytes }),
+    // A path that cannot be decoded names nothing.
+    frameworkErrors: (_error, request, reply) => sendMissing(request, reply),
+    // Bodies are judged by our own schemas. What compiles JSON schemas takes long to load.
+    schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
+  });
+  // Node's own answer to what is not HTTP is as good, and does not write into a response that is under way.
+  app.server.removeAllListeners('clientError');
+
+  function sendMissing(request: HttpRequest, reply: HttpReply): HttpReply {
+    const body = describeMissing(request);
+    if (typeof body === 'string') reply.header('content-type', 'text/plain');
+    return reply.code(404).send(body);
+  }
+
+  app.setNotFoundHandler(sendMissing);
+  // Before its body is read: whoever asks for what is not here waits for nothing, and is not told what is wrong with it.
+  app.addHook('preParsing', async (request, reply) => {
+    if (request.is404) return void sendMissing(request, reply);
+  });
+  app.setErrorHandler<FastifyError>((error, _request, reply) => {
+    const statusCode = error.statusCode ?? 500;
+    const isOurs = statusCode >= 500;
+    if (isOurs) logger.error({ err: error }, 'request failed');
+    const message = isOurs ? 'internal error' : error.message;
+    return reply.code(statusCode).send(describeFault({ statusCode, message }));
+  });
+
+  app.get('/health', async (_request, reply) => sendJson(reply, health.health()));
+  app.get('/ready', async (_request, reply) => sendJson(reply, await health.ready()));
+  if (metrics.isOn) {
+    app.get('/metrics', async (_request, reply) => {
+      const { contentType, body } = await metrics.scrape();
+      return reply.headers({ 'content-type': contentType, 'cache-control': 'no-store' }).send(body);
+    });
+  }
+  return app;
+}
+
+/**
+ * Listens, and resolves to the port (the chosen one, when `port` is 0).
+ *
+ * @param options.portVariable the environment variable that sets the port, named in the error
+ * @throws Error in plain words, with `code` EADDRINUSE, EACCES …
+ */
+export async function listenHttp(
+  app: HttpServer,
+  options: { host: string; port: number; portVariable: string },
+): Promise<number> {
+  try {
+    await app.listen({ host: options.host, port: options.port });
+  } catch (error) {
+    throw explainListenError(error as NodeJS.ErrnoException, options);
+  }
+  return (app.server.address() as AddressInfo).port;
+}
+
+/** Sends JSON that is of this moment, as a line. */
+export function sendJson(
+  reply: HttpReply,
+  { status = 200, body }: { status?: number; body: object },
+): HttpReply {
+  // As bytes: to JSON text fastify adds a charset, which JSON does not have.
+  const bytes = Buffer.from(`${JSON.stringify(body)}\n`);
+  return reply
+    .code(status)
+    .headers({ 'content-type': 'application/json', 'cache-control': 'no-store' })
+    .send(bytes);
+}
+
+function missing({ method, url }: HttpRequest): object {
+  return { error: `there is no ${method} ${url.split('?', 1)[0]}` };
+}
+
+function fault({ message }: { message: string }): object {
+  return { error: message };
+}
+
+function noSchemas(): never {
+  throw new Error('routes have no JSON schemas here');
+}
