@@ -1,5 +1,4 @@
 /** Starts the gateway: configuration, Redis, server; drains on SIGTERM. */
-import { once } from 'node:events';
 import {
   createKeys,
   createRedisAcceptLog,
@@ -9,7 +8,7 @@ import {
   createRedisWishLog,
 } from '@cc-executor/job-log';
 import { createProducer } from '@cc-executor/queue';
-import { closeRedis, type RedisConnection } from '@cc-executor/redis';
+import { closeRedis, untilConnected } from '@cc-executor/redis';
 import { createHealth, runService } from '@cc-executor/service';
 import { joinFleet } from '@cc-executor/service/fleet-member';
 import { createTranscriptRequests } from '@cc-executor/signals';
@@ -20,9 +19,6 @@ import { createGatewayMetrics, watchSharedState } from './metrics.ts';
 import { createOperations } from './operations/index.ts';
 import { startGateway } from './server.ts';
 import { createServices } from './services.ts';
-
-/** How long opening the door waits for Redis, in ms. */
-const FIRST_CONNECT_MS = 2_000;
 
 await runService({
   name: appName,
@@ -71,7 +67,8 @@ await runService({
       },
     });
     const reports = member.reports({ health });
-    await Promise.all([redis, subscriber].map(untilConnected));
+    // Clients reconnect the moment that the door opens, and would all be refused as `unavailable` meanwhile.
+    await untilConnected([redis, subscriber]);
     const gateway = await startGateway({
       ...config,
       readLog,
@@ -104,14 +101,3 @@ await runService({
     };
   },
 });
-
-/**
- * Resolves when Redis is there, or does not come: clients reconnect the moment that the door opens, and would all be
- * refused as `unavailable` while the first connection is made.
- */
-async function untilConnected(redis: RedisConnection): Promise<void> {
-  if (redis.status === 'ready') return;
-  await once(redis, 'ready', { signal: AbortSignal.timeout(FIRST_CONNECT_MS) }).catch(() => {
-    // An outage: the gateway listens all the same, and tells its clients.
-  });
-}

@@ -3,7 +3,7 @@ import { createClaudeApiClient } from '@cc-executor/claude-api-client';
 import { shareRunning } from '@cc-executor/fleet';
 import { createKeys, createRedisWriteLog } from '@cc-executor/job-log';
 import { startConsumer } from '@cc-executor/queue';
-import { checkSubscription, closeRedis } from '@cc-executor/redis';
+import { checkSubscription, closeRedis, untilConnected } from '@cc-executor/redis';
 import { createRepeatedWarning, logEvents } from '@cc-executor/runtime';
 import { createHealth, createHttpServer, listenHttp, runService } from '@cc-executor/service';
 import { joinFleet } from '@cc-executor/service/fleet-member';
@@ -85,6 +85,8 @@ await runService({
       port: config.healthPort,
       portVariable: 'WORKER_HEALTH_PORT',
     });
+    // The first report would say for a while that the worker hears nobody.
+    await untilConnected([redis, subscriber]);
     const reporter = reports.start();
     logger.info({ event: logEvents.ready, concurrency, healthPort }, 'worker takes jobs');
     return {

@@ -7,6 +7,7 @@
  *                 so that a client gets an answer and nothing it was refused happens later;
  *   `subscriber`  pub/sub: reconnects for ever and subscribes anew.
  */
+import { once } from 'node:events';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { describeAddress, parseRedisUrl, type RedisAddress } from './address.ts';
 
@@ -33,6 +34,17 @@ export function openRedis(url: string, options: OpenOptions): RedisConnection {
   redis.on('error', (error: Error) => options.onError(withAddress(error, address)));
   if (options.role === 'subscriber') outliveRefusals(redis);
   return redis;
+}
+
+/** How long the start of a service waits for its connections, in ms. */
+const FIRST_CONNECT_MS = 2_000;
+
+/** Resolves when these connections are up, or do not come up: then there is an outage, and the service starts all the same. */
+export async function untilConnected(connections: readonly RedisConnection[]): Promise<void> {
+  const signal = AbortSignal.timeout(FIRST_CONNECT_MS);
+  const pending = connections.filter(({ status }) => status !== 'ready');
+  // What they say of themselves is told to `onError`; here it is enough that the time is over.
+  await Promise.allSettled(pending.map((redis) => once(redis, 'ready', { signal })));
 }
 
 /** How long a close waits for the server's goodbye. */

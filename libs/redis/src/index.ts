@@ -9,6 +9,7 @@ export {
   openRedis,
   type RedisConnection,
   type RedisRole,
+  untilConnected,
 } from './connection.ts';
 export { checkDurability, type Durability, judgeDurability } from './durability.ts';
 export { watchDurability } from './durability-watch.ts';

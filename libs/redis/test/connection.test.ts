@@ -2,7 +2,14 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { closeRedis, openRedis, type RedisConnection, type RedisRole, serversOf } from '../src/index.ts';
+import {
+  closeRedis,
+  openRedis,
+  type RedisConnection,
+  type RedisRole,
+  serversOf,
+  untilConnected,
+} from '../src/index.ts';
 
 let server: TestRedis;
 const open: RedisConnection[] = [];
@@ -31,6 +38,21 @@ async function ready(redis: RedisConnection): Promise<RedisConnection> {
   if (redis.status !== 'ready') await happens(redis, 'ready');
   return redis;
 }
+
+describe('the wait of a service that starts', () => {
+  it('is over when every connection is up', async () => {
+    const connections = [connectTo(server.url, 'impatient'), connectTo(server.url, 'subscriber')];
+    await untilConnected(connections);
+    expect(connections.map(({ status }) => status)).toEqual(['ready', 'ready']);
+    await untilConnected(connections);
+  });
+
+  it('is over when Redis cannot be reached', async () => {
+    const redis = connectTo('redis://127.0.0.1:1', 'subscriber');
+    await untilConnected([redis]);
+    expect(redis.status).not.toBe('ready');
+  });
+});
 
 /** A relay to the server that cuts every connection after so many bytes of replies, when told. */
 async function startCuttingRelay(port: number) {
