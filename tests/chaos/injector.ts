@@ -75,7 +75,7 @@ async function disturbRedis(redis: TestRedis, how: string, durationMs: number): 
   switch (how) {
     case 'kill-pubsub':
       // ioredis types a few forms of this command only.
-      await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+      await redis.killClients('subscribers');
       return;
     case 'read-only':
       // Nobody listens there, so the data stay as they are.

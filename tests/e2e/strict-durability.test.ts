@@ -1,6 +1,6 @@
 /** What gateway and worker do about a Redis that may lose jobs. */
 import { fileURLToPath } from 'node:url';
-import { type Stack, startStack, startTestRedis, type TestRedis } from '@cc-executor/testing';
+import { needs, type Stack, startStack, startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { runNode } from './support/child.ts';
 
@@ -45,19 +45,16 @@ describe('a Redis without an append-only file', () => {
 });
 
 describe('a Redis that keeps what it acknowledges', () => {
-  it('is accepted when durability is strict, and looked at again after a restart', async () => {
+  it('is accepted when durability is strict, and looked at again after a restart', async (context) => {
+    await needs('persistence', 'settings')(context);
     const sound = await startTestRedis({ appendonly: true });
     onTestFinished(() => sound.close());
-    if (sound.kind !== 'redis') {
-      process.stderr.write('skipped: the embedded server keeps nothing\n');
-      return;
-    }
     const strict = await startStack({ redis: sound, env: { STRICT_DURABILITY: 'true' } });
     onTestFinished(() => strict.close());
     const [gateway] = strict.gateways;
     expect(gateway?.logs().map(({ event }) => event)).not.toContain('durability_faulty');
     await sound.admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
-    await sound.admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await sound.killClients('others');
     const line = await gateway?.untilLog(({ event }) => event === 'durability_faulty');
     expect(line?.faults).toEqual([expect.stringContaining('maxmemory-policy is allkeys-lru')]);
     const url = strict.url().replace('ws:', 'http:').replace(/\/ws$/, '/ready');

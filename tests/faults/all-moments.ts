@@ -93,7 +93,7 @@ export async function meetOutage(faults: OutageStack, outage: Outage): Promise<M
   );
   const attached = untilDone(() => attacher.attach(streaming));
   upstream.release();
-  await untilEndedUpstream(faults, finishing);
+  await upstream.untilEnded(finishing);
   await sleep(Math.max(0, endsAt - performance.now()));
   await outage.end();
   // What was on its way to the second gateway is lost.
@@ -127,10 +127,6 @@ export async function untilLogged(faults: FaultStack, jobId: string, event: LogE
       worker.untilLog((line) => line.event === event && line.jobId === jobId),
     ),
   );
-}
-
-async function untilEndedUpstream({ upstream }: FaultStack, jobId: string): Promise<void> {
-  while (upstream.running().some((call) => call.jobId === jobId)) await sleep(10);
 }
 
 /** Asks again, as a client does that is told `retryable`. */

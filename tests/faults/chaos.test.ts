@@ -2,20 +2,21 @@
  * A short chaos run, as CI has it: `npm run chaos` does the same for longer. CHAOS_SEED and CHAOS_MINUTES choose
  * another one. It has one try only: a promise that holds at the second try is broken.
  */
-import { describeViolations } from '@cc-executor/testing';
+import { describeViolations, needs } from '@cc-executor/testing';
 import { expect, test } from 'vitest';
 import { runChaos } from '../chaos/run.ts';
 import { saveRun } from '../chaos/saved-run.ts';
 
 const seed = Number(process.env.CHAOS_SEED ?? 20_260_801);
-const minutes = Number(process.env.CHAOS_MINUTES ?? 2);
+const minutes = Number(process.env.CHAOS_MINUTES ?? 1);
 /** Start, waiting for the last jobs, tidying up. */
 const AROUND_MS = 4 * 60_000;
 
 test(`random faults under load break no promise (seed ${seed}, ${minutes} minutes)`, {
   retry: 0,
   timeout: minutes * 60_000 + AROUND_MS,
-}, async () => {
+}, async (context) => {
+  await needs('persistence', 'replication', 'settings')(context);
   const report = (line: string) => process.stdout.write(`${line}\n`);
   const result = await runChaos({ seed, minutes, report });
   const { history, violations, problems, faultsByKind } = result;

@@ -91,10 +91,7 @@ for (const [title, signal] of [
     const attached = client.attach(jobs[1]?.job.jobId ?? '');
     const listed = client.list();
     for (const answer of [asked, attached, listed]) answer.catch(() => undefined);
-    while (faults.upstream.running().length > 1) {
-      faults.upstream.release();
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    await faults.upstream.releaseWhile(faults.upstream.untilRunning(1));
     // Clients are at its door the moment that it opens; its way to Redis takes longer.
     await faults.proxies.gatewayRedis.set({ toClient: { delayMs: 100 } });
     await faults.startGateway({ GATEWAY_PORT: `${firstGateway().ready.port}` });

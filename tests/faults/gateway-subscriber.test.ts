@@ -12,7 +12,7 @@ afterEach(() => faults.close());
 const SLACK_MS = 400;
 
 async function killSubscribers(): Promise<void> {
-  await faults.redis.admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  await faults.redis.killClients('subscribers');
 }
 
 async function expectNoViolations(): Promise<void> {

@@ -40,12 +40,7 @@ export async function untilOutput(client: RecordingClient, jobId: string): Promi
 
 /** Lets the calls that pause go on, and resolves when upstream has told the end of the job's call. */
 export async function completeUpstream(faults: FaultStack, jobId: string): Promise<void> {
-  const call = faults.upstream.calls().findLast((one) => one.jobId === jobId);
-  while (call?.endedAt === undefined) {
-    // Again and again: the call may not have come to its pause yet.
-    faults.upstream.release();
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  await faults.upstream.releaseWhile(faults.upstream.untilEnded(jobId));
 }
 
 /** What a worker's death makes of a job that may not be run again. */

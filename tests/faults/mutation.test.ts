@@ -69,7 +69,7 @@ async function letStoppedWorkerComeBack(faults: FaultStack): Promise<void> {
   first?.kill('SIGCONT');
   over();
   await Promise.race([first?.untilLog(({ event }) => event === 'attempt_lost'), client.terminal(jobId)]);
-  await whileReleasing(faults, client.terminal(jobId));
+  await faults.upstream.releaseWhile(client.terminal(jobId));
 }
 
 async function cancelEndedJob(faults: FaultStack): Promise<void> {
@@ -96,7 +96,7 @@ async function loseTerminalPublication(faults: FaultStack): Promise<void> {
   faults.proxies.gatewayRedis.cutAll('rst');
   const isCompleted = async () =>
     (await faults.redis.admin.hget(keys.record(jobId), 'status')) === 'completed';
-  await whileReleasing(faults, untilFound(isCompleted));
+  await faults.upstream.releaseWhile(untilFound(isCompleted));
   await faults.proxies.gatewayRedis.reset();
   over();
   // Heartbeats that name the end come either way; what makes it come true is the check. Its read takes a moment.
@@ -111,12 +111,6 @@ function beatsOfEnded(messages: Message[]): number {
   return beats.filter(({ params }) =>
     params.jobs.some(({ status }: { status: string }) => status === 'completed'),
   ).length;
-}
-
-/** A call that has not come to its pause yet is not released by one release. */
-async function whileReleasing(faults: FaultStack, work: Promise<unknown>): Promise<void> {
-  const timer = setInterval(() => faults.upstream.release(), 20);
-  await work.finally(() => clearInterval(timer));
 }
 
 /** Redis tells nobody: it is asked. The test's time limit bounds it. */

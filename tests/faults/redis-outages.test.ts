@@ -1,12 +1,12 @@
 /** Redis × outage × moment: the cells of the matrix in docs/reliability.md in which Redis comes back with its data. */
-import { describeViolations } from '@cc-executor/testing';
+import { describeViolations, needs } from '@cc-executor/testing';
 import { afterEach, expect, test } from 'vitest';
 import { type Met, meetOutage, type Outage, type OutageStack, startOutageStack } from './all-moments.ts';
 import { expectAsWithoutFault } from './fault-free.ts';
 import { LEASE_MS } from './harness.ts';
 
 let faults: OutageStack;
-afterEach(() => faults.close());
+afterEach(() => faults?.close());
 
 /** Has the outage and expects that it left no trace in any job. */
 async function expectUnharmed(outage: Outage): Promise<Met> {
@@ -32,7 +32,8 @@ function paused(leases: number): Outage {
   };
 }
 
-test('redis · kill and restart · a b c d e f g: with its data on disk every job ends as if nothing had been', async () => {
+test('redis · kill and restart · a b c d e f g: with its data on disk every job ends as if nothing had been', async (context) => {
+  await needs('persistence')(context);
   faults = await startOutageStack({ appendonly: true });
   // With `everysec` Redis answers before it has written, for up to two seconds, while an earlier fsync is under way.
   await faults.redis.admin.config('SET', 'appendfsync', 'always');
@@ -56,7 +57,8 @@ test('redis · paused for three leases · a b c d e f g: lapsed leases are renew
   expect([told(met, 'degraded'), told(met, 'restored')]).toEqual([true, true]);
 });
 
-test('redis · READONLY · a b c d e f g: writes are sent again until the master takes them', async () => {
+test('redis · READONLY · a b c d e f g: writes are sent again until the master takes them', async (context) => {
+  await needs('replication')(context);
   faults = await startOutageStack();
   await expectUnharmed({
     name: 'Redis read-only',
@@ -67,7 +69,8 @@ test('redis · READONLY · a b c d e f g: writes are sent again until the master
   });
 });
 
-test('redis · out of memory · a b c d e f g: writes are sent again until there is room', async () => {
+test('redis · out of memory · a b c d e f g: writes are sent again until there is room', async (context) => {
+  await needs('settings')(context);
   faults = await startOutageStack();
   await expectUnharmed({
     name: 'Redis out of memory',
@@ -81,7 +84,7 @@ test('redis · pub/sub connection killed · a b c d e f g: what was not publishe
   faults = await startOutageStack();
   await expectUnharmed({
     name: 'pub/sub connections killed',
-    begin: () => faults.redis.admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub'),
+    begin: () => faults.redis.killClients('subscribers'),
     end: () => undefined,
   });
 });

@@ -77,7 +77,7 @@ test('without a heartbeat in sight, lost publications are found when the subscri
   const jobId = await rig.createJob();
   await client.request('attach', { jobId });
   const attempt = await takeJob(rig.log, jobId);
-  await server.admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  await server.killClients('subscribers');
   // Nobody is subscribed at this moment: what is written now is published to no one.
   expect(await rig.countListeners(jobId)).toBe(0);
   await attempt.write(output('a'));
@@ -91,7 +91,7 @@ test('after the subscriber came back, live events come as before', async () => {
   await client.request('attach', { jobId });
   const attempt = await takeJob(rig.log, jobId);
   for (let round = 0; round < 5; round += 1) {
-    await server.admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await server.killClients('subscribers');
     await untilTrue(async () => (await rig.countListeners(jobId)) === 1);
     await attempt.write(output(`${round}`));
     await client.until(({ params }) => params?.text === `${round}`);

@@ -1,4 +1,4 @@
-import { startTestRedis, type TestRedis } from '@cc-executor/testing';
+import { needs, startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { completed, createRig, output, type Rig, type TestGateway, takeJob, untilTrue } from './harness.ts';
 
@@ -7,7 +7,7 @@ let rig: Rig;
 
 // A server of its own for each test: it is killed and paused.
 beforeEach(async () => {
-  server = await startTestRedis({ appendonly: true });
+  server = await startTestRedis({ appendonly: true, appendfsync: 'always' });
   rig = await createRig(server);
 });
 afterEach(async () => {
@@ -20,7 +20,8 @@ function untilRestored(gateway: TestGateway): Promise<void> {
   return untilTrue(() => gateway.redis.status === 'ready');
 }
 
-test('without Redis every request is answered at once as unavailable, and all is well when it is back', async () => {
+test('without Redis every request is answered at once as unavailable, and all is well when it is back', async (context) => {
+  await needs('persistence')(context);
   const gateway = await rig.gateway({ heartbeatMs: 100 });
   const client = await rig.connect(gateway);
   const { result } = await client.request('execute', { prompt: 'x' });
@@ -28,8 +29,6 @@ test('without Redis every request is answered at once as unavailable, and all is
   const attempt = await takeJob(rig.log, jobId);
   await attempt.write(output('before'));
   const unattached = await rig.createJob();
-  // What `everysec` has not written yet would be lost.
-  await server.admin.config('SET', 'appendfsync', 'always');
   await client.until(({ params }) => params?.text === 'before');
   await server.kill();
   await untilTrue(() => gateway.redis.status !== 'ready');
@@ -135,7 +134,8 @@ test('a wiped Redis is said: job_lost to who listened, job_not_found to who come
   expect(again.error.data.code).toBe('job_not_found');
 });
 
-test('a full Redis refuses an execute, and nothing of the job goes on', async () => {
+test('a full Redis refuses an execute, and nothing of the job goes on', async (context) => {
+  await needs('settings')(context);
   const gateway = await rig.gateway();
   const client = await rig.connect(gateway);
   await server.admin.config('SET', 'maxmemory', '1');

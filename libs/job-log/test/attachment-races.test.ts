@@ -72,8 +72,7 @@ describe('200 attachments around a writer and its end', () => {
           if (recorder) recorder.listener.room = next(2) === 0;
         }
         for (let i = 0; i < 5; i += 1) attachments[next(attachments.length || 1)]?.resume();
-        if (fault === 'subscriptions are cut' && next(8) === 0)
-          await twin.server.admin.client('KILL', 'TYPE', 'PUBSUB');
+        if (fault === 'subscriptions are cut' && next(8) === 0) await twin.server.killClients('subscribers');
       });
       while (attaching.length < ATTACHMENTS) attaching.push(attachOne());
       await Promise.all(attaching);

@@ -35,7 +35,7 @@ it('the control channel brings the cancel or the pause of a running job, also af
   };
   const first = await cancel();
   const ready = new Promise((resolve) => subscriber.once('ready', resolve));
-  await twin.server.admin.client('KILL', 'TYPE', 'PUBSUB');
+  await twin.server.killClients('subscribers');
   await ready;
   await subscriber.ping();
   const second = await cancel();

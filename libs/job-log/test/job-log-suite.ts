@@ -1,5 +1,6 @@
 /** The one suite that every implementation of the job log must pass. */
-import { afterAll, beforeAll, describe } from 'vitest';
+import { lacks, needs, type RedisAbility } from '@cc-executor/testing';
+import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
 import { describeFeed } from './suite/feed-suite.ts';
 import { describeList } from './suite/list-suite.ts';
 import { describeLog } from './suite/log-suite.ts';
@@ -8,10 +9,13 @@ import { describeRecord } from './suite/record-suite.ts';
 import { describeTenants } from './suite/tenant-suite.ts';
 import type { Twin } from './suite/twin.ts';
 
-export function describeJobLog(name: string, open: () => Promise<Twin>): void {
+/** `needed`: what the server must be able to do for it. */
+export function describeJobLog(name: string, open: () => Promise<Twin>, needed?: RedisAbility): void {
   describe(name, () => {
     let twin: Twin | undefined;
+    if (needed) beforeEach(needs(needed));
     beforeAll(async () => {
+      if (needed && (await lacks(needed))) return;
       twin = await open();
     });
     afterAll(() => twin?.close());

@@ -1,5 +1,6 @@
 import { createJobId } from '@cc-executor/protocol';
 import { RedisFaultError, RedisUnavailableError } from '@cc-executor/redis';
+import { needs } from '@cc-executor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRedisFeed } from '../src/index.ts';
 import { openRedisTwin, type RedisTwin } from './redis-twin.ts';
@@ -11,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => twin.close());
 
-const killSubscribers = () => twin.server.admin.client('KILL', 'TYPE', 'PUBSUB');
+const killSubscribers = () => twin.server.killClients('subscribers');
 
 describe('a feed whose connection was lost', () => {
   it('says that it is back when it hears again, each time', async () => {
@@ -63,10 +64,8 @@ describe('a feed', () => {
     await expect(feed.subscribe(createJobId(), () => {})).rejects.toThrow(RedisUnavailableError);
   });
 
-  it('says what Redis does not allow; what it allows again is heard again, by all who listened', async ({
-    skip,
-  }) => {
-    skip(twin.server.kind !== 'redis', 'the embedded server has no users');
+  it('says what Redis does not allow; what it allows again is heard again, by all who listened', async (context) => {
+    await needs('users')(context);
     const { admin } = twin.server;
     const allow = (...channels: string[]) =>
       admin.acl('SETUSER', 'gateway', 'on', '>pw', '+@all', ...channels);

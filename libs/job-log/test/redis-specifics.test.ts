@@ -1,7 +1,7 @@
 /** What only the Redis job log can do: keep for a time, outlive restarts, be away. */
 import { createJobId } from '@cc-executor/protocol';
 import { RedisFaultError, RedisUnavailableError } from '@cc-executor/redis';
-import { createRedisWholeLog } from '@cc-executor/testing';
+import { createRedisWholeLog, needs } from '@cc-executor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRedisSweep } from '../src/index.ts';
 import { openRedisTwin, type RedisTwin } from './redis-twin.ts';
@@ -102,7 +102,8 @@ describe('Redis', () => {
     expect(batches.map(({ code }) => code)).toEqual(['ok', 'ok', 'ok']);
   });
 
-  it('may be killed and come back: a write waits, is done once, and nothing is lost', async () => {
+  it('may be killed and come back: a write waits, is done once, and nothing is lost', async (context) => {
+    await needs('persistence')(context);
     const { jobId } = await runningJob(twin.log);
     await twin.log.append({ jobId, fence: 1, firstSeq: 2, bodies: [output('before')], hasOutput: true });
     const before = await readAll(twin.log, jobId);
@@ -157,8 +158,8 @@ describe('the keys of a job', () => {
 });
 
 describe('a user who may not publish', () => {
-  it('appends nothing, so that what comes later stands at its place', async ({ skip }) => {
-    skip(twin.server.kind !== 'redis', 'the embedded server has no users');
+  it('appends nothing, so that what comes later stands at its place', async (context) => {
+    await needs('users')(context);
     const { jobId } = await runningJob(twin.log);
     await twin.server.admin.acl('SETUSER', 'writer', 'on', '>pw', '+@all', '~*', 'resetchannels');
     const redis = twin.connect('patient', 'writer:pw@');

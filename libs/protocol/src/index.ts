@@ -72,7 +72,6 @@ export {
   type Rejection,
   type RequestId,
   rawNotificationFrame,
-  readFrameId,
   resultFrame,
 } from './rpc.ts';
 export { jsonSchemas, messageSchemas } from './schemas.ts';

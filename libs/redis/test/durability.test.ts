@@ -1,4 +1,4 @@
-import { startTestRedis, type TestRedis } from '@cc-executor/testing';
+import { needs, startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   checkDurability,
@@ -56,8 +56,8 @@ describe('durability by INFO', () => {
 });
 
 describe('durability of a server', () => {
-  it('is read over the connection, without CONFIG', async () => {
-    if (server.kind !== 'redis') return skipped();
+  it('is read over the connection, without CONFIG', async (context) => {
+    await needs('users', 'settings', 'persistence')(context);
     await server.admin.acl('SETUSER', 'app', 'on', '>pw', '~*', '&*', '+@all', '-config');
     const redis = connect(`redis://app:pw@127.0.0.1:${server.port}`);
     expect(await checkDurability(redis)).toMatchObject({ state: 'kept' });
@@ -67,16 +67,16 @@ describe('durability of a server', () => {
     ]);
   });
 
-  it('is unknown to a user who may not run INFO', async () => {
-    if (server.kind !== 'redis') return skipped();
+  it('is unknown to a user who may not run INFO', async (context) => {
+    await needs('users')(context);
     await server.admin.acl('SETUSER', 'blind', 'on', '>pw', '~*', '&*', '+@all', '-info');
     const found = await checkDurability(connect(`redis://blind:pw@127.0.0.1:${server.port}`));
     expect(found.state).toBe('unknown');
     expect(found.unchecked).toEqual([expect.stringMatching(/could not be checked: NOPERM.*allow \+info/)]);
   });
 
-  it('is judged of every master of a cluster', async () => {
-    if (server.kind !== 'redis') return skipped();
+  it('is judged of every master of a cluster', async (context) => {
+    await needs('cluster')(context);
     const cluster = await startTestRedis({ cluster: true });
     const redis = connect(cluster.url);
     await redis.ping();
@@ -85,8 +85,8 @@ describe('durability of a server', () => {
     await cluster.close();
   });
 
-  it('is looked at again when the connection comes back, and told when it has changed', async () => {
-    if (server.kind !== 'redis') return skipped();
+  it('is looked at again when the connection comes back, and told when it has changed', async (context) => {
+    await needs('settings', 'persistence')(context);
     const redis = connect();
     const told: Durability[] = [];
     const changed = Promise.withResolvers<void>();
@@ -96,13 +96,9 @@ describe('durability of a server', () => {
     });
     expect(await watch.first).toMatchObject({ state: 'kept' });
     await server.admin.config('SET', 'appendonly', 'no');
-    await server.admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await server.killClients('others');
     await changed.promise;
     expect(told.map(({ state }) => state)).toEqual(['kept', 'faulty']);
     await server.admin.config('SET', 'appendonly', 'yes');
   });
 });
-
-function skipped(): void {
-  process.stderr.write('skipped: the embedded server has no append-only file, users or CONFIG\n');
-}

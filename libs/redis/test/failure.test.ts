@@ -1,7 +1,7 @@
 /** What Redis and its driver throw, told apart. Real errors wherever they can be had. */
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
-import { startTestRedis, type TestRedis } from '@cc-executor/testing';
+import { needs, startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   closeRedis,
@@ -19,9 +19,8 @@ let server: TestRedis;
 let admin: RedisConnection;
 const open: RedisConnection[] = [];
 
-beforeEach(async ({ skip }) => {
+beforeEach(async () => {
   server = await startTestRedis();
-  skip(server.kind !== 'redis', 'the embedded server has other errors, and no users');
   admin = server.admin;
 });
 afterEach(async () => {
@@ -82,7 +81,8 @@ describe('what waiting does not cure', () => {
     expect(await wordOf(admin.call('GET'))).toBe('ERR');
   });
 
-  it('is a user who may not, or is not known', async () => {
+  it('is a user who may not, or is not known', async (context) => {
+    await needs('users')(context);
     await admin.acl('SETUSER', 'reader', 'on', '>pw', '~*', '+@read', '+@connection', '+info');
     const redis = await ready(connect('impatient', { user: 'reader:pw@' }));
     expect(await wordOf(redis.set('key', 'x'))).toBe('NOPERM');
@@ -100,7 +100,7 @@ describe('what waiting does not cure', () => {
 describe('what waiting cures', () => {
   it('is a Redis that is not there, or does not answer', async () => {
     const redis = await ready(connect('impatient', { commandTimeoutMs: 100 }));
-    await admin.client('PAUSE', 60_000);
+    process.kill(server.pid ?? 0, 'SIGSTOP');
     expect(await reasonOf(redis.get('key'))).toBe('away');
     await server.kill();
     expect(await reasonOf(redis.get('key'))).toBe('away');
@@ -108,7 +108,8 @@ describe('what waiting cures', () => {
     expect(await reasonOf(redis.get('key'))).toBe('away');
   });
 
-  it('is one that runs a script which does not end', async () => {
+  it('is one that runs a script which does not end', async (context) => {
+    await needs('settings')(context);
     await admin.config('SET', 'busy-reply-threshold', 1);
     const [endless, redis] = [await ready(connect('patient')), await ready(connect('patient'))];
     const ended = failureOf(endless.eval('while true do end', 0));
@@ -124,7 +125,8 @@ describe('what waiting cures', () => {
     await ended;
   });
 
-  it('is a master without its replicas, and a replica without its master', async () => {
+  it('is a master without its replicas, and a replica without its master', async (context) => {
+    await needs('settings', 'replication')(context);
     await admin.config('SET', 'min-replicas-to-write', 1);
     expect(await reasonOf(admin.set('key', 'x'))).toBe('away');
     await admin.config('SET', 'replica-serve-stale-data', 'no');
@@ -135,6 +137,8 @@ describe('what waiting cures', () => {
 });
 
 describe('what an operator cures', () => {
+  beforeEach(needs('settings'));
+
   it('is a Redis without memory', async () => {
     await admin.config('SET', 'maxmemory', 1);
     expect(await reasonOf(admin.set('key', 'x'))).toBe('memory_full');

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import { startTestRedis, type TestRedis } from '@cc-executor/testing';
+import { needs, startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { closeRedis, openRedis, probeRedis, RedisAddressError, seeRedis } from '../src/index.ts';
 
@@ -33,9 +33,7 @@ describe('a probe of Redis', () => {
     ]);
     expect(view.latencyMs).toBeGreaterThanOrEqual(0);
     expect(Math.abs(view.clockOffsetMs ?? Number.NaN)).toBeLessThan(500);
-    if (server.kind === 'redis') {
-      expect(String(await server.admin.client('LIST'))).not.toContain('name=test-probe');
-    }
+    expect(String(await server.admin.client('LIST'))).not.toContain('name=test-probe');
   });
 
   it('says that the name is not known', async () => {
@@ -55,11 +53,8 @@ describe('a probe of Redis', () => {
     });
   });
 
-  it('says that the password is wrong, and does not show it', async () => {
-    if (server.kind !== 'redis') {
-      process.stderr.write('skipped: the embedded server has no passwords\n');
-      return;
-    }
+  it('says that the password is wrong, and does not show it', async (context) => {
+    await needs('users')(context);
     await server.admin.acl('SETUSER', 'app', 'on', '>right', '~*', '+@all');
     const view = await probeRedis(`redis://app:wrong-one@127.0.0.1:${server.port}`, options);
     expect(view).toMatchObject({ ok: false, code: 'WRONGPASS' });

@@ -1,6 +1,7 @@
 /** A worker whom Redis does not let subscribe: it says so, and hears again once it is let. */
 import { once } from 'node:events';
 import { checkSubscription, openRedis, type RedisConnection } from '@cc-executor/redis';
+import { needs } from '@cc-executor/testing';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { controlChannel, hearWishes, workerChannels } from '../src/index.ts';
 import { type Bench, openBench } from './bench.ts';
@@ -9,14 +10,14 @@ let bench: Bench;
 let subscriber: RedisConnection;
 let channels: string[];
 
-beforeEach(async ({ skip }) => {
+beforeEach(needs('users'));
+beforeEach(async () => {
   bench = await openBench();
-  skip(bench.server.kind !== 'redis', 'the embedded server has no users');
   channels = workerChannels(bench.keyPrefix);
   await setChannels('resetchannels');
   subscriber = await bench.connect('subscriber', 'worker:pw@');
 });
-afterEach(() => bench.close());
+afterEach(() => bench?.close());
 
 async function setChannels(...rules: string[]): Promise<void> {
   await bench.server.admin.acl('SETUSER', 'worker', 'on', '>pw', '+@all', ...rules);

@@ -37,6 +37,7 @@ export {
   type RecordingUpstream,
   startRecordingUpstream,
 } from './recording-upstream.ts';
+export { lacks, needs, type RedisAbility } from './redis-abilities.ts';
 export { commandContains, type ReplyDrop } from './reply-drop.ts';
 export {
   recordingScript,

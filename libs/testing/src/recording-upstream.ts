@@ -41,11 +41,17 @@ export type RecordingUpstream = {
   untilCalls(n: number): Promise<void>;
   /** Calls that are under way. */
   running(): UpstreamCallRecord[];
+  /** Resolves when no more calls than these are under way. */
+  untilRunning(atMost: number): Promise<void>;
   untilIdle(): Promise<void>;
+  /** Resolves when the job's last call has ended. */
+  untilEnded(jobId: string): Promise<void>;
   /** Status of the answers to requests to pause or resume an execution; default 200. They hold its chunks. */
   answerControl(status: number): void;
   /** Lets all calls that pause go on. */
   release(): void;
+  /** The same, also for calls that come to their pause while the work goes on. */
+  releaseWhile<T>(work: Promise<T>): Promise<T>;
   close(): Promise<void>;
 };
 
@@ -67,6 +73,7 @@ export async function startRecordingUpstream({ port = 0 } = {}): Promise<Recordi
   const calls: UpstreamCallRecord[] = [];
   const watchers = new Set<() => void>();
   let released = Promise.withResolvers<void>();
+  let passing = 0;
   const executions = new Map<string, Execution>();
   let controlStatus = 200;
 
@@ -84,6 +91,11 @@ export async function startRecordingUpstream({ port = 0 } = {}): Promise<Recordi
     watchers.add(look);
     look();
     return promise;
+  }
+
+  function release(): void {
+    released.resolve();
+    released = Promise.withResolvers();
   }
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -156,7 +168,7 @@ export async function startRecordingUpstream({ port = 0 } = {}): Promise<Recordi
     const count = isWhole ? plan.chunks : Math.ceil(plan.chunks / 2);
     for (let i = 0; i < count && !response.destroyed; i += 1) {
       if (plan.paceMs > 0) await new Promise((resolve) => setTimeout(resolve, plan.paceMs));
-      if (end === 'pause' && i === Math.floor(count / 2)) await released.promise;
+      if (end === 'pause' && i === Math.floor(count / 2) && passing === 0) await released.promise;
       // No wait where nothing is held: without a pace, a half of the answer goes out in one step.
       if (execution.held) await execution.held.promise;
       if (response.destroyed) return;
@@ -232,10 +244,18 @@ export async function startRecordingUpstream({ port = 0 } = {}): Promise<Recordi
     answerControl(status) {
       controlStatus = status;
     },
+    untilRunning: (atMost) => until(() => running().length <= atMost),
     untilIdle: () => until(() => running().length === 0),
-    release() {
-      released.resolve();
-      released = Promise.withResolvers();
+    untilEnded: (jobId) => until(() => calls.findLast((call) => call.jobId === jobId)?.endedAt !== undefined),
+    release,
+    async releaseWhile(work) {
+      passing += 1;
+      release();
+      try {
+        return await work;
+      } finally {
+        passing -= 1;
+      }
     },
     async close() {
       released.resolve();

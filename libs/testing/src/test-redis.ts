@@ -1,6 +1,6 @@
 /**
  * A Redis of the test's own, the same that `npm start` would choose, on a free loopback port with a directory of its
- * own. Where that is the embedded server it is said loudly, because it is not Redis. Nothing of it outlives `close()`.
+ * own. Where that is the embedded server, the set-up says it loudly. Nothing of it outlives `close()`.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -25,6 +25,8 @@ import { killWithParent } from './kill-with-parent.ts';
 export type TestRedisOptions = {
   /** Keep data on disk, so that it survives `kill()` and `start()`. */
   appendonly?: boolean;
+  /** With `appendonly`: when what was answered is on disk; default is within a second. */
+  appendfsync?: 'always';
   /** One node that serves all slots of a Redis Cluster; the URL is then a `redis+cluster://` one. */
   cluster?: boolean;
   /** The embedded server even where there is a real one. */
@@ -43,6 +45,8 @@ export type TestRedis = {
   kill(): Promise<void>;
   /** Starts it again on the same port, after `kill()`. */
   start(): Promise<void>;
+  /** Breaks off the connections of all subscribers, or all others but `admin`. */
+  killClients(kind: 'subscribers' | 'others'): Promise<void>;
   /** Throws when keys under the prefix are left, naming them. */
   assertNoKeys(prefix: string): Promise<void>;
   /** Channels that somebody is subscribed to. */
@@ -120,6 +124,10 @@ export async function startTestRedis(options: TestRedisOptions = {}): Promise<Te
     admin,
     kill,
     start,
+    async killClients(kind) {
+      if (binary) await admin.call('CLIENT', ...KILL[kind]);
+      else await killOneByOne(admin, kind);
+    },
     async assertNoKeys(prefix) {
       const keys = await admin.keys(`*${prefix}*`);
       if (keys.length > 0) throw new Error(`keys are left: ${keys.sort().join(', ')}`);
@@ -137,11 +145,24 @@ export function uniquePrefix(): string {
   return `test-${randomUUID().slice(0, 8)}`;
 }
 
+const KILL = {
+  subscribers: ['KILL', 'TYPE', 'PUBSUB'],
+  others: ['KILL', 'TYPE', 'NORMAL', 'SKIPME', 'YES'],
+} as const;
+
+/** The embedded server knows no types of clients. */
+async function killOneByOne(admin: RedisConnection, kind: keyof typeof KILL): Promise<void> {
+  const own = await admin.client('ID');
+  for (const line of String(await admin.client('LIST')).split('\n')) {
+    const [, id] = /^id=(\d+) /.exec(line) ?? [];
+    if (id === undefined || Number(id) === own) continue;
+    if (/ sub=0 psub=0 /.test(line) === (kind === 'others')) await admin.client('KILL', 'ID', id);
+  }
+}
+
 async function findBinary(): Promise<string | undefined> {
   const choice = await chooseTestRedis();
-  if ('program' in choice) return choice.program.file;
-  process.stderr.write('\n*** These tests run on the EMBEDDED server. ***\n\n');
-  return undefined;
+  return 'program' in choice ? choice.program.file : undefined;
 }
 
 async function listArguments(port: number, folder: string, options: TestRedisOptions): Promise<string[]> {
@@ -150,6 +171,7 @@ async function listArguments(port: number, folder: string, options: TestRedisOpt
     { port, host: HOST, folder },
     {
       appendonly: options.appendonly ? 'yes' : 'no',
+      ...(options.appendfsync ? { appendfsync: options.appendfsync } : {}),
       ...(options.cluster ? { ...cluster, 'cluster-port': String(await freePort()) } : {}),
     },
   );

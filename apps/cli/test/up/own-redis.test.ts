@@ -9,16 +9,14 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import type { RedisChoice } from '@cc-executor/local-redis';
-import { chooseTestRedis } from '@cc-executor/testing';
+import { chooseTestRedis, needs } from '@cc-executor/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { probeRedisServer, waitUntilReady } from '../../src/up/probes.ts';
+import { probeRedis, waitUntilReady } from '../../src/up/probes.ts';
 import { planRedis } from '../../src/up/stack-redis.ts';
 import { freePort, holdConnection, isRefused } from './network.ts';
 import { createRecording, type Recording } from './recording.ts';
 
 const choice = await chooseTestRedis();
-const isReal = choice.kind !== 'embedded';
-if (!isReal) console.warn(`skipped in part: ${choice.passedOver.join('; ')}`);
 
 const watch = new URL('../../src/up/parent-watch.mjs?graceMs=5000', import.meta.url).href;
 const supervisor = fileURLToPath(new URL('./fixtures/supervisor.ts', import.meta.url));
@@ -58,7 +56,7 @@ async function launchRedis(chosen: RedisChoice = choice, where = { folder, port:
 
 async function untilReady(port: number): Promise<void> {
   await waitUntilReady({
-    probe: probeRedisServer(`redis://127.0.0.1:${port}`),
+    probe: probeRedis('127.0.0.1', port),
     timeoutMs: 10_000,
     signal: new AbortController().signal,
     tellEveryMs: 60_000,
@@ -84,7 +82,8 @@ async function endByParent(child: ChildProcess): Promise<number | null> {
   return exitOf(child);
 }
 
-test.skipIf(!isReal)('keeps what was written over a restart', async () => {
+test('keeps what was written over a restart', async (context) => {
+  await needs('persistence')(context);
   const first = await launchRedis();
   await untilReady(first.port);
   expect(await command(first.port, 'SET job kept')).toBe('+OK\r\n');
@@ -94,7 +93,8 @@ test.skipIf(!isReal)('keeps what was written over a restart', async () => {
   expect(await command(second.port, 'GET job')).toContain('kept');
 });
 
-test.skipIf(!isReal)('says nothing while all is well, and everything when it cannot start', async () => {
+test('says nothing while all is well, and everything when it cannot start', async (context) => {
+  await needs('program')(context);
   const good = await launchRedis();
   await untilReady(good.port);
   expect(good.recording.lines).toEqual([]);
@@ -103,7 +103,8 @@ test.skipIf(!isReal)('says nothing while all is well, and everything when it can
   expect(await exitOf(bad.child)).toBe(1);
 });
 
-test.skipIf(!isReal)('ends with its parent, whose death closes standard input', async () => {
+test('ends with its parent, whose death closes standard input', async (context) => {
+  await needs('program')(context);
   const { child, port } = await launchRedis();
   await untilReady(port);
   const { ended } = await holdConnection(port);
@@ -112,7 +113,8 @@ test.skipIf(!isReal)('ends with its parent, whose death closes standard input', 
   expect(await isRefused(port)).toBe(true);
 });
 
-test.skipIf(!isReal)('a second one on the same data folder is refused with the reason', async () => {
+test('a second one on the same data folder is refused with the reason', async (context) => {
+  await needs('program')(context);
   const first = await launchRedis();
   await untilReady(first.port);
   const second = await launchRedis();
@@ -133,7 +135,8 @@ test('the embedded one answers on loopback only and ends with its parent', async
   expect(await isRefused(port)).toBe(true);
 });
 
-test.skipIf(!isReal)('a supervisor killed with SIGKILL leaves no child and no Redis', async () => {
+test('a supervisor killed with SIGKILL leaves no child and no Redis', async (context) => {
+  await needs('program')(context);
   const [redisPort, childPort] = [await freePort(), await freePort()];
   const { child, recording } = launch([supervisor, folder, String(redisPort), String(childPort)]);
   await recording.waitFor(/^READY/);
@@ -144,7 +147,8 @@ test.skipIf(!isReal)('a supervisor killed with SIGKILL leaves no child and no Re
   expect(await isRefused(childPort)).toBe(true);
 });
 
-test.skipIf(!isReal)('a supervisor told to stop stops the child before Redis and exits with 0', async () => {
+test('a supervisor told to stop stops the child before Redis and exits with 0', async (context) => {
+  await needs('program')(context);
   const [redisPort, childPort] = [await freePort(), await freePort()];
   const { child, recording } = launch([supervisor, folder, String(redisPort), String(childPort)]);
   await recording.waitFor(/^READY/);
