@@ -16,7 +16,14 @@ const registrations: Record<Role, (metrics: Metrics) => void> = {
     const queueDepth = async () => ({ waiting: 0, active: 0, delayed: 0, oldestWaitingMs: 0 });
     watchSharedState(metrics, { ping, queueDepth, dueJobs: async () => 0 });
   },
-  worker: (metrics) => void createWorkerMetrics(metrics, { slots: 1, isTaking: () => true, ping }),
+  worker: (metrics) =>
+    void createWorkerMetrics(metrics, {
+      slots: 1,
+      maxWaiting: 1,
+      load: () => ({ running: 0, waiting: 0 }),
+      isTaking: () => true,
+      ping,
+    }),
   'claude-api': (metrics) =>
     void createClaudeApiMetrics(metrics, { running: () => 0, limit: 1, engine: 'demo' }),
   dashboard() {

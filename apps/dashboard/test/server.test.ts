@@ -51,6 +51,7 @@ async function runThreeJobs(): Promise<void> {
     redis: queueRedis,
     keyPrefix,
     concurrency: 1,
+    maxWaiting: 0,
     async process(jobId) {
       if (jobId === 'job-a') return { status: 'completed' };
       bothTaken.resolve();

@@ -9,7 +9,7 @@
 import type { ClaudeApiClient, UpstreamOutcome } from '@cc-executor/claude-api-client';
 import type { BeginOutcome, Wishes, WriteLog } from '@cc-executor/job-log';
 import { DEFAULT_TIMEOUTS, summaryOf, type TerminalBody } from '@cc-executor/protocol';
-import type { Processed } from '@cc-executor/queue';
+import type { Processed, Slot } from '@cc-executor/queue';
 import { isCurable } from '@cc-executor/redis';
 import {
   createRepeatedWarning,
@@ -61,7 +61,7 @@ export type Attempt = {
 /** Holds the job's lease from now on, and counts its time. `takenAt` is when this worker took the job. */
 export function createAttempt(
   context: AttemptContext,
-  { jobId, takenAt, begun }: { jobId: string; takenAt: number; begun: Begun },
+  { jobId, takenAt, begun, slot }: { jobId: string; takenAt: number; begun: Begun; slot: Slot },
 ): Attempt {
   const { log, metrics } = context;
   const { fence, spec, lastSeq, hasOutput: hadOutput } = begun.attempt;
@@ -76,7 +76,7 @@ export function createAttempt(
     onFirstOutput: () => metrics.firstOutput.observe((performance.now() - takenAt) / 1_000),
   });
   const pausing = createPausing({
-    ...{ attempt: begun.attempt, writer, signal: stop.signal, logger },
+    ...{ attempt: begun.attempt, writer, slot, signal: stop.signal, logger },
     onExpired: (limit) => stop.request({ kind: 'deadline', limit }),
   });
   const letGo = context.leases.keep({ jobId, fence, onLost: lose, onFault: giveUp, onWishes: heed });
@@ -168,7 +168,7 @@ export function createAttempt(
   }
 
   /** Says in the log what follows, and waits for as long as the next call is to wait, unless it is stopped. */
-  async function prepareRetry(call: number, { restart, delayMs }: Retry): Promise<void> {
+  async function prepareRetry(call: number, { restart, delayMs, freesSlot }: Retry): Promise<void> {
     const reason = outcome.status === 'failed' ? outcome.code : outcome.status;
     metrics.upstreamRetries.inc({ reason });
     logger.info({ call, code: reason, restart, delayMs }, 'upstream is tried again');
@@ -178,9 +178,11 @@ export function createAttempt(
       writer.write({ type: 'reset', discardFromSeq: lastSeq + 1, reason });
     }
     writer.write({ type: 'throttled', untilMs: Date.now() + delayMs, reason });
+    slot.setWaiting(freesSlot);
     await sleep(delayMs, stop.signal).catch(() => {
       // Stopped while waiting: there is no next call.
     });
+    slot.setWaiting(false);
   }
 
   async function finish(wanted: TerminalBody): Promise<Processed> {

@@ -38,6 +38,13 @@ export const settings = {
     default: 8,
     description: 'How many jobs this worker runs at once. More than claude-api takes is of no use.',
   }),
+  maxWaiting: setting({
+    env: 'WORKER_MAX_WAITING',
+    schema: positiveInt({ min: 0, max: 10_000 }),
+    default: 100,
+    description:
+      'How many jobs may wait without a slot, on top of those that run: paused ones, and ones that wait for another try. Beyond it a pause is refused, and what waits for another try keeps its slot.',
+  }),
   connectTimeoutMs: setting({
     env: 'WORKER_CONNECT_TIMEOUT_MS',
     schema: durationMs({ min: 100 }),

@@ -30,6 +30,8 @@ await runService({
     const subscriber = member.open('subscriber');
     const metrics = createWorkerMetrics(serviceMetrics, {
       slots: config.concurrency,
+      maxWaiting: config.maxWaiting,
+      load: () => consumer.load(),
       isTaking: () => consumer.isRunning(),
       ping: () => redis.ping(),
     });
@@ -57,9 +59,10 @@ await runService({
       redis: queueRedis,
       keyPrefix: config.keyPrefix,
       concurrency: config.concurrency,
+      maxWaiting: config.maxWaiting,
       // Longer than the lease: by the time BullMQ hands a lost entry over, the sweeper has seen to its job.
       lockMs: 2 * config.leaseMs,
-      process: (jobId, lockLost) => measureAttempt(metrics, () => processJob(context, jobId, lockLost)),
+      process: (jobId, slot) => measureAttempt(metrics, () => processJob(context, jobId, slot)),
       onError: createRepeatedWarning(logger, 'queue'),
     });
     const survey = shareRunning(() => claudeApi.survey(SURVEY_MS));
@@ -73,7 +76,12 @@ await runService({
       },
     });
     const { concurrency } = config;
-    const reports = member.reports({ health, settings: { concurrency }, lookUpstream: survey });
+    const reports = member.reports({
+      health,
+      settings: { concurrency },
+      lookUpstream: survey,
+      lookJobs: consumer.load,
+    });
     const http = createHttpServer({
       health,
       metrics: serviceMetrics,

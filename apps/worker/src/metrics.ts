@@ -1,10 +1,9 @@
 /** What a worker counts. All of it is per attempt, upstream call or batch of events; nothing is per event. */
-import { type Counter, type Gauge, type Histogram, type Metrics, watchRedis } from '@cc-executor/metrics';
+import { type Counter, type Histogram, type Metrics, watchRedis } from '@cc-executor/metrics';
 import { type TerminalBody, terminalStatuses } from '@cc-executor/protocol';
-import type { Processed } from '@cc-executor/queue';
+import type { Load, Processed } from '@cc-executor/queue';
 
 export type WorkerMetrics = {
-  busySlots: Gauge;
   attemptsEnded: Counter<'outcome' | 'code'>;
   attemptDuration: Histogram<'outcome'>;
   firstOutput: Histogram;
@@ -29,7 +28,19 @@ const BATCH_EVENTS = [1, 2, 5, 10, 25, 50, 100, 250, 512];
 /** Registers the metrics of a worker. */
 export function createWorkerMetrics(
   metrics: Metrics,
-  { slots, isTaking, ping }: { slots: number; isTaking(): boolean; ping(): Promise<unknown> },
+  {
+    slots,
+    maxWaiting,
+    load,
+    isTaking,
+    ping,
+  }: {
+    slots: number;
+    maxWaiting: number;
+    load(): Load;
+    isTaking(): boolean;
+    ping(): Promise<unknown>;
+  },
 ): WorkerMetrics {
   watchRedis(metrics, ping);
   metrics.gauge({
@@ -38,15 +49,26 @@ export function createWorkerMetrics(
     read: () => slots,
   });
   metrics.gauge({
+    name: 'cc_executor_worker_slots_busy',
+    help: 'Slots with a job in them. For a while there can be more than there are slots: jobs that go on after they waited.',
+    read: () => load().running,
+  });
+  metrics.gauge({
+    name: 'cc_executor_worker_waiting',
+    help: 'Jobs that wait, paused or for another try, and hold no slot.',
+    read: () => load().waiting,
+  });
+  metrics.gauge({
+    name: 'cc_executor_worker_waiting_limit',
+    help: 'How many jobs may wait without a slot.',
+    read: () => maxWaiting,
+  });
+  metrics.gauge({
     name: 'cc_executor_worker_taking',
     help: '1 while its take-loop runs and takes jobs when some wait.',
     read: () => (isTaking() ? 1 : 0),
   });
   const own: WorkerMetrics = {
-    busySlots: metrics.gauge({
-      name: 'cc_executor_worker_slots_busy',
-      help: 'Slots with a job in them.',
-    }),
     attemptsEnded: metrics.counter({
       name: 'cc_executor_worker_attempts_ended_total',
       help: "Attempts by outcome: the terminal status, `lost` (the job was no longer this attempt's), `handed_back` (drain), or `not_begun` (nothing to do). `code` is the failure code, the limit or who cancelled.",
@@ -105,23 +127,18 @@ export function codeOf(event: TerminalBody): string {
   }
 }
 
-/** Runs an attempt in a slot; measures it, and counts it unless it wrote a terminal event. */
+/** Runs an attempt; measures it, and counts it unless it wrote a terminal event. */
 export async function measureAttempt(
-  metrics: Pick<WorkerMetrics, 'busySlots' | 'attemptsEnded' | 'attemptDuration'>,
+  metrics: Pick<WorkerMetrics, 'attemptsEnded' | 'attemptDuration'>,
   attempt: () => Promise<Processed>,
 ): Promise<Processed> {
   const takenAt = performance.now();
-  metrics.busySlots.inc();
-  try {
-    const processed = await attempt();
-    const { status } = processed;
-    const outcome = terminal.has(status) ? status : (left[status] ?? 'not_begun');
-    if (!terminal.has(status)) metrics.attemptsEnded.inc({ outcome, code: '' });
-    if (outcome !== 'not_begun') {
-      metrics.attemptDuration.observe({ outcome }, (performance.now() - takenAt) / 1_000);
-    }
-    return processed;
-  } finally {
-    metrics.busySlots.dec();
+  const processed = await attempt();
+  const { status } = processed;
+  const outcome = terminal.has(status) ? status : (left[status] ?? 'not_begun');
+  if (!terminal.has(status)) metrics.attemptsEnded.inc({ outcome, code: '' });
+  if (outcome !== 'not_begun') {
+    metrics.attemptDuration.observe({ outcome }, (performance.now() - takenAt) / 1_000);
   }
+  return processed;
 }

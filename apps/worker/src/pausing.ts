@@ -2,16 +2,19 @@
  * Pauses and resumes one attempt. The record says what is wished, claude-api says what is: whenever the two differ
  * while an execution is under way, claude-api is asked; when it confirms, in the stream of the execution, the clock
  * stands still or goes on, and the log says so. A wish that it does not fulfil is taken back in the record.
+ * What stands still holds no slot, and is refused where too many would hold none.
  */
 import type { UpstreamCall } from '@cc-executor/claude-api-client';
 import type { Attempt } from '@cc-executor/job-log';
 import { DEFAULT_TIMEOUTS } from '@cc-executor/protocol';
+import type { Slot } from '@cc-executor/queue';
 import { backoffDelay, createPausableClock, type Logger, sleep } from '@cc-executor/runtime';
 import type { LogWriter } from './log-writer.ts';
 import type { AttemptLimit } from './stop-reason.ts';
 
 /** Asking costs little, and an execution that cannot be paused goes on meanwhile. */
 const MAX_TRIES = 3;
+const TOO_MANY_WAIT = 'as many jobs as may (WORKER_MAX_WAITING) wait at its worker';
 
 type PausableCall = Pick<UpstreamCall, 'setPaused'>;
 
@@ -35,12 +38,14 @@ export type Pausing = {
 export function createPausing({
   attempt,
   writer,
+  slot,
   signal,
   onExpired,
   logger,
 }: {
   attempt: Pick<Attempt, 'spec' | 'remainingMs' | 'pauseWish'>;
   writer: Pick<LogWriter, 'write' | 'flushed'>;
+  slot: Pick<Slot, 'canWait' | 'setWaiting'>;
   signal: AbortSignal;
   onExpired: (limit: AttemptLimit) => void;
   logger: Logger;
@@ -63,6 +68,7 @@ export function createPausing({
 
   async function ask(call: PausableCall, pause: boolean): Promise<void> {
     const isOpen = () => execution === call && asked === pause && !signal.aborted;
+    if (pause && !slot.canWait()) return refuse(pause, TOO_MANY_WAIT, isOpen);
     for (let tries = 1; ; tries += 1) {
       const answer = await call.setPaused(pause);
       // What is not open any more was confirmed, or is over. After `ok` the confirmation is on its way.
@@ -75,7 +81,7 @@ export function createPausing({
 
   async function refuse(pause: boolean, reason: string, isOpen: () => boolean): Promise<void> {
     const request = pause ? 'pause' : 'resume';
-    logger.warn({ request, reason }, 'claude-api does not pause or resume the execution');
+    logger.warn({ request, reason }, 'the execution is not paused or resumed');
     writer.write({ type: 'pause_refused', request, reason });
     // The reply tells the wish as it stands after that; what was told before would be refused again.
     await writer.flushed();
@@ -87,6 +93,7 @@ export function createPausing({
   function setPaused(paused: boolean): void {
     if (paused === isPaused) return;
     isPaused = paused;
+    slot.setWaiting(paused);
     if (paused) {
       pausedAt = performance.now();
       totalClock.pause();

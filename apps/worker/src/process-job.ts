@@ -6,19 +6,15 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { BeginOutcome } from '@cc-executor/job-log';
-import type { Processed } from '@cc-executor/queue';
+import type { Processed, Slot } from '@cc-executor/queue';
 import { isCurable } from '@cc-executor/redis';
 import { createRepeatedWarning, logEvents, onAbort, repeatUntilAnswered } from '@cc-executor/runtime';
 import { type AttemptContext, createAttempt } from './attempt.ts';
 
 export type ProcessContext = AttemptContext & { leaseMs: number };
 
-/** Processes one job. `lockLost` says that the queue may hand the entry to another worker. Never rejects. */
-export async function processJob(
-  context: ProcessContext,
-  jobId: string,
-  lockLost: AbortSignal,
-): Promise<Processed> {
+/** Processes one job. Never rejects. */
+export async function processJob(context: ProcessContext, jobId: string, slot: Slot): Promise<Processed> {
   const takenAt = performance.now();
   const { log, leases, leaseMs } = context;
   const logger = context.logger.child({ jobId });
@@ -38,9 +34,9 @@ export async function processJob(
     logger.info({ event: logEvents.nothingToDo, code: begun.code }, 'nothing to do for this queue entry');
     return { status: begun.code };
   }
-  const attempt = createAttempt(context, { jobId, takenAt, begun });
+  const attempt = createAttempt(context, { jobId, takenAt, begun, slot });
   // The lock is the queue's; the job is ours as long as the record says so. To ask now ends the attempt early if not.
-  const off = onAbort(lockLost, () => leases.check(jobId));
+  const off = onAbort(slot.lockLost, () => leases.check(jobId));
   try {
     const ending = await attempt.run();
     return ending === 'hand-back' ? await attempt.handBack() : await attempt.finish(ending);

@@ -10,6 +10,8 @@ import { backoffDelay } from '@cc-executor/runtime';
 
 const BASE_MS = 250;
 const MAX_MS = 15_000;
+/** The status with which claude-api says that the workspace or conversation is in use. */
+const IN_USE = 409;
 /** How often a job that is declared idempotent is begun anew after it had begun. */
 const MAX_RESTARTS = 3;
 
@@ -38,7 +40,14 @@ export type Retry = {
   delayMs: number;
   /** The work had begun: what it put out is void. */
   restart: boolean;
+  /** Another job can run meanwhile: the wait is this one's own. */
+  freesSlot: boolean;
 };
+
+/** claude-api takes nothing now, from nobody: a job taken in this one's place would only wait out of its turn. */
+function concernsAll({ sent, code, httpStatus }: UpstreamFailure): boolean {
+  return !sent || (code === 'upstream_busy' && httpStatus !== IN_USE);
+}
 
 /**
  * The next call, or undefined when there must be none.
@@ -78,5 +87,5 @@ export function planRetry({
     ...(random ? { random } : {}),
   });
   const delayMs = Math.max(outcome.retryAfterMs ?? 0, backoffMs);
-  return delayMs < remainingMs ? { delayMs, restart } : undefined;
+  return delayMs < remainingMs ? { delayMs, restart, freesSlot: !concernsAll(outcome) } : undefined;
 }

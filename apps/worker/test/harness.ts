@@ -12,6 +12,7 @@ import type {
 import type { JobSpec } from '@cc-executor/job-log';
 import { createMetrics } from '@cc-executor/metrics';
 import { createEpoch, createJobId, type JobEvent } from '@cc-executor/protocol';
+import type { Slot } from '@cc-executor/queue';
 import { RedisUnavailableError } from '@cc-executor/redis';
 import { createLogger } from '@cc-executor/runtime';
 import { createMemoryJobLog, type WholeLog } from '@cc-executor/testing';
@@ -152,6 +153,9 @@ export type Bench = {
   claudeApi: ScriptedClaudeApi;
   drain: AbortController;
   lockLost: AbortController;
+  slot: Slot;
+  /** Each change that the queue was told of: whether the job waits. */
+  waits: boolean[];
   context: ProcessContext;
   /** Takes the job as the queue would hand it over. */
   process(): ReturnType<typeof processJob>;
@@ -167,6 +171,7 @@ export async function createBench({
   totalMs = 60_000,
   queueMs = 60_000,
   leaseMs = 60_000,
+  canWait = true,
   log = createMemoryJobLog().log,
 }: {
   scripts: Step[][];
@@ -174,6 +179,8 @@ export async function createBench({
   totalMs?: number;
   queueMs?: number;
   leaseMs?: number;
+  /** Whether it may wait without a slot. */
+  canWait?: boolean;
   log?: WholeLog;
 }): Promise<Bench> {
   const jobId = createJobId();
@@ -191,6 +198,14 @@ export async function createBench({
   const leases = createLeases({ log, leaseMs, logger: silent });
   const drain = new AbortController();
   const lockLost = new AbortController();
+  const waits: boolean[] = [];
+  const slot: Slot = {
+    lockLost: lockLost.signal,
+    canWait: () => canWait,
+    setWaiting(waiting) {
+      if (waiting !== (waits.at(-1) ?? false)) waits.push(waiting);
+    },
+  };
   const context: ProcessContext = {
     log,
     claudeApi: claudeApi.client,
@@ -198,6 +213,8 @@ export async function createBench({
     leaseMs,
     metrics: createWorkerMetrics(createMetrics({ role: 'worker', version: 'test', isOn: false }), {
       slots: 1,
+      maxWaiting: 1,
+      load: () => ({ running: 0, waiting: 0 }),
       isTaking: () => true,
       ping: async () => 'PONG',
     }),
@@ -214,8 +231,10 @@ export async function createBench({
     claudeApi,
     drain,
     lockLost,
+    slot,
+    waits,
     context,
-    process: () => processJob(context, jobId, lockLost.signal),
+    process: () => processJob(context, jobId, slot),
     events,
     types: async () => (await events()).map(({ type }) => type),
     close: leases.close,

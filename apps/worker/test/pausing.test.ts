@@ -192,6 +192,31 @@ describe('a claude-api that cannot pause', () => {
 describe('a paused job', () => {
   const hangingPaused = (one: () => Bench): Step[] => [half, asked(one, 1), [...paused]];
 
+  test('holds no slot, and is at work again when it goes on', async () => {
+    const job = await benchPlaying((one) => [...hangingPaused(one), asked(one, 2), [...resumed, success]]);
+    const processed = job.process();
+    await wish(job, true);
+    await untilWritten(job, 'paused');
+    expect(job.waits).toEqual([true]);
+    await wish(job, false);
+    await processed;
+    expect(job.waits).toEqual([true, false]);
+  });
+
+  test('is none where too many wait: the log says so, the wish is dropped, and the job goes on', async () => {
+    const job = await benchPlaying((one) => [half, () => untilWritten(one(), 'pause_refused'), [success]], {
+      canWait: false,
+    });
+    await job.log.setPauseWish(TENANT, job.jobId, true);
+    expect((await job.process()).status).toBe('completed');
+    expect((await job.events()).find(({ type }) => type === 'pause_refused')).toMatchObject({
+      request: 'pause',
+      reason: expect.stringContaining('WORKER_MAX_WAITING'),
+    });
+    expect(await jobOf(job)).toMatchObject({ pauseRequested: false });
+    expect([job.waits, job.claudeApi.calls[0]?.asked]).toEqual([[], []]);
+  });
+
   test('does not spend its time', async () => {
     const wait = () => new Promise((resolve) => setTimeout(resolve, 1_200));
     const script = (one: () => Bench): Step[] => [...hangingPaused(one), wait, [...resumed, success]];

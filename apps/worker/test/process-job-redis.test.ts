@@ -258,6 +258,7 @@ test('from the queue: jobs are taken once each, and the queue is told how each e
     redis: queueRedis,
     keyPrefix,
     concurrency: 4,
+    maxWaiting: 0,
     process: (jobId) => byId.get(jobId)?.process() ?? Promise.reject(new Error('unknown job')),
     onError,
   });

@@ -89,7 +89,7 @@ test('a job that has ended, is held, or is not there is left alone', async () =>
   const held = await bench({ scripts: [hello] });
   await held.log.begin(held.jobId, 60_000, 'another');
   expect(await held.process()).toEqual({ status: 'held' });
-  const missing = processJob(ended.context, createJobId(), ended.lockLost.signal);
+  const missing = processJob(ended.context, createJobId(), ended.slot);
   expect(await missing).toEqual({ status: 'missing' });
   for (const job of [ended, held]) expect(job.claudeApi.calls).toEqual([]);
 });
@@ -145,6 +145,16 @@ describe('a call that did not begin', () => {
     expect(throttled.map(({ reason }) => reason)).toEqual(['upstream_unreachable', 'upstream_busy']);
     const ids = job.claudeApi.calls.map(({ request }) => request.executionId);
     expect(new Set(ids).size).toBe(3);
+  });
+
+  test.each([
+    ['holds a slot while claude-api takes nothing', 429, []],
+    ['holds none while its workspace is in use', 409, [true, false]],
+  ])('%s', async (_what, httpStatus, waits) => {
+    const busy = end(failure('upstream_busy', { httpStatus, retryAfterMs: 1 }));
+    const job = await bench({ scripts: [[busy], [[started, success]]] });
+    expect((await job.process()).status).toBe('completed');
+    expect(job.waits).toEqual(waits);
   });
 
   test('is not made again under "never", and the failure says that a retry is safe', async () => {

@@ -49,8 +49,8 @@ describe('what did not begin', () => {
     ['unsent', unsent],
     ['refused', busy],
   ])('is tried again under "safe" and "always", not under "never": %s', (_name, outcome) => {
-    expect(plan(outcome, 'safe')).toEqual({ delayMs: 125, restart: false });
-    expect(plan(outcome, 'always')).toEqual({ delayMs: 125, restart: false });
+    expect(plan(outcome, 'safe')).toMatchObject({ delayMs: 125, restart: false });
+    expect(plan(outcome, 'always')).toMatchObject({ delayMs: 125, restart: false });
     expect(plan(outcome, 'never')).toBeUndefined();
   });
 
@@ -58,7 +58,7 @@ describe('what did not begin', () => {
     ['unsent', unsent],
     ['refused', busy],
   ])('is tried again under "always" also when an earlier try put output out: %s', (_name, outcome) => {
-    expect(plan(outcome, 'always', { hasOutput: true, restarts: 3 })).toEqual({
+    expect(plan(outcome, 'always', { hasOutput: true, restarts: 3 })).toMatchObject({
       delayMs: 125,
       restart: false,
     });
@@ -66,7 +66,7 @@ describe('what did not begin', () => {
   });
 
   test('is tried again as often as the deadline allows', () => {
-    expect(plan(unsent, 'safe', { call: 1_000 })).toEqual({ delayMs: 7_500, restart: false });
+    expect(plan(unsent, 'safe', { call: 1_000 })).toMatchObject({ delayMs: 7_500, restart: false });
   });
 });
 
@@ -79,8 +79,8 @@ describe('what had begun', () => {
   });
 
   test.each(begun)('begins anew under "always", and not for ever: %s', (code) => {
-    expect(plan(failure(code), 'always', { hasOutput: true })).toEqual({ delayMs: 125, restart: true });
-    expect(plan(failure(code), 'always', { restarts: 2 })).toEqual({ delayMs: 125, restart: true });
+    expect(plan(failure(code), 'always', { hasOutput: true })).toMatchObject({ delayMs: 125, restart: true });
+    expect(plan(failure(code), 'always', { restarts: 2 })).toMatchObject({ delayMs: 125, restart: true });
     expect(plan(failure(code), 'always', { restarts: 3 })).toBeUndefined();
   });
 
@@ -114,5 +114,20 @@ describe('the delay', () => {
   test('grows with each call, up to a limit', () => {
     const delays = [1, 2, 3, 4, 5, 6, 7, 8].map((call) => plan(unsent, 'safe', { call })?.delayMs);
     expect(delays).toEqual([125, 250, 500, 1_000, 2_000, 4_000, 7_500, 7_500]);
+  });
+});
+
+describe('the wait for another try', () => {
+  test('keeps the slot when claude-api takes nothing from anybody', () => {
+    for (const httpStatus of [429, 503, 529]) {
+      expect(plan(failure('upstream_busy', { httpStatus }), 'safe')).toMatchObject({ freesSlot: false });
+    }
+    expect(plan(unsent, 'safe')).toMatchObject({ freesSlot: false });
+  });
+
+  test('frees the slot when it is for something of its own', () => {
+    const inUse = failure('upstream_busy', { httpStatus: 409 });
+    expect(plan(inUse, 'safe')).toMatchObject({ freesSlot: true });
+    for (const code of begun) expect(plan(failure(code), 'always')).toMatchObject({ freesSlot: true });
   });
 });

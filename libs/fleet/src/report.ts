@@ -92,6 +92,8 @@ export const serviceReportSchema = z.object({
   system,
   redis: redisView,
   claudeApi: upstreamViewSchema.optional(),
+  /** Of a worker: the jobs in its slots, and those that wait and hold none. */
+  jobs: z.object({ running: z.number(), waiting: z.number() }).optional(),
   /** Settings that must be the same everywhere, or that explain what is seen. */
   settings: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
 });

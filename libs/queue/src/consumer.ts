@@ -1,5 +1,6 @@
 /**
- * Takes job ids from the queue and hands each to a processor, `concurrency` at a time.
+ * Takes job ids from the queue and hands each to a processor, `concurrency` at a time. A job that only waits gives its
+ * slot to another, up to a bound; when it goes on, nothing is taken until there is room again.
  *
  * BullMQ may hand a job over twice (a lock that could not be renewed): the record's fence decides who may write, and
  * a processor that lost its lock is told by its signal.
@@ -14,13 +15,29 @@ import { freshWedgeState, isWedged, observe } from './wedge-watch.ts';
 /** What the dashboard shows of a processed entry. */
 export type Processed = { status: string; error?: string | undefined };
 
+/** What a job holds at its consumer, as its processor sees it. */
+export type Slot = {
+  /** Aborts when the entry's lock was lost: another worker may have it now. */
+  lockLost: AbortSignal;
+  /** Whether one job more may wait without a slot. */
+  canWait(): boolean;
+  /** Says that the job waits and needs no slot, or that it goes on. Beyond the bound it keeps the slot all the same. */
+  setWaiting(waiting: boolean): void;
+};
+
+/** The jobs that a consumer has: in its slots, and those that wait and hold none. */
+export type Load = { running: number; waiting: number };
+
 export type ConsumerOptions = {
   /** A connection that waits through outages (role `patient`); stays the caller's. */
   redis: RedisConnection;
   keyPrefix: string;
+  /** Slots. */
   concurrency: number;
-  /** Processes one job. The signal aborts when the entry's lock was lost: another worker may have it now. */
-  process: (jobId: string, signal: AbortSignal) => Promise<Processed>;
+  /** So many jobs may wait without a slot, on top. */
+  maxWaiting: number;
+  /** Processes one job. */
+  process: (jobId: string, slot: Slot) => Promise<Processed>;
   onError: (error: Error) => void;
   /** How long an entry stays this consumer's without a renewal, in ms. */
   lockMs?: number;
@@ -33,7 +50,11 @@ export type Consumer = {
   close(): Promise<void>;
   /** Whether the take-loop runs, and takes jobs when some wait. */
   isRunning(): boolean;
+  load(): Load;
 };
+
+/** An entry that was taken. After a lost lock the same job can be here twice. */
+type Taken = { jobId: string; lockLost: AbortController; isWaiting: boolean };
 
 /** The lock is longer than the record's lease, so that a lost attempt is seen as lost when BullMQ delivers anew. */
 const DEFAULT_LOCK_MS = 30_000;
@@ -47,37 +68,62 @@ export function startConsumer({
   redis,
   keyPrefix,
   concurrency,
+  maxWaiting,
   process,
   onError,
   lockMs = DEFAULT_LOCK_MS,
   lookMs = DEFAULT_LOOK_MS,
 }: ConsumerOptions): Consumer {
-  const active = new Map<string, AbortController>();
+  const active = new Set<Taken>();
   let taken = 0;
   let becameIdle = () => {};
 
   async function take(job: Job): Promise<string> {
-    const jobId = job.id ?? '';
-    const lockLost = new AbortController();
-    active.set(jobId, lockLost);
+    const entry: Taken = { jobId: job.id ?? '', lockLost: new AbortController(), isWaiting: false };
+    active.add(entry);
     taken += 1;
     try {
-      const { status, error } = await process(jobId, lockLost.signal);
+      const { status, error } = await process(entry.jobId, slotOf(entry));
       // Thrown so that the dashboard lists it under "failed"; never retried by BullMQ.
       if (error !== undefined) throw new UnrecoverableError(error);
       return status;
     } finally {
-      // After a lost lock the same job can be here twice: the newer one stays.
-      if (active.get(jobId) === lockLost) active.delete(jobId);
+      active.delete(entry);
+      if (entry.isWaiting) adjustSlots();
       if (active.size === 0) becameIdle();
     }
+  }
+
+  function slotOf(entry: Taken): Slot {
+    return {
+      lockLost: entry.lockLost.signal,
+      canWait: () => load().waiting < maxWaiting,
+      setWaiting(waiting) {
+        entry.isWaiting = waiting;
+        adjustSlots();
+      },
+    };
+  }
+
+  function load(): Load {
+    const waiting = Math.min([...active].filter(({ isWaiting }) => isWaiting).length, maxWaiting);
+    return { running: active.size - waiting, waiting };
+  }
+
+  const limit = () => concurrency + load().waiting;
+
+  function adjustSlots(): void {
+    const hasMore = limit() > worker.concurrency;
+    worker.concurrency = limit();
+    // A take-loop whose slots are all taken sleeps until one of these jobs ends; nothing but this wakes it before.
+    if (hasMore && !closing) void worker.pause(true).then(() => worker.resume());
   }
 
   function open(): Worker {
     const opened = new Worker(QUEUE_NAME, take, {
       connection: redis,
       prefix: queuePrefix(keyPrefix),
-      concurrency,
+      concurrency: limit(),
       lockDuration: lockMs,
       // A lost entry is handed over at the second look after its lock has lapsed.
       stalledInterval: lockMs / LOOKS_PER_LOCK,
@@ -86,7 +132,9 @@ export function startConsumer({
     });
     opened.on('error', onError);
     opened.on('lockRenewalFailed', (jobIds: string[]) => {
-      for (const jobId of jobIds) active.get(jobId)?.abort(new Error('the lock of the queue entry was lost'));
+      for (const { jobId, lockLost } of active) {
+        if (jobIds.includes(jobId)) lockLost.abort(new Error('the lock of the queue entry was lost'));
+      }
     });
     return opened;
   }
@@ -105,7 +153,7 @@ export function startConsumer({
     ]);
     // Paused in the dashboard: nothing is to be taken.
     const waiting = isPaused ? 0 : wait + prioritized;
-    wedge = observe(wedge, { waiting, taken, hasRoom: active.size < concurrency });
+    wedge = observe(wedge, { waiting, taken, hasRoom: active.size < limit() });
     if (!isWedged(wedge) || closing) return;
     onError(new Error('jobs wait, there is room, and none is taken: the take-loop is started anew'));
     const old = worker;
@@ -142,5 +190,6 @@ export function startConsumer({
       await closing;
     },
     isRunning: () => worker.isRunning() && wedge.idleLooks === 0,
+    load,
   };
 }

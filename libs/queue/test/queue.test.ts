@@ -12,6 +12,7 @@ import {
   type Producer,
   startConsumer,
 } from '../src/index.ts';
+import { createStage } from './stage.ts';
 
 let server: TestRedis;
 let keyPrefix: string;
@@ -46,42 +47,10 @@ afterEach(async () => {
 });
 afterAll(() => server.close());
 
-/** A processor that tells what it was given, and goes on when it is let. */
-function createStage(hold = false) {
-  const taken: string[] = [];
-  const signals = new Map<string, AbortSignal>();
-  const gates = new Map<string, PromiseWithResolvers<void>>();
-  const waiting = new Set<() => void>();
-  return {
-    taken,
-    signals,
-    letGo(jobId: string) {
-      gates.get(jobId)?.resolve();
-    },
-    async process(jobId: string, signal: AbortSignal) {
-      taken.push(jobId);
-      signals.set(jobId, signal);
-      const gate = Promise.withResolvers<void>();
-      gates.set(jobId, gate);
-      for (const check of waiting) check();
-      if (hold) await gate.promise;
-      return { status: 'completed' };
-    },
-    until(count: number): Promise<void> {
-      return new Promise((resolve) => {
-        const check = () => {
-          if (taken.length >= count) resolve();
-        };
-        waiting.add(check);
-        check();
-      });
-    },
-  };
-}
-
 function consume(options: Pick<ConsumerOptions, 'process'> & Partial<ConsumerOptions>): Consumer {
   const redis = connect('patient');
-  const consumer = startConsumer({ redis, keyPrefix, concurrency: 1, onError: () => {}, ...options });
+  const defaults = { concurrency: 1, maxWaiting: 0, onError: () => {} };
+  const consumer = startConsumer({ redis, keyPrefix, ...defaults, ...options });
   consumers.push(consumer);
   return consumer;
 }
@@ -152,7 +121,7 @@ describe('the hand-over', () => {
     const jobId = createJobId();
     await clusterProducer.enqueue(jobId, { priority: 3 });
     const stage = createStage();
-    const consumer = startConsumer({ ...options, concurrency: 1, process: stage.process });
+    const consumer = startConsumer({ ...options, concurrency: 1, maxWaiting: 0, process: stage.process });
     await stage.until(1);
     expect(stage.taken).toEqual([jobId]);
     await consumer.close();
@@ -223,13 +192,13 @@ describe('a consumer', () => {
     const stage = createStage(true);
     consume({ ...stage, concurrency: 2, lockMs: 400 });
     await stage.until(2);
-    const signal = stage.signals.get(lost);
+    const signal = stage.slots.get(lost)?.lockLost;
     if (!signal) throw new Error('not taken');
     const aborted = once(signal, 'abort');
     await server.admin.set(`{${keyPrefix}:queue}:jobs:${lost}:lock`, 'another worker');
     await aborted;
     expect(String(signal.reason)).toContain('lock');
-    expect(stage.signals.get(kept)?.aborted).toBe(false);
+    expect(stage.slots.get(kept)?.lockLost.aborted).toBe(false);
     await server.admin.del(`{${keyPrefix}:queue}:jobs:${lost}:lock`);
     stage.letGo(lost);
     stage.letGo(kept);
@@ -282,7 +251,7 @@ describe('a consumer', () => {
     const jobId = createJobId();
     await ownProducer.enqueue(jobId);
     const stage = createStage(true);
-    const consumer = startConsumer({ ...options, concurrency: 1, process: stage.process });
+    const consumer = startConsumer({ ...options, concurrency: 1, maxWaiting: 0, process: stage.process });
     await stage.until(1);
     await own.kill();
     const closing = consumer.close();

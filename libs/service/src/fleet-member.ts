@@ -36,6 +36,7 @@ export type FleetMember = {
     settings?: ServiceReport['settings'];
     /** Never rejects. */
     lookUpstream?: () => Promise<object>;
+    lookJobs?: () => NonNullable<ServiceReport['jobs']>;
   }): Reports;
 };
 

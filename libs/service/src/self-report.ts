@@ -18,6 +18,7 @@ export function createSelfReport({
   settings,
   look,
   lookUpstream,
+  lookJobs,
 }: {
   role: string;
   health: Health;
@@ -26,6 +27,7 @@ export function createSelfReport({
   look: () => Promise<RedisView>;
   /** What `upstreamView` does not know of its answer is dropped. */
   lookUpstream?: () => Promise<object>;
+  lookJobs?: () => NonNullable<ServiceReport['jobs']>;
 }): SelfReport {
   const id = `${role}-${hostname()}-${process.pid}`;
   return {
@@ -47,6 +49,7 @@ export function createSelfReport({
         system: describeSystem(),
         redis,
         ...(claudeApi === undefined ? {} : { claudeApi: upstreamViewSchema.parse(claudeApi) }),
+        ...(lookJobs === undefined ? {} : { jobs: lookJobs() }),
         settings,
       };
     },

@@ -21,7 +21,7 @@ export type CallEnd =
   | 'garbage'
   | 'open-after-result'
   | 'pause'
-  | { status: 429 | 500 | 503 | 529; retryAfterS?: number };
+  | { status: 409 | 429 | 500 | 503 | 529; retryAfterS?: number };
 
 export type Plan = {
   nonce: string;

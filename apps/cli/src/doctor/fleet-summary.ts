@@ -20,12 +20,17 @@ export function judgeWorkers(
     );
   }
   const slots = workers.reduce((sum, { settings }) => sum + (Number(settings.concurrency) || 0), 0);
-  const summary = `${count(workers.length, 'worker')} with ${slots} slots; ${queue ? `${queue.active} jobs run, ${jobs}` : 'the queue was not looked at'}`;
+  // Taken, and in no slot: paused, or waiting for another try.
+  const held = workers.reduce((sum, { jobs: of }) => sum + (of?.waiting ?? 0), 0);
+  // A worker tells it now and then; the queue is as it is now.
+  const running = Math.max((queue?.active ?? 0) - held, 0);
+  const seen = held > 0 ? `${running} jobs run, ${held} taken wait without a slot` : `${running} jobs run`;
+  const summary = `${count(workers.length, 'worker')} with ${slots} slots; ${queue ? `${seen}, ${jobs}` : 'the queue was not looked at'}`;
   const ready = workers.filter(({ status }) => status === 'ok').length;
   if (ready === 0) {
     return fail('queue → worker', `${summary}; none of them is ready`, 'See what each of them lacks, above.');
   }
-  if (queue && waiting > 0 && queue.active >= slots) {
+  if (queue && waiting > 0 && running >= slots) {
     return warn(
       'queue → worker',
       summary,

@@ -27,6 +27,14 @@ describe('the workers', () => {
     });
   });
 
+  it('have room when what they have taken waits without a slot', () => {
+    const jobs = { running: 2, waiting: 6 };
+    expect(judgeWorkers([workerReport({ jobs })], NOW, { waiting: 2, active: 8 })).toMatchObject({
+      level: 'ok',
+      message: '1 worker with 8 slots; 2 jobs run, 6 taken wait without a slot, 2 jobs wait',
+    });
+  });
+
   it('are of no use when none is ready', () => {
     const report = workerReport({ status: 'unavailable' });
     expect(judgeWorkers([report], NOW, { waiting: 0, active: 0 }).level).toBe('fail');
