@@ -140,9 +140,13 @@ describe('the board only shows', () => {
   });
 });
 
-async function statusFor(host: string, port = dashboard.port): Promise<number | undefined> {
+async function statusFor(
+  host: string,
+  port = dashboard.port,
+  path = '/queues/api/queues',
+): Promise<number | undefined> {
   const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
-  request(`http://127.0.0.1:${port}/queues/api/queues`, { headers: { host } }, (response) => {
+  request(`http://127.0.0.1:${port}${path}`, { headers: { host } }, (response) => {
     response.resume();
     resolve(response.statusCode);
   })
@@ -151,9 +155,12 @@ async function statusFor(host: string, port = dashboard.port): Promise<number | 
   return promise;
 }
 
-test('a request whose Host header names another machine is refused', async () => {
-  expect(await statusFor('pointed-here.example')).toBe(403);
-});
+test.each(['/', '/queues/api/queues', '/health', '/ready', '/metrics', '/nothing'])(
+  'a request for %s whose Host header names another machine is refused',
+  async (path) => {
+    expect(await statusFor('pointed-here.example', dashboard.port, path)).toBe(403);
+  },
+);
 
 test('where hosts are listed, they and loopback are answered and others refused, whatever the address', async () => {
   const health = createHealth({ service: 'dashboard', version: '1', checks: {} });
