@@ -46,7 +46,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     ...options,
     heartbeats,
     context: {
-      openSession: createSessions({ readLog, feed, abandonWatch }),
+      openSession: createSessions({ readLog, feed, abandonWatch, readSoon: heartbeats.readSoon }),
       requests: createRequests({ operations, metrics, isDraining: () => draining !== undefined }),
       logger,
       heartbeatMs,

@@ -1,5 +1,6 @@
 import type { ReadLog } from '@cc-executor/job-log';
 import { createEpoch } from '@cc-executor/protocol';
+import { RedisUnavailableError } from '@cc-executor/redis';
 import { startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { completed, createRig, output, type Rig, takeJob, untilTrue } from './harness.ts';
@@ -83,6 +84,41 @@ test('without a heartbeat in sight, lost publications are found when the subscri
   await attempt.write(output('a'));
   await attempt.end(completed);
   expect((await client.untilTerminal(jobId)).map(({ seq }) => seq)).toEqual([1, 2, 3]);
+});
+
+test('without a heartbeat in sight, what could not be read when the subscriber was back is read soon', async () => {
+  const refused = { positions: 0, range: 0 };
+  let isAway = false;
+  /** As a command connection that comes back later than the subscriber's. */
+  const awayAtFirst =
+    <A extends unknown[], R>(name: keyof typeof refused, ask: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      // Positions are told again before the log is: each of the two has to be tried again.
+      if (!isAway || refused[name] === 3) return ask(...args);
+      refused[name] += 1;
+      throw new RedisUnavailableError('away', new Error('not connected yet'));
+    };
+  const gateway = await rig.gateway({
+    heartbeatMs: 60_000,
+    wrapLog: (log) => ({
+      ...log,
+      positions: awayAtFirst('positions', log.positions),
+      range: awayAtFirst('range', log.range),
+    }),
+  });
+  const [one, two] = await Promise.all([rig.connect(gateway), rig.connect(gateway)]);
+  const jobIds = await Promise.all([rig.createJob(), rig.createJob()]);
+  for (const client of [one, two]) {
+    for (const jobId of jobIds) await client.request('attach', { jobId });
+  }
+  const attempts = await Promise.all(jobIds.map((jobId) => takeJob(rig.log, jobId)));
+  isAway = true;
+  await server.admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  for (const attempt of attempts) await attempt.end(completed);
+  for (const client of [one, two]) {
+    for (const jobId of jobIds) await client.untilTerminal(jobId);
+  }
+  expect(refused).toEqual({ positions: 3, range: 3 });
 });
 
 test('after the subscriber came back, live events come as before', async () => {

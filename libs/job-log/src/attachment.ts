@@ -19,7 +19,7 @@ export type Listener = {
   ended(): void;
   /** The log is gone or another one; `lastSeq` is what was delivered. */
   lost(lastSeq: number, reason: string): void;
-  /** Reading failed; it is tried again with the next publication or position check. */
+  /** Reading failed; it is tried again with `resume()`, the next publication or the next position check. */
   failed(error: unknown): void;
 };
 
@@ -31,7 +31,7 @@ export type Attachment = {
   position(): number;
   /** Compares with the true position; reads on when something was missed, and says whether that was so. */
   checkPosition(position: Position | undefined): boolean;
-  /** The listener has room again. */
+  /** The listener has room again, or the log that could not be read perhaps can be. */
   resume(): void;
   /** Idempotent. */
   close(): void;
@@ -57,6 +57,8 @@ export async function attach(
   const { tenant, jobId, afterSeq, epoch } = job;
   let cursor: Cursor = createCursor(afterSeq);
   let state: 'waiting' | 'reading' | 'live' | 'closed' = 'waiting';
+  /** What the log holds is unknown: the last read failed. */
+  let isUnread = false;
   let finalSeq = Number.POSITIVE_INFINITY;
   let logEpoch: string | undefined;
   let firstPage: Page | undefined;
@@ -128,9 +130,11 @@ export async function attach(
         if (!isReading()) return;
         if (error instanceof RedisFaultError && error.word === 'WRONGTYPE') return lose('the log is no log');
         state = 'live';
+        isUnread = true;
         listener.failed(error);
         return;
       }
+      isUnread = false;
       if (!isReading()) return;
       if (!takePage(next, atLeast)) return;
       if (!isBehind()) break;
@@ -187,7 +191,7 @@ export async function attach(
       return behind;
     },
     resume() {
-      if (state === 'live' && isBehind()) void read();
+      if (state === 'live' && (isUnread || isBehind())) void read();
     },
     close,
   };

@@ -315,6 +315,23 @@ describe('a read that fails', () => {
     expect(listener.seqs).toEqual(seqRange(1, lastSeq));
     expect(listener.losses).toEqual([]);
   });
+
+  it('is tried again also when nobody knows of anything that was missed', async () => {
+    const listener = createRecorder();
+    const attachment = begun(await attachTo(listener));
+    await settled();
+    losePublications = true;
+    await finish();
+    rangeFault = () => {
+      throw new Error('away');
+    };
+    attachment.checkPosition(undefined);
+    await listener.until(() => listener.failures.length === 1);
+    rangeFault = undefined;
+    attachment.resume();
+    await listener.until(() => listener.ends === 1);
+    expect(listener.seqs).toEqual([1, 2]);
+  });
 });
 
 describe('closing', () => {

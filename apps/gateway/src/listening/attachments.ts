@@ -4,6 +4,7 @@
  */
 import { type Attachment, attach, type JobFeed, type Listener, type ReadLog } from '@cc-executor/job-log';
 import { MAX_ATTACHMENTS, ProtocolError } from '@cc-executor/protocol';
+import { isCurable } from '@cc-executor/redis';
 import { createRepeatedWarning, type Logger } from '@cc-executor/runtime';
 import type { AbandonWatch } from '../chores/abandon-watch.ts';
 import { createReadTurns } from './read-turns.ts';
@@ -42,11 +43,13 @@ export function createAttachments(
     readLog: ReadLog;
     feed: JobFeed;
     abandonWatch: Pick<AbandonWatch, 'came' | 'left' | 'suspect'>;
+    /** Lets an attachment that could not read its log read on soon. */
+    readSoon: (attachment: Attachment) => void;
     logger: Logger;
   },
   sink: EventSink,
 ): Attachments {
-  const { tenant, readLog, feed, abandonWatch, logger } = parts;
+  const { tenant, readLog, feed, abandonWatch, readSoon, logger } = parts;
   const byJob = new Map<string, Attachment>();
   // Attaching takes a moment: a second request for the same job meanwhile is refused as well. True: detached since.
   const pending = new Map<string, boolean>();
@@ -69,7 +72,11 @@ export function createAttachments(
         end();
         sink.lost(jobId, lastSeq, reason);
       },
-      failed: onFailed,
+      failed(error) {
+        onFailed(error);
+        const attachment = byJob.get(jobId);
+        if (attachment && isCurable(error)) readSoon(attachment);
+      },
     };
   }
 

@@ -7,6 +7,7 @@ import type { Attachment, Position, ReadLog } from '@cc-executor/job-log';
 import { isCurable } from '@cc-executor/redis';
 import type { Logger } from '@cc-executor/runtime';
 import type { GatewayMetrics } from '../metrics.ts';
+import { createCatchUp } from './catch-up.ts';
 
 export type Beating = {
   /** Whose jobs it listens to. */
@@ -21,8 +22,10 @@ export type Beating = {
 export type Heartbeats = {
   /** Adds a connection; it is told at once when Redis cannot be read. */
   add(connection: Beating): () => void;
-  /** Checks everybody's positions now: publications may have been missed. */
+  /** Publications may have been missed: checks everybody's positions now, and again until Redis tells them. */
   checkAll(): void;
+  /** An attachment could not read its log: it reads on soon. */
+  readSoon(attachment: Attachment): void;
   /** Attachments of all connections. */
   countAttachments(): number;
   /** Idempotent. */
@@ -56,7 +59,8 @@ export function createHeartbeats({
     for (const slot of slots) for (const member of slot) member.setDegraded(degraded);
   }
 
-  async function check(connections: Iterable<Beating>, beat: boolean): Promise<void> {
+  /** Resolves with whether Redis told the positions. */
+  async function check(connections: Iterable<Beating>, beat: boolean): Promise<boolean> {
     const members = [...connections];
     const jobIds = jobIdsByTenant(members);
     let positions: Map<string, Position> | undefined;
@@ -78,7 +82,17 @@ export function createHeartbeats({
       }
       if (beat) member.beat(positions ?? new Map());
     }
+    return jobIds.size === 0 || positions !== undefined;
   }
+
+  async function checkAll(): Promise<boolean> {
+    const members = slots.flatMap((slot) => [...slot]);
+    const one = isDegraded ? members.find((member) => isListening(member)) : undefined;
+    // In an outage one position tells as much as thousands.
+    return (one === undefined || (await check([one], false))) && check(members, false);
+  }
+
+  const catchUp = createCatchUp(checkAll);
 
   /** Of all tenants: no two of them have a job in common. */
   async function readPositions(jobIds: Map<string, Set<string>>): Promise<Map<string, Position>> {
@@ -94,7 +108,7 @@ export function createHeartbeats({
       return;
     }
     waiting.add(slot);
-    await check(slot, true);
+    if (!(await check(slot, true))) catchUp.checkSoon();
     waiting.delete(slot);
   }
 
@@ -113,22 +127,26 @@ export function createHeartbeats({
       if (isDegraded) connection.setDegraded(true);
       return () => slot.delete(connection);
     },
-    checkAll() {
-      void check(
-        slots.flatMap((slot) => [...slot]),
-        false,
-      );
-    },
+    checkAll: catchUp.checkNow,
+    readSoon: catchUp.readSoon,
     countAttachments() {
       let count = 0;
       for (const slot of slots) for (const member of slot) for (const _ of member.attachments()) count += 1;
       return count;
     },
-    close: () => clearInterval(timer),
+    close() {
+      clearInterval(timer);
+      catchUp.close();
+    },
   };
 }
 
 /** The jobs that are listened to, each once. */
+function isListening(member: Beating): boolean {
+  for (const _ of member.attachments()) return true;
+  return false;
+}
+
 function jobIdsByTenant(members: Iterable<Beating>): Map<string, Set<string>> {
   const byTenant = new Map<string, Set<string>>();
   for (const member of members) {

@@ -2,7 +2,7 @@
  * Who asks, and what they listen to: one session for each connection, whichever door it came in by. The tenant is said
  * here and nowhere else; everything that an operation does is done for the session's tenant.
  */
-import type { JobFeed, ReadLog } from '@cc-executor/job-log';
+import type { Attachment, JobFeed, ReadLog } from '@cc-executor/job-log';
 import type { Logger } from '@cc-executor/runtime';
 import type { AbandonWatch } from '../chores/abandon-watch.ts';
 import { type Attachments, createAttachments, type EventSink } from '../listening/attachments.ts';
@@ -30,6 +30,7 @@ export function createSessions(parts: {
   readLog: ReadLog;
   feed: JobFeed;
   abandonWatch: AbandonWatch;
+  readSoon: (attachment: Attachment) => void;
 }): OpenSession {
   return (client, sink) => ({
     ...client,
