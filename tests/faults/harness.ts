@@ -42,8 +42,14 @@ export type FaultStack = {
   client(gateway?: number): Promise<RecordingClient>;
   /** A plan with a fresh nonce, and its prompt. */
   plan(parts?: Partial<Omit<Plan, 'nonce'>>): { plan: Plan; prompt: string };
-  /** Waits until every job has ended and upstream is idle, then takes the history and checks it. */
-  check(options?: { quiet?: boolean }): Promise<{ history: History; violations: Violation[] }>;
+  /**
+   * Waits until every job has ended and upstream is idle, then takes the history and checks it.
+   * @param options.terminalMs how late a terminal event may be; default is what a lease and heartbeats may cost
+   */
+  check(options?: {
+    quiet?: boolean;
+    terminalMs?: number;
+  }): Promise<{ history: History; violations: Violation[] }>;
   /** Idempotent. */
   close(): Promise<void>;
 };
@@ -110,13 +116,13 @@ export async function startFaultStack(options: FaultStackOptions = {}): Promise<
     return { plan: made, prompt: planPrompt(made) };
   }
 
-  async function check({ quiet = true } = {}) {
+  // A listener may have to wait for a lease, the patience after an outage, and a heartbeat.
+  async function check({ quiet = true, terminalMs = 4 * LEASE_MS + 2 * HEARTBEAT_MS } = {}) {
     await upstream.untilIdle();
     const keys = createKeys('cce');
     const stored = await readStoredJobs(redis.admin, keys, recorder.jobIds());
     const leftovers = quiet ? await findLeftovers(redis, keys, recorder.jobIds()) : {};
-    // A listener may have to wait for a lease, the patience after an outage, and a heartbeat.
-    const bounds = { terminalMs: 4 * LEASE_MS + 2 * HEARTBEAT_MS, upstreamMs: 2 * LEASE_MS };
+    const bounds = { terminalMs, upstreamMs: 2 * LEASE_MS };
     const history = recorder.finish({ calls: upstream.calls(), stored, leftovers });
     return { history, violations: checkHistory(history, { bounds }) };
   }

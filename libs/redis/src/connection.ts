@@ -47,6 +47,11 @@ export async function untilConnected(connections: readonly RedisConnection[]): P
   await Promise.allSettled(pending.map((redis) => once(redis, 'ready', { signal })));
 }
 
+/** The longest wait between two tries to connect, in ms. */
+const MAX_RETRY_MS = 1_000;
+/** While Redis loads, it is asked again so often, in ms: how long it will take it tells too, at first out of nothing. */
+const LOADING_RETRY_MS = 250;
+
 /** How long a close waits for the server's goodbye. */
 const QUIT_TIMEOUT_MS = 2_000;
 
@@ -99,6 +104,7 @@ function redisOptions(address: RedisAddress, options: OpenOptions): RedisOptions
     maxRetriesPerRequest: impatient ? 1 : null,
     enableAutoPipelining: true,
     retryStrategy: retryDelayMs,
+    maxLoadingRetryTime: LOADING_RETRY_MS,
     // After a failover the old master answers READONLY: reconnect to find the new one, and send again.
     reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
     ...(impatient ? { commandTimeout: options.commandTimeoutMs ?? 3_000, enableOfflineQueue: false } : {}),
@@ -127,7 +133,7 @@ function create(address: RedisAddress, options: RedisOptions): RedisConnection {
 }
 
 function retryDelayMs(times: number): number {
-  return Math.min(50 * 2 ** Math.min(times, 6), 2_000) * (0.5 + Math.random() / 2);
+  return Math.min(50 * 2 ** Math.min(times, 6), MAX_RETRY_MS) * (0.5 + Math.random() / 2);
 }
 
 function withAddress(error: Error, address: RedisAddress): Error {

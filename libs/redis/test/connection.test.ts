@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { needs, startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -88,6 +88,38 @@ async function startCuttingRelay(port: number) {
     },
     async close() {
       for (const socket of sockets) socket.destroy();
+      relay.close();
+      await once(relay, 'close');
+    },
+  };
+}
+
+/** A relay to the server that answers INFO itself once: the server is loading, and knows not for how long. */
+async function startLoadingRelay(port: number) {
+  let isLoading = true;
+  const info = 'loading:1\r\nloading_eta_seconds:1349\r\n';
+  const relay = createServer((inside) => {
+    const outside = connect(port, '127.0.0.1');
+    for (const socket of [inside, outside]) {
+      socket.on('error', () => {
+        // The other side went.
+      });
+    }
+    inside.on('data', (command: Buffer) => {
+      const isInfo = isLoading && command.toString().toLowerCase().includes('$4\r\ninfo\r\n');
+      if (isInfo) inside.write(`$${info.length}\r\n${info}\r\n`);
+      else outside.write(command);
+      isLoading &&= !isInfo;
+    });
+    inside.on('close', () => outside.destroy());
+    outside.pipe(inside);
+  }).listen(0, '127.0.0.1');
+  await once(relay, 'listening');
+  const { port: ownPort } = relay.address() as AddressInfo;
+  return {
+    url: `redis://127.0.0.1:${ownPort}`,
+    hasLoaded: () => !isLoading,
+    async close() {
       relay.close();
       await once(relay, 'close');
     },
@@ -196,6 +228,19 @@ describe('every connection', () => {
     expect(message).toContain('ECONNREFUSED');
     expect(message).not.toContain('hunter2');
   });
+
+  it.each<RedisRole>(['patient', 'impatient', 'subscriber'])(
+    '%s is there soon after Redis has loaded, whatever Redis thought how long that takes',
+    async (role) => {
+      const relay = await startLoadingRelay(server.port);
+      const before = performance.now();
+      const redis = await ready(connectTo(relay.url, role));
+      expect(performance.now() - before).toBeLessThan(2_000);
+      expect(relay.hasLoaded()).toBe(true);
+      await closeRedis(redis);
+      await relay.close();
+    },
+  );
 
   it('closes once, twice, and leaves nothing behind', async () => {
     const redis = await ready(connectTo(server.url, 'patient'));

@@ -3,10 +3,10 @@ import { backoffDelay, sleep } from './backoff.ts';
 
 /** Short at first, so that a blink costs little; then long enough not to burden whoever is coming back. */
 const BASE_MS = 50;
-const MAX_MS = 2_000;
+const MAX_MS = 1_000;
 
 /**
- * Resolves with the answer. It never gives up by itself, and waits up to 2 s between two calls.
+ * Resolves with the answer. It never gives up by itself, and waits up to 1 s between two calls.
  *
  * @param call may be repeated: when it rejects, nobody knows whether it did its work
  * @param options.isCurable whether waiting may cure an error; one that it cannot cure is thrown at once, as it is.
