@@ -80,7 +80,7 @@ const writes: { name: string; script: Script; texts: string[] }[] = [
   },
   {
     name: 'redis · reply lost after execution · e: a finish that was not acknowledged stands once',
-    script: 'append',
+    script: 'appendWhenFull',
     texts: ['"type":"completed"'],
   },
 ];

@@ -1,19 +1,26 @@
 /** Finds the calls of one of our Lua scripts among the commands that pass a proxy. */
 import type { ReplyDrop, TestRedis } from '@cc-executor/testing';
-import { scriptText } from '../../libs/job-log/src/scripts.ts';
+import { runsWhenFull, type ScriptName, scriptText } from '../../libs/job-log/src/scripts.ts';
+import { scriptSource } from '../../libs/redis/src/script.ts';
 
-export type Script = 'schedule' | 'create' | 'begin' | 'append' | 'renew' | 'cancel' | 'range';
+export type Script = Extract<
+  ScriptName,
+  'schedule' | 'create' | 'begin' | 'append' | 'appendWhenFull' | 'renew' | 'cancel' | 'range'
+>;
 
 /**
  * Loads a script into Redis, so that no call of it is answered NOSCRIPT, and returns a matcher of its calls that hold
  * all of the texts.
  */
 export async function callsOf(
-  { admin }: TestRedis,
+  { admin, kind }: TestRedis,
   script: Script,
   ...texts: string[]
 ): Promise<ReplyDrop['matches']> {
-  const text = scriptText(script);
+  const text = scriptSource({
+    lua: scriptText(script),
+    whenFull: kind === 'redis' && runsWhenFull(script),
+  });
   const sha = String(await admin.script('LOAD', text));
   return (command) =>
     // A connection's first call of a script may hold all of it.

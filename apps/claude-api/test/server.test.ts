@@ -50,6 +50,35 @@ describe('a request that is not valid', () => {
     expect((await api.execute({ question: 'hello', ...fields })).status).toBe(400);
   });
 
+  test.each([
+    ['a list of a million', `{"question":"x","allowedTools":[${'0,'.repeat(1_000_000)}0]}`, 'allowedTools'],
+    ['9,000 wrong values', `{"question":"x","allowedTools":[${'0,'.repeat(9_000)}0]}`, 'allowedTools'],
+    [
+      'an env 20,000 deep, with integer-like names',
+      `{"question":"x","env":${'{"1":'.repeat(20_000)}1${'}'.repeat(20_000)}}`,
+      'env',
+    ],
+    ['a body that is only depth', `${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}`, 'body'],
+  ])('is answered 400, shortly, when it is made to break the server: %s', async (_what, body, named) => {
+    const api = await startApi(createDemoEngine());
+    const headers = { 'content-type': 'application/json' };
+    const response = await fetch(`${api.url}/execute/claude-stream`, { method: 'POST', headers, body });
+    expect(response.status).toBe(400);
+    const text = await response.text();
+    expect(text.length).toBeLessThan(20_000);
+    expect(text).toContain(named);
+    expect((await api.execute({ question: 'hello' })).status).toBe(200);
+  });
+
+  test('takes unknown members of any depth, for they are ignored', async () => {
+    const api = await startApi(createDemoEngine());
+    const body = `{"question":"hello","more":${'{"1":['.repeat(30_000)}${']}'.repeat(30_000)}}`;
+    const headers = { 'content-type': 'application/json' };
+    const response = await fetch(`${api.url}/execute/claude-stream`, { method: 'POST', headers, body });
+    expect(response.status).toBe(200);
+    await response.text();
+  });
+
   test('is answered 400 when it is no JSON, and 404 when there is no such address', async () => {
     const api = await startApi(createDemoEngine());
     const headers = { 'content-type': 'application/json' };

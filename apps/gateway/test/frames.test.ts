@@ -83,21 +83,21 @@ test('an id of any allowed kind comes back as it was', async () => {
   }
 });
 
-test('a binary frame is answered', async () => {
-  client.socket.send(Buffer.from('{"jsonrpc":"2.0","id":1,"method":"list"}'));
-  const [answer] = await answersWithoutId();
-  expect(answer?.error.data.code).toBe('invalid_request');
-  expect(answer?.error.message).toContain('Binary');
+test('a binary frame is answered under its id', async () => {
+  client.socket.send(Buffer.from('{"jsonrpc":"2.0","id":"mine","method":"list"}'));
+  const answer = await client.until(({ id }) => (id as unknown) === 'mine');
+  expect(answer.error.data.code).toBe('invalid_request');
+  expect(answer.error.message).toContain('Binary');
 });
 
-test('a frame above the limit is answered; one four times as large closes with 1009', async () => {
+test('a frame above the limit is answered under its id; one four times as large closes with 1009', async () => {
   const frame = (bytes: number) => `{"jsonrpc":"2.0","id":"x","method":"list"}`.padEnd(bytes);
   client.send(frame(MAX_FRAME_BYTES));
   expect((await client.until(({ id }) => (id as unknown) === 'x')).result.jobs).toEqual([]);
-  client.send(frame(MAX_FRAME_BYTES + 1));
-  const [answer] = await answersWithoutId();
-  expect(answer?.error.data.code).toBe('invalid_request');
-  expect(answer?.error.message).toContain(String(MAX_FRAME_BYTES));
+  client.send(frame(MAX_FRAME_BYTES + 1).replace('"x"', '"y"'));
+  const answer = await client.until(({ id }) => (id as unknown) === 'y');
+  expect(answer.error.data.code).toBe('invalid_request');
+  expect(answer.error.message).toContain(String(MAX_FRAME_BYTES));
   client.send(frame(4 * MAX_FRAME_BYTES + 1));
   expect((await client.closed).code).toBe(1009);
 });

@@ -4,6 +4,7 @@
  * finds void is discarded. Only the main conversation gives text: sub-agents and made-up messages are `message`.
  */
 import { createAnswerTracker } from './answer-tracker.ts';
+import { boundNesting } from './nesting.ts';
 import type { StreamEvent } from './stream-event.ts';
 import {
   type AssistantLine,
@@ -85,6 +86,8 @@ export function createStreamReader(): StreamReader {
         return line.trim() === '' ? NOTHING : [{ type: 'noise', line }];
       }
       if (!isObject(value) || typeof value.type !== 'string') return [{ type: 'noise', line }];
+      // Of a stream_event nothing but text is handed on.
+      if (value.type !== 'stream_event') boundNesting(value, line);
       const ofSubAgent = typeof value.parent_tool_use_id === 'string';
       switch (value.type) {
         case 'stream_event':

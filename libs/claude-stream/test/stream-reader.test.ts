@@ -221,6 +221,27 @@ describe('the stream reader, on lines that are no text', () => {
     ]);
   });
 
+  it.each([99, 101, 60_001])(
+    'hands on what is nested %d deep in a form that can be written as JSON',
+    (depth) => {
+      // The line itself is the first level.
+      const pairs = (depth - 1) / 2;
+      const line = `{"type":"user","tool_use_result":${'{"7":['.repeat(pairs)}1${']}'.repeat(pairs)},"after":[1]}`;
+      const [event] = readAll([line]);
+      if (event?.type !== 'message') throw new Error('it is no message');
+      const text = JSON.stringify(event.message);
+      expect(text.length).toBeLessThan(1_000);
+      expect(text.includes('left out')).toBe(depth > 100);
+      expect(event.message.after).toEqual([1]);
+    },
+  );
+
+  it('keeps a result whose usage is nested too deep', () => {
+    const usage = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+    const [event] = readAll([`{"type":"result","subtype":"success","result":"","usage":{"0":${usage}}}`]);
+    expect(JSON.stringify(event)).toContain('left out');
+  });
+
   it('calls a line noise that is not an object with a type, and ignores empty ones', () => {
     const noise = ['npm warn old lockfile', '[1]', '3', 'null', '"text"', '{"level":30}', '{"type":'];
     expect(readAll(noise)).toEqual(noise.map((line) => ({ type: 'noise', line })));

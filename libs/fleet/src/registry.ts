@@ -2,7 +2,7 @@
  * The reports in Redis: one hash, a field for each process. A process that stops takes its own out; one that died or
  * was cut off is shown with its last report for `FORGET_MS`, so that it can be missed.
  */
-import type { RedisConnection } from '@cc-executor/redis';
+import { defineScript, type RedisConnection } from '@cc-executor/redis';
 import { type ServiceReport, serviceReportSchema } from './report.ts';
 
 export type Registry = {
@@ -15,6 +15,10 @@ export type Registry = {
 /** How long a process that no longer reports is remembered, in ms. */
 export const FORGET_MS = 5 * 60_000;
 
+/** KEYS 1 reports; ARGV 1 id, 2 report, 3 how long all are kept (ms). */
+const WRITE = `redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return { redis.call('PEXPIRE', KEYS[1], ARGV[3]) }`;
+
 export function createRegistry({
   redis,
   keyPrefix,
@@ -23,10 +27,11 @@ export function createRegistry({
   keyPrefix: string;
 }): Registry {
   const key = `${keyPrefix}:{services}`;
+  // Also when Redis is full: who cannot report looks dead.
+  const set = defineScript(redis, { name: 'fleet:write', numberOfKeys: 1, lua: WRITE, whenFull: true });
   return {
     async write(report) {
-      await redis.hset(key, report.id, JSON.stringify(report));
-      await redis.pexpire(key, FORGET_MS);
+      await set([key], [report.id, JSON.stringify(report), FORGET_MS]);
     },
     async remove(id) {
       await redis.hdel(key, id);

@@ -46,6 +46,20 @@ describe('the registry', () => {
     await server.assertNoKeys(keyPrefix);
   });
 
+  it('takes reports also while Redis is full', async ({ skip }) => {
+    skip(server.kind !== 'redis', 'the embedded server has no maxmemory');
+    const keyPrefix = uniquePrefix();
+    const registry = createRegistry({ redis, keyPrefix });
+    await server.admin.config('SET', 'maxmemory', '1');
+    try {
+      await registry.write(report('a'));
+    } finally {
+      await server.admin.config('SET', 'maxmemory', '0');
+    }
+    expect((await registry.list(NOW)).map(({ id }) => id)).toEqual(['a']);
+    await registry.remove('a');
+  });
+
   it('vanishes when nobody reports any more', async () => {
     const keyPrefix = uniquePrefix();
     await createRegistry({ redis, keyPrefix }).write(report('a'));

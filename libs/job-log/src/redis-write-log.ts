@@ -20,7 +20,10 @@ export function createRedisWriteLog(options: {
   retentionMs: number;
 }): WriteLog {
   const { redis, keys, retentionMs } = options;
-  const scripts = defineScripts(redis, 'schedule', 'begin', 'append', 'renew', 'release');
+  const scripts = defineScripts(
+    redis,
+    ...(['schedule', 'scheduleWhenFull', 'begin', 'append', 'appendWhenFull', 'renew', 'release'] as const),
+  );
 
   async function begin(jobId: string, leaseMs: number, owner: string): Promise<BeginOutcome> {
     // Lowered before the lease exists, raised lazily by the sweeper: so no lease lapses unseen.
@@ -45,7 +48,9 @@ export function createRedisWriteLog(options: {
   }
 
   async function append({ jobId, fence, firstSeq, bodies, hasOutput, terminal, pause }: Batch) {
-    const [code, lastSeq, cancelBy, pauseWish] = await scripts.append(
+    // The end of a job, and what stands between it and its output, is little and always has room.
+    const write = hasOutput ? scripts.append : scripts.appendWhenFull;
+    const [code, lastSeq, cancelBy, pauseWish] = await write(
       [keys.record(jobId), keys.log(jobId)],
       [
         keys.channel(jobId),
@@ -71,7 +76,7 @@ export function createRedisWriteLog(options: {
   async function release(jobId: string, fence: number): Promise<ReleaseCode> {
     const [code] = await scripts.release([keys.record(jobId)], [fence, DEFAULT_TIMEOUTS.queueMs]);
     // Due at once: the sweeper gives it its queue entry.
-    if (code === 'ok') await scripts.schedule([keys.due], [jobId, 0, 'LT']);
+    if (code === 'ok') await scripts.scheduleWhenFull([keys.due], [jobId, 0, 'LT']);
     return code as ReleaseCode;
   }
 

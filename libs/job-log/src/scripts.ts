@@ -3,13 +3,15 @@
  * may name files whose functions it uses: '-- include: shared, pausing'.
  */
 import { readFileSync } from 'node:fs';
-import type { RedisConnection } from '@cc-executor/redis';
+import { defineScript, type RedisConnection, type ScriptCall } from '@cc-executor/redis';
 
 const scripts = {
   schedule: 1,
+  scheduleWhenFull: 1,
   create: 2,
   begin: 1,
   append: 2,
+  appendWhenFull: 2,
   renew: 1,
   release: 1,
   cancel: 2,
@@ -21,29 +23,50 @@ const scripts = {
 } as const;
 
 export type ScriptName = keyof typeof scripts;
-type Scripts = {
-  [S in ScriptName]: (keys: string[], args: (string | number)[]) => Promise<(string | number)[]>;
+
+/** What ends jobs, and what is wished of them, is written also in a full Redis; what makes jobs and output is not. */
+const runWhenFull: ReadonlySet<ScriptName> = new Set<ScriptName>([
+  'scheduleWhenFull',
+  'appendWhenFull',
+  'renew',
+  'release',
+  'cancel',
+  'pause',
+  'claim',
+  'settle',
+]);
+
+/** Scripts that have no file of their own. */
+const files: Partial<Record<ScriptName, ScriptName>> = {
+  scheduleWhenFull: 'schedule',
+  appendWhenFull: 'append',
 };
 
-/** Defines these scripts on this connection (EVALSHA first, EVAL when the server does not know one). */
-export function defineScripts<S extends ScriptName>(redis: RedisConnection, ...names: S[]): Pick<Scripts, S> {
-  const defined = {} as Pick<Scripts, S>;
+/** Defines these scripts on this connection. */
+export function defineScripts<S extends ScriptName>(
+  redis: RedisConnection,
+  ...names: S[]
+): Record<S, ScriptCall> {
+  const defined = {} as Record<S, ScriptCall>;
   for (const name of names) {
-    const command = `jobLog:${name}`;
-    redis.defineCommand(command, { numberOfKeys: scripts[name], lua: scriptText(name) });
-    // ioredis adds the command as a method that its types do not know.
-    const call = (
-      redis as unknown as Record<string, (...args: (string | number)[]) => Promise<(string | number)[]>>
-    )[command];
-    if (!call) throw new Error(`ioredis did not define ${command}`);
-    defined[name] = (keys, args) => call.call(redis, ...keys, ...args);
+    defined[name] = defineScript(redis, {
+      name: `jobLog:${name}`,
+      numberOfKeys: scripts[name],
+      lua: scriptText(name),
+      whenFull: runsWhenFull(name),
+    });
   }
   return defined;
 }
 
-/** A script as Redis gets it: what it includes, then itself. */
+/** Whether Redis is to run a script also when it is full. */
+export function runsWhenFull(name: ScriptName): boolean {
+  return runWhenFull.has(name);
+}
+
+/** A script without its flags: what it includes, then itself. */
 export function scriptText(name: ScriptName): string {
-  const own = read(name);
+  const own = read(files[name] ?? name);
   const included = /^-- include: (.+)\n/.exec(own)?.[1]?.split(', ') ?? [];
   return [...included.map(read), own].join('\n');
 }

@@ -3,10 +3,13 @@
  * optional, unknown fields are ignored, every error is -32000.
  */
 import { z } from 'zod';
+import { MAX_PROMPT_LENGTH } from './limits.ts';
 
 const DIALECT_ERROR = -32000;
 
-export const dialectExecuteParamsSchema = z.looseObject({ command: z.string().min(1) });
+export const dialectExecuteParamsSchema = z.looseObject({
+  command: z.string().min(1).max(MAX_PROMPT_LENGTH),
+});
 export const dialectControlParamsSchema = z.looseObject({ type: z.enum(['PAUSE', 'RESUME', 'CANCEL']) });
 
 const dialectStatuses = ['RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED'] as const;

@@ -72,6 +72,7 @@ export {
   type Rejection,
   type RequestId,
   rawNotificationFrame,
+  readFrameId,
   resultFrame,
 } from './rpc.ts';
 export { jsonSchemas, messageSchemas } from './schemas.ts';

@@ -2,6 +2,10 @@
 
 /** A WebSocket message from a client may not be larger (bytes). */
 export const MAX_FRAME_BYTES = 256 * 1024;
+/** A frame may not be nested deeper: the request is the first level, its parameters are the second. */
+export const MAX_FRAME_DEPTH = 32;
+/** A frame may not hold more values, at all levels together. */
+export const MAX_FRAME_VALUES = 10_000;
 /** A prompt may not be larger (UTF-16 units; what JSON needs on top must fit the frame). */
 export const MAX_PROMPT_LENGTH = 200_000;
 /** Serialised `metadata` may not be larger (UTF-16 units). */

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { errorMember, ProtocolError } from './errors.ts';
+import { inspectFrame } from './frame-shape.ts';
 import { type Method, methods, type Params } from './requests.ts';
 
 export type RequestId = string | number | null;
@@ -11,7 +12,11 @@ export type RequestId = string | number | null;
 /** A request with its parameters checked. `id` is undefined for a notification: no reply is sent. */
 export type Request = { [M in Method]: { method: M; params: Params<M>; id: RequestId | undefined } }[Method];
 
-const idSchema = z.union([z.string().max(256), z.number(), z.null()]);
+/** A number beyond these cannot be given back as it was written. */
+const idNumberSchema = z.number().min(Number.MIN_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER);
+const idSchema = z.union([z.string().max(256), idNumberSchema, z.null()], {
+  error: 'must be a string of at most 256 characters, a number within ±(2^53 - 1), or null',
+});
 
 export const requestFrameSchema = z.object({
   jsonrpc: z.literal('2.0'),
@@ -27,6 +32,8 @@ export type Rejection = { error: ProtocolError; id: RequestId | undefined };
 export function parseEnvelope(
   text: string,
 ): { ok: true; frame: z.infer<typeof requestFrameSchema> } | { ok: false; rejection: Rejection } {
+  const { fault, id } = inspectFrame(text);
+  if (fault !== undefined) return reject(new ProtocolError('invalid_request', fault), asId(id));
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -39,7 +46,7 @@ export function parseEnvelope(
   const message = Array.isArray(value)
     ? 'Batches are not supported: send one request a frame.'
     : `Not a JSON-RPC 2.0 request: ${describeIssues(frame.error)}`;
-  return reject(new ProtocolError('invalid_request', message), readId(value));
+  return reject(new ProtocolError('invalid_request', message), asId(id));
 }
 
 /** Reads a native request. Errors: those of `parseEnvelope`, `unknown_method`, `invalid_params`. */
@@ -51,15 +58,19 @@ export function parseRequest(
   const { method, id, params } = envelope.frame;
   if (!isMethod(method)) {
     const known = Object.keys(methods).join(', ');
-    return reject(new ProtocolError('unknown_method', `Unknown method '${method}'. Known: ${known}.`), id);
+    return reject(
+      new ProtocolError('unknown_method', `Unknown method '${method.slice(0, 64)}'. Known: ${known}.`),
+      id,
+    );
   }
   const parsed = methods[method].params.safeParse(params ?? {});
   if (!parsed.success) return reject(new ProtocolError('invalid_params', describeIssues(parsed.error)), id);
   return { ok: true, request: { method, params: parsed.data, id } as Request };
 }
 
-/** A list of a hundred thousand wrong values must not make an answer of megabytes. */
+/** Thousands of wrong values, or names as long as a frame, must not make an answer of megabytes. */
 const MAX_NAMED_FAULTS = 50;
+const MAX_FAULTS_LENGTH = 8_000;
 
 /** All faults of a value in one line, each with its path. */
 export function describeIssues({ issues }: z.ZodError): string {
@@ -67,7 +78,8 @@ export function describeIssues({ issues }: z.ZodError): string {
     .slice(0, MAX_NAMED_FAULTS)
     .map((issue) => `${issue.path.join('.') || 'value'}: ${issue.message}`);
   if (issues.length > MAX_NAMED_FAULTS) named.push(`and ${issues.length - MAX_NAMED_FAULTS} more`);
-  return named.join('; ');
+  const line = named.join('; ');
+  return line.length <= MAX_FAULTS_LENGTH ? line : `${line.slice(0, MAX_FAULTS_LENGTH)} …`;
 }
 
 export function resultFrame(id: RequestId, result: unknown): string {
@@ -91,10 +103,16 @@ function isMethod(name: string): name is Method {
   return Object.hasOwn(methods, name);
 }
 
-/** Null where there is none: what is no request cannot claim to be a notification, so it is answered. */
-function readId(value: unknown): RequestId {
-  if (typeof value !== 'object' || value === null || !('id' in value)) return null;
-  const id = idSchema.safeParse(value.id);
+/**
+ * The id to answer a frame under that is no request, or too large to be read: pass its beginning then. Null where there
+ * is none: what is no request cannot claim to be a notification, so it is answered.
+ */
+export function readFrameId(text: string): RequestId {
+  return asId(inspectFrame(text).id);
+}
+
+function asId(value: unknown): RequestId {
+  const id = idSchema.safeParse(value);
   return id.success ? id.data : null;
 }
 

@@ -1,14 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { errorMemberSchema } from '../src/errors.ts';
+import { inspectFrame } from '../src/frame-shape.ts';
 import {
   errorFrame,
-  MAX_FRAME_BYTES,
   methods,
   notificationFrame,
   ProtocolError,
   parseRequest,
   type Rejection,
+  readFrameId,
   resultFrame,
 } from '../src/index.ts';
 
@@ -65,17 +66,42 @@ describe('a request', () => {
     expect(error.message).toContain('"modle"');
   });
 
-  it('gets an answer of bounded size, however many its faults are', () => {
-    const allowedTools = Array.from({ length: 100_000 }, () => 0);
-    const text = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'execute', params: { allowedTools } });
-    expect(rejection(text).error.message.length).toBeLessThan(10_000);
+  it.each([
+    ['wrong values', { allowedTools: Array.from({ length: 9_900 }, () => 0) }],
+    [
+      'unknown names',
+      Object.fromEntries(Array.from({ length: 4_000 }, (_, i) => [`${'y'.repeat(20)}${i}`, 1])),
+    ],
+    ['an unknown name of 200,000 characters', { ['y'.repeat(200_000)]: 1 }],
+  ])('gets an answer of bounded size, whatever its faults are: %s', (_what, params) => {
+    const { error, id } = rejection(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'execute', params }));
+    expect({ code: error.code, id }).toEqual({ code: 'invalid_params', id: 1 });
+    expect(error.message.length).toBeLessThan(10_000);
   });
 
-  it('may be nested as deep as a frame allows', () => {
-    const depth = MAX_FRAME_BYTES / 2 - 200;
-    const metadata = `{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`;
-    const text = `{"jsonrpc":"2.0","id":1,"method":"execute","params":{"prompt":"x","metadata":${metadata}}}`;
-    expect(rejection(text).error.code).toBe('invalid_params');
+  it.each([
+    { depth: 32, code: 'invalid_params' },
+    { depth: 33, code: 'invalid_request' },
+    { depth: 120_000, code: 'invalid_request' },
+  ])('is refused before it is parsed when it is nested more than 32 deep: $depth', ({ depth, code }) => {
+    // The request, its parameters and metadata are the first three levels.
+    const metadata = `{"7":0,"a":${'['.repeat(depth - 3)}${']'.repeat(depth - 3)}}`;
+    const text = `{"jsonrpc":"2.0","method":"execute","params":{"prompt":"","metadata":${metadata}},"id":"mine"}`;
+    const { error, id } = rejection(text);
+    expect({ code: error.code, id }).toEqual({ code, id: 'mine' });
+  });
+
+  it.each([
+    ['in its head', '{"jsonrpc":"2.0","id":"mine","method":"execute","params":{"prompt":"cut off he', 'mine'],
+    ['with escapes', '{ "i\\u0064" : "a\\"b\\\\" , "params":', 'a"b\\'],
+    ['as a number', '{"id":-1.5e3,"a":[', -1500],
+    ['not of the request but of its parameters', '{"params":{"id":1},"a":', null],
+    ['of no allowed kind', '{"id":{"id":1}', null],
+    ['beyond what a number can say', '{"id":9007199254740993}', null],
+    ['that is cut off itself', '{"id":"min', null],
+    ['in a batch', '[{"id":1}', null],
+  ])('has an id that can be read from its beginning: %s', (_where, text, id) => {
+    expect(readFrameId(text)).toBe(id);
   });
 });
 
@@ -104,6 +130,18 @@ const almostRequest = fc.record(
   },
   { requiredKeys: [] },
 );
+
+describe('a frame of well-formed text', () => {
+  it('is found faulty for nothing but the name __proto__', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 20, stringUnit: 'grapheme' }), (value) => {
+        const text = JSON.stringify(value);
+        expect(inspectFrame(text).fault === undefined).toBe(!text.includes('"__proto__":'));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});
 
 describe('no frame', () => {
   it('makes the parser throw; what is refused has a code, and an answer that fits the schema', () => {

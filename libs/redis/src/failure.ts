@@ -7,13 +7,20 @@
 /** `away`: no answer, or not from here or now. The other two last until somebody makes room. */
 export type UnavailableReason = 'away' | 'memory_full' | 'disk_full';
 
+/** What is wrong, for people: logs, answers and notifications begin with it. */
+const UNAVAILABLE_WORDS: Readonly<Record<UnavailableReason, string>> = {
+  away: 'Redis cannot do it now',
+  memory_full: 'Redis is full',
+  disk_full: 'Redis cannot write: its disk is full',
+};
+
 /** Redis cannot do it now. */
 export class RedisUnavailableError extends Error {
   readonly code = 'redis_unavailable';
   readonly reason: UnavailableReason;
 
   constructor(reason: UnavailableReason, cause: unknown) {
-    super(`Redis cannot do it now (${reason}): ${messageOf(cause)}`, { cause });
+    super(`${UNAVAILABLE_WORDS[reason]}: ${messageOf(cause)}`, { cause });
     this.name = 'RedisUnavailableError';
     this.reason = reason;
   }

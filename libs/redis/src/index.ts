@@ -21,6 +21,7 @@ export {
   tellErrorsApart,
 } from './failure.ts';
 export { probeRedis, seeRedis } from './probe.ts';
+export { defineScript, type ScriptCall, scriptSource } from './script.ts';
 export { serversOf } from './servers.ts';
 export { describeSoftware } from './software.ts';
 export { checkSubscription } from './subscription-check.ts';

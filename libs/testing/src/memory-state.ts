@@ -80,7 +80,8 @@ export function appendBatch(
     state,
   });
   if (batch.fence !== state.fence) return refuse('fenced');
-  if (batch.firstSeq + batch.bodies.length - 1 <= state.events.length) return refuse('duplicate');
+  const isThere = batch.firstSeq + batch.bodies.length - 1 <= state.events.length;
+  if (isThere && (!batch.terminal || isTerminal(state.status))) return refuse('duplicate');
   if (isTerminal(state.status)) return refuse('terminal');
   if (batch.firstSeq !== state.events.length + 1) return refuse('gap');
   if (batch.terminal && batch.terminal !== 'cancelled' && state.cancelBy) return refuse('cancel_requested');

@@ -1,7 +1,7 @@
 /** Before anything starts: chooses the Redis of the stack, says which and why, and waits for one that is not ours. */
 import { chooseRedis, NoRedisError } from '@cc-executor/local-redis';
 import { claimDataFolder } from './data-folder.ts';
-import { probeRedis, waitUntilReady } from './probes.ts';
+import { probeRedisServer, waitUntilReady } from './probes.ts';
 import type { Reporter } from './reporter.ts';
 import type { UpConfig } from './settings.ts';
 import { planRedis, type StackRedis } from './stack-redis.ts';
@@ -56,13 +56,9 @@ export async function prepareRedis(options: {
 }
 
 async function awaitExternal(redis: StackRedis, reporter: Reporter, signal: AbortSignal): Promise<void> {
-  const address = URL.canParse(redis.url) ? new URL(redis.url) : undefined;
-  // TLS, Sentinel and Cluster are for the services to try: their /ready tells.
-  if (address?.protocol !== 'redis:') return;
-  const host = address.hostname.replace(/^\[|\]$/g, '');
   try {
     await waitUntilReady({
-      probe: probeRedis(host, Number(address.port || 6379)),
+      probe: probeRedisServer(redis.url),
       timeoutMs: REDIS_WAIT_MS,
       signal,
       tellEveryMs: 1_500,

@@ -1,5 +1,6 @@
 /** Asks a service whether it can do its work, and waits until it can. */
-import { connect } from 'node:net';
+import { describeTrouble, kindOfTrouble } from '@cc-executor/fleet';
+import { probeRedis } from '@cc-executor/redis';
 import { sleep } from '@cc-executor/runtime';
 
 /** By name; as GET /ready tells them. */
@@ -13,7 +14,7 @@ export interface ProbeResult {
   readonly checks?: Checks;
 }
 
-/** Never rejects. */
+/** Rejects only where there is nothing to ask, for an address that cannot be read. */
 export type Probe = () => Promise<ProbeResult>;
 
 const ANSWER_MS = 3_000;
@@ -36,24 +37,14 @@ export function probeHttp(baseUrl: string): Probe {
   };
 }
 
-/** Probes a Redis server with PING. One that wants a password answers too, and so counts as there. */
-export function probeRedis(host: string, port: number): Probe {
-  return () =>
-    new Promise((resolve) => {
-      const socket = connect({ host, port, timeout: ANSWER_MS });
-      const finish = (ready: boolean, detail: string) => {
-        socket.destroy();
-        resolve({ ready, detail });
-      };
-      socket.once('connect', () => socket.write('PING\r\n'));
-      socket.once('data', (data) => {
-        const answer = data.toString('latin1').trim();
-        finish(/^(\+PONG|-NOAUTH)/.test(answer), answer);
-      });
-      socket.once('timeout', () => finish(false, `no answer from ${host}:${port}`));
-      socket.once('error', (error) => finish(false, describe(error)));
-      socket.once('close', () => finish(false, 'the connection was closed'));
-    });
+/** Probes a Redis. One that wants another login answers too, and so counts as there: the services tell of that. */
+export function probeRedisServer(url: string): Probe {
+  return async () => {
+    const { ok, code, detail } = await probeRedis(url, { timeoutMs: ANSWER_MS, name: 'cc-executor:up' });
+    if (ok || ['credentials', 'not_allowed'].includes(kindOfTrouble(code)))
+      return { ready: true, detail: '' };
+    return { ready: false, detail: describeTrouble(code, detail) };
+  };
 }
 
 /**

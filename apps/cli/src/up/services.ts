@@ -3,7 +3,7 @@
  * it is ready, and the order. The apps are run, never imported.
  */
 import { fileURLToPath } from 'node:url';
-import { probeHttp, probeRedis } from './probes.ts';
+import { probeHttp, probeRedisServer } from './probes.ts';
 import type { UpConfig } from './settings.ts';
 import type { Service } from './stack.ts';
 import type { StackRedis } from './stack-redis.ts';
@@ -124,7 +124,7 @@ export function listServices(options: {
     const { script, args } = redis.run;
     services.unshift({
       process: nodeProcess('redis', [script, ...args], env, ORPHAN_GRACE_MS),
-      probe: probeRedis(config.loopback, ports.redis),
+      probe: probeRedisServer(redis.url),
       startRank: START.redis,
       stopRank: STOP.redis,
       ...(redis.kind === 'embedded' ? { restartNote: 'ALL JOBS IN IT ARE LOST' } : {}),

@@ -11,7 +11,7 @@ import { stripVTControlCharacters } from 'node:util';
 import type { RedisChoice } from '@cc-executor/local-redis';
 import { chooseTestRedis, needs } from '@cc-executor/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { probeRedis, waitUntilReady } from '../../src/up/probes.ts';
+import { probeRedisServer, waitUntilReady } from '../../src/up/probes.ts';
 import { planRedis } from '../../src/up/stack-redis.ts';
 import { freePort, holdConnection, isRefused } from './network.ts';
 import { createRecording, type Recording } from './recording.ts';
@@ -56,7 +56,7 @@ async function launchRedis(chosen: RedisChoice = choice, where = { folder, port:
 
 async function untilReady(port: number): Promise<void> {
   await waitUntilReady({
-    probe: probeRedis('127.0.0.1', port),
+    probe: probeRedisServer(`redis://127.0.0.1:${port}`),
     timeoutMs: 10_000,
     signal: new AbortController().signal,
     tellEveryMs: 60_000,

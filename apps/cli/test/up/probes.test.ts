@@ -1,10 +1,10 @@
-import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { createMetrics } from '@cc-executor/metrics';
 import { createLogger, listen } from '@cc-executor/runtime';
 import { createHealth, createHttpServer, listenHttp } from '@cc-executor/service';
-import { expect, test } from 'vitest';
-import { NotReadyError, probeHttp, probeRedis, waitUntilReady } from '../../src/up/probes.ts';
+import { startTestRedis } from '@cc-executor/testing';
+import { expect, onTestFinished, test } from 'vitest';
+import { NotReadyError, probeHttp, probeRedisServer, waitUntilReady } from '../../src/up/probes.ts';
 import { freePort } from './network.ts';
 
 const host = '127.0.0.1';
@@ -21,13 +21,16 @@ async function probeHealth(checks: Parameters<typeof createHealth>[0]['checks'])
   return result;
 }
 
+/** What is told of a server that answers everything with this line. */
 async function probeAnswer(answer: string) {
-  const server = createServer((socket) => socket.once('data', () => socket.end(answer)));
+  const server = createServer((socket) => {
+    socket.on('data', (data) => {
+      for (const _ of String(data).matchAll(/^\*/gm)) socket.write(answer);
+    });
+  });
   const port = await listen(server, { host, port: 0 });
-  const result = await probeRedis(host, port)();
-  server.close();
-  await once(server, 'close');
-  return result;
+  onTestFinished(() => void server.close());
+  return probeRedisServer(`redis://${host}:${port}`)();
 }
 
 test('a service whose checks pass is ready, and its checks are handed on', async () => {
@@ -51,15 +54,23 @@ test('a service that does not answer is not ready, with the reason', async () =>
   expect(result.detail).toMatch(/ECONNREFUSED/);
 });
 
-test('Redis is ready when it answers, also for a password, and not while it loads or is not there', async () => {
-  expect(await probeAnswer('+PONG\r\n')).toEqual({ ready: true, detail: '+PONG' });
-  expect((await probeAnswer('-NOAUTH Authentication required.\r\n')).ready).toBe(true);
-  expect(await probeAnswer('-LOADING Redis is loading\r\n')).toEqual({
+test('Redis is ready when it answers, also to a wrong login or one that may do little', async () => {
+  const server = await startTestRedis();
+  onTestFinished(() => server.close());
+  const withLogin = (login: string) => `redis://${login}@${host}:${server.port}`;
+  await server.admin.acl('SETUSER', 'weak', 'on', '>right', '-@all');
+  for (const url of [server.url, withLogin('weak:right'), withLogin('weak:wrong')]) {
+    expect(await probeRedisServer(url)()).toEqual({ ready: true, detail: '' });
+  }
+});
+
+test('Redis is not ready while it loads, where something else answers, or where nothing does', async () => {
+  expect(await probeAnswer('-LOADING Redis is loading the dataset in memory\r\n')).toEqual({
     ready: false,
-    detail: '-LOADING Redis is loading',
+    detail: 'it is not ready yet (LOADING)',
   });
-  expect((await probeAnswer('')).ready).toBe(false);
-  expect((await probeRedis(host, await freePort())()).detail).toMatch(/ECONNREFUSED/);
+  expect((await probeAnswer('HTTP/1.1 400 Bad Request\r\n')).detail).toMatch(/NOT_REDIS/);
+  expect((await probeRedisServer(`redis://${host}:${await freePort()}`)()).detail).toMatch(/ECONNREFUSED/);
 });
 
 test('waiting tells what is in the way, and ends with the last answer when the time is over', async () => {

@@ -19,6 +19,7 @@ import {
   resultFrame,
   type TerminalEvent,
 } from '@cc-executor/protocol';
+import { ConnectionClosedError } from '../listening/read-turns.ts';
 import type { Door, DoorContext } from './door.ts';
 
 const controls = {
@@ -124,10 +125,12 @@ export function openDialectDoor(context: DoorContext): Door {
     try {
       if (method === 'execute') await execute(id, params);
       else if (method === 'control') await control(id, params);
-      else throw refusal('unknown_method', `Unknown method: ${method}`);
+      else throw refusal('unknown_method', `Unknown method: ${method.slice(0, 64)}`);
     } catch (error) {
-      // Anything else says that the connection is closed.
-      if (error instanceof ProtocolError) outbox.send(dialectErrorFrame(id ?? null, wordsOf(error)));
+      // Nobody is there to be answered.
+      if (error instanceof ConnectionClosedError) return 'taken';
+      if (!(error instanceof ProtocolError)) throw error;
+      outbox.send(dialectErrorFrame(id ?? null, wordsOf(error)));
     }
     return 'taken';
   }
@@ -141,7 +144,14 @@ export function openDialectDoor(context: DoorContext): Door {
 
   async function execute(id: RequestId | undefined, params: unknown): Promise<void> {
     const parsed = dialectExecuteParamsSchema.safeParse(params);
-    if (!parsed.success) throw refusal('invalid_params', "Missing 'command' parameter");
+    if (!parsed.success) {
+      const isTooLong = parsed.error.issues.some(({ code }) => code === 'too_big');
+      // The prototype knew no limit; for all else these are its words.
+      const words = isTooLong
+        ? `Invalid command: ${describeIssues(parsed.error)}`
+        : "Missing 'command' parameter";
+      throw refusal('invalid_params', words);
+    }
     if (task !== 'none') throw refusal('too_many_attachments', 'A task is already running');
     task = 'accepting';
     try {
@@ -172,7 +182,7 @@ export function openDialectDoor(context: DoorContext): Door {
 
   return {
     receive,
-    refuse: (error) => outbox.send(dialectErrorFrame(null, error.message)),
+    refuse: (error, id) => outbox.send(dialectErrorFrame(id, error.message)),
     tenant: session.tenant,
     attachments: attachments.all,
     beat(positions) {

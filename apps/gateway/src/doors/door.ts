@@ -1,5 +1,5 @@
 /** What a WebSocket door (one way of speaking on a socket) is to the connection's socket, and what it is given. */
-import type { CloseReason, ProtocolError } from '@cc-executor/protocol';
+import type { CloseReason, ProtocolError, RequestId } from '@cc-executor/protocol';
 import type { Logger } from '@cc-executor/runtime';
 import type { Beating } from '../listening/heartbeats.ts';
 import type { Requests } from '../operations/requests.ts';
@@ -17,10 +17,10 @@ export type DoorContext = {
 };
 
 export type Door = Beating & {
-  /** Takes one text frame. Never rejects. */
+  /** Takes one text frame. Rejects for a fault of ours only: then the connection is closed. */
   receive(text: string): Promise<'taken' | 'malformed'>;
-  /** Answers a frame that could not be read at all. */
-  refuse(error: ProtocolError): void;
+  /** Answers a frame that was not read, under its id where that was found. */
+  refuse(error: ProtocolError, id: RequestId): void;
   goAway(reason: string, reconnectAfterMs: number): void;
   /** The socket has room again. */
   resume(): void;

@@ -17,6 +17,7 @@ import {
   parseRequest,
   resultFrame,
 } from '@cc-executor/protocol';
+import { ConnectionClosedError } from '../listening/read-turns.ts';
 import type { Door, DoorContext } from './door.ts';
 import type { EventFrames } from './event-frames.ts';
 
@@ -55,8 +56,10 @@ export function openNativeDoor(context: DoorContext, framesOf: EventFrames): Doo
       begin?.();
       if (mustReturn) context.close('internal');
     } catch (error) {
-      // Anything else says that the connection is closed.
-      if (id !== undefined && error instanceof ProtocolError) outbox.send(errorFrame(id, error));
+      // Nobody is there to be answered.
+      if (error instanceof ConnectionClosedError) return 'taken';
+      if (!(error instanceof ProtocolError)) throw error;
+      if (id !== undefined) outbox.send(errorFrame(id, error));
     }
     return 'taken';
   }
@@ -70,7 +73,7 @@ export function openNativeDoor(context: DoorContext, framesOf: EventFrames): Doo
 
   return {
     receive,
-    refuse: (error) => outbox.send(errorFrame(null, error)),
+    refuse: (error, id) => outbox.send(errorFrame(id, error)),
     tenant: session.tenant,
     attachments: attachments.all,
     beat(positions) {

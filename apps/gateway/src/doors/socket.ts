@@ -1,6 +1,7 @@
 /**
  * What the WebSocket doors share of a socket: frames in, pings, limits, closing. A client that sends faster than it is
  * answered is paused; one that does not read, or does not answer pings, is closed with a code that says to come back.
+ * Whatever is thrown for a connection, in here or in its door, closes that connection and reaches nobody else.
  */
 import type { Duplex } from 'node:stream';
 import {
@@ -9,7 +10,9 @@ import {
   createConnectionId,
   MAX_FRAME_BYTES,
   ProtocolError,
+  readFrameId,
 } from '@cc-executor/protocol';
+import { logEvents } from '@cc-executor/runtime';
 import type { RawData, WebSocket } from 'ws';
 import type { Beating } from '../listening/heartbeats.ts';
 import type { Door, DoorContext } from './door.ts';
@@ -20,6 +23,8 @@ const MAX_PENDING = 64;
 const MAX_MALFORMED = 20;
 /** Beats without a pong after which the client counts as gone. */
 const MAX_SILENT_BEATS = 2;
+/** In so many bytes at the beginning of a frame that is refused unread its id is looked for. */
+const HEAD_BYTES = 4_096;
 /** How long a client that does not keep up may take to read its close frame. */
 const FAREWELL_MS = 1_000;
 
@@ -48,8 +53,30 @@ export function runConnection(
   let silentBeats = 0;
   let closedFor: CloseReason | undefined;
 
-  const outbox = createOutbox(webSocket, stream, () => door.resume());
-  const door = openDoor({ ...context, connectionId, outbox, logger, close });
+  const outbox = createOutbox(webSocket, stream, () => resume());
+  const door = openDoor({ ...context, connectionId, outbox, logger, close, openSession });
+  const resume = guard(door.resume);
+
+  /** The door is called with events from outside of its connection, too: by a feed that serves others as well. */
+  function openSession(...[client, sink]: Parameters<DoorContext['openSession']>) {
+    return context.openSession(client, { ...sink, events: guard(sink.events), lost: guard(sink.lost) });
+  }
+
+  function guard<A extends unknown[]>(work: (...args: A) => void): (...args: A) => void {
+    return (...args) => {
+      try {
+        work(...args);
+      } catch (err) {
+        fail(err);
+      }
+    };
+  }
+
+  function fail(err: unknown): void {
+    if (closedFor === undefined)
+      logger.error({ event: logEvents.fault, err }, 'a fault of ours ends a connection');
+    dismiss('internal');
+  }
 
   function close(reason: CloseReason): void {
     closedFor ??= reason;
@@ -59,19 +86,20 @@ export function runConnection(
   /** Closes on a client that may not read it. */
   function dismiss(reason: CloseReason): void {
     if (webSocket.readyState !== webSocket.OPEN) return;
-    logger.info({ reason }, 'closing a connection that does not keep up');
+    logger.info({ reason }, 'closing a connection');
     close(reason);
     setTimeout(() => webSocket.terminate(), FAREWELL_MS).unref();
   }
 
   async function receive(data: RawData, isBinary: boolean): Promise<void> {
-    const text = readText(data, isBinary);
+    const bytes = data as Buffer;
+    const refusal = refuse(bytes, isBinary);
     let outcome: 'taken' | 'malformed' = 'malformed';
-    if (text instanceof ProtocolError) door.refuse(text);
+    if (refusal) door.refuse(refusal, readFrameId(bytes.toString('utf8', 0, HEAD_BYTES)));
     else {
       pending += 1;
       if (pending >= MAX_PENDING) webSocket.pause();
-      outcome = await door.receive(text);
+      outcome = await door.receive(bytes.toString('utf8'));
       pending -= 1;
       if (webSocket.isPaused && webSocket.readyState === webSocket.OPEN) webSocket.resume();
       if (outbox.isOverflowing()) dismiss('slow_consumer');
@@ -80,7 +108,7 @@ export function runConnection(
     if (malformed >= MAX_MALFORMED) close('protocol_violation');
   }
 
-  webSocket.on('message', (data, isBinary) => void receive(data, isBinary));
+  webSocket.on('message', (data, isBinary) => void receive(data, isBinary).catch(fail));
   webSocket.on('pong', () => {
     silentBeats = 0;
   });
@@ -88,7 +116,7 @@ export function runConnection(
   webSocket.on('error', (err) => logger.debug({ err }, 'socket error'));
   webSocket.on('close', (code) => {
     logger.debug({ code }, 'connection closed');
-    door.close();
+    guard(door.close)();
     onClose(closedFor ?? 'client');
   });
   logger.debug('connection opened');
@@ -96,25 +124,24 @@ export function runConnection(
   return {
     tenant: door.tenant,
     attachments: door.attachments,
-    beat(positions) {
+    beat: guard((positions) => {
       if (webSocket.readyState !== webSocket.OPEN) return;
       if (outbox.isOverflowing()) return dismiss('slow_consumer');
       if (silentBeats > MAX_SILENT_BEATS) return dismiss('heartbeat_missed');
       silentBeats += 1;
       webSocket.ping();
       door.beat(positions);
-    },
-    setDegraded: door.setDegraded,
-    goAway: door.goAway,
+    }),
+    setDegraded: guard(door.setDegraded),
+    goAway: guard(door.goAway),
     close,
     terminate: () => webSocket.terminate(),
   };
 }
 
-function readText(data: RawData, isBinary: boolean): string | ProtocolError {
+function refuse(bytes: Buffer, isBinary: boolean): ProtocolError | undefined {
   if (isBinary) return new ProtocolError('invalid_request', 'Binary frames are not supported: send text.');
-  const bytes = data as Buffer;
-  if (bytes.length <= MAX_FRAME_BYTES) return bytes.toString('utf8');
+  if (bytes.length <= MAX_FRAME_BYTES) return undefined;
   return new ProtocolError(
     'invalid_request',
     `The frame has ${bytes.length} bytes; at most ${MAX_FRAME_BYTES} are allowed.`,

@@ -44,10 +44,10 @@ type DoorPlan = {
 export function createWebSocketDoors(options: WebSocketDoorsOptions): WebSocketDoors {
   const { heartbeats, metrics, logger, context } = options;
   const framesOf = createEventFrames();
-  const doors: Record<string, DoorPlan> = {
-    '/ws': { name: 'native', open: (given) => openNativeDoor(given, framesOf), subprotocol: SUBPROTOCOL },
-    '/ws/mcp': { name: 'dialect', open: openDialectDoor, subprotocol: undefined },
-  };
+  const doors = new Map<string, DoorPlan>([
+    ['/ws', { name: 'native', open: (given) => openNativeDoor(given, framesOf), subprotocol: SUBPROTOCOL }],
+    ['/ws/mcp', { name: 'dialect', open: openDialectDoor, subprotocol: undefined }],
+  ]);
   const connections = new Set<Connection>();
   let isClosing = false;
   let onEmpty: (() => void) | undefined;
@@ -64,7 +64,7 @@ export function createWebSocketDoors(options: WebSocketDoorsOptions): WebSocketD
   function upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
     // Not parsed as a URL: what a client sends need not be one.
     const path = request.url?.split('?', 1)[0] ?? '/';
-    const door = doors[path];
+    const door = doors.get(path);
     const refusal = refuse(request, door);
     if (!door || refusal) {
       logger.info({ path, refusal }, 'upgrade refused');

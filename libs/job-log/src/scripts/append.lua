@@ -10,7 +10,8 @@
 --   'fenced'            a newer attempt, or the sweeper, owns the job
 --   'terminal'          the job has ended
 --   'cancel_requested'  a cancel was recorded first: end it as cancelled
---   'gap'               these do not begin right after the last seq (a fault of the caller, or the log was lost)
+--   'gap'               these do not begin right after the last seq (what was written there was not acknowledged, the
+--                       log was lost, or a fault of the caller)
 --   'missing'           there is no record
 
 local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'cancelBy', 'output', 'pauseWish')
@@ -22,8 +23,10 @@ local seq, first, count, cancel, pause = tonumber(r[3]), tonumber(ARGV[4]), #ARG
 if r[2] ~= ARGV[3] then -- @mutation fence
   return { 'fenced', seq, cancel, pause }
 end
--- Before the check for a terminal status: a finish whose reply was lost is sent again.
-if first + count - 1 <= seq then
+local new_status = ARGV[5]
+-- Before the check for a terminal status: a finish whose reply was lost is sent again. At the place of another event
+-- there is none to have been taken.
+if first + count - 1 <= seq and (new_status == '' or is_terminal(status)) then
   return { 'duplicate', seq, cancel, pause }
 end
 if is_terminal(status) then
@@ -32,7 +35,6 @@ end
 if first ~= seq + 1 then
   return { 'gap', seq, cancel, pause }
 end
-local new_status = ARGV[5]
 if new_status ~= '' and new_status ~= 'cancelled' and cancel ~= '' then
   return { 'cancel_requested', seq, cancel, pause }
 end
