@@ -25,7 +25,11 @@ const registrations: Record<Role, (metrics: Metrics) => void> = {
       ping,
     }),
   'claude-api': (metrics) =>
-    void createClaudeApiMetrics(metrics, { running: () => 0, limit: 1, engine: 'demo' }),
+    void createClaudeApiMetrics(metrics, {
+      load: () => ({ running: 0, paused: 0 }),
+      limits: { maxExecutions: 1, maxPaused: 1 },
+      engine: 'demo',
+    }),
   dashboard() {
     // Only what every service has.
   },

@@ -72,6 +72,13 @@ export const settings = {
     description:
       'Executions at once; more are answered 429. One Claude Code takes a few hundred MB of memory.',
   }),
+  maxPaused: setting({
+    env: 'CLAUDE_MAX_PAUSED',
+    schema: positiveInt({ min: 0, max: 10_000 }),
+    default: 8,
+    description:
+      'How many executions may be paused, on top; beyond it a pause is answered 429. They keep their memory, and go on at once.',
+  }),
   executionTimeoutMs: setting({
     env: 'CLAUDE_EXECUTION_TIMEOUT_MS',
     schema: durationMs({ min: 100 }),

@@ -1,6 +1,7 @@
 /**
- * The executions under way: who may start, who is stopped, and when all are gone.
- * An id is taken from before the engine starts until nothing of the execution is left.
+ * The executions under way: who may start, who is held or stopped, and when all are gone.
+ * An id is taken from before the engine starts until nothing of the execution is left. Paused executions leave their room
+ * to others; so there is a bound of its own for them, and what goes on may for a while be more than may start.
  */
 import type { Logger } from '@cc-executor/runtime';
 import type { Engine, ExecutionRequest } from './engine.ts';
@@ -8,31 +9,41 @@ import { type Execution, type ExecutionOutput, startExecution } from './executio
 import type { Place } from './places.ts';
 import type { StopReason } from './verdict.ts';
 
-/** Why an execution may not start. `retryAfterSeconds` is set when it may later. */
-interface Refusal {
-  readonly statusCode: 409 | 429 | 503;
-  readonly code: 'duplicate_execution' | 'at_capacity' | 'draining';
+/** Why an execution may not start, be paused or go on. `retryAfterSeconds` is set when it may later. */
+export interface Refusal {
+  readonly statusCode: 404 | 409 | 429 | 503;
+  readonly code: RefusalCode;
   readonly message: string;
   readonly retryAfterSeconds?: number;
 }
 
+type RefusalCode =
+  | 'duplicate_execution'
+  | 'at_capacity'
+  | 'draining'
+  | 'not_found'
+  | 'execution_ending'
+  | 'too_many_paused';
+
 export interface Executions {
-  /** How many are under way. */
-  readonly size: number;
+  /** How many run, and how many are paused. */
+  load(): { running: number; paused: number };
   /** Undefined when one with this id may start now. */
   refuse(executionId: string): Refusal | undefined;
   /** Starts one; call `refuse` in the same tick before. */
   start(request: ExecutionRequest, place: Place, output: ExecutionOutput): Execution;
   /** Stops one; false when there is none with this id. */
   stop(executionId: string, reason: StopReason): boolean;
-  /** Pauses or resumes one; undefined when there is none with this id, false when it is ending. */
-  setPaused(executionId: string, paused: boolean): Promise<boolean> | undefined;
+  /** Pauses or resumes one; resolves to undefined when that is so, or to why it is not. */
+  setPaused(executionId: string, paused: boolean): Promise<Refusal | undefined>;
   /** Takes nothing new, waits up to `drainMs` for what runs, stops the rest. Resolves when all are gone. */
   close(drainMs: number): Promise<void>;
 }
 
 export interface ExecutionLimits {
   readonly maxExecutions: number;
+  /** So many may be paused, on top. */
+  readonly maxPaused: number;
   readonly executionTimeoutMs: number;
   readonly pingMs: number;
   /** How long Claude Code may live on after its result. */
@@ -41,52 +52,80 @@ export interface ExecutionLimits {
 
 /** Makes the registry of one engine's executions. */
 export function createExecutions(engine: Engine, limits: ExecutionLimits, logger: Logger): Executions {
-  const running = new Map<string, Execution>();
+  const underWay = new Map<string, Execution>();
+  /** Of these, those that are paused, from when it is asked. */
+  const paused = new Set<string>();
   let draining = false;
 
+  const load = () => ({ running: underWay.size - paused.size, paused: paused.size });
+
   return {
-    get size() {
-      return running.size;
-    },
+    load,
 
     refuse(executionId) {
       if (draining) {
         const message = 'This server is shutting down';
         return { statusCode: 503, code: 'draining', message, retryAfterSeconds: 5 };
       }
-      if (running.has(executionId)) {
+      if (underWay.has(executionId)) {
         const message = `An execution with the id ${executionId} is under way`;
         return { statusCode: 409, code: 'duplicate_execution', message };
       }
-      if (running.size < limits.maxExecutions) return undefined;
-      const message = `${running.size} executions are under way, and no more are allowed`;
+      const { running } = load();
+      if (running < limits.maxExecutions) return undefined;
+      const message = `${running} executions are under way, and no more are allowed`;
       return { statusCode: 429, code: 'at_capacity', message, retryAfterSeconds: 2 };
     },
 
     start(request, place, output) {
       const execution = startExecution({ request, place, engine, output, limits, logger });
-      running.set(request.executionId, execution);
-      void execution.done.then(() => running.delete(request.executionId));
+      underWay.set(request.executionId, execution);
+      void execution.done.then(() => {
+        underWay.delete(request.executionId);
+        paused.delete(request.executionId);
+      });
       return execution;
     },
 
     stop(executionId, reason) {
-      const execution = running.get(executionId);
+      const execution = underWay.get(executionId);
       execution?.stop(reason);
       return execution !== undefined;
     },
 
-    setPaused(executionId, paused) {
-      return running.get(executionId)?.setPaused(paused);
+    async setPaused(executionId, pause) {
+      const execution = underWay.get(executionId);
+      if (execution === undefined) return notUnderWay(executionId);
+      if (pause && !paused.has(executionId) && paused.size >= limits.maxPaused) {
+        const message = `${paused.size} executions are paused, and no more may be (CLAUDE_MAX_PAUSED)`;
+        return { statusCode: 429, code: 'too_many_paused', message };
+      }
+      if (pause) paused.add(executionId);
+      else paused.delete(executionId);
+      let isSo = false;
+      try {
+        isSo = await execution.setPaused(pause);
+      } finally {
+        if (!isSo) paused.delete(executionId);
+      }
+      if (isSo) return undefined;
+      const message = `The execution ${executionId} is ending`;
+      return { statusCode: 409, code: 'execution_ending', message };
     },
 
     async close(drainMs) {
       draining = true;
       const late = setTimeout(() => {
-        for (const execution of running.values()) execution.stop('shutdown');
+        for (const execution of underWay.values()) execution.stop('shutdown');
       }, drainMs);
-      await Promise.all([...running.values()].map((execution) => execution.done));
+      await Promise.all([...underWay.values()].map((execution) => execution.done));
       clearTimeout(late);
     },
   };
+}
+
+/** Nothing with this id can be stopped, paused or resumed. */
+export function notUnderWay(executionId: string): Refusal {
+  const message = `No execution with the id ${executionId} is under way`;
+  return { statusCode: 404, code: 'not_found', message };
 }

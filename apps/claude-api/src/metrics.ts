@@ -1,5 +1,6 @@
 /** What claude-api counts: executions, how they ended and which were refused. */
 import type { Counter, Histogram, Metrics } from '@cc-executor/metrics';
+import type { ExecutionLimits, Executions } from './executions.ts';
 
 export interface ClaudeApiMetrics {
   readonly ended: Counter<'status' | 'code'>;
@@ -13,17 +14,35 @@ const EXECUTION_SECONDS = [0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_6
 /** Registers the metrics of a claude-api. */
 export function createClaudeApiMetrics(
   metrics: Metrics,
-  { running, limit, engine }: { running(): number; limit: number; engine: string },
+  {
+    load,
+    limits,
+    engine,
+  }: {
+    load: Executions['load'];
+    limits: Pick<ExecutionLimits, 'maxExecutions' | 'maxPaused'>;
+    engine: string;
+  },
 ): ClaudeApiMetrics {
   metrics.gauge({
     name: 'cc_executor_claude_api_executions',
-    help: 'Executions under way.',
-    read: running,
+    help: 'Executions that run. Those that go on after a pause can for a while be more than may start.',
+    read: () => load().running,
   });
   metrics.gauge({
     name: 'cc_executor_claude_api_executions_limit',
-    help: 'How many may be under way at once.',
-    read: () => limit,
+    help: 'How many may run at once.',
+    read: () => limits.maxExecutions,
+  });
+  metrics.gauge({
+    name: 'cc_executor_claude_api_executions_paused',
+    help: 'Executions that are paused; they are not among those that run.',
+    read: () => load().paused,
+  });
+  metrics.gauge({
+    name: 'cc_executor_claude_api_executions_paused_limit',
+    help: 'How many may be paused.',
+    read: () => limits.maxPaused,
   });
   metrics
     .gauge({

@@ -41,8 +41,8 @@ export async function startServer(options: ServerOptions): Promise<ClaudeApiServ
   const { engine, logger } = options;
   const executions = createExecutions(engine, options.limits, logger);
   const counted = createClaudeApiMetrics(options.metrics, {
-    running: () => executions.size,
-    limit: options.limits.maxExecutions,
+    load: executions.load,
+    limits: options.limits,
     engine: engine.name,
   });
   const health = createHealth({

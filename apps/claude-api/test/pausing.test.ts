@@ -93,6 +93,40 @@ describe.runIf(process.platform === 'linux')('a paused execution', () => {
   });
 });
 
+describe.runIf(process.platform === 'linux')('the room of paused executions', () => {
+  const limits = { maxExecutions: 1, maxPaused: 1 };
+
+  test('is that of others, who end beside them; what goes on does so at once', async () => {
+    const api = await startApi(claudeEngine(), { limits });
+    const first = await begin(api, 'ticks');
+    expect((await api.execute({ question: 'hello' })).status).toBe(429);
+    expect(await api.control(first.executionId, 'pause')).toBe(200);
+    expect(soleCompletion(await api.lines({ question: 'hello' }))).toMatchObject({ status: 'success' });
+    const second = await begin(api, 'ticks');
+    expect(await api.control(first.executionId, 'resume')).toBe(200);
+    expect((await api.execute({ question: 'hello' })).status).toBe(429);
+    for (const { lines } of [first, second]) {
+      expect(await readUntil(lines, isComplete)).toMatchObject({ status: 'success' });
+    }
+  });
+
+  test('is bounded: a pause beyond it is refused, and the execution goes on', async () => {
+    const api = await startApi(claudeEngine(), { limits });
+    const first = await begin(api, 'ticks');
+    await api.control(first.executionId, 'pause');
+    const second = await begin(api, 'ticks');
+    expect(await api.control(second.executionId, 'pause')).toBe(429);
+    // Asked again, the one that is paused already is so.
+    expect(await api.control(first.executionId, 'pause')).toBe(200);
+    expect(await readUntil(second.lines, isComplete)).toMatchObject({ status: 'success' });
+    const third = await begin(api, 'ticks');
+    await api.cancel(first.executionId);
+    await readUntil(first.lines, isComplete);
+    expect(await api.control(third.executionId, 'pause')).toBe(200);
+    await api.cancel(third.executionId);
+  });
+});
+
 describe('Claude Code after its result', () => {
   test('is ended when it does not exit, and its answer stands', async () => {
     const api = await startApi(claudeEngine(), { limits: { exitGraceMs: 100 } });

@@ -14,6 +14,7 @@ import { applyPolicy, type Policy } from '../policy.ts';
 import { parseExecuteBody } from '../request-schema.ts';
 import { openResponse, type ResponseWriter } from '../response-writer.ts';
 import { createTextOutput } from '../text-output.ts';
+import { type HttpRefusal, sendRefusal } from './refusal.ts';
 
 export interface ExecuteRouteOptions {
   readonly engine: Engine;
@@ -79,19 +80,4 @@ async function countEnd(execution: Execution, { ended, duration }: ClaudeApiMetr
   const { status, error } = await execution.done;
   ended.inc({ status, code: error?.code ?? '' });
   duration.observe({ status }, (performance.now() - startedAt) / 1_000);
-}
-
-interface HttpRefusal {
-  readonly statusCode: number;
-  readonly retryAfterSeconds?: number;
-  readonly code: string;
-  readonly message: string;
-  readonly faults?: readonly string[];
-  readonly ceilings?: readonly string[];
-}
-
-function sendRefusal(reply: HttpReply, refusal: HttpRefusal): HttpReply {
-  const { statusCode, retryAfterSeconds, ...error } = refusal;
-  if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds));
-  return reply.code(statusCode).send({ error });
 }

@@ -2,9 +2,10 @@
  * What can be done with an execution besides starting it. `DELETE` asks it to stop, and its own response says how it
  * then ended; `pause` and `resume` hold it and let it go on; `transcript` is Claude Code's own record of its answer.
  */
-import type { HttpReply, HttpServer } from '@cc-executor/service';
+import type { HttpServer } from '@cc-executor/service';
 import type { Engine } from '../engine.ts';
-import type { Executions } from '../executions.ts';
+import { type Executions, notUnderWay } from '../executions.ts';
+import { sendRefusal } from './refusal.ts';
 
 interface ById {
   Params: { id: string };
@@ -14,7 +15,7 @@ export function registerExecutionRoutes(app: HttpServer, executions: Executions,
   app.delete<ById>('/executions/:id', (request, reply) => {
     const { id } = request.params;
     if (executions.stop(id, 'cancelled')) return reply.code(202).send({ execution_id: id });
-    return notUnderWay(reply, id);
+    return sendRefusal(reply, notUnderWay(id));
   });
 
   for (const [action, paused] of [
@@ -23,11 +24,9 @@ export function registerExecutionRoutes(app: HttpServer, executions: Executions,
   ] as const) {
     app.post<ById>(`/executions/:id/${action}`, async (request, reply) => {
       const { id } = request.params;
-      const asked = executions.setPaused(id, paused);
-      if (asked === undefined) return notUnderWay(reply, id);
-      if (await asked) return reply.code(200).send({ execution_id: id, paused });
-      const message = `The execution ${id} is ending`;
-      return reply.code(409).send({ error: { code: 'execution_ending', message } });
+      const refusal = await executions.setPaused(id, paused);
+      if (refusal !== undefined) return sendRefusal(reply, refusal);
+      return reply.code(200).send({ execution_id: id, paused });
     });
   }
 
@@ -38,9 +37,4 @@ export function registerExecutionRoutes(app: HttpServer, executions: Executions,
     if ('reason' in found) return reply.code(404).send({ error: { code: 'not_verifiable', ...found } });
     return reply.code(200).send({ execution_id: id, ...found });
   });
-}
-
-function notUnderWay(reply: HttpReply, id: string): HttpReply {
-  const error = { code: 'not_found', message: `No execution with the id ${id} is under way` };
-  return reply.code(404).send({ error });
 }
