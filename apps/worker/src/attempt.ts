@@ -25,7 +25,7 @@ import { codeOf, type WorkerMetrics } from './metrics.ts';
 import { createPausing } from './pausing.ts';
 import { planRetry, type Retry } from './retry.ts';
 import { type CancelBy, createStop } from './stop-reason.ts';
-import { terminalEventOf } from './terminal-event.ts';
+import { incompleteEvent, terminalEventOf } from './terminal-event.ts';
 import { createEventTranslator } from './upstream-events.ts';
 
 /** claude-api ends what we no longer can, were this process frozen: so much later than we would, in ms. */
@@ -74,6 +74,8 @@ export function createAttempt(
     onFault: giveUp,
     onWishes: heed,
     onFirstOutput: () => metrics.firstOutput.observe((performance.now() - takenAt) / 1_000),
+    // A completed answer waits for room as long as the job has time: otherwise the work would be lost.
+    isEnding: () => stop.signal.aborted || (isOver && outcome.status !== 'completed'),
   });
   const pausing = createPausing({
     ...{ attempt: begun.attempt, writer, slot, signal: stop.signal, logger },
@@ -84,6 +86,8 @@ export function createAttempt(
   /** How the last call ended; before the first, nothing had begun. */
   let outcome: UpstreamOutcome = { status: 'aborted' };
   let restarts = 0;
+  /** No call follows. */
+  let isOver = false;
 
   function lose(detail: string): void {
     stop.request({ kind: 'lost', detail });
@@ -186,16 +190,21 @@ export function createAttempt(
   }
 
   async function finish(wanted: TerminalBody): Promise<Processed> {
+    isOver = true;
     await writer.flushed();
     const reason = stop.reason();
     if (reason?.kind === 'lost') return lost(reason.detail);
-    // What was to be written before it is not.
     let event = reason?.kind === 'fault' ? ending() : wanted;
+    const dropped = writer.dropped();
+    if (dropped === 'full') {
+      logger.error({ event: logEvents.outputDropped }, 'Redis is full: the last of the output is not kept');
+    }
+    if (dropped) event = incompleteEvent(event, dropped, hasOutput());
     let written = await writer.finish(event);
     if (written === 'cancel_requested') {
       // A cancel was recorded before this finish: it wins.
       const by = stop.cancelBy() ?? 'client';
-      event = { type: 'cancelled', by, ...summaryOf(wanted), partial: hasOutput() };
+      event = { type: 'cancelled', by, ...summaryOf(event), partial: hasOutput() };
       written = await writer.finish(event);
     }
     if (written !== 'ok') return lost(written);

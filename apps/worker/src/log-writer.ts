@@ -2,13 +2,14 @@
  * Writes the events of one attempt, batching naturally: it writes at once when idle and coalesces what arrives while
  * a write is under way. Every write is sent again until it is answered; the script takes each event once.
  * What waiting cannot cure is not sent again: what waited to be written is dropped, and the attempt may only end its job.
+ * So it is with output that a full Redis does not take, as soon as the job is to end.
  *
  * Invariants: events keep their order; seq has no hole; after a refusal nothing more is written, and
- * after a fault only the terminal event.
+ * after something was dropped only the terminal event.
  */
 import type { AppendCode, Batch, PauseChange, Wishes, WriteLog } from '@cc-executor/job-log';
 import { carriesOutput, type EventBody, type TerminalBody } from '@cc-executor/protocol';
-import { isCurable } from '@cc-executor/redis';
+import { isCurable, isFull } from '@cc-executor/redis';
 import { createRepeatedWarning, type Logger, repeatUntilAnswered } from '@cc-executor/runtime';
 
 /** Larger batches would hold up Redis for others. */
@@ -19,6 +20,9 @@ const HIGH_WATER_LENGTH = 4 * 1024 * 1024;
 
 export type Refusal = Exclude<AppendCode, 'ok' | 'duplicate'>;
 
+/** Why events were dropped: Redis will never take them, or was full when the job had to end. */
+export type DropReason = 'fault' | 'full';
+
 export type LogWriter = {
   /** Queues an event and returns its seq. */
   write(event: EventBody): number;
@@ -27,9 +31,11 @@ export type LogWriter = {
   /** Resolves when everything is written, or refused. */
   flushed(): Promise<void>;
   /** Writes everything and then the terminal event; resolves with how that went, when it was answered. */
-  finish(event: TerminalBody): Promise<'ok' | Refusal | 'fault'>;
+  finish(event: TerminalBody): Promise<'ok' | Refusal | DropReason>;
   /** Output was written by this attempt, or is about to be. */
   hasOutput(): boolean;
+  /** Why the log lacks events of this attempt, if it does. */
+  dropped(): DropReason | undefined;
 };
 
 export function createLogWriter({
@@ -42,6 +48,7 @@ export function createLogWriter({
   onFault,
   onWishes,
   onFirstOutput,
+  isEnding = () => false,
 }: {
   log: WriteLog;
   jobId: string;
@@ -55,6 +62,8 @@ export function createLogWriter({
   /** Called with every reply: what clients wish of the job. */
   onWishes: (wishes: Wishes) => void;
   onFirstOutput?: () => void;
+  /** Whether the job is to end, so that room for more output is not waited for. */
+  isEnding?: () => boolean;
 }): LogWriter {
   const pending: { body: string; hasOutput: boolean; pause: PauseChange | undefined }[] = [];
   let pendingLength = 0;
@@ -62,14 +71,15 @@ export function createLogWriter({
   let queued = lastSeq;
   let output = false;
   let hasWrittenOutput = false;
-  let stopped: Refusal | 'fault' | undefined;
+  let refused: Refusal | undefined;
+  let dropReason: DropReason | undefined;
   let flushing: Promise<void> | undefined;
   const waiters: (() => void)[] = [];
   const onUnanswered = createRepeatedWarning(logger, 'a write was not answered; it is sent again');
 
   function write(event: EventBody): number {
     queued += 1;
-    if (stopped) return queued;
+    if (isStopped()) return queued;
     const hasOutput = carriesOutput(event);
     if (hasOutput && !output) {
       output = true;
@@ -83,7 +93,7 @@ export function createLogWriter({
   }
 
   async function flush(): Promise<void> {
-    while (pending.length > 0 && !stopped) {
+    while (pending.length > 0 && !isStopped()) {
       const batch = takeBatch();
       const pause = batch.at(-1)?.pause;
       const code = await append({
@@ -114,10 +124,15 @@ export function createLogWriter({
   /** Sends one batch until it is answered, or never will be. */
   async function append(
     parts: Omit<Batch, 'jobId' | 'fence' | 'firstSeq'>,
-  ): Promise<'ok' | Refusal | 'fault'> {
+  ): Promise<'ok' | Refusal | DropReason> {
     const batch = { jobId, fence, firstSeq: written + 1, ...parts };
+    const isRepeated = (error: unknown) =>
+      isCurable(error) && !(batch.hasOutput && isFull(error) && isEnding());
     try {
-      const answer = await repeatUntilAnswered(() => log.append(batch), { isCurable, onUnanswered });
+      const answer = await repeatUntilAnswered(() => log.append(batch), {
+        isCurable: isRepeated,
+        onUnanswered,
+      });
       const { code, lastSeq: last, ...wishes } = answer;
       onWishes(wishes);
       if (code !== 'ok' && code !== 'duplicate') return code;
@@ -125,21 +140,30 @@ export function createLogWriter({
       hasWrittenOutput ||= batch.hasOutput;
       return 'ok';
     } catch (error) {
+      if (isFull(error)) return 'full';
       onFault(error);
       return 'fault';
     }
   }
 
-  function stop(code: Refusal | 'fault'): void {
-    stopped = code;
+  function stop(code: Refusal | DropReason): void {
     output = hasWrittenOutput;
     pending.length = 0;
     pendingLength = 0;
-    if (code !== 'fault') onRefused(code);
+    if (code === 'fault' || code === 'full') {
+      dropReason = code;
+    } else {
+      refused = code;
+      onRefused(code);
+    }
+  }
+
+  function isStopped(): boolean {
+    return refused !== undefined || dropReason !== undefined;
   }
 
   async function room(): Promise<void> {
-    while (pendingLength > HIGH_WATER_LENGTH && !stopped) {
+    while (pendingLength > HIGH_WATER_LENGTH && !isStopped()) {
       await new Promise<void>((resolve) => {
         waiters.push(resolve);
       });
@@ -150,13 +174,13 @@ export function createLogWriter({
     while (flushing) await flushing;
   }
 
-  async function finish(event: TerminalBody): Promise<'ok' | Refusal | 'fault'> {
+  async function finish(event: TerminalBody): Promise<'ok' | Refusal | DropReason> {
     await flushed();
-    if (stopped && stopped !== 'fault') return stopped;
+    if (refused) return refused;
     return append({ bodies: [JSON.stringify(event)], hasOutput: false, terminal: event.type });
   }
 
-  return { write, room, flushed, finish, hasOutput: () => output };
+  return { write, room, flushed, finish, hasOutput: () => output, dropped: () => dropReason };
 }
 
 /** What an event changes in the record, beside the log. */

@@ -6,8 +6,12 @@ import {
   summaryOf,
   type TerminalBody,
 } from '@cc-executor/protocol';
+import type { DropReason } from './log-writer.ts';
 import { didNotBegin } from './retry.ts';
 import type { StopReason } from './stop-reason.ts';
+
+const FAULT = 'a fault of the worker; it is in its log';
+const FULL = 'Redis was full until the job had to end: the last of its output was not kept';
 
 /**
  * The terminal event of an attempt that upstream ended with `outcome` and that was stopped for `stop`, if it was.
@@ -35,6 +39,30 @@ export function terminalEventOf(
   return failed('internal', 'the call was aborted without a reason', ending);
 }
 
+/**
+ * The terminal event of an attempt, of whose output the end could not be written. It claims no text that is not in
+ * the log: no completion, and no digest.
+ */
+export function incompleteEvent(wanted: TerminalBody, dropped: DropReason, hasOutput: boolean): TerminalBody {
+  const { digest: _, ...summary } = summaryOf(wanted);
+  const ending = { partial: hasOutput, ...summary };
+  switch (wanted.type) {
+    case 'completed':
+      return dropped === 'full' ? failed('redis_full', FULL, ending) : failed('internal', FAULT, ending);
+    case 'failed': {
+      const { error } = wanted;
+      const message = dropped === 'full' ? `${error.message} (${FULL})` : error.message;
+      return { type: 'failed', error: { ...error, message }, ...ending };
+    }
+    case 'cancelled':
+      return { type: 'cancelled', by: wanted.by, ...ending };
+    case 'timed_out':
+      return { type: 'timed_out', limit: wanted.limit, ...ending };
+    default:
+      return wanted satisfies never;
+  }
+}
+
 function stoppedEvent(stop: StopReason, ending: { partial: boolean }): TerminalBody {
   switch (stop.kind) {
     case 'cancel':
@@ -44,7 +72,7 @@ function stoppedEvent(stop: StopReason, ending: { partial: boolean }): TerminalB
     case 'drain':
       return failed('worker_lost', 'the worker was shut down before the job had ended', ending);
     case 'fault':
-      return failed('internal', 'a fault of the worker; it is in its log', ending);
+      return failed('internal', FAULT, ending);
     case 'lost':
       return failed('worker_lost', stop.detail, ending);
   }

@@ -246,6 +246,11 @@ export function away(): RedisUnavailableError {
   return new RedisUnavailableError('away', new Error('no connection'));
 }
 
+/** What it throws for output while Redis is full. */
+export function full(): RedisUnavailableError {
+  return new RedisUnavailableError('memory_full', new Error('OOM'));
+}
+
 /** A log whose answers get lost: what was asked is done, and the asker is told that nobody answered. */
 export function losingAnswers(log: WholeLog, isLost: (call: number) => boolean): WholeLog {
   let calls = 0;

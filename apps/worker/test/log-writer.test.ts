@@ -4,7 +4,7 @@ import { RedisFaultError } from '@cc-executor/redis';
 import { createMemoryJobLog, type WholeLog } from '@cc-executor/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createLogWriter, type LogWriter } from '../src/log-writer.ts';
-import { away, losingAnswers, silent, TENANT } from './harness.ts';
+import { away, full, losingAnswers, silent, TENANT, untilTrue } from './harness.ts';
 
 const done = { type: 'completed', evidence: 'complete-line' } as const;
 
@@ -13,6 +13,7 @@ let jobId: string;
 let refusals: string[];
 let cancels: string[];
 let faults: unknown[];
+let isEnding: boolean;
 
 beforeEach(async () => {
   memory = createMemoryJobLog().log;
@@ -20,6 +21,7 @@ beforeEach(async () => {
   refusals = [];
   cancels = [];
   faults = [];
+  isEnding = false;
   await memory.create({
     jobId,
     epoch: createEpoch(),
@@ -41,6 +43,7 @@ function writerOn(log: WholeLog): LogWriter {
     logger: silent,
     onRefused: (code) => refusals.push(code),
     onFault: (error) => faults.push(error),
+    isEnding: () => isEnding,
     onWishes: ({ cancelBy }) => {
       if (cancelBy !== undefined) cancels.push(cancelBy);
     },
@@ -209,7 +212,7 @@ describe('a fault, which waiting does not cure,', () => {
     writer.write(output('a'));
     writer.write(output('b'));
     await writer.flushed();
-    expect([faults, refusals, calls()]).toEqual([[fault], [], 1]);
+    expect([faults, refusals, calls(), writer.dropped()]).toEqual([[fault], [], 1, 'fault']);
     expect(writer.hasOutput()).toBe(false);
     writer.write(output('c'));
     await writer.room();
@@ -227,6 +230,62 @@ describe('a fault, which waiting does not cure,', () => {
     expect(await writer.finish(done)).toBe('fault');
     expect(calls()).toBe(2);
     expect((await events()).map(({ type }) => type)).toEqual(['queued']);
+  });
+});
+
+describe('a full Redis, which takes no output,', () => {
+  /** Full after so many batches with output, until it is told otherwise. */
+  function filling(room: number) {
+    const state = { room, refused: 0 };
+    const append: WholeLog['append'] = async (batch) => {
+      if (batch.hasOutput && state.room <= 0) {
+        state.refused += 1;
+        throw full();
+      }
+      if (batch.hasOutput) state.room -= 1;
+      return memory.append(batch);
+    };
+    return { log: { ...memory, append }, state };
+  }
+
+  test('is waited out while the job goes on: nothing is lost', async () => {
+    const { log, state } = filling(0);
+    const writer = writerOn(log);
+    writer.write(output('a'));
+    await untilTrue(() => state.refused > 1);
+    state.room = 10;
+    expect(await writer.finish(done)).toBe('ok');
+    expect([await texts(), writer.dropped(), writer.hasOutput()]).toEqual([['a'], undefined, true]);
+  });
+
+  test('is not waited for when the job is to end: its end follows what stands in the log', async () => {
+    const { log, state } = filling(1);
+    const writer = writerOn(log);
+    writer.write(output('kept'));
+    await writer.flushed();
+    writer.write(output('lost'));
+    for (let i = 0; i < 20; i += 1) writer.write(output('x'.repeat(400_000)));
+    const room = writer.room();
+    await untilTrue(() => state.refused > 0);
+    isEnding = true;
+    await room;
+    writer.write(output('too late'));
+    await writer.flushed();
+    expect([writer.dropped(), writer.hasOutput(), faults, refusals]).toEqual(['full', true, [], []]);
+    expect(await writer.finish({ type: 'cancelled', by: 'client', partial: true })).toBe('ok');
+    expect((await events()).map(({ type, seq }) => [type, seq])).toEqual([
+      ['queued', 1],
+      ['output', 2],
+      ['cancelled', 3],
+    ]);
+  });
+
+  test('has not kept any output when it took none', async () => {
+    const writer = writerOn(filling(0).log);
+    isEnding = true;
+    writer.write(output('lost'));
+    await writer.flushed();
+    expect(writer.hasOutput()).toBe(false);
   });
 });
 

@@ -15,6 +15,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   type Bench,
   createBench,
+  digest,
+  end,
+  failure,
   type Step,
   silent,
   started,
@@ -127,6 +130,80 @@ test('a worker that stood still for longer than its lease is fenced off: its wri
   expect(events.map(({ type }) => type)).toEqual(['queued', 'started', 'output', 'failed']);
   expect(events.at(-1)).toMatchObject({ attempt: 2, error: { code: 'worker_lost' }, partial: true });
   expect(job.claudeApi.calls[0]).toMatchObject({ ended: true });
+});
+
+describe('a full Redis', () => {
+  beforeEach(needs('settings'));
+
+  const setFull = (isFull: boolean) => server.admin.config('SET', 'maxmemory', isFull ? '1' : '0');
+  const refusals = async () =>
+    Number(/errorstat_OOM:count=(\d+)/.exec(await server.admin.info('errorstats'))?.[1] ?? 0);
+  /** Half of the answer stands in the log; the other half is refused. */
+  const untilRefused: Step[] = [
+    [started, text('half', true)],
+    () => untilTrue(async () => (await log.range(TENANT, current.jobId, PAGE))?.events.length === 3),
+    () => setFull(true),
+    [text('late')],
+    () => untilTrue(async () => (await refusals()) > 0),
+  ];
+  const PAGE = { afterSeq: 0, maxEvents: 100, maxBytes: 1e6 };
+  let current: Bench;
+
+  async function run(options: Partial<Parameters<typeof createBench>[0]> & { end?: Step[] } = {}) {
+    const { end = [], ...others } = options;
+    current = await bench({ scripts: [[...untilRefused, ...end]], ...others });
+    const processed = current.process();
+    await untilTrue(async () => (await refusals()) > 0);
+    return { job: current, processed };
+  }
+
+  async function expectEnd(job: Bench, end: object): Promise<void> {
+    const events = await job.events();
+    expect(events.map(({ type }) => type).slice(0, 3)).toEqual(['queued', 'started', 'output']);
+    expect(events).toHaveLength(4);
+    expect(events.at(-1)).toMatchObject({ seq: 4, partial: true, ...end });
+    expect(events.at(-1)).not.toHaveProperty('digest');
+    expect((await log.get(TENANT, job.jobId))?.job.endedAt).toBeGreaterThan(0);
+  }
+
+  test('takes the end of a job that is cancelled, without the output that it refused', async () => {
+    const { job, processed } = await run();
+    await log.cancel(TENANT, job.jobId, 'client');
+    job.context.leases.check(job.jobId);
+    expect((await processed).status).toBe('cancelled');
+    await expectEnd(job, { type: 'cancelled', by: 'client' });
+  });
+
+  test('takes the end of a job whose time is over', async () => {
+    const { job, processed } = await run({ totalMs: 1_000 });
+    expect((await processed).status).toBe('timed_out');
+    await expectEnd(job, { type: 'timed_out', limit: 'total' });
+  });
+
+  test('takes the end of a job that failed, and of one that must be given up', async () => {
+    const failed = await run({ end: [end(failure('claude_error', { digest }))] });
+    expect((await failed.processed).status).toBe('failed');
+    await expectEnd(failed.job, { type: 'failed', error: { code: 'claude_error' } });
+    await setFull(false);
+    await server.admin.config('RESETSTAT');
+    const drained = await run();
+    drained.job.drain.abort();
+    expect((await drained.processed).error).toBe('worker_lost');
+    await expectEnd(drained.job, { type: 'failed', error: { code: 'worker_lost' } });
+  });
+
+  test('is waited out by a job that completed, as long as it has time', async () => {
+    const { job, processed } = await run({ end: [[success]] });
+    await setFull(false);
+    expect((await processed).status).toBe('completed');
+    expect((await job.events()).at(-1)).toMatchObject({ type: 'completed', seq: 5, digest });
+  });
+
+  test('makes a job that completed fail when its time is over', async () => {
+    const { job, processed } = await run({ end: [[success]], totalMs: 1_000 });
+    expect((await processed).error).toBe('redis_full');
+    await expectEnd(job, { type: 'failed', error: { code: 'redis_full', retrySafe: false } });
+  });
 });
 
 describe('a Redis that refuses for good', () => {

@@ -2,7 +2,7 @@ import type { UpstreamOutcome } from '@cc-executor/claude-api-client';
 import { eventSchemas, MAX_TERMINAL_TEXT_LENGTH } from '@cc-executor/protocol';
 import { describe, expect, test } from 'vitest';
 import { createStop, type StopReason } from '../src/stop-reason.ts';
-import { terminalEventOf } from '../src/terminal-event.ts';
+import { incompleteEvent, terminalEventOf } from '../src/terminal-event.ts';
 import { digest, failure } from './harness.ts';
 
 const summary = {
@@ -125,5 +125,42 @@ describe('a stop', () => {
     stop.request({ kind: 'deadline', limit: 'total' });
     expect(stop.reason()).toEqual({ kind: 'lost', detail: 'fenced' });
     expect(stop.cancelBy()).toBeUndefined();
+  });
+});
+
+describe('an ending whose last output could not be written', () => {
+  const { digest: _, ...known } = summary;
+  const head = { jobId: `job_${'0'.repeat(32)}`, epoch: 'e', seq: 2, attempt: 1, time: 3 };
+
+  test.each(['full', 'fault'] as const)('claims no text that is not in the log (%s)', (dropped) => {
+    for (const outcome of outcomes) {
+      for (const stop of [undefined, ...stops]) {
+        const event = incompleteEvent(terminalEventOf(outcome, stop, true), dropped, true);
+        expect(event).not.toHaveProperty('digest');
+        expect(event).toMatchObject({ partial: true, ...known });
+        expect(event.type).not.toBe('completed');
+        eventSchemas[event.type].parse({ ...head, ...event });
+      }
+    }
+  });
+
+  test('in a full Redis says so, whatever else is to be said', () => {
+    const words = /Redis was full/;
+    expect(incompleteEvent(terminalEventOf(completed, undefined, true), 'full', false)).toMatchObject({
+      type: 'failed',
+      error: { code: 'redis_full', message: expect.stringMatching(words), retrySafe: false },
+      partial: false,
+    });
+    const cut = terminalEventOf(failure('upstream_cut'), undefined, true);
+    expect(incompleteEvent(cut, 'full', true)).toMatchObject({
+      error: { code: 'upstream_cut', message: expect.stringMatching(words) },
+    });
+  });
+
+  test('after a cancel or at a limit stays what it is', () => {
+    for (const stop of stops.slice(0, 2)) {
+      const whole = terminalEventOf({ status: 'aborted' }, stop, true);
+      expect(incompleteEvent(whole, 'full', true)).toEqual(whole);
+    }
   });
 });

@@ -1,5 +1,5 @@
 import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
-import { startTestRedis, type TestRedis, uniquePrefix } from '@cc-executor/testing';
+import { needs, startTestRedis, type TestRedis, uniquePrefix } from '@cc-executor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRegistry, FORGET_MS, type ServiceReport } from '../src/index.ts';
 
@@ -46,8 +46,8 @@ describe('the registry', () => {
     await server.assertNoKeys(keyPrefix);
   });
 
-  it('takes reports also while Redis is full', async ({ skip }) => {
-    skip(server.kind !== 'redis', 'the embedded server has no maxmemory');
+  it('takes reports also while Redis is full', async (context) => {
+    await needs('settings')(context);
     const keyPrefix = uniquePrefix();
     const registry = createRegistry({ redis, keyPrefix });
     await server.admin.config('SET', 'maxmemory', '1');

@@ -1,5 +1,6 @@
 /** What a Redis that is at its `maxmemory` takes: what ends jobs, and what is wished of them. Nothing that makes more. */
 import { RedisUnavailableError } from '@cc-executor/redis';
+import { needs } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Batch, createRedisSweep, type JobSweep } from '../src/index.ts';
 import { openRedisTwin, type RedisTwin } from './redis-twin.ts';
@@ -13,13 +14,8 @@ beforeAll(async () => {
 });
 afterAll(() => twin.close());
 
-beforeEach(({ skip }) => {
-  skip(twin.server.kind !== 'redis', 'the embedded server has no maxmemory');
-});
-afterEach(() => setFull(false));
-
 async function setFull(isFull: boolean): Promise<void> {
-  if (twin.server.kind === 'redis') await twin.server.admin.config('SET', 'maxmemory', isFull ? '1' : '0');
+  await twin.server.admin.config('SET', 'maxmemory', isFull ? '1' : '0');
 }
 
 async function expectFull(work: Promise<unknown>): Promise<void> {
@@ -40,6 +36,11 @@ async function lastEventOf(jobId: string) {
 }
 
 describe('a full Redis', () => {
+  beforeEach(needs('settings'));
+  afterEach(async () => {
+    if (twin.server.kind === 'redis') await setFull(false);
+  });
+
   it('takes the end of a running job from its worker, publishes it, and lets it be read', async () => {
     const { jobId } = await runningJob(twin.log);
     const listener = await listen(twin.feed, jobId);

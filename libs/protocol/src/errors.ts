@@ -70,6 +70,8 @@ export type ProtocolErrorCode = keyof typeof protocolErrors;
 export const failureCodes = {
   worker_lost: 'The worker that ran the job died or lost its lease; what it had put out is kept.',
   internal: 'A fault of the worker; it is in its log.',
+  redis_full:
+    'The work was done, but Redis was full until the job had to end: the last of its output was not kept.',
   upstream_unreachable: 'claude-api could not be reached; the message says under which name and address.',
   upstream_busy:
     'claude-api was at capacity or shutting down (429, 503, 529), or the workspace or conversation was in use (409).',

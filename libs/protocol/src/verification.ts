@@ -5,7 +5,8 @@ import { digestSchema } from './event-table.ts';
 /** Why a job can be neither confirmed nor refuted. A test keeps PROTOCOL.md equal to this. */
 export const notVerifiableReasons = {
   not_ended: 'The job has not ended yet.',
-  no_digest: 'Its terminal event has no digest: no answer had begun, or its worker was lost.',
+  no_digest:
+    'Its terminal event has no digest: no answer had begun, its worker was lost, or its output could not be kept.',
   no_execution: 'The service that ran it did not name its execution: it is not a claude-api of ours.',
   no_worker_answered: 'No worker answered in time.',
   upstream_unreachable: 'claude-api could not be asked, or not at all of its addresses.',

@@ -82,6 +82,11 @@ export function isCurable(error: unknown): boolean {
   return error instanceof RedisUnavailableError;
 }
 
+/** Redis has no memory left for it; what frees some, and what must be written whatever happens, it may take all the same. */
+export function isFull(error: unknown): boolean {
+  return error instanceof RedisUnavailableError && error.reason === 'memory_full';
+}
+
 /** Thrown by a mistake in code, not by the driver on purpose. */
 function isOfLanguage(error: Error): boolean {
   return [TypeError, SyntaxError, RangeError, ReferenceError].some((kind) => error instanceof kind);

@@ -15,6 +15,7 @@ export { checkDurability, type Durability, judgeDurability } from './durability.
 export { watchDurability } from './durability-watch.ts';
 export {
   isCurable,
+  isFull,
   RedisFaultError,
   RedisUnavailableError,
   redisErrorOf,

@@ -1,14 +1,20 @@
 import { once } from 'node:events';
-import { startTestRedis, type TestRedis } from '@cc-executor/testing';
-import { afterEach, expect, it } from 'vitest';
+import { needs, startTestRedis, type TestRedis } from '@cc-executor/testing';
+import { expect, it, onTestFinished } from 'vitest';
 import { closeRedis, defineScript, openRedis, type RedisConnection, scriptSource } from '../src/index.ts';
 
 let server: TestRedis;
 let redis: RedisConnection;
-afterEach(async () => {
-  await closeRedis(redis);
-  await server.close();
-});
+
+async function connect({ embedded = false } = {}): Promise<void> {
+  server = await startTestRedis({ embedded });
+  const connection = openRedis(server.url, { name: 'test', role: 'patient', onError: () => {} });
+  redis = connection;
+  onTestFinished(async () => {
+    await closeRedis(connection);
+    await server.close();
+  });
+}
 
 const script = {
   name: 'test:set',
@@ -17,22 +23,17 @@ const script = {
   whenFull: true,
 };
 
-async function connect(embedded: boolean): Promise<void> {
-  server = await startTestRedis({ embedded });
-  redis = openRedis(server.url, { name: 'test', role: 'patient', onError: () => {} });
-}
-
 it('a script that must run when Redis is full runs without its flags where they are not known', async () => {
-  await connect(true);
+  await connect({ embedded: true });
   await expect(server.admin.eval(scriptSource(script), 1, 'key', 'value')).rejects.toThrow(/^ERR/);
   const set = defineScript(redis, script);
   expect(await set(['key'], ['value'])).toEqual(['OK']);
   expect(await server.admin.get('key')).toBe('value');
 });
 
-it('it runs when Redis is full, and one that need not is refused', async ({ skip }) => {
-  await connect(false);
-  skip(server.kind !== 'redis', 'the embedded server has no maxmemory');
+it('it runs when Redis is full, and one that need not is refused', async (context) => {
+  await needs('settings')(context);
+  await connect();
   const set = defineScript(redis, script);
   const setIfRoom = defineScript(redis, { ...script, name: 'test:setIfRoom', whenFull: false });
   await server.admin.config('SET', 'maxmemory', '1');
@@ -40,9 +41,9 @@ it('it runs when Redis is full, and one that need not is refused', async ({ skip
   await expect(setIfRoom(['key'], ['other'])).rejects.toThrow(/^OOM/);
 });
 
-it('whether flags are known is asked again when the connection has come back', async ({ skip }) => {
-  await connect(false);
-  skip(server.kind !== 'redis', 'the embedded server counts no calls');
+it('whether flags are known is asked again when the connection has come back', async (context) => {
+  await needs('statistics')(context);
+  await connect();
   const set = defineScript(redis, script);
   const calls = async () =>
     Number(/cmdstat_eval:calls=(\d+)/.exec(await server.admin.info('commandstats'))?.[1]);
@@ -51,7 +52,7 @@ it('whether flags are known is asked again when the connection has come back', a
   await set(['key'], ['b']);
   expect(await calls()).toBe(before);
   const back = once(redis, 'ready');
-  await server.admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+  await server.killClients('others');
   await back;
   await set(['key'], ['c']);
   expect(await calls()).toBeGreaterThan(before);

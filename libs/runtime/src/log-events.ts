@@ -15,6 +15,7 @@ export const logEvents = {
   durabilityFaulty: 'durability_faulty',
   attemptBegan: 'attempt_began',
   attemptLost: 'attempt_lost',
+  outputDropped: 'output_dropped',
   jobEnded: 'job_ended',
   nothingToDo: 'nothing_to_do',
   executionStarted: 'execution_started',
