@@ -223,3 +223,11 @@ test('every app has a Dockerfile, but the command, which is in each image', () =
       .sort(),
   ).toEqual(Object.keys(DOCKERFILES).sort());
 });
+
+test.each(['libs/local-redis/redis.conf', 'deploy/redis/redis.conf', 'deploy/kubernetes/redis.yaml'])(
+  '%s limits what any class of connections may leave untaken',
+  (path) => {
+    const limits = read(path).matchAll(/^\s*client-output-buffer-limit (\w+) \d+mb \d+mb \d+$/gm);
+    expect([...limits].map(([, name]) => name)).toEqual(['normal', 'replica', 'pubsub']);
+  },
+);

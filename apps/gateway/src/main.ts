@@ -15,6 +15,7 @@ import { createTranscriptRequests } from '@cc-executor/signals';
 import { createAbandonWatch } from './chores/abandon-watch.ts';
 import { startSweeper } from './chores/sweeper.ts';
 import { appName, loadGatewayConfig } from './config.ts';
+import { limitReads } from './listening/read-limit.ts';
 import { createGatewayMetrics, watchSharedState } from './metrics.ts';
 import { createOperations } from './operations/index.ts';
 import { startGateway } from './server.ts';
@@ -31,7 +32,7 @@ await runService({
     const keys = createKeys(config.keyPrefix);
     const kept = { redis, keys, retentionMs: config.retentionMs };
     const acceptLog = createRedisAcceptLog(kept);
-    const readLog = createRedisReadLog(kept);
+    const readLog = limitReads(createRedisReadLog(kept));
     const wishLog = createRedisWishLog(kept);
     const feed = createRedisFeed({ redis: subscriber, keys });
     const producer = createProducer({ redis, keyPrefix: config.keyPrefix, onError: member.onRedisError });

@@ -65,7 +65,8 @@ test('the prototype’s conversation: connected, RUNNING, output, COMPLETED, and
     params: { sessionId: expect.any(String) },
   });
   const { jobId, attempt } = await start();
-  expect((await rig.log.get(TENANT, jobId))?.spec).toEqual({ prompt: 'say hello', onDisconnect: 'cancel' });
+  const spec = await server.admin.hget(rig.keys.record(jobId), 'spec');
+  expect(JSON.parse(spec ?? '')).toEqual({ prompt: 'say hello', onDisconnect: 'cancel' });
   await attempt.write({ type: 'started', engine: 'claude' }, output('Hel'), output('lo'));
   await attempt.write({ type: 'message', message: { type: 'tool_use' } });
   await attempt.end(completed);

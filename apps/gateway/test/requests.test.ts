@@ -47,8 +47,9 @@ describe('execute', () => {
     const answer = client.messages.findIndex(({ id }) => id === 1);
     expect(answer).toBeLessThan(client.messages.indexOf(first));
     expect(await gateway.producer.ensure(result.jobId)).toBe('waits');
-    const stored = await rig.log.get(TENANT, result.jobId);
-    expect(stored?.spec).toEqual({ prompt: 'hi', metadata: { a: 1 } });
+    expect((await rig.log.get(TENANT, result.jobId))?.job.metadata).toEqual({ a: 1 });
+    const begun = await rig.log.begin(result.jobId, 60_000, 'worker-1');
+    expect(begun).toMatchObject({ attempt: { spec: { prompt: 'hi' } } });
   });
 
   test('with `attach: false` brings no event', async () => {

@@ -88,7 +88,7 @@ test('a client that stops reading for too long is closed resumably, and goes on 
 });
 
 test('a client that asks without reading the answers is closed', async () => {
-  const gateway = await rig.gateway();
+  const gateway = await rig.gateway({ heartbeatMs: 100 });
   const client = await rig.connect(gateway);
   const jobId = await rig.createJob();
   const attempt = await takeJob(rig.log, jobId);

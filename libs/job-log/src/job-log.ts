@@ -6,7 +6,7 @@
  */
 import type { ExecuteParams, Job, JobStatus, RetryPolicy, TerminalStatus } from '@cc-executor/protocol';
 
-/** What the client asked for: kept in the record, read by the worker. */
+/** What the client asked for: kept in the record, and read by the worker, which has no use for the metadata. */
 export type JobSpec = Omit<ExecuteParams, 'idempotencyKey' | 'attach'>;
 
 export type NewJob = {
@@ -82,8 +82,13 @@ export type Page = { epoch: string; lastSeq: number; status: JobStatus; events: 
 
 export type Position = { epoch: string; lastSeq: number; status: JobStatus };
 
-/** A job with what stands in its record and is not shown to clients. */
-export type StoredJob = { job: Job; spec: JobSpec; lastEvent: string | undefined };
+export type StoredJob = {
+  job: Job;
+  /** It is to be cancelled when nobody listens to it. */
+  mayBeAbandoned: boolean;
+  /** Once it has ended, as JSON. */
+  terminalEvent: string | undefined;
+};
 
 export type JobList = { jobs: Job[]; cursor: string | undefined };
 
@@ -106,6 +111,7 @@ export type ReadLog = {
   /** True last positions, for heartbeats; a job without a record is left out. */
   positions(tenant: string, jobIds: string[]): Promise<Map<string, Position>>;
   get(tenant: string, jobId: string): Promise<StoredJob | undefined>;
+  /** A page holds fewer jobs than `limit` where their metadata is long; a cursor says that there are more. */
   list(tenant: string, query: { status?: JobStatus; limit: number; cursor?: string }): Promise<JobList>;
 };
 

@@ -5,7 +5,7 @@
 import { controlChannel } from '@cc-executor/signals';
 
 export type Keys = {
-  /** Hash: what the job is. Fields: epoch, tenant, status, fence, seq, spec, totalMs, retry, priority,
+  /** Hash: what the job is. Fields: epoch, tenant, status, fence, seq, spec (without metadata), metadata, totalMs, retry, priority,
    * onDisconnect, createdAt, startedAt, endedAt, deadline, lease, output, cancelBy, owner, late, pauseWish, pausedAt,
    * leftMs. */
   record(jobId: string): string;

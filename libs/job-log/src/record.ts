@@ -1,11 +1,30 @@
-/** Reads a record's hash into the job that its tenant's clients see. */
+/** Reads of a record's hash what makes the job that its tenant's clients see. */
 import { isTerminal, type Job, type JobStatus } from '@cc-executor/protocol';
+import type { RedisConnection } from '@cc-executor/redis';
 
-/** The job of a record as HGETALL gives it; undefined when there is none, or it is another tenant's. */
-export function jobOfRecord(tenant: string, jobId: string, record: Record<string, string>): Job | undefined {
+/** What of a record `jobOfRecord` needs: small, whatever was asked for. Metadata and spec are fields of their own. */
+const jobFields = [
+  ...['tenant', 'status', 'epoch', 'fence', 'seq', 'cancelBy', 'pauseWish'],
+  ...['createdAt', 'startedAt', 'endedAt', 'pausedAt', 'deadline'],
+];
+
+type Fields = Record<string, string | undefined>;
+
+/** Reads these fields of a record, and no others: a prompt can be long. */
+export async function readFields(
+  redis: RedisConnection,
+  recordKey: string,
+  ...further: string[]
+): Promise<Fields> {
+  const names = [...jobFields, ...further];
+  const values = await redis.hmget(recordKey, ...names);
+  return Object.fromEntries(names.map((name, i) => [name, values[i] ?? undefined]));
+}
+
+/** The job of a record's fields, with metadata when that is among them; undefined when there is none, or it is another tenant's. */
+export function jobOfRecord(tenant: string, jobId: string, record: Fields): Job | undefined {
   if (record.tenant !== tenant || !record.status || !record.epoch) return undefined;
   const status = record.status as JobStatus;
-  const { metadata } = JSON.parse(record.spec ?? '{}') as { metadata?: Record<string, unknown> };
   return {
     jobId,
     epoch: record.epoch,
@@ -19,6 +38,6 @@ export function jobOfRecord(tenant: string, jobId: string, record: Record<string
     ...(record.endedAt === undefined ? {} : { endedAt: Number(record.endedAt) }),
     ...(record.pausedAt === undefined || isTerminal(status) ? {} : { pausedAt: Number(record.pausedAt) }),
     deadlineAt: Number(record.deadline),
-    ...(metadata === undefined ? {} : { metadata }),
+    ...(record.metadata === undefined ? {} : { metadata: JSON.parse(record.metadata) }),
   };
 }

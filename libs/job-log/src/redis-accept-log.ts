@@ -37,7 +37,8 @@ export function createRedisAcceptLog(options: {
   }
 
   async function create(job: NewJob) {
-    const { jobId, epoch, tenant, spec, queueMs, totalMs, retry } = job;
+    const { jobId, epoch, tenant, queueMs, totalMs, retry } = job;
+    const { metadata, ...spec } = job.spec;
     // The indexes come first: a record that they do not name would be found by nobody, were we to die in between.
     const [now = 0] = await scripts.schedule([keys.due], [jobId, FIRST_LOOK_MS, 'NX']);
     await Promise.all([redis.zadd(keys.jobs(tenant), 'NX', now, jobId), redis.sadd(keys.tenants, tenant)]);
@@ -46,6 +47,7 @@ export function createRedisAcceptLog(options: {
       [
         ...[keys.channel(jobId), jobId, epoch, tenant, JSON.stringify(spec), queueMs, totalMs, retry],
         ...[QUEUED_BODY, now, spec.priority ?? 0, spec.onDisconnect ?? 'continue'],
+        metadata === undefined ? '' : JSON.stringify(metadata),
       ],
     );
     return { created: code === 'created', epoch: String(heldEpoch), status: status as JobStatus };

@@ -1,9 +1,9 @@
 /** Reading records and logs in Redis, each for its own tenant: the job of another is missing, and looks like it. */
-import type { JobStatus } from '@cc-executor/protocol';
+import { isTerminal, type JobStatus } from '@cc-executor/protocol';
 import { type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
 import type { Page, Position, ReadLog, StoredJob, Stretch } from './job-log.ts';
 import type { Keys } from './keys.ts';
-import { jobOfRecord } from './record.ts';
+import { jobOfRecord, readFields } from './record.ts';
 import { listJobs } from './redis-list.ts';
 import { defineScripts } from './scripts.ts';
 
@@ -42,12 +42,12 @@ export function createRedisReadLog({ redis, keys }: { redis: RedisConnection; ke
   }
 
   async function get(tenant: string, jobId: string): Promise<StoredJob | undefined> {
-    const [record, lastEvent] = await Promise.all([
-      redis.hgetall(keys.record(jobId)),
-      redis.lindex(keys.log(jobId), -1),
-    ]);
+    const record = await readFields(redis, keys.record(jobId), 'metadata', 'onDisconnect');
     const job = jobOfRecord(tenant, jobId, record);
-    return job && { job, spec: JSON.parse(record.spec ?? '{}'), lastEvent: lastEvent ?? undefined };
+    if (!job) return undefined;
+    // The last event of a job that runs can be as long as what a tool printed.
+    const last = isTerminal(job.status) ? await redis.lindex(keys.log(jobId), -1) : null;
+    return { job, mayBeAbandoned: record.onDisconnect === 'cancel', terminalEvent: last ?? undefined };
   }
 
   return {

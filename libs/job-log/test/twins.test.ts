@@ -107,7 +107,7 @@ async function play(log: WholeLog, script: Command[]): Promise<{ answers: unknow
   }
   const stored = await log.get(TENANT, jobId);
   const { status, attempt, lastSeq, cancelRequested } = stored?.job ?? {};
-  answers.push({ status, attempt, lastSeq, cancelRequested, last: anonymous(stored?.lastEvent ?? '') });
+  answers.push({ status, attempt, lastSeq, cancelRequested, last: anonymous(stored?.terminalEvent ?? '') });
   answers.push((await log.positions(TENANT, [jobId])).get(jobId));
   return { answers, events: (await readAll(log, jobId)).map(anonymous) };
 

@@ -14,6 +14,9 @@ import {
 } from './memory-state.ts';
 import type { WholeLog } from './whole-log.ts';
 
+/** A page of a list ends with the job whose metadata reaches this. */
+const PAGE_METADATA_BYTES = 128 * 1024;
+
 const noWishes: Wishes = { cancelBy: undefined, pauseWish: false };
 
 /** The parts of the twin share their memory. */
@@ -69,13 +72,14 @@ export function createMemoryJobLog({ now = Date.now }: { now?: () => number } = 
       if (code === 'held' || code === 'terminal') return { code };
       store(jobId, before, state);
       const { fence, events, job, hasOutput, pauseWish } = state;
+      const { metadata: _shownInLists, ...spec } = job.spec;
       return {
         code,
         attempt: {
           fence,
           lastSeq: events.length,
           epoch: job.epoch,
-          spec: job.spec,
+          spec,
           remainingMs: job.totalMs,
           hasOutput,
           pauseWish,
@@ -140,7 +144,12 @@ export function createMemoryJobLog({ now = Date.now }: { now?: () => number } = 
     },
     async get(tenant, jobId) {
       const state = recordOf(tenant, jobId);
-      return state && { job: jobOfState(state), spec: state.job.spec, lastEvent: state.events.at(-1) };
+      if (!state) return undefined;
+      return {
+        job: jobOfState(state),
+        mayBeAbandoned: state.job.spec.onDisconnect === 'cancel',
+        terminalEvent: isTerminal(state.status) ? state.events.at(-1) : undefined,
+      };
     },
     async list(tenant, { status, limit, cursor }) {
       const all = [...records.values()]
@@ -149,9 +158,14 @@ export function createMemoryJobLog({ now = Date.now }: { now?: () => number } = 
         .sort((a, b) => b.createdAt - a.createdAt || (a.jobId < b.jobId ? 1 : -1));
       const start = cursor === undefined ? 0 : all.findIndex((job) => cursorOf(job) === cursor) + 1;
       const matching = all.slice(start).filter((job) => status === undefined || job.status === status);
-      const jobs = matching.slice(0, limit);
-      const last = jobs.at(-1);
-      return { jobs, cursor: last && matching.length >= limit ? cursorOf(last) : undefined };
+      const jobs: Job[] = [];
+      let bytes = 0;
+      for (const job of matching) {
+        jobs.push(job);
+        bytes += job.metadata ? Buffer.byteLength(JSON.stringify(job.metadata)) : 0;
+        if (jobs.length === limit || bytes >= PAGE_METADATA_BYTES) return { jobs, cursor: cursorOf(job) };
+      }
+      return { jobs, cursor: undefined };
     },
   };
 

@@ -59,7 +59,7 @@ export function createAbandonWatch(options: {
   async function decide({ tenant, jobId }: WatchedJob): Promise<void> {
     if ((await countListeners(jobId)) > 0) return;
     const stored = await readLog.get(tenant, jobId);
-    if (!stored || isTerminal(stored.job.status) || stored.spec.onDisconnect !== 'cancel') return;
+    if (!stored || isTerminal(stored.job.status) || !stored.mayBeAbandoned) return;
     const { code } = await wishLog.cancel(tenant, jobId, 'disconnect');
     logger.info({ jobId, code }, 'job cancelled: nobody listens to it');
   }

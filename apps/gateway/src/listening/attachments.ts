@@ -7,7 +7,7 @@ import { MAX_ATTACHMENTS, ProtocolError } from '@cc-executor/protocol';
 import { isCurable } from '@cc-executor/redis';
 import { createRepeatedWarning, type Logger } from '@cc-executor/runtime';
 import type { AbandonWatch } from '../chores/abandon-watch.ts';
-import { createReadTurns } from './read-turns.ts';
+import type { ReadTurns } from './read-turns.ts';
 
 /** What a door does with the events of a job. */
 export type EventSink = {
@@ -45,17 +45,18 @@ export function createAttachments(
     abandonWatch: Pick<AbandonWatch, 'came' | 'left' | 'suspect'>;
     /** Lets an attachment that could not read its log read on soon. */
     readSoon: (attachment: Attachment) => void;
+    /** Resumed and closed with the attachments. */
+    reads: ReadTurns;
     logger: Logger;
   },
   sink: EventSink,
 ): Attachments {
-  const { tenant, readLog, feed, abandonWatch, readSoon, logger } = parts;
+  const { tenant, readLog, feed, abandonWatch, readSoon, reads, logger } = parts;
   const byJob = new Map<string, Attachment>();
   // Attaching takes a moment: a second request for the same job meanwhile is refused as well. True: detached since.
   const pending = new Map<string, boolean>();
-  const turns = createReadTurns(sink.hasRoom);
   const pagedLog = {
-    range: (...page: Parameters<ReadLog['range']>) => turns.take(() => readLog.range(...page)),
+    range: (...page: Parameters<ReadLog['range']>) => reads.take(() => readLog.range(...page)),
   };
   const onFailed = createRepeatedWarning(logger, 'reading a log failed; it is tried again');
   let closed = false;
@@ -150,12 +151,12 @@ export function createAttachments(
     isFull,
     all: () => byJob.values(),
     resume() {
-      turns.resume();
+      reads.resume();
       for (const attachment of byJob.values()) attachment.resume();
     },
     close() {
       closed = true;
-      turns.close();
+      reads.close();
       for (const jobId of [...byJob.keys()]) remove(jobId);
     },
   };

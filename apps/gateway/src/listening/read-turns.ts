@@ -1,7 +1,7 @@
 /**
- * Lets the attachments of one connection read the log one after another, and only while the client has room: were
- * all of them to read a page each whenever there is room, a client with many of them would be sent more than it can
- * take, and be closed for it.
+ * Lets one connection read logs, lists and records one after another, and only while the client has room: were all of
+ * its attachments to read a page each whenever there is room, and all of its requests at once, a client with many of
+ * them would be sent more than it can take.
  */
 export type ReadTurns = {
   /** Does the work when its turn has come. Rejects with `ConnectionClosedError` when the connection is closed before. */

@@ -6,6 +6,7 @@ import type { Attachment, JobFeed, ReadLog } from '@cc-executor/job-log';
 import type { Logger } from '@cc-executor/runtime';
 import type { AbandonWatch } from '../chores/abandon-watch.ts';
 import { type Attachments, createAttachments, type EventSink } from '../listening/attachments.ts';
+import { createReadTurns, type ReadTurns } from '../listening/read-turns.ts';
 import type { DoorName } from '../metrics.ts';
 
 /** There is one tenant: nobody is asked who they are. */
@@ -17,6 +18,8 @@ export type Session = {
   /** A client that is cut off can come back and attach to its jobs; one that cannot has lost them. */
   readonly canReturn: boolean;
   readonly attachments: Attachments;
+  /** What has no small bound is read in here: one after another, while the client has room for it. */
+  readonly reads: ReadTurns;
   readonly logger: Logger;
 };
 
@@ -32,9 +35,9 @@ export function createSessions(parts: {
   abandonWatch: AbandonWatch;
   readSoon: (attachment: Attachment) => void;
 }): OpenSession {
-  return (client, sink) => ({
-    ...client,
-    tenant: TENANT,
-    attachments: createAttachments({ ...parts, tenant: TENANT, logger: client.logger }, sink),
-  });
+  return (client, sink) => {
+    const reads = createReadTurns(sink.hasRoom);
+    const own = { tenant: TENANT, reads, logger: client.logger };
+    return { ...client, ...own, attachments: createAttachments({ ...parts, ...own }, sink) };
+  };
 }

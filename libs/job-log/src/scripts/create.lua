@@ -3,7 +3,7 @@
 --   KEYS 1 record, 2 log
 --   ARGV 1 channel, 2 jobId, 3 epoch, 4 tenant, 5 spec (JSON), 6 queueMs, 7 totalMs, 8 retry, 9 body of `queued`,
 --        10 now: the job's score in the list of jobs, so that list and record give one order,
---        11 priority, 12 onDisconnect
+--        11 priority, 12 onDisconnect, 13 metadata (JSON) or '': apart from the spec, because lists show it
 -- Returns {'created' | 'exists', epoch, status}; 'created' also to the same epoch again: the reply was lost
 local found = redis.call('HMGET', KEYS[1], 'epoch', 'status')
 if found[1] then
@@ -14,6 +14,9 @@ redis.call('HSET', KEYS[1],
   'epoch', ARGV[3], 'tenant', ARGV[4], 'status', 'queued', 'fence', 0, 'seq', 1, 'spec', ARGV[5],
   'totalMs', ARGV[7], 'retry', ARGV[8], 'priority', ARGV[11], 'onDisconnect', ARGV[12], 'createdAt', now,
   'deadline', string.format('%.0f', tonumber(now) + tonumber(ARGV[6])))
+if ARGV[13] ~= '' then
+  redis.call('HSET', KEYS[1], 'metadata', ARGV[13])
+end
 redis.call('DEL', KEYS[2])
 append_events(KEYS[2], ARGV[1], ARGV[2], ARGV[3], 0, 0, 'queued', now, { ARGV[9] })
 return { 'created', ARGV[3], 'queued' }

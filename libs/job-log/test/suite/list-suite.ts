@@ -66,6 +66,22 @@ export function describeList(twin: () => Twin): void {
       expect(await listAll(log, tenant, { status: 'queued', limit: 100 })).toHaveLength(225);
     });
 
+    it('ends a page early where metadata is long, and has every job once', async () => {
+      const { log } = twin();
+      const tenant = createEpoch();
+      const metadata = { note: 'é'.repeat(4_000) };
+      const jobs = Array.from({ length: 60 }, (_, i) =>
+        newJob({ tenant, spec: { prompt: 'x', ...(i % 3 === 0 ? {} : { metadata }) } }),
+      );
+      await Promise.all(jobs.map((job) => log.create(job)));
+      const page = await log.list(tenant, { limit: 100 });
+      expect(Buffer.byteLength(JSON.stringify(page))).toBeLessThan(192 * 1024);
+      expect(page.cursor).toBeDefined();
+      expect(page.jobs.find((job) => job.metadata)?.metadata).toEqual(metadata);
+      const all = await listAll(log, tenant, { limit: 100 });
+      expect(all.sort()).toEqual(jobs.map(({ jobId }) => jobId).sort());
+    });
+
     it('shows jobs as they are', async () => {
       const { log } = twin();
       const tenant = createEpoch();

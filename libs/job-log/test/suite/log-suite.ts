@@ -92,7 +92,7 @@ export function describeLog(twin: () => Twin): void {
       expect(await log.append(batchOf(jobId, 4, ['b']))).toMatchObject({ code: 'terminal', lastSeq: 3 });
       const stored = await log.get(TENANT, jobId);
       expect(stored?.job).toMatchObject({ status: 'completed', lastSeq: 3 });
-      const last = parseEvents([stored?.lastEvent ?? '']).at(0);
+      const last = parseEvents([stored?.terminalEvent ?? '']).at(0);
       expect(last).toMatchObject({ seq: 3, type: 'completed', time: stored?.job.endedAt });
     });
 

@@ -40,7 +40,6 @@ export function describeRecord(twin: () => Twin): void {
       const job = newJob({ spec: { prompt: 'x', metadata: { a: [1, '"', null] } } });
       expect(await log.create(job)).toEqual({ created: true, epoch: job.epoch, status: 'queued' });
       const stored = await log.get(TENANT, job.jobId);
-      expect(stored).toMatchObject({ spec: job.spec });
       expect(stored?.job).toEqual({
         jobId: job.jobId,
         epoch: job.epoch,
@@ -63,6 +62,20 @@ export function describeRecord(twin: () => Twin): void {
           type: 'queued',
         },
       ]);
+    });
+
+    it('keeps what the worker is told, and whether the job may be abandoned, but no prompt is read for that', async () => {
+      const { log } = twin();
+      const job = newJob({ spec: { prompt: 'x', metadata: { a: 1 }, onDisconnect: 'cancel', maxTurns: 3 } });
+      await log.create(job);
+      expect(await log.get(TENANT, job.jobId)).toEqual({
+        job: expect.objectContaining({ metadata: { a: 1 } }),
+        mayBeAbandoned: true,
+        terminalEvent: undefined,
+      });
+      expect(await log.begin(job.jobId, 1_000, 'worker-1')).toMatchObject({
+        attempt: { spec: { prompt: 'x', onDisconnect: 'cancel', maxTurns: 3 } },
+      });
     });
 
     it('again changes nothing, whatever has become of the job', async () => {

@@ -1,0 +1,159 @@
+/** What reading may cost: Redis's replies, how many are asked for at once, and what happens when its buffers overrun. */
+import { createEpoch, createJobId } from '@cc-executor/protocol';
+import { startTestRedis, type TestRedis, type WholeLog } from '@cc-executor/testing';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { limitReads } from '../src/listening/read-limit.ts';
+import { completed, createRig, output, type Rig, TENANT, takeJob } from './harness.ts';
+
+const KB = 1024;
+
+let server: TestRedis;
+let rig: Rig;
+
+beforeAll(async () => {
+  server = await startTestRedis();
+});
+afterAll(() => server.close());
+beforeEach(async () => {
+  rig = await createRig(server);
+});
+afterEach(() => rig.close());
+
+async function createJobs(count: number, prompt: string): Promise<string[]> {
+  const jobIds = Array.from({ length: count }, createJobId);
+  const job = { tenant: TENANT, queueMs: 60_000, totalMs: 60_000, retry: 'safe' } as const;
+  const spec = { prompt, metadata: { who: 'me' } };
+  await Promise.all(jobIds.map((jobId) => rig.log.create({ ...job, jobId, epoch: createEpoch(), spec })));
+  return jobIds;
+}
+
+async function statistic(name: string): Promise<number> {
+  const info = String(await server.admin.info('stats'));
+  return Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? Number.NaN);
+}
+
+/** Wraps a log; counts how many of these reads are under way at once. */
+function countAtOnce(log: WholeLog, method: 'list' | 'get') {
+  const seen = { now: 0, most: 0 };
+  async function counted<T>(read: () => Promise<T>): Promise<T> {
+    seen.now += 1;
+    seen.most = Math.max(seen.most, seen.now);
+    try {
+      return await read();
+    } finally {
+      seen.now -= 1;
+    }
+  }
+  const wrapped: WholeLog =
+    method === 'list'
+      ? { ...log, list: (...args) => counted(() => log.list(...args)) }
+      : { ...log, get: (...args) => counted(() => log.get(...args)) };
+  return { seen, wrapped };
+}
+
+describe('a list', () => {
+  test('reads no prompt', async (context) => {
+    if (server.kind === 'embedded')
+      context.skip('the embedded server does not count the bytes that it sends');
+    await createJobs(100, 'p'.repeat(195 * KB));
+    const gateway = await rig.gateway();
+    const client = await rig.connect(gateway);
+    const before = await statistic('total_net_output_bytes');
+    const { result } = await client.request('list', { limit: 100 });
+    expect((await statistic('total_net_output_bytes')) - before).toBeLessThan(200 * KB);
+    expect(result.jobs).toHaveLength(100);
+    expect(result.jobs[0].metadata).toEqual({ who: 'me' });
+  });
+
+  test.each(['list', 'get'] as const)(
+    'or a `get` of one connection waits for the one before: %s',
+    async (method) => {
+      const [jobId = ''] = await createJobs(1, 'x');
+      const counts: ReturnType<typeof countAtOnce>['seen'][] = [];
+      const gateway = await rig.gateway({
+        wrapLog(log) {
+          const { seen, wrapped } = countAtOnce(log, method);
+          counts.push(seen);
+          return wrapped;
+        },
+      });
+      const [one, other] = [await rig.connect(gateway), await rig.connect(gateway)];
+      const params = method === 'get' ? { jobId } : {};
+      const answers = await Promise.all(Array.from({ length: 64 }, () => one.request(method, params)));
+      expect(answers.every(({ result }) => result)).toBe(true);
+      expect(answers.map(({ id }) => id)).toEqual(
+        answers.map(({ id }) => id).toSorted((a, b) => Number(a) - Number(b)),
+      );
+      expect(counts.map(({ most }) => most)).toEqual([1]);
+      await Promise.all([one, other].map((client) => client.request(method, params)));
+    },
+  );
+});
+
+test('no more reads are under way in a gateway at once than it may have, and all are done, in order', async () => {
+  const { seen, wrapped } = countAtOnce(rig.log, 'get');
+  const limited = limitReads(wrapped, 4);
+  const [jobId = ''] = await createJobs(1, 'x');
+  const done: number[] = [];
+  const reads = Array.from({ length: 100 }, async (_, i) => {
+    // One of them fails: its place is given on as well.
+    if (i === 10) await expect(limited.get(TENANT, null as never)).resolves.toBeUndefined();
+    else expect((await limited.get(TENANT, jobId))?.job.jobId).toBe(jobId);
+    done.push(i);
+  });
+  await Promise.all(reads);
+  expect(seen).toEqual({ now: 0, most: 4 });
+  expect(done).toHaveLength(100);
+});
+
+describe('when Redis cuts off a connection whose output buffer overran', () => {
+  let ours = '';
+
+  beforeEach((context) => {
+    if (server.kind === 'embedded') context.skip('the embedded server knows no client-output-buffer-limit');
+  });
+  beforeEach(async () => {
+    ours = ((await server.admin.config('GET', 'client-output-buffer-limit')) as string[])[1] ?? '';
+  });
+  afterEach(() => server.admin.config('SET', 'client-output-buffer-limit', ours));
+
+  test('our own Redis does so: no class of connections is without a limit', () => {
+    const classes = ['normal', 'slave', 'pubsub'];
+    for (const name of classes) expect(ours).toMatch(new RegExp(`\\b${name} [1-9]\\d+ [1-9]\\d+ [1-9]\\d*`));
+  });
+
+  test('listeners get everything, in order, once', async () => {
+    const gateway = await rig.gateway();
+    const client = await rig.connect(gateway);
+    const jobId = await rig.createJob();
+    await client.request('attach', { jobId });
+    // A publication of 512 KiB cannot pass.
+    await server.admin.config('SET', 'client-output-buffer-limit', `pubsub ${64 * KB} 0 0`);
+    const before = await statistic('total_connections_received');
+    const attempt = await takeJob(rig.log, jobId);
+    for (let i = 0; i < 20; i += 1) {
+      await attempt.write(...Array.from({ length: 16 }, () => output(`${i}`.padEnd(32 * KB))));
+    }
+    await attempt.end(completed);
+    const events = await client.untilTerminal(jobId);
+    expect(events.map(({ seq }) => seq)).toEqual(Array.from({ length: 2 + 20 * 16 }, (_, i) => i + 1));
+    expect(await statistic('total_connections_received')).toBeGreaterThan(before);
+  });
+
+  test('who asks is told `unavailable`, and gets everything when it asks again', async () => {
+    const gateway = await rig.gateway();
+    const client = await rig.connect(gateway);
+    const jobId = await rig.createJob();
+    const attempt = await takeJob(rig.log, jobId);
+    await attempt.write(...Array.from({ length: 16 }, () => output('x'.repeat(32 * KB))));
+    await attempt.end(completed);
+    await server.admin.config('SET', 'client-output-buffer-limit', `normal ${64 * KB} 0 0`);
+    const { error } = await client.request('attach', { jobId });
+    expect(error.data.code).toBe('unavailable');
+    await server.admin.config('SET', 'client-output-buffer-limit', ours);
+    let answer = await client.request('attach', { jobId });
+    while (answer.error?.data.code === 'unavailable') answer = await client.request('attach', { jobId });
+    expect(answer.result).toMatchObject({ jobId, lastSeq: 18 });
+    expect(await client.untilTerminal(jobId)).toHaveLength(18);
+  });
+});
