@@ -29,6 +29,9 @@ const PERMANENT_KEYS = new Set([
   keys.jobs('default'),
   keys.tenants,
   keys.due,
+  keys.claimed,
+  keys.unqueued,
+  keys.round,
   `${DEFAULT_KEY_PREFIX}:{services}`,
 ]);
 
@@ -84,7 +87,7 @@ async function lookOnce({ redis, proxies }: World, before: Baseline): Promise<Le
     admin.zrange(`${QUEUE}:prioritized`, '0', '-1'),
     admin.lrange(`${QUEUE}:active`, 0, -1),
     admin.zrange(`${QUEUE}:delayed`, '0', '-1'),
-    admin.zrange(keys.due, '0', '-1'),
+    Promise.all([keys.due, keys.claimed, keys.unqueued].map((index) => admin.zrange(index, '0', '-1'))),
     redis.channels(),
   ]);
   const sockets = Object.entries(countSockets(proxies)).flatMap(([name, now]) => {
@@ -94,7 +97,7 @@ async function lookOnce({ redis, proxies }: World, before: Baseline): Promise<Le
   return {
     sockets,
     queueEntries: [...waiting, ...prioritized, ...active, ...delayed],
-    dueJobs: due,
+    dueJobs: due.flat(),
     subscriptions: channels.filter((channel) => !WORKER_CHANNELS.has(channel)),
     keysWithoutExpiry: await findKeysWithoutExpiry(admin),
   };

@@ -34,13 +34,13 @@ async function lookOnce(
   const queue = '{cce:queue}:jobs';
   const jobKeys = jobIds.flatMap((jobId) => [keys.record(jobId), keys.log(jobId)]);
   const [due, waiting, active, expiries] = await Promise.all([
-    admin.zrange(keys.due, '0', '-1'),
+    Promise.all([keys.due, keys.claimed, keys.unqueued].map((index) => admin.zrange(index, '0', '-1'))),
     admin.lrange(`${queue}:wait`, 0, -1),
     admin.lrange(`${queue}:active`, 0, -1),
     Promise.all(jobKeys.map((key) => admin.pttl(key))),
   ]);
   const keysWithoutExpiry = jobKeys.filter((_, i) => expiries[i] === -1);
-  // The index may name a job until it is due: then the sweeper finds that it has ended.
-  const unfinished = due.filter((jobId) => keysWithoutExpiry.includes(keys.record(jobId)));
+  // An index may name a job until it is due: then it is found to have ended.
+  const unfinished = due.flat().filter((jobId) => keysWithoutExpiry.includes(keys.record(jobId)));
   return { dueJobs: unfinished, queueEntries: [...waiting, ...active], keysWithoutExpiry };
 }

@@ -83,7 +83,11 @@ async function letSweeperSeeEndedJob(faults: FaultStack): Promise<void> {
   const client = await faults.client();
   const jobId = await client.execute({ prompt: faults.plan({ chunks: 3 }).prompt });
   await client.terminal(jobId);
-  await untilFound(async () => (await faults.redis.admin.zscore(keys.due, jobId)) === null);
+  const { admin } = faults.redis;
+  // As if the worker had died between the terminal event and the index.
+  await admin.zadd(keys.due, 0, jobId);
+  const isLeft = async (index: string) => (await admin.zscore(index, jobId)) !== null;
+  await untilFound(async () => !(await isLeft(keys.due)) && !(await isLeft(keys.claimed)));
 }
 
 /** The gateway's subscriber is cut off when the job ends, and comes back afterwards. */

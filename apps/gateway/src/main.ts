@@ -5,6 +5,7 @@ import {
   createRedisFeed,
   createRedisReadLog,
   createRedisSweep,
+  createRedisUnqueued,
   createRedisWishLog,
 } from '@cc-executor/job-log';
 import { createProducer } from '@cc-executor/queue';
@@ -13,6 +14,7 @@ import { createHealth, runService } from '@cc-executor/service';
 import { joinFleet } from '@cc-executor/service/fleet-member';
 import { createTranscriptRequests } from '@cc-executor/signals';
 import { createAbandonWatch } from './chores/abandon-watch.ts';
+import { startQueueCheck } from './chores/queue-check.ts';
 import { startSweeper } from './chores/sweeper.ts';
 import { appName, loadGatewayConfig } from './config.ts';
 import { limitReads } from './listening/read-limit.ts';
@@ -50,15 +52,9 @@ await runService({
       graceMs: config.abandonGraceMs,
       logger,
     });
-    const sweeper = startSweeper({
-      ...config,
-      sweep,
-      producer,
-      abandonWatch,
-      intervalMs: config.sweepMs,
-      metrics,
-      logger,
-    });
+    const chore = { ...config, abandonWatch, intervalMs: config.sweepMs, metrics, logger };
+    const sweeper = startSweeper({ ...chore, sweep });
+    const queueCheck = startQueueCheck({ ...chore, unqueued: createRedisUnqueued(kept), producer });
     redis.on('close', sweeper.redisWasAway);
     const health = createHealth({
       service: appName,
@@ -94,7 +90,7 @@ await runService({
       async close() {
         await gateway.close();
         await reporter.close();
-        await sweeper.close();
+        await Promise.all([sweeper.close(), queueCheck.close()]);
         await producer.close();
         await feed.close();
         await closeRedis(redis);

@@ -5,7 +5,7 @@ import type { QueueDepth } from '@cc-executor/queue';
 
 export type DoorName = 'native' | 'dialect';
 
-/** What the sweeper did to a job: ended it with this status, or gave it a queue entry. */
+/** What was done for a job: the sweeper ended it with this status or requeued it, or the queue check enqueued it. */
 type SweepResult = TerminalStatus | 'enqueued' | 'requeued';
 
 export type GatewayMetrics = {
@@ -65,7 +65,7 @@ export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
     }),
     sweeperJobs: metrics.counter({
       name: 'cc_executor_gateway_sweeper_jobs_total',
-      help: 'Jobs that the sweeper ended (by status; `failed` is `worker_lost`), enqueued or requeued.',
+      help: 'Jobs that the sweeper ended (by status; `failed` is `worker_lost`) or requeued, or that the queue check enqueued.',
       labels: ['result'],
     }),
     sweepFailures: metrics.counter({

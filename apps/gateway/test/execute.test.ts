@@ -77,7 +77,7 @@ describe('an idempotency key', () => {
       'completed',
     ]);
     // There is no queue entry: making sure of one makes one.
-    expect(await gateway.producer.ensure(result.jobId)).toBe('made');
+    expect(await gateway.producer.ensure([{ jobId: result.jobId, priority: 0 }])).toEqual(['made']);
   });
 
   test('of a job that this connection listens to is answered, and brings no event twice', async () => {
@@ -104,7 +104,7 @@ test('an accepted job whose gateway died before enqueueing it gets its entry fro
   expect(created).toBe(true);
   const { result } = await client.request('execute', { prompt: 'x', idempotencyKey: 'k', attach: false });
   expect(result).toMatchObject({ jobId, created: false });
-  expect(await gateway.producer.ensure(jobId)).toBe('waits');
+  expect(await gateway.producer.ensure([{ jobId, priority: 0 }])).toEqual(['waits']);
 });
 
 test('an `execute` without an id is accepted and attached', async () => {

@@ -199,9 +199,11 @@ export async function createRig(server: TestRedis): Promise<Rig> {
       const onError = () => {
         // As above.
       };
-      const queue = openQueue({ redis: workerRedis, keyPrefix, onError });
+      const redis = open('patient');
+      const queue = openQueue({ redis, keyPrefix, onError });
       const removed = await queue.remove(jobId);
       await queue.close();
+      await closeRedis(redis);
       if (removed !== 1) throw new Error('a worker has the entry, or there is none');
     },
     async close() {

@@ -81,16 +81,16 @@ test('a job that the sweeper ends is counted once, by its status', async () => {
   const gateway = await rig.gateway({ metrics });
   const jobId = await rig.createJob();
   await takeJob(rig.log, jobId, 20);
+  const sweep = createRedisSweep({ redis: gateway.redis, keys: rig.keys, retentionMs: 60_000 });
   const sweeper = startSweeper({
-    sweep: createRedisSweep({ redis: gateway.redis, keys: rig.keys, retentionMs: 60_000 }),
-    producer: gateway.producer,
+    sweep,
     abandonWatch: gateway.abandonWatch,
     intervalMs: 20,
     leaseMs: 0,
     metrics,
     logger: silent,
   });
-  await untilTrue(async () => (await server.admin.zcard(rig.keys.due)) === 0);
+  await untilTrue(async () => (await sweep.size()) === 0);
   await sweeper.close();
   expect(await total(metrics.sweeperJobs, { result: 'failed' })).toBe(1);
   expect(await total(metrics.sweeperJobs)).toBe(1);

@@ -43,7 +43,6 @@ afterEach(async () => {
 function start(overrides: Partial<SweeperOptions> = {}): Sweeper {
   const sweeper = startSweeper({
     sweep,
-    producer: gateway.producer,
     abandonWatch: gateway.abandonWatch,
     intervalMs: 50,
     leaseMs: 0,
@@ -59,7 +58,6 @@ async function createJob({
   queueMs = 60_000,
   totalMs = 60_000,
   retry = 'safe' as RetryPolicy,
-  enqueue = true,
   spec = {} as Omit<JobSpec, 'prompt'>,
 } = {}): Promise<string> {
   const jobId = createJobId();
@@ -72,24 +70,13 @@ async function createJob({
     totalMs,
     retry,
   });
-  if (enqueue) await gateway.producer.enqueue(jobId);
+  await gateway.producer.enqueue(jobId);
   return jobId;
 }
 
 /** The sweeper would look at it now: tests do not wait for what the index says. */
 async function makeDue(jobId: string): Promise<void> {
   await server.admin.zadd(rig.keys.due, 0, jobId);
-}
-
-/** Keeps the ids of the jobs that got a queue entry from the sweeper. */
-function watchEnsure() {
-  const jobIds: string[] = [];
-  const ensure = async (jobId: string) => {
-    const entry = await gateway.producer.ensure(jobId);
-    if (entry === 'made') jobIds.push(jobId);
-    return entry;
-  };
-  return { jobIds, producer: { ensure } };
 }
 
 async function untilStatus(jobId: string, status: string): Promise<JobEvent[]> {
@@ -113,7 +100,7 @@ test('three sweepers end a job whose worker is lost exactly once, as worker_lost
     });
     expect(await attempts[i]?.end(completed)).toBe('fenced');
   }
-  await untilTrue(async () => (await server.admin.zcard(rig.keys.due)) === 0);
+  await untilTrue(async () => (await sweep.size()) === 0);
 });
 
 test('a job whose lease is renewed is left alone', async () => {
@@ -139,14 +126,13 @@ test('a lost job with a recorded cancel ends as cancelled, in the name of who ca
 
 test('a lost job that may always run again is queued again; the lost attempt is fenced off', async () => {
   const jobId = await createJob({ retry: 'always' });
+  await rig.log.enqueued(jobId);
   const lost = await takeJob(rig.log, jobId, LEASE_MS);
   await lost.write(output('first try'));
-  // Its entry was processed: the lost worker's BullMQ lock has passed.
-  await rig.loseEntry(jobId);
-  const made = watchEnsure();
-  start({ producer: made.producer });
+  start();
   await untilStatus(jobId, 'queued');
-  await untilTrue(() => made.jobIds.includes(jobId));
+  // The queue may not have it any more.
+  await untilTrue(async () => (await server.admin.zscore(rig.keys.unqueued, jobId)) !== null);
   expect(await lost.end(completed)).toBe('fenced');
   const next = await takeJob(rig.log, jobId);
   expect(next.fence).toBeGreaterThan(lost.fence + 1);
@@ -176,18 +162,31 @@ test('a job past its deadline whose worker goes on renewing is timed_out by the 
   expect(await attempt.end(completed)).toBe('fenced');
 });
 
-test('an accepted job without a queue entry gets one, and it is looked at again', async () => {
-  const jobId = await createJob({ enqueue: false });
+test('a queued job that an older gateway put into the index is due at its deadline, and its entry is looked for', async () => {
+  const jobId = await createJob();
+  await rig.log.enqueued(jobId);
   await makeDue(jobId);
-  const made = watchEnsure();
-  start({ producer: made.producer });
-  await untilTrue(() => made.jobIds.includes(jobId));
-  expect(await gateway.producer.ensure(jobId)).toBe('waits');
-  await untilTrue(async () => Number(await server.admin.zscore(rig.keys.due, jobId)) > Date.now() + 10_000);
-  const due = Number(await server.admin.zscore(rig.keys.due, jobId));
-  expect(due - Date.now()).toBeLessThanOrEqual(30_000);
-  expect((await rig.log.get(TENANT, jobId))?.job.status).toBe('queued');
+  start();
+  await untilTrue(async () => (await server.admin.zscore(rig.keys.unqueued, jobId)) !== null);
+  const { deadlineAt } = (await rig.log.get(TENANT, jobId))?.job ?? {};
+  expect(await server.admin.zscore(rig.keys.due, jobId)).toBe(String(deadlineAt));
 });
+
+test('more jobs than one claim gives are ended in one sweep', async () => {
+  const jobIds = await Promise.all(Array.from({ length: 450 }, () => createJob({ queueMs: 1 })));
+  let claims = 0;
+  const counted: JobSweep = {
+    ...sweep,
+    claim(...args) {
+      claims += 1;
+      return sweep.claim(...args);
+    },
+  };
+  // Long enough that there is one sweep, whatever else the machine does.
+  start({ sweep: counted, intervalMs: 5_000 });
+  await Promise.all(jobIds.map((jobId) => untilStatus(jobId, 'timed_out')));
+  await untilTrue(() => claims === 3);
+}, 20_000);
 
 test('it waits for one lease before its first sweep, and after Redis was away', async () => {
   const claims: number[] = [];
@@ -249,7 +248,7 @@ test('the index is empty when every job has ended, and forgets a job that is gon
   await rig.log.cancel(TENANT, cancelled, 'client');
   for (const jobId of [done, gone, cancelled]) await makeDue(jobId);
   start();
-  await untilTrue(async () => (await server.admin.zcard(rig.keys.due)) === 0);
+  await untilTrue(async () => (await sweep.size()) === 0);
 });
 
 test('one claim gives a job to one sweeper', async () => {
@@ -288,24 +287,6 @@ test('closing waits for the sweep under way', async () => {
   expect((await rig.log.get(TENANT, jobId))?.job.status).toBe('failed');
 });
 
-test('a job whose entry a worker has taken is looked at again within a lease: it may be for a lost attempt', async () => {
-  const jobId = await createJob({ enqueue: false });
-  await makeDue(jobId);
-  const rescheduled = Promise.withResolvers<{ at: number | undefined; claimedAt: number }>();
-  let claimedAt = 0;
-  const watched: JobSweep = {
-    ...sweep,
-    settle(id, claim) {
-      claimedAt = claim.at;
-      return sweep.settle(id, claim);
-    },
-    reschedule: async (_id, at) => rescheduled.resolve({ at, claimedAt }),
-  };
-  start({ sweep: watched, leaseMs: LEASE_MS, producer: { ensure: async () => 'taken' } });
-  const said = await rescheduled.promise;
-  expect(said.at).toBe(said.claimedAt + LEASE_MS);
-});
-
 test('a job whose gateway died is cancelled when nobody listens and it asked for that; one with a listener goes on', async () => {
   gateway = await rig.gateway({ abandonGraceMs: 50 });
   const other = await rig.connect(await rig.gateway());
@@ -326,22 +307,6 @@ test('a job whose gateway died is cancelled when nobody listens and it asked for
     status: 'running',
     cancelRequested: false,
   });
-});
-
-test('a job that is enqueued once more keeps its priority', async () => {
-  const low = await createJob({ enqueue: false, spec: { priority: 7 } });
-  const asked: unknown[] = [];
-  await makeDue(low);
-  start({
-    producer: {
-      async ensure(jobId, options) {
-        asked.push([jobId, options]);
-        return gateway.producer.ensure(jobId, options);
-      },
-    },
-  });
-  await untilTrue(async () => asked.length > 0);
-  expect(asked).toEqual([[low, { priority: 7 }]]);
 });
 
 test('a job that Redis refuses to touch does not hold up the others, and is logged once', async () => {

@@ -25,6 +25,7 @@ export { createKeys, DEFAULT_KEY_PREFIX, type Keys } from './keys.ts';
 export { createRedisAcceptLog } from './redis-accept-log.ts';
 export { createRedisFeed } from './redis-feed.ts';
 export { createRedisReadLog } from './redis-read-log.ts';
-export { type Claim, createRedisSweep, type JobSweep } from './redis-sweep.ts';
+export { type Claim, createRedisSweep, type JobSweep, type NextLook } from './redis-sweep.ts';
+export { createRedisUnqueued, type QueueNeed, type Unqueued } from './redis-unqueued.ts';
 export { createRedisWishLog } from './redis-wish-log.ts';
 export { createRedisWriteLog } from './redis-write-log.ts';

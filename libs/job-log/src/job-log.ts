@@ -103,6 +103,8 @@ export type AcceptLog = {
   ): Promise<{ jobId: string; hash: string }>;
   /** Writes the record and the event `queued`; a job that is there stays as it is. */
   create(job: NewJob): Promise<Created>;
+  /** The queue has the job: nobody need look for its entry. */
+  enqueued(jobId: string): Promise<void>;
 };
 
 /** For whoever reads on behalf of a client: a job of another tenant is missing. */

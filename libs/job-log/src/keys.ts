@@ -13,8 +13,14 @@ export type Keys = {
   log(jobId: string): string;
   /** Channel: batches of events, as they are appended. */
   channel(jobId: string): string;
-  /** Sorted set of all unfinished jobs by the time at which the sweeper must look at them. */
+  /** Sorted set of unfinished jobs by when their lease or their deadline can have passed. */
   due: string;
+  /** Sorted set of those that a sweeper looks at now, by when another may; on the slot of `due`, as the next two are. */
+  claimed: string;
+  /** Sorted set of queued jobs that the queue may not have, by when their entry is to be looked for. */
+  unqueued: string;
+  /** Hash: how far all gateways together have come in looking at each job of `due` in turn. */
+  round: string;
   /** Sorted set of a tenant's jobs by creation time. */
   jobs(tenant: string): string;
   /** Set of the tenants that have such a list, on its slot. */
@@ -32,6 +38,9 @@ export function createKeys(prefix: string): Keys {
     log: (jobId) => `${prefix}:{${jobId}}:log`,
     channel: (jobId) => `${prefix}:{${jobId}}:events`,
     due: `${prefix}:{due}`,
+    claimed: `${prefix}:{due}:claimed`,
+    unqueued: `${prefix}:{due}:unqueued`,
+    round: `${prefix}:{due}:round`,
     jobs: (tenant) => `${prefix}:{jobs}:${tenant}`,
     tenants: `${prefix}:tenants:{jobs}`,
     idempotency: (tenant, keyHash) => `${prefix}:idempotency:${tenant}:${keyHash}`,

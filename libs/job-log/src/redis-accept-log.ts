@@ -6,7 +6,7 @@ import type { AcceptLog, NewJob } from './job-log.ts';
 import type { Keys } from './keys.ts';
 import { defineScripts } from './scripts.ts';
 
-/** When the sweeper first looks at a new job: by then it has a queue entry, or whoever accepted it has died. */
+/** When a new job's queue entry is looked for: by then it has one, or whoever accepted it has died. */
 const FIRST_LOOK_MS = 5_000;
 /** Longer than a job can live before it is kept: its longest wait and its longest run, in ms. */
 const LONGEST_LIFE_MS = 2 * 24 * 60 * 60_000;
@@ -40,7 +40,10 @@ export function createRedisAcceptLog(options: {
     const { jobId, epoch, tenant, queueMs, totalMs, retry } = job;
     const { metadata, ...spec } = job.spec;
     // The indexes come first: a record that they do not name would be found by nobody, were we to die in between.
-    const [now = 0] = await scripts.schedule([keys.due], [jobId, FIRST_LOOK_MS, 'NX']);
+    const [now = 0] = await scripts.schedule(
+      [keys.due, keys.unqueued],
+      [jobId, queueMs, 'NX', FIRST_LOOK_MS],
+    );
     await Promise.all([redis.zadd(keys.jobs(tenant), 'NX', now, jobId), redis.sadd(keys.tenants, tenant)]);
     const [code, heldEpoch, status] = await scripts.create(
       [keys.record(jobId), keys.log(jobId)],
@@ -56,5 +59,8 @@ export function createRedisAcceptLog(options: {
   return {
     reserve: (...args) => tellErrorsApart(reserve(...args)),
     create: (job) => tellErrorsApart(create(job)),
+    async enqueued(jobId) {
+      await tellErrorsApart(redis.zrem(keys.unqueued, jobId));
+    },
   };
 }

@@ -1,13 +1,14 @@
 /**
- * What a sweeper does to the job log: claim what is due, decide about each job in one step, and put right when it is
- * due again. The index is only a reminder: the record decides.
+ * What a sweeper does to the job log: claim the jobs whose lease or deadline may have passed, decide about each in one
+ * step, and put right when it is due again. The index is only a reminder: the record decides.
  */
 import { DEFAULT_TIMEOUTS, type TerminalStatus } from '@cc-executor/protocol';
 import { type RedisConnection, serversOf, tellErrorsApart } from '@cc-executor/redis';
 import type { Keys } from './keys.ts';
 import { defineScripts } from './scripts.ts';
 
-export type Claim = { at: number; jobIds: string[] };
+/** When they were claimed, and until when they are held. */
+export type Claim = { at: number; heldUntil: number; jobIds: string[] };
 
 type Settled =
   | { code: 'stale' | 'gone' | 'terminal' }
@@ -21,13 +22,21 @@ type Settled =
       mayBeAbandoned: boolean;
     };
 
+/** When a job must be looked at next: never, when `at` is undefined. */
+export type NextLook = {
+  jobId: string;
+  at: number | undefined;
+  /** It waits for a worker, and nobody knows whether the queue has it. */
+  isUnqueued?: boolean;
+};
+
 export type JobSweep = {
   /** Claims up to `limit` due jobs; they are due again after `holdMs` if nothing is done with them. */
   claim(limit: number, holdMs: number): Promise<Claim>;
   /** Decides about one claimed job; ends it when no worker will. */
-  settle(jobId: string, claim: Claim): Promise<Settled>;
-  /** Says when the job is due again; never, when undefined. */
-  reschedule(jobId: string, at: number | undefined): Promise<void>;
+  settle(jobId: string, claim: Pick<Claim, 'at'>): Promise<Settled>;
+  /** Ends the claim of these jobs. One that has become due earlier meanwhile stays so; one that was taken out stays out. */
+  reschedule(claim: Claim, looks: NextLook[]): Promise<void>;
   /** How many processes listen to a job's events now. */
   countListeners(jobId: string): Promise<number>;
   /** Takes out of every tenant's list what expired long ago; returns how many. */
@@ -51,14 +60,16 @@ export function createRedisSweep({
   keys: Keys;
   retentionMs: number;
 }): JobSweep {
-  const scripts = defineScripts(redis, 'claim', 'settle', 'prune');
+  const scripts = defineScripts(redis, 'claim', 'settle', 'reschedule', 'prune');
 
   async function claim(limit: number, holdMs: number): Promise<Claim> {
-    const [now, ...jobIds] = await tellErrorsApart(scripts.claim([keys.due], [limit, holdMs]));
-    return { at: Number(now), jobIds: jobIds as string[] };
+    const [now, heldUntil, ...jobIds] = await tellErrorsApart(
+      scripts.claim([keys.due, keys.claimed], [limit, holdMs]),
+    );
+    return { at: Number(now), heldUntil: Number(heldUntil), jobIds: jobIds as string[] };
   }
 
-  async function settle(jobId: string, { at }: Claim): Promise<Settled> {
+  async function settle(jobId: string, { at }: Pick<Claim, 'at'>): Promise<Settled> {
     const [code, detail, priority, onDisconnect, tenant] = await tellErrorsApart(
       scripts.settle(
         [keys.record(jobId), keys.log(jobId)],
@@ -87,10 +98,17 @@ export function createRedisSweep({
     return { code: code as 'stale' | 'gone' | 'terminal' };
   }
 
-  async function reschedule(jobId: string, at: number | undefined): Promise<void> {
-    await tellErrorsApart(
-      at === undefined ? redis.zrem(keys.due, jobId) : redis.zadd(keys.due, 'XX', at, jobId),
+  async function reschedule({ heldUntil }: Claim, looks: NextLook[]): Promise<void> {
+    if (looks.length === 0) return;
+    await scripts.reschedule(
+      [keys.due, keys.claimed, keys.unqueued],
+      [heldUntil, ...looks.flatMap(({ jobId, at, isUnqueued }) => [jobId, at ?? '', isUnqueued ? '1' : ''])],
     );
+  }
+
+  async function size(): Promise<number> {
+    const [due, claimed] = await Promise.all([redis.zcard(keys.due), redis.zcard(keys.claimed)]);
+    return due + claimed;
   }
 
   async function countListeners(jobId: string): Promise<number> {
@@ -113,9 +131,9 @@ export function createRedisSweep({
   return {
     claim,
     settle,
-    reschedule,
+    reschedule: (...args) => tellErrorsApart(reschedule(...args)),
     countListeners: (jobId) => tellErrorsApart(countListeners(jobId)),
     prune: () => tellErrorsApart(prune()),
-    size: () => tellErrorsApart(redis.zcard(keys.due)),
+    size: () => tellErrorsApart(size()),
   };
 }

@@ -1,6 +1,7 @@
 /** What a worker writes to Redis. The scripts hold the rules; this file builds their arguments and reads their replies. */
 import { DEFAULT_TIMEOUTS } from '@cc-executor/protocol';
 import { type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
+import { forget } from './forget.ts';
 import type {
   AppendCode,
   Batch,
@@ -27,7 +28,7 @@ export function createRedisWriteLog(options: {
 
   async function begin(jobId: string, leaseMs: number, owner: string): Promise<BeginOutcome> {
     // Lowered before the lease exists, raised lazily by the sweeper: so no lease lapses unseen.
-    await scripts.schedule([keys.due], [jobId, leaseMs, 'LT']);
+    await scripts.schedule([keys.due, keys.unqueued], [jobId, leaseMs, 'LT', '']);
     const reply = await scripts.begin([keys.record(jobId)], [leaseMs, owner]);
     const [code, fence, lastSeq, epoch, spec, remainingMs, output, pauseWish] = reply;
     if (code === 'begun' || code === 'queue_timeout') {
@@ -44,6 +45,7 @@ export function createRedisWriteLog(options: {
         },
       };
     }
+    if (code !== 'held') forget({ redis, keys }, jobId);
     return { code: code as 'held' | 'terminal' | 'missing' };
   }
 
@@ -65,6 +67,8 @@ export function createRedisWriteLog(options: {
         ...bodies,
       ],
     );
+    const hasEnded = code === 'terminal' || (terminal && (code === 'ok' || code === 'duplicate'));
+    if (hasEnded) forget({ redis, keys }, jobId);
     return { code: code as AppendCode, lastSeq: Number(lastSeq), ...wishesOf(cancelBy, pauseWish) };
   }
 
@@ -75,8 +79,8 @@ export function createRedisWriteLog(options: {
 
   async function release(jobId: string, fence: number): Promise<ReleaseCode> {
     const [code] = await scripts.release([keys.record(jobId)], [fence, DEFAULT_TIMEOUTS.queueMs]);
-    // Due at once: the sweeper gives it its queue entry.
-    if (code === 'ok') await scripts.scheduleWhenFull([keys.due], [jobId, 0, 'LT']);
+    // Its entry is about to be processed: then it needs another one.
+    if (code === 'ok') await scripts.scheduleWhenFull([keys.due, keys.unqueued], [jobId, 0, 'LT', 0]);
     return code as ReleaseCode;
   }
 

@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs';
 import { defineScript, type RedisConnection, type ScriptCall } from '@cc-executor/redis';
 
 const scripts = {
-  schedule: 1,
-  scheduleWhenFull: 1,
+  schedule: 2,
+  scheduleWhenFull: 2,
   create: 2,
   begin: 1,
   append: 2,
@@ -17,7 +17,9 @@ const scripts = {
   cancel: 2,
   pause: 1,
   range: 2,
-  claim: 1,
+  claim: 2,
+  reschedule: 3,
+  round: 2,
   settle: 2,
   prune: 2,
 } as const;
@@ -34,6 +36,8 @@ const runWhenFull: ReadonlySet<ScriptName> = new Set<ScriptName>([
   'pause',
   'claim',
   'settle',
+  'reschedule',
+  'round',
 ]);
 
 /** Scripts that have no file of their own. */

@@ -11,11 +11,11 @@ beforeAll(async () => {
   sweep = createRedisSweep({ redis: twin.redis, keys: twin.keys, retentionMs: 60_000 });
 });
 afterAll(() => twin.close());
-beforeEach(() => twin.redis.del(twin.keys.due));
+beforeEach(() => twin.redis.del(twin.keys.due, twin.keys.claimed, twin.keys.unqueued));
 
 /** Decides about a job as if it had been claimed now. */
 async function settle(jobId: string) {
-  return sweep.settle(jobId, { at: await twin.now(), jobIds: [jobId] });
+  return sweep.settle(jobId, { at: await twin.now() });
 }
 
 async function dueAt(jobId: string): Promise<number | undefined> {
@@ -56,11 +56,11 @@ describe('claiming', () => {
     expect(Math.abs(again.at - (await twin.now()))).toBeLessThan(1_000);
   });
 
-  it('finds a new job after a while, and a running one no later than its lease lapses', async () => {
+  it('finds a queued job at its deadline, and a running one no later than its lease lapses', async () => {
     const job = newJob();
     await twin.log.create(job);
-    const created = (await dueAt(job.jobId)) ?? 0;
-    expect(created).toBeGreaterThan((await twin.now()) + 1_000);
+    expect(await dueAt(job.jobId)).toBe((await twin.log.get(TENANT, job.jobId))?.job.deadlineAt);
+    const created = await dueAt(job.jobId);
     await twin.log.create(job);
     expect(await dueAt(job.jobId)).toBe(created);
     await twin.log.begin(job.jobId, 100, 'worker-1');
@@ -203,7 +203,7 @@ describe('deciding', () => {
 
   it('does nothing on an old claim, and nothing to a job that is not there', async () => {
     const { jobId } = await abandonedJob();
-    const old = { at: (await twin.now()) - 10_000, jobIds: [jobId] };
+    const old = { at: (await twin.now()) - 10_000 };
     expect(await sweep.settle(jobId, old)).toEqual({ code: 'stale' });
     expect((await twin.log.get(TENANT, jobId))?.job.status).toBe('running');
     expect(await settle(createJobId())).toEqual({ code: 'gone' });
@@ -218,14 +218,67 @@ describe('deciding', () => {
 });
 
 describe('the index of what is due', () => {
-  it('is put right, but a job that was taken out does not come back', async () => {
-    const { jobId } = await runningJob(twin.log);
-    await sweep.reschedule(jobId, 5);
+  /** Claims the one job that is due. */
+  async function claimOne(jobId: string, holdMs = 60_000) {
+    await twin.redis.zadd(twin.keys.due, 0, jobId);
+    const claim = await sweep.claim(1, holdMs);
+    expect(claim.jobIds).toEqual([jobId]);
+    return claim;
+  }
+  const isClaimed = async (jobId: string) => (await twin.redis.zscore(twin.keys.claimed, jobId)) !== null;
+
+  it('is put right when a claim ends, and keeps what has become due earlier meanwhile', async () => {
+    const job = newJob();
+    await twin.log.create(job);
+    const { jobId } = job;
+    await sweep.reschedule(await claimOne(jobId), [{ jobId, at: 5 }]);
     expect(await dueAt(jobId)).toBe(5);
-    await sweep.reschedule(jobId, undefined);
-    expect(await dueAt(jobId)).toBeUndefined();
-    await sweep.reschedule(jobId, 5);
-    expect(await dueAt(jobId)).toBeUndefined();
+    const claim = await claimOne(jobId);
+    // A worker takes it, between the sweeper's look and what the sweeper makes of it.
+    await twin.log.begin(jobId, 1_000, 'worker-1');
+    const lapses = await dueAt(jobId);
+    expect(lapses).toBeLessThanOrEqual((await twin.now()) + 1_000);
+    await sweep.reschedule(claim, [{ jobId, at: (await twin.now()) + 600_000 }]);
+    expect(await dueAt(jobId)).toBe(lapses);
+    expect(await isClaimed(jobId)).toBe(false);
+  });
+
+  it.each([false, true])(
+    'lets go of a job with its terminal event, also while a sweeper looks at it (%s)',
+    async (isLookedAt) => {
+      const [finished, unwanted] = [await runningJob(twin.log), newJob()];
+      await twin.log.create(unwanted);
+      const jobs = [finished, unwanted];
+      const claims: Awaited<ReturnType<typeof claimOne>>[] = [];
+      if (isLookedAt) for (const { jobId } of jobs) claims.push(await claimOne(jobId));
+      await twin.log.append({
+        ...{ jobId: finished.jobId, fence: 1, firstSeq: 2, hasOutput: false },
+        ...{ bodies: [completed], terminal: 'completed' },
+      });
+      await twin.log.cancel(TENANT, unwanted.jobId, 'client');
+      for (const claim of claims) await sweep.reschedule(claim, [{ jobId: claim.jobIds[0] ?? '', at: 5 }]);
+      expect(await sweep.size()).toBe(0);
+    },
+  );
+
+  it('lets go of a job whose queue entry was taken after its end', async () => {
+    const { jobId } = newJob();
+    await twin.log.create(newJob({ jobId }));
+    await twin.log.cancel(TENANT, jobId, 'client');
+    expect((await twin.log.begin(jobId, 1_000, 'worker-1')).code).toBe('terminal');
+    expect(await twin.log.begin(createJobId(), 1_000, 'worker-1')).toEqual({ code: 'missing' });
+    expect(await sweep.size()).toBe(0);
+  });
+
+  it('belongs to the last sweeper that claimed a job', async () => {
+    const { jobId } = await runningJob(twin.log);
+    const late = await claimOne(jobId, 1);
+    await twin.pass(3);
+    const claim = await sweep.claim(1, 60_000);
+    await sweep.reschedule(late, [{ jobId, at: 5 }]);
+    expect([await dueAt(jobId), await isClaimed(jobId)]).toEqual([undefined, true]);
+    await sweep.reschedule(claim, [{ jobId, at: undefined }]);
+    expect([await dueAt(jobId), await isClaimed(jobId)]).toEqual([undefined, false]);
   });
 });
 

@@ -7,4 +7,4 @@ export {
   type Slot,
   startConsumer,
 } from './consumer.ts';
-export { createProducer, openQueue, type Producer, type QueueDepth } from './producer.ts';
+export { createProducer, type EntryState, openQueue, type Producer, type QueueDepth } from './producer.ts';

@@ -10,21 +10,20 @@ export type Producer = {
    */
   enqueue(jobId: string, options?: { priority?: number | undefined }): Promise<void>;
   /**
-   * Makes sure that a job which waits for a worker has an entry: it was `made`, or one `waits`, or a worker has `taken`
-   * it, be it for an attempt that is lost. Errors: as above.
+   * Makes sure that jobs which wait for a worker have an entry: it was `made`, or one `waits`, or a worker has `taken` it,
+   * be it for an attempt that is lost. It costs the same however long the queue is. Errors: as above.
    */
-  ensure(jobId: string, options?: { priority?: number }): Promise<'made' | 'waits' | 'taken'>;
+  ensure(jobs: { jobId: string; priority: number }[]): Promise<EntryState[]>;
   /** How much is in the queue. Rejects when Redis does. */
   depth(): Promise<QueueDepth>;
   /** Idempotent; the connection stays the caller's. */
   close(): Promise<void>;
 };
 
+export type EntryState = 'made' | 'waits' | 'taken';
+
 /** Entries by state. `oldestWaitingMs` is the age of the one that is next in line, 0 when none waits. */
 export type QueueDepth = { waiting: number; active: number; delayed: number; oldestWaitingMs: number };
-
-/** States of an entry that no worker will take any more. */
-const absentStates = new Set<string>(['unknown', 'completed', 'failed']);
 
 export type QueueOptions = { redis: RedisConnection; keyPrefix: string; onError: (error: Error) => void };
 
@@ -35,18 +34,20 @@ export function createProducer({ redis, keyPrefix, onError }: QueueOptions): Pro
     await queue.add(ENTRY_NAME, {}, { jobId, ...(priority > 0 ? { priority } : {}) });
   }
 
-  async function ensure(jobId: string, options?: { priority?: number }) {
-    const state = await queue.getJobState(jobId);
-    if (!absentStates.has(state)) return state === 'active' ? 'taken' : 'waits';
+  // BullMQ's own question for a state searches the list of all that wait; the entry itself tells as much.
+  async function ensureOne({ jobId, priority }: { jobId: string; priority: number }): Promise<EntryState> {
+    const entry = `${queuePrefix(keyPrefix)}:${QUEUE_NAME}:${jobId}`;
+    const [madeAt, takenAt, endedAt] = await redis.hmget(entry, 'timestamp', 'processedOn', 'finishedOn');
+    if (madeAt && !endedAt) return takenAt ? 'taken' : 'waits';
     // An entry that was processed keeps its id for a while, and adding it again would do nothing.
-    if (state !== 'unknown') await queue.remove(jobId);
-    await enqueue(jobId, options);
+    if (madeAt) await queue.remove(jobId);
+    await enqueue(jobId, { priority });
     return 'made';
   }
 
   return {
     enqueue: (...args) => tellErrorsApart(enqueue(...args)),
-    ensure: (...args) => tellErrorsApart(ensure(...args)),
+    ensure: (jobs) => tellErrorsApart(Promise.all(jobs.map(ensureOne))),
     depth: () => readDepth(queue),
     close: () => queue.close(),
   };

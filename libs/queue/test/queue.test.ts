@@ -161,26 +161,39 @@ describe('a job that failed', () => {
 });
 
 describe('taking out and putting back', () => {
+  const ensure = async (jobId: string) => (await producer.ensure([{ jobId, priority: 0 }]))[0];
+
   it('makes an entry where none waits or is under way, and only there', async () => {
     const jobId = createJobId();
-    expect(await producer.ensure(jobId)).toBe('made');
-    expect(await producer.ensure(jobId)).toBe('waits');
+    expect(await ensure(jobId)).toBe('made');
+    expect(await ensure(jobId)).toBe('waits');
     const stage = createStage(true);
     consume(stage);
     await stage.until(1);
-    expect(await producer.ensure(jobId)).toBe('taken');
+    expect(await ensure(jobId)).toBe('taken');
     stage.letGo(jobId);
     await untilState(jobId, 'completed');
-    expect(await producer.ensure(jobId)).toBe('made');
+    expect(await ensure(jobId)).toBe('made');
     await stage.until(2);
     expect(stage.taken).toEqual([jobId, jobId]);
     stage.letGo(jobId);
   });
 
+  it('looks at many at once, each by itself, and keeps the priority of an entry that it makes', async () => {
+    const [waits, absent] = [createJobId(), createJobId()];
+    await producer.enqueue(waits);
+    const jobs = [
+      { jobId: absent, priority: 7 },
+      { jobId: waits, priority: 0 },
+    ];
+    expect(await producer.ensure(jobs)).toEqual(['made', 'waits']);
+    expect((await queue.getJob(absent))?.priority).toBe(7);
+  });
+
   it('finds prioritised entries too', async () => {
     const jobId = createJobId();
     await producer.enqueue(jobId, { priority: 7 });
-    expect(await producer.ensure(jobId)).toBe('waits');
+    expect(await ensure(jobId)).toBe('waits');
   });
 });
 

@@ -65,6 +65,9 @@ export function createMemoryJobLog({ now = Date.now }: { now?: () => number } = 
       store(job.jobId, undefined, createRecord(job, now()));
       return { created: true, epoch: job.epoch, status: 'queued' };
     },
+    async enqueued() {
+      // Memory has no index of what is to be looked at.
+    },
     async begin(jobId, leaseMs, owner) {
       const before = records.get(jobId);
       if (!before) return { code: 'missing' };

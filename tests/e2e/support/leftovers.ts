@@ -28,19 +28,19 @@ export function watchLeftovers(stack: Stack): () => Promise<void> {
   };
 }
 
-/** Channels with listeners besides the workers' two, unfinished jobs in the index, entries that wait or run. */
+/** Channels with listeners besides the workers' two, unfinished jobs in the indexes, entries that wait or run. */
 export async function lookAround({ redis }: Pick<Stack, 'redis'>) {
   const { admin } = redis;
   const [channels, due, waiting, prioritized, active] = await Promise.all([
     redis.channels(),
-    admin.zcard('cce:{due}'),
+    Promise.all(['', ':claimed', ':unqueued'].map((part) => admin.zcard(`cce:{due}${part}`))),
     admin.llen('{cce:queue}:jobs:wait'),
     admin.zcard('{cce:queue}:jobs:prioritized'),
     admin.llen('{cce:queue}:jobs:active'),
   ]);
   return {
     subscriptions: channels.filter((channel) => channel !== 'cce:control' && channel !== 'cce:transcripts'),
-    due,
+    due: due.reduce((sum, count) => sum + count, 0),
     inQueue: waiting + prioritized + active,
   };
 }

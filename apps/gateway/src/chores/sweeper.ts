@@ -1,12 +1,12 @@
 /**
- * The sweeper: ends what no worker will end, and enqueues what the queue does not know. It runs in every gateway and
- * needs no worker; a claim gives each job to one of them.
+ * The sweeper: ends what no worker will end. It runs in every gateway and needs no worker; a claim gives each job to one
+ * of them. It looks at nothing but jobs whose lease or deadline may have passed, so that it does not matter how many
+ * wait or have ended; whether the queue has a job is for the queue check.
  *
  * After Redis was away (or stood still, or this gateway has just started) leases look lapsed that their workers are
  * about to renew: it waits for one lease before it acts.
  */
-import type { Claim, JobSweep } from '@cc-executor/job-log';
-import type { Producer } from '@cc-executor/queue';
+import type { Claim, JobSweep, NextLook } from '@cc-executor/job-log';
 import { isCurable } from '@cc-executor/redis';
 import { type Logger, logEvents } from '@cc-executor/runtime';
 import type { GatewayMetrics } from '../metrics.ts';
@@ -21,7 +21,6 @@ export type Sweeper = {
 
 export type SweeperOptions = {
   sweep: JobSweep;
-  producer: Pick<Producer, 'ensure'>;
   abandonWatch: Pick<AbandonWatch, 'suspect'>;
   intervalMs: number;
   leaseMs: number;
@@ -31,15 +30,13 @@ export type SweeperOptions = {
 
 const CLAIM_LIMIT = 200;
 const HOLD_MS = 5_000;
-/** A queued job's entry is looked for this often, in ms. */
-const QUEUED_CHECK_MS = 30_000;
 /** A job that could not be settled is looked at this often, in ms: an operator may have put it right. */
 const FAULTY_CHECK_MS = 60_000;
 /** Index entries that expired are taken out every so many sweeps. */
 const PRUNE_EVERY = 600;
 
 export function startSweeper(options: SweeperOptions): Sweeper {
-  const { sweep, producer, abandonWatch, intervalMs, leaseMs, metrics, logger } = options;
+  const { sweep, abandonWatch, intervalMs, leaseMs, metrics, logger } = options;
   let quietUntil = performance.now() + leaseMs;
   let count = 0;
   let failures = 0;
@@ -50,15 +47,13 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   }
 
   async function sweepOnce(): Promise<void> {
-    if (performance.now() < quietUntil) return;
+    // The other half of the time is the clients'.
+    const stopAt = performance.now() + intervalMs / 2;
     try {
-      const startedAt = performance.now();
-      const claim = await sweep.claim(CLAIM_LIMIT, HOLD_MS);
-      // Redis stood still: this claim and the leases around it tell nothing.
-      if (performance.now() - startedAt > intervalMs) return redisWasAway();
-      await Promise.all(
-        claim.jobIds.map((jobId) => settle(jobId, claim).catch((err) => setAside(jobId, claim, err))),
-      );
+      let mayBeMore = true;
+      while (mayBeMore && performance.now() >= quietUntil && performance.now() < stopAt) {
+        mayBeMore = await settleSome();
+      }
       count += 1;
       if (count % PRUNE_EVERY === 0) await sweep.prune();
       failures = 0;
@@ -70,14 +65,34 @@ export function startSweeper(options: SweeperOptions): Sweeper {
     }
   }
 
-  /** A job whose record Redis refuses to touch must not hold up the others; it is looked at now and then. */
-  async function setAside(jobId: string, claim: Claim, err: unknown): Promise<void> {
-    if (isCurable(err)) throw err;
-    logger.error({ event: logEvents.redisRefused, err, jobId }, 'a job can be neither read nor ended');
-    await sweep.reschedule(jobId, claim.at + FAULTY_CHECK_MS);
+  /** Claims some jobs and decides about them; false when those were all that are due. */
+  async function settleSome(): Promise<boolean> {
+    const startedAt = performance.now();
+    const claim = await sweep.claim(CLAIM_LIMIT, HOLD_MS);
+    // Redis stood still: this claim and the leases around it tell nothing.
+    if (performance.now() - startedAt > intervalMs) {
+      redisWasAway();
+      return false;
+    }
+    const looks = await Promise.all(
+      claim.jobIds.map((jobId) => settle(jobId, claim).catch((err) => setAside(jobId, claim, err))),
+    );
+    await sweep.reschedule(
+      claim,
+      looks.filter((look) => look !== undefined),
+    );
+    return claim.jobIds.length === CLAIM_LIMIT;
   }
 
-  async function settle(jobId: string, claim: Claim): Promise<void> {
+  /** A job whose record Redis refuses to touch must not hold up the others; it is looked at now and then. */
+  function setAside(jobId: string, claim: Claim, err: unknown): NextLook {
+    if (isCurable(err)) throw err;
+    logger.error({ event: logEvents.redisRefused, err, jobId }, 'a job can be neither read nor ended');
+    return { jobId, at: claim.at + FAULTY_CHECK_MS };
+  }
+
+  /** Says when the job is due again; undefined when nothing was decided, so that its claim is to lapse. */
+  async function settle(jobId: string, claim: Claim): Promise<NextLook | undefined> {
     const settled = await sweep.settle(jobId, claim);
     if ('mayBeAbandoned' in settled && settled.mayBeAbandoned) {
       abandonWatch.suspect({ tenant: settled.tenant, jobId });
@@ -85,26 +100,23 @@ export function startSweeper(options: SweeperOptions): Sweeper {
     switch (settled.code) {
       case 'stale':
         redisWasAway();
-        return;
+        return undefined;
       case 'gone':
       case 'terminal':
-        return sweep.reschedule(jobId, undefined);
+        return { jobId, at: undefined };
       case 'ended':
         metrics.sweeperJobs.inc({ result: settled.status });
         logger.warn({ jobId, status: settled.status }, 'job ended by the sweeper');
-        return sweep.reschedule(jobId, undefined);
+        return { jobId, at: undefined };
       case 'alive':
-        return sweep.reschedule(jobId, settled.nextAt);
+        return { jobId, at: settled.nextAt };
+      case 'requeued':
+        metrics.sweeperJobs.inc({ result: 'requeued' });
+        logger.warn({ jobId }, 'job queued again by the sweeper');
+        return { jobId, at: settled.nextAt, isUnqueued: true };
       case 'queued':
-      case 'requeued': {
-        const entry = await producer.ensure(jobId, { priority: settled.priority });
-        if (settled.code === 'requeued') metrics.sweeperJobs.inc({ result: 'requeued' });
-        else if (entry === 'made') metrics.sweeperJobs.inc({ result: 'enqueued' });
-        if (entry === 'made') logger.warn({ jobId, code: settled.code }, 'job enqueued by the sweeper');
-        // A worker that is about to begin, or one that still has a lost attempt: then its end leaves no entry.
-        const checkMs = entry === 'taken' ? leaseMs : QUEUED_CHECK_MS;
-        return sweep.reschedule(jobId, Math.min(settled.nextAt, claim.at + checkMs));
-      }
+        // It was given back, or an older gateway accepted it.
+        return { jobId, at: settled.nextAt, isUnqueued: true };
     }
   }
 

@@ -1,6 +1,6 @@
 /**
  * Accept: record first, then queue entry, then the answer. When the answer is out, the job will have its one
- * terminal event: a record without an entry is found by the sweeper.
+ * terminal event: a record without an entry is found by the queue check.
  */
 import { createHash } from 'node:crypto';
 import type { AcceptLog, JobSpec } from '@cc-executor/job-log';
@@ -43,6 +43,11 @@ export function createAccept({
     return reserved.jobId;
   }
 
+  /** Nobody waits for it: what is not confirmed is looked for. */
+  function confirm(jobId: string): void {
+    acceptLog.enqueued(jobId).catch((err) => logger.debug({ err, jobId }, 'not confirmed as enqueued'));
+  }
+
   return async (tenant, params) => {
     const { idempotencyKey, attach: _attach, ...spec } = params;
     const jobId = await reserveJobId(tenant, idempotencyKey, spec);
@@ -59,8 +64,9 @@ export function createAccept({
     if (!isTerminal(status)) {
       try {
         await producer.enqueue(jobId, { priority: spec.priority });
+        confirm(jobId);
       } catch (err) {
-        // The record stands, so the job is accepted; the sweeper enqueues what the queue does not know.
+        // The record stands, so the job is accepted; the queue check enqueues what the queue does not know.
         logger.warn({ err, jobId }, 'accepted, but not enqueued yet');
       }
     }
