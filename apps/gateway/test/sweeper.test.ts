@@ -241,6 +241,25 @@ test('an old claim does nothing: Redis, or the sweeper, stood still in between',
   expect(await attempt.end(completed)).toBe('ok');
 });
 
+test('what was claimed while Redis stood still is due when that is over, not only when the claim lapses', async () => {
+  const jobId = await createJob();
+  await takeJob(rig.log, jobId, 1);
+  let claims = 0;
+  const slow: JobSweep = {
+    ...sweep,
+    async claim(...args) {
+      const claim = await sweep.claim(...args);
+      claims += 1;
+      if (claims === 1) await new Promise((resolve) => setTimeout(resolve, 300));
+      return claim;
+    },
+  };
+  const startedAt = performance.now();
+  start({ sweep: slow, intervalMs: 250 });
+  await untilStatus(jobId, 'failed');
+  expect(performance.now() - startedAt).toBeLessThan(4_000);
+});
+
 test('the index is empty when every job has ended, and forgets a job that is gone', async () => {
   const [done, gone, cancelled] = await Promise.all([createJob(), createJob(), createJob()]);
   await takeJob(rig.log, done).then((attempt) => attempt.end(completed));

@@ -70,17 +70,12 @@ export function startSweeper(options: SweeperOptions): Sweeper {
     const startedAt = performance.now();
     const claim = await sweep.claim(CLAIM_LIMIT, HOLD_MS);
     // Redis stood still: this claim and the leases around it tell nothing.
-    if (performance.now() - startedAt > intervalMs) {
-      redisWasAway();
-      return false;
-    }
-    const looks = await Promise.all(
-      claim.jobIds.map((jobId) => settle(jobId, claim).catch((err) => setAside(jobId, claim, err))),
+    const isVoid = performance.now() - startedAt > intervalMs;
+    if (isVoid) redisWasAway();
+    const looks = claim.jobIds.map((jobId) =>
+      isVoid ? dueStill(jobId, claim) : settle(jobId, claim).catch((err) => setAside(jobId, claim, err)),
     );
-    await sweep.reschedule(
-      claim,
-      looks.filter((look) => look !== undefined),
-    );
+    await sweep.reschedule(claim, await Promise.all(looks));
     return claim.jobIds.length === CLAIM_LIMIT;
   }
 
@@ -91,8 +86,13 @@ export function startSweeper(options: SweeperOptions): Sweeper {
     return { jobId, at: claim.at + FAULTY_CHECK_MS };
   }
 
-  /** Says when the job is due again; undefined when nothing was decided, so that its claim is to lapse. */
-  async function settle(jobId: string, claim: Claim): Promise<NextLook | undefined> {
+  /** Nothing was decided. */
+  function dueStill(jobId: string, claim: Claim): NextLook {
+    return { jobId, at: claim.at };
+  }
+
+  /** Says when the job is due again. */
+  async function settle(jobId: string, claim: Claim): Promise<NextLook> {
     const settled = await sweep.settle(jobId, claim);
     if ('mayBeAbandoned' in settled && settled.mayBeAbandoned) {
       abandonWatch.suspect({ tenant: settled.tenant, jobId });
@@ -100,7 +100,7 @@ export function startSweeper(options: SweeperOptions): Sweeper {
     switch (settled.code) {
       case 'stale':
         redisWasAway();
-        return undefined;
+        return dueStill(jobId, claim);
       case 'gone':
       case 'terminal':
         return { jobId, at: undefined };
