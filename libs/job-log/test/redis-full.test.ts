@@ -118,9 +118,15 @@ describe('a full Redis', () => {
     await twin.log.begin(lost.jobId, 1, 'worker-1');
     await twin.pass(3);
     await setFull(true);
-    for (const { jobId } of [late, lost]) {
-      expect((await sweep.settle(jobId, { at: await twin.now(), jobIds: [jobId] })).code).toBe('ended');
-    }
+    const claim = await sweep.claim(1_000, 60_000);
+    expect(claim.jobIds).toEqual(expect.arrayContaining([late.jobId, lost.jobId]));
+    for (const { jobId } of [late, lost]) expect((await sweep.settle(jobId, claim)).code).toBe('ended');
+    const size = await sweep.size();
+    await sweep.reschedule(
+      claim,
+      [late, lost].map(({ jobId }) => ({ jobId, at: undefined })),
+    );
+    expect(await sweep.size()).toBe(size - 2);
     expect(await lastEventOf(late.jobId)).toMatchObject({ type: 'timed_out', limit: 'queue' });
     expect(await lastEventOf(lost.jobId)).toMatchObject({ type: 'failed', error: { code: 'worker_lost' } });
   });
