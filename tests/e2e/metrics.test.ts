@@ -137,7 +137,10 @@ test("the dialect's requests are counted under its own door, and unknown methods
   await wire.close();
   const text = await scrape(gateway);
   expect(
-    valueIn(text, 'cc_executor_gateway_requests_total{door="dialect",method="unknown",outcome="refused"}'),
+    valueIn(
+      text,
+      'cc_executor_gateway_requests_total{door="dialect",method="none",outcome="unknown_method"}',
+    ),
   ).toBe(1);
   expect(text).not.toContain(method);
 });
