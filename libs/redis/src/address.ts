@@ -2,7 +2,8 @@
  * Reads a REDIS_URL. Forms:
  *   redis://[user:password@]host[:port][/db]          one server
  *   rediss://…                                        the same over TLS
- *   redis+sentinel://[user:password@]h1[:port],h2…/master-name[/db]     (rediss+sentinel for TLS to the servers)
+ *   redis+sentinel://[user:password@]h1[:port],h2…/master-name[/db]     (rediss+sentinel for TLS to the servers),
+ *     and behind it, where the sentinels want a password, too: ?sentinelPassword=…[&sentinelUsername=…]
  *   redis+cluster://[user:password@]h1[:port],h2…     (rediss+cluster for TLS)
  */
 
@@ -16,6 +17,9 @@ export type RedisAddress = {
   password: string | undefined;
   db: number;
   masterName: string | undefined;
+  /** For the sentinels themselves. */
+  sentinelUsername: string | undefined;
+  sentinelPassword: string | undefined;
 };
 
 /** The REDIS_URL cannot be read; the message says why, without the password. */
@@ -24,7 +28,7 @@ export class RedisAddressError extends Error {
 }
 
 // Everything before the last '@' is taken for credentials, so that no odd password is shown as a host.
-const form = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:(.*)@)?([^/@]+)(?:\/([^@]*))?$/s;
+const form = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:(.*)@)?([^/@?]+)(?:\/([^@?]*))?(?:\?([^@]*))?$/s;
 
 /** Parses a REDIS_URL. Errors: `RedisAddressError`. */
 export function parseRedisUrl(url: string): RedisAddress {
@@ -34,7 +38,7 @@ export function parseRedisUrl(url: string): RedisAddress {
       'expected redis://[user:password@]host[:port][/db], rediss://…, redis+sentinel://host,host/master or redis+cluster://host,host',
     );
   }
-  const [, scheme, variant, credentials, hosts = '', path = ''] = match;
+  const [, scheme, variant, credentials, hosts = '', path = '', query] = match;
   const kind = variant === 'sentinel' || variant === 'cluster' ? variant : 'single';
   const [first = '', second, ...more] = path.split('/');
   if (kind === 'sentinel' && first === '') {
@@ -59,6 +63,7 @@ export function parseRedisUrl(url: string): RedisAddress {
     ...parseCredentials(credentials),
     db: parseDb(kind === 'sentinel' ? second : first),
     masterName: kind === 'sentinel' ? first : undefined,
+    ...parseSentinelLogin(kind, query),
   };
 }
 
@@ -92,6 +97,26 @@ function parseCredentials(text: string | undefined): Pick<RedisAddress, 'usernam
     username: username === '' ? undefined : username,
     password: decode(text.slice(colon + 1)),
   };
+}
+
+function parseSentinelLogin(
+  kind: RedisAddress['kind'],
+  query: string | undefined,
+): Pick<RedisAddress, 'sentinelUsername' | 'sentinelPassword'> {
+  const given = new Map<string, string>();
+  for (const [, name = '', value = ''] of (query ?? '').matchAll(/([^=&]*)=?([^&]*)/g)) {
+    if (name !== '') given.set(name, decode(value));
+  }
+  const sentinelUsername = given.get('sentinelUsername');
+  const sentinelPassword = given.get('sentinelPassword');
+  const isKnown = [...given.keys()].every((name) => ['sentinelUsername', 'sentinelPassword'].includes(name));
+  const isAlone = sentinelUsername !== undefined && sentinelPassword === undefined;
+  if (!isKnown || isAlone || (query !== undefined && kind !== 'sentinel')) {
+    throw new RedisAddressError(
+      'behind the address only ?sentinelPassword=… may stand, and with it &sentinelUsername=…; both for Sentinel only',
+    );
+  }
+  return { sentinelUsername, sentinelPassword };
 }
 
 function decode(text: string): string {

@@ -10,6 +10,7 @@
 import { once } from 'node:events';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { describeAddress, parseRedisUrl, type RedisAddress } from './address.ts';
+import { followFailovers } from './failover-watch.ts';
 
 export type RedisRole = 'patient' | 'impatient' | 'subscriber';
 export type RedisConnection = Redis | Cluster;
@@ -51,6 +52,10 @@ export async function untilConnected(connections: readonly RedisConnection[]): P
 const MAX_RETRY_MS = 1_000;
 /** While Redis loads, it is asked again so often, in ms: how long it will take it tells too, at first out of nothing. */
 const LOADING_RETRY_MS = 250;
+/** How long a connection that is left waits for the other side's farewell, in ms. */
+const DISCONNECT_MS = 500;
+/** How long connecting to one host behind sentinels may take, and one answer of a sentinel, in ms. */
+const SENTINEL_STEP_MS = 1_500;
 
 /** How long a close waits for the server's goodbye. */
 const QUIT_TIMEOUT_MS = 2_000;
@@ -100,6 +105,7 @@ function redisOptions(address: RedisAddress, options: OpenOptions): RedisOptions
     ...(address.kind === 'cluster' ? {} : { db: address.db }),
     connectionName: options.name,
     connectTimeout: 5_000,
+    disconnectTimeout: DISCONNECT_MS,
     keepAlive: 10_000,
     maxRetriesPerRequest: impatient ? 1 : null,
     enableAutoPipelining: true,
@@ -122,14 +128,34 @@ function create(address: RedisAddress, options: RedisOptions): RedisConnection {
     });
   }
   if (address.kind === 'sentinel') {
-    return new Redis({
-      ...options,
-      sentinels: address.endpoints,
-      name: address.masterName ?? '',
-      ...(address.tls ? { enableTLSForSentinelMode: true } : {}),
-    });
+    return createBehindSentinels(address, options);
   }
   return new Redis({ ...options, ...first });
+}
+
+/** A host that is gone answers nothing: each step of the way to the new master gives it up soon. */
+function createBehindSentinels(address: RedisAddress, options: RedisOptions): Redis {
+  const { sentinelUsername, sentinelPassword } = address;
+  const connectTimeout = SENTINEL_STEP_MS;
+  const redis = new Redis({
+    ...options,
+    connectTimeout,
+    sentinelCommandTimeout: SENTINEL_STEP_MS,
+    sentinels: address.endpoints,
+    name: address.masterName ?? '',
+    ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
+    ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
+    ...(address.tls ? { enableTLSForSentinelMode: true } : {}),
+  });
+  followFailovers(redis, address, {
+    connectTimeout,
+    connectionName: `${options.connectionName}:failover`,
+    enableReadyCheck: false,
+    maxRetriesPerRequest: null,
+    ...(sentinelUsername === undefined ? {} : { username: sentinelUsername }),
+    ...(sentinelPassword === undefined ? {} : { password: sentinelPassword }),
+  });
+  return redis;
 }
 
 function retryDelayMs(times: number): number {

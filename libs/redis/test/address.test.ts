@@ -9,6 +9,8 @@ const plain = {
   password: undefined,
   db: 0,
   masterName: undefined,
+  sentinelUsername: undefined,
+  sentinelPassword: undefined,
 };
 
 describe('a REDIS_URL', () => {
@@ -38,6 +40,19 @@ describe('a REDIS_URL', () => {
         password: 's',
         db: 2,
         masterName: 'mymaster',
+      },
+    ],
+    [
+      'redis+sentinel://:s@a/mymaster/2?sentinelPassword=p%26q&sentinelUsername=me',
+      {
+        ...plain,
+        kind: 'sentinel',
+        endpoints: [{ host: 'a', port: 26379 }],
+        password: 's',
+        db: 2,
+        masterName: 'mymaster',
+        sentinelUsername: 'me',
+        sentinelPassword: 'p&q',
       },
     ],
     [
@@ -87,6 +102,9 @@ describe('a REDIS_URL', () => {
     ['redis+sentinel://a/mymaster/x', 'is not a database number'],
     ['redis+sentinel://a/mymaster/0/1', 'is not /db'],
     ['redis+cluster://a/1', 'no databases'],
+    ['redis://a/0?sentinelPassword=s', 'for Sentinel only'],
+    ['redis+sentinel://a/mymaster?password=s', 'only ?sentinelPassword='],
+    ['redis+sentinel://a/mymaster?sentinelUsername=me', 'only ?sentinelPassword='],
   ])('is refused with a reason: %s', (url, reason) => {
     expect(() => parseRedisUrl(url)).toThrow(RedisAddressError);
     expect(() => parseRedisUrl(url)).toThrow(reason);
@@ -100,6 +118,11 @@ describe('a REDIS_URL', () => {
     'http://:hunter2@host',
     'redis://hunter2@a,b',
     'redis+sentinel://:hunter2@a',
+    'redis+sentinel://a?sentinelPassword=hunter2',
+    'redis+sentinel://a/b/c/d?sentinelPassword=hunter2',
+    'redis+sentinel://a/b?sentinelPassword=hunter2%',
+    'redis+sentinel://a/b?hunter2',
+    'redis://a/0?password=hunter2',
   ])('does not show its password when it is refused: %s', (url) => {
     let message = '';
     try {
@@ -115,7 +138,7 @@ describe('a REDIS_URL', () => {
   it.each([
     ['rediss://me:secret@localhost/3', 'rediss://localhost:6379'],
     ['redis://[::1]:7000', 'redis://[::1]:7000'],
-    ['redis+sentinel://:s@a,b/mymaster', 'redis+sentinel://a:26379,b:26379/mymaster'],
+    ['redis+sentinel://:s@a,b/mymaster?sentinelPassword=s', 'redis+sentinel://a:26379,b:26379/mymaster'],
     ['redis+cluster://a', 'redis+cluster://a:6379'],
   ])('is described without credentials: %s', (url, words) => {
     expect(describeAddress(parseRedisUrl(url))).toBe(words);

@@ -7,5 +7,5 @@
 export function redactUrl(text: string): string {
   return text
     .replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/]\S*@/gi, '$1***@')
-    .replace(/([?&](?:password|token|secret|api_?key)=)[^\s&#]+/gi, '$1***');
+    .replace(/([?&]\w*(?:password|token|secret|api_?key)=)[^\s&#]+/gi, '$1***');
 }

@@ -14,7 +14,7 @@ export const redisSettings = {
     default: 'redis://127.0.0.1:6379',
     secret: true,
     description:
-      'Redis: redis://, rediss://, redis+sentinel://host,host/master or redis+cluster://host,host.',
+      'Redis: redis://, rediss://, redis+sentinel://host,host/master[?sentinelPassword=…] or redis+cluster://host,host.',
   }),
   keyPrefix: setting({
     env: 'REDIS_KEY_PREFIX',

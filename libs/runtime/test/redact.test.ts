@@ -6,6 +6,7 @@ test.each([
   ['redis://:p@ss/word@host', 'redis://***@host'],
   ['cannot reach redis://u:p@host now', 'cannot reach redis://***@host now'],
   ['redis://host?password=abc&db=1', 'redis://host?password=***&db=1'],
+  ['redis+sentinel://a/b?sentinelPassword=abc', 'redis+sentinel://a/b?sentinelPassword=***'],
   ['redis://host:6379', 'redis://host:6379'],
   ['file:///app/node_modules/@scope/x.js', 'file:///app/node_modules/@scope/x.js'],
 ])('%s is shown as %s', (text, shown) => {

@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -167,7 +167,7 @@ async function findBinary(): Promise<string | undefined> {
 
 async function listArguments(port: number, folder: string, options: TestRedisOptions): Promise<string[]> {
   const cluster = { 'cluster-enabled': 'yes', 'cluster-announce-ip': HOST };
-  return serverArguments(
+  const [file = '', ...settings] = serverArguments(
     { port, host: HOST, folder },
     {
       appendonly: options.appendonly ? 'yes' : 'no',
@@ -175,6 +175,10 @@ async function listArguments(port: number, folder: string, options: TestRedisOpt
       ...(options.cluster ? { ...cluster, 'cluster-port': String(await freePort()) } : {}),
     },
   );
+  // A copy: sentinels let Redis write down in its file what they make of it.
+  const copy = join(folder, 'redis.conf');
+  await copyFile(file, copy);
+  return [copy, ...settings];
 }
 
 async function serveAllSlots(admin: RedisConnection): Promise<void> {
@@ -218,7 +222,7 @@ async function ping(port: number): Promise<void> {
 }
 
 /** Somebody could take the port before the server does: then the server exits, and `start` rejects. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
