@@ -63,6 +63,13 @@ const LOOKS_PER_LOCK = 6;
 /** How long BullMQ may take to close when no job is under way any more, in ms. */
 const CLOSE_MS = 5_000;
 
+/** What BullMQ is told about an entry's lock, in ms. Redis takes whole numbers only. */
+export function lockTimes(lockMs: number): { lockDuration: number; stalledInterval: number } {
+  const lockDuration = Math.ceil(lockMs);
+  // A lost entry is handed over at the second look after its lock has lapsed.
+  return { lockDuration, stalledInterval: Math.ceil(lockDuration / LOOKS_PER_LOCK) };
+}
+
 /** Starts taking jobs. */
 export function startConsumer({
   redis,
@@ -124,9 +131,7 @@ export function startConsumer({
       connection: redis,
       prefix: queuePrefix(keyPrefix),
       concurrency: limit(),
-      lockDuration: lockMs,
-      // A lost entry is handed over at the second look after its lock has lapsed.
-      stalledInterval: lockMs / LOOKS_PER_LOCK,
+      ...lockTimes(lockMs),
       removeOnComplete: keepCompleted,
       removeOnFail: keepFailed,
     });
