@@ -147,7 +147,7 @@ describe('docker-compose.yml', () => {
     const told = lines.filter((line) => /^#[A-Z_]+=/.test(line)).map((line) => line.slice(1).split('='));
     expect(told.map(([name]) => name).sort()).toEqual([...used.keys()].sort());
     // These show what one would write.
-    const shown = ['CLAUDE_HOME', 'GATEWAY_ALLOWED_ORIGINS'];
+    const shown = ['ALLOWED_HOSTS', 'CLAUDE_HOME', 'GATEWAY_ALLOWED_ORIGINS'];
     const defaults = told.filter(([name]) => !shown.includes(name ?? ''));
     expect(defaults.map(([name, value]) => [name, value])).toEqual(
       defaults.map(([name]) => [name, used.get(name!)]),

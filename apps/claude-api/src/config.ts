@@ -9,6 +9,7 @@ import {
   commonSettings,
   durationMs,
   flag,
+  listenerSettings,
   metricsSettings,
   oneOf,
   port,
@@ -35,6 +36,7 @@ export const settings = {
     default: 8000,
     description: 'Port to listen on; 0 takes a free one.',
   }),
+  ...listenerSettings,
   engine: setting({
     env: 'CLAUDE_ENGINE',
     schema: oneOf(['auto', 'claude', 'demo']),

@@ -33,6 +33,7 @@ await runService({
       engine,
       host: config.host,
       port: config.port,
+      allowedHosts: config.allowedHosts,
       limits: config,
       policy: choosePolicy(config),
       drainMs: config.drainMs,

@@ -23,6 +23,7 @@ export interface ServerOptions {
   readonly engine: Engine;
   readonly host: string;
   readonly port: number;
+  readonly allowedHosts: readonly string[];
   readonly limits: ExecutionLimits;
   readonly policy: Policy;
   readonly drainMs: number;
@@ -60,6 +61,7 @@ export async function startServer(options: ServerOptions): Promise<ClaudeApiServ
     health,
     metrics: options.metrics,
     logger,
+    allowedHosts: [options.host, ...options.allowedHosts],
     bodyLimitBytes: BODY_LIMIT_BYTES,
     finishesRequests: true,
     describeMissing({ method, url }) {
@@ -69,7 +71,7 @@ export async function startServer(options: ServerOptions): Promise<ClaudeApiServ
     describeFault: ({ statusCode, message }) =>
       statusCode >= 500
         ? { error: { code: 'internal_error', message: 'Unexpected error' } }
-        : { error: { code: 'invalid_request', message } },
+        : { error: { code: statusCode === 403 ? 'forbidden' : 'invalid_request', message } },
   });
   registerExecuteRoutes(app, { engine, executions, policy: options.policy, metrics: counted });
   registerExecutionRoutes(app, executions, engine);

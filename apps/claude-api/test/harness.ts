@@ -109,6 +109,7 @@ export type ApiOptions = Partial<Omit<ServerOptions, 'limits'>> & {
 export async function startApi(engine: Engine, options: ApiOptions = {}): Promise<Api> {
   const { limits, ...rest } = options;
   const server = await startServer({
+    allowedHosts: [],
     metrics: createMetrics({ role: 'claude-api', version: 'test', isOn: false }),
     engine,
     host: '127.0.0.1',

@@ -5,7 +5,7 @@ import {
   type ConfigRules,
   commonSettings,
   isLoopback,
-  listOf,
+  listenerSettings,
   loadConfig,
   metricsSettings,
   port,
@@ -31,14 +31,7 @@ export const settings = {
     description: 'The port to listen on; 0 takes a free one.',
   }),
   ...authSettings,
-  allowedHosts: setting({
-    env: 'DASHBOARD_ALLOWED_HOSTS',
-    schema: listOf().optional(),
-    defaultText: 'only loopback when it listens there, else any',
-    example: 'jobs.example.com',
-    description:
-      'Host names under which it answers, besides those of loopback: a web page whose name was pointed here reads nothing.',
-  }),
+  ...listenerSettings,
   ...metricsSettings,
   ...commonSettings,
 };

@@ -1,11 +1,10 @@
 /**
  * The dashboard's HTTP server: health, the queue board, our own pages.
- * Pages load nothing from elsewhere, and on loopback, or where hosts are listed, only requests that name this machine or
- * one of those are answered, so that a web page whose name was pointed here reads nothing.
+ * Pages load nothing from elsewhere.
  */
 import type { Metrics } from '@cc-executor/metrics';
 import type { openQueue } from '@cc-executor/queue';
-import { isLoopback, type Logger, logEvents, namesLoopback } from '@cc-executor/runtime';
+import { type Logger, logEvents } from '@cc-executor/runtime';
 import { createHttpServer, type Health, listenHttp } from '@cc-executor/service';
 import { mountBoard } from './board.ts';
 import { renderIndexPage } from './pages/index-page.ts';
@@ -17,7 +16,7 @@ const CONTENT_POLICY =
 export interface DashboardOptions {
   readonly host: string;
   readonly port: number;
-  readonly allowedHosts?: readonly string[] | undefined;
+  readonly allowedHosts: readonly string[];
   readonly queue: ReturnType<typeof openQueue>;
   readonly health: Health;
   readonly metrics: Metrics;
@@ -33,14 +32,16 @@ export interface Dashboard {
 /** Listens. Errors: those of `listenHttp`, in plain words. */
 export async function startDashboard(options: DashboardOptions): Promise<Dashboard> {
   const { host, queue, health, metrics, logger } = options;
-  const app = createHttpServer({ health, metrics, logger });
+  const app = createHttpServer({
+    health,
+    metrics,
+    logger,
+    allowedHosts: [host, ...options.allowedHosts],
+  });
 
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', async (_request, reply) => {
     reply.header('content-security-policy', CONTENT_POLICY);
     reply.header('x-content-type-options', 'nosniff');
-    if (!isNamed(request.hostname, options)) {
-      return reply.code(403).send({ error: 'the Host header does not name this machine' });
-    }
   });
   app.get('/', async (_request, reply) => reply.type('text/html; charset=utf-8').send(renderIndexPage()));
   mountBoard(app, queue);
@@ -54,13 +55,4 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
       return closing;
     },
   };
-}
-
-/** Whether a request for this host name is answered. */
-function isNamed(
-  hostname: string,
-  { host, allowedHosts }: Pick<DashboardOptions, 'host' | 'allowedHosts'>,
-): boolean {
-  if (allowedHosts === undefined && !isLoopback(host)) return true;
-  return namesLoopback(hostname) || (allowedHosts ?? []).includes(hostname);
 }

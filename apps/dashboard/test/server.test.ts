@@ -30,7 +30,15 @@ beforeAll(async () => {
   const queue = openQueue({ redis, keyPrefix, onError });
   const checks = { redis: async () => ({ ok: (await redis.ping()) === 'PONG' }) };
   const health = createHealth({ service: 'dashboard', version: '1', checks });
-  dashboard = await startDashboard({ host: '127.0.0.1', port: 0, queue, health, metrics, logger });
+  dashboard = await startDashboard({
+    host: '127.0.0.1',
+    port: 0,
+    allowedHosts: [],
+    queue,
+    health,
+    metrics,
+    logger,
+  });
   stop = async () => {
     await dashboard.close();
     await dashboard.close();
@@ -189,7 +197,15 @@ test('a port in use is named with the variable to change', async () => {
   const health = createHealth({ service: 'dashboard', version: '1', checks: {} });
   const redis = open('impatient');
   const queue = openQueue({ redis, keyPrefix, onError });
-  const second = startDashboard({ host: '127.0.0.1', port: dashboard.port, queue, health, metrics, logger });
+  const second = startDashboard({
+    host: '127.0.0.1',
+    port: dashboard.port,
+    allowedHosts: [],
+    queue,
+    health,
+    metrics,
+    logger,
+  });
   await expect(second).rejects.toThrow(/DASHBOARD_PORT/);
   await queue.close();
   await closeRedis(redis);

@@ -8,6 +8,7 @@ import {
   durationMs,
   isLoopback,
   jobSettings,
+  listenerSettings,
   listOf,
   loadConfig,
   metricsSettings,
@@ -35,12 +36,14 @@ export const settings = {
     description: 'The port to listen on.',
   }),
   ...authSettings,
+  ...listenerSettings,
   allowedOrigins: setting({
     env: 'GATEWAY_ALLOWED_ORIGINS',
     schema: listOf(),
     default: [],
     example: 'https://tools.example.com',
-    description: 'Origins of web pages that may connect, besides those on loopback; * allows every page.',
+    description:
+      'Origins of web pages that may connect, besides those on loopback and of its own name; * allows every page.',
   }),
   heartbeatMs: setting({
     env: 'GATEWAY_HEARTBEAT_MS',

@@ -1,7 +1,13 @@
 /** The gateway's server: what it answers over HTTP, and the doors that take over its sockets. */
 import type { JobFeed, ReadLog } from '@cc-executor/job-log';
 import { type Logger, logEvents } from '@cc-executor/runtime';
-import { createHttpServer, type Health, listenHttp, sendJson } from '@cc-executor/service';
+import {
+  createForeignCheck,
+  createHttpServer,
+  type Health,
+  listenHttp,
+  sendJson,
+} from '@cc-executor/service';
 import type { AbandonWatch } from './chores/abandon-watch.ts';
 import { createWebSocketDoors } from './doors/upgrade.ts';
 import { createHeartbeats } from './listening/heartbeats.ts';
@@ -16,6 +22,7 @@ export type GatewayOptions = {
   port: number;
   heartbeatMs: number;
   drainGraceMs: number;
+  allowedHosts: readonly string[];
   allowedOrigins: readonly string[];
   readLog: ReadLog;
   feed: JobFeed;
@@ -42,8 +49,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const heartbeats = createHeartbeats({ readLog, intervalMs: heartbeatMs, metrics, logger });
   const offRestored = feed.onRestored(heartbeats.checkAll);
   metrics.watchAttachments(heartbeats.countAttachments);
+  const own = {
+    allowedHosts: [options.host, ...options.allowedHosts],
+    allowedOrigins: options.allowedOrigins,
+  };
   const doors = createWebSocketDoors({
     ...options,
+    refuseForeign: createForeignCheck(own),
     heartbeats,
     context: {
       openSession: createSessions({ readLog, feed, abandonWatch, readSoon: heartbeats.readSoon }),
@@ -54,6 +66,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
 
   const http = createHttpServer({
+    ...own,
     health,
     metrics: metrics.all,
     logger,

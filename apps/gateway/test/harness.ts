@@ -130,6 +130,7 @@ export async function createRig(server: TestRedis): Promise<Rig> {
       port: 0,
       heartbeatMs: 60_000,
       drainGraceMs: 50,
+      allowedHosts: [],
       allowedOrigins: [],
       readLog: gatewayLog,
       feed,

@@ -5,6 +5,7 @@ import {
   commonSettings,
   durationMs,
   jobSettings,
+  listenerSettings,
   loadConfig,
   metricsSettings,
   port,
@@ -71,6 +72,7 @@ export const settings = {
     default: 8002,
     description: 'Their port; 0 lets the system choose one.',
   }),
+  ...listenerSettings,
   ...metricsSettings,
   ...commonSettings,
 };

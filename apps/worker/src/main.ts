@@ -86,6 +86,7 @@ await runService({
       health,
       metrics: serviceMetrics,
       logger,
+      allowedHosts: [config.healthHost, ...config.allowedHosts],
       describeMissing: () => undefined,
     });
     const healthPort = await listenHttp(http, {

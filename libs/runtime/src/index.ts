@@ -24,6 +24,7 @@ export {
   authSettings,
   fetchSettings,
   jobSettings,
+  listenerSettings,
   metricsSettings,
   redisSettings,
   serviceSettings,

@@ -1,7 +1,7 @@
 /** Settings that several apps share: declared once, so that they cannot drift apart. */
 import { z } from 'zod';
 import { setting } from './setting.ts';
-import { durationMs, flag, oneOf, text } from './values.ts';
+import { durationMs, flag, listOf, oneOf, text } from './values.ts';
 
 /** Where Redis is, and what every key begins with. Gateways, workers and dashboards that belong together share both. */
 export const redisSettings = {
@@ -22,6 +22,18 @@ export const redisSettings = {
     default: 'cce',
     description:
       'What every key begins with; gateways, workers and dashboards that belong together share it.',
+  }),
+};
+
+/** Under which names a service answers. */
+export const listenerSettings = {
+  allowedHosts: setting({
+    env: 'ALLOWED_HOSTS',
+    schema: listOf(),
+    default: [],
+    example: 'jobs.example.com',
+    description:
+      'Host names under which services answer, besides addresses, localhost and names without a dot, such as claude-api: a web page whose name was pointed here reaches nothing. * allows every name.',
   }),
 };
 

@@ -1,6 +1,6 @@
 /**
- * The HTTP server of a service, and the only place where one is made: what must hold for every listener (limits, the form
- * of errors, GET /health, /ready and /metrics) is said here once. Routes are added to it before it listens.
+ * The HTTP server of a service, and the only place where one is made: what must hold for every listener (limits, who is
+ * answered, the form of errors, GET /health, /ready and /metrics) is said here once. Routes are added to it before it listens.
  */
 import type { AddressInfo } from 'node:net';
 import type { Metrics } from '@cc-executor/metrics';
@@ -11,6 +11,7 @@ import fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
+import { createForeignCheck, type ForeignCheckOptions } from './foreign-check.ts';
 import type { Health } from './health.ts';
 
 export type HttpServer = FastifyInstance;
@@ -21,7 +22,7 @@ export type HttpReply = FastifyReply;
 const REQUEST_MS = 5 * 60_000;
 const IDLE_CONNECTION_MS = 5_000;
 
-export type HttpServerOptions = {
+export type HttpServerOptions = ForeignCheckOptions & {
   health: Health;
   metrics: Metrics;
   logger: Logger;
@@ -56,6 +57,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     return reply.code(404).send(body);
   }
 
+  const refuseForeign = createForeignCheck(options);
+  app.addHook('onRequest', async ({ headers, method }, reply) => {
+    const message = refuseForeign(headers, method);
+    if (message !== undefined) return reply.code(403).send(describeFault({ statusCode: 403, message }));
+  });
   app.setNotFoundHandler(sendMissing);
   // Before its body is read: whoever asks for what is not here waits for nothing, and is not told what is wrong with it.
   app.addHook('preParsing', async (request, reply) => {

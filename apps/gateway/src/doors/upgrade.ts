@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { MAX_FRAME_BYTES, SUBPROTOCOL } from '@cc-executor/protocol';
 import { type Logger, within } from '@cc-executor/runtime';
+import type { ForeignCheck } from '@cc-executor/service';
 import { WebSocketServer } from 'ws';
 import type { Heartbeats } from '../listening/heartbeats.ts';
 import type { DoorName, GatewayMetrics } from '../metrics.ts';
@@ -13,7 +14,6 @@ import { openDialectDoor } from './dialect.ts';
 import type { Door, DoorContext } from './door.ts';
 import { createEventFrames } from './event-frames.ts';
 import { openNativeDoor } from './native.ts';
-import { isAllowedOrigin } from './origin.ts';
 import { type Connection, runConnection, type SocketContext } from './socket.ts';
 
 export type WebSocketDoors = {
@@ -25,7 +25,8 @@ export type WebSocketDoors = {
 };
 
 export type WebSocketDoorsOptions = {
-  allowedOrigins: readonly string[];
+  /** Says why a page may not come in. */
+  refuseForeign: ForeignCheck;
   /** How long clients have to leave after `goaway`, in ms. */
   drainGraceMs: number;
   heartbeats: Heartbeats;
@@ -89,7 +90,7 @@ export function createWebSocketDoors(options: WebSocketDoorsOptions): WebSocketD
   function refuse(request: IncomingMessage, door: DoorPlan | undefined): string | undefined {
     if (!door) return '404 Not Found';
     if (isClosing) return '503 Service Unavailable';
-    if (!isAllowedOrigin(request.headers.origin, options.allowedOrigins)) return '403 Forbidden';
+    if (options.refuseForeign(request.headers) !== undefined) return '403 Forbidden';
     if (door.subprotocol && !offers(request, door.subprotocol)) return '400 Bad Request';
     return undefined;
   }
