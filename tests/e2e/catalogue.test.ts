@@ -6,7 +6,7 @@ import { randomInt } from 'node:crypto';
 import { type Stack, startStack } from '@cc-executor/testing';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { claudeKinds, useClaudeStack } from './support/claude.ts';
-import { dialectDoor, doors, nativeDoor, type Visitor } from './support/doors.ts';
+import { bothDoors, dialectDoor, doors, nativeDoor, type Visitor } from './support/doors.ts';
 import { RESTLESS, watchLeftovers } from './support/leftovers.ts';
 import { nonce } from './support/nonce.ts';
 
@@ -60,7 +60,8 @@ const serialCases: Record<string, () => Case> = {
 describe.each(claudeKinds)('the catalogue with the %s CLI', (kind) => {
   const stack = useClaudeStack(kind);
 
-  describe.each(doors)('through $name', (door) => {
+  // The real one takes its time: one run of it is looked at through both doors.
+  describe.each(kind === 'real' ? [bothDoors] : doors)('through $name', (door) => {
     async function connect(): Promise<Visitor> {
       const visitor = await door.connect(stack());
       onTestFinished(visitor.close);

@@ -68,6 +68,39 @@ export const dialectDoor: Door = {
 
 export const doors: readonly Door[] = [nativeDoor, dialectDoor];
 
+/** One task through both: asked for in the dialect, and followed natively too. What they tell must be the same. */
+export const bothDoors: Door = {
+  name: 'both doors at once',
+  async connect(stack, gateway = 0) {
+    const asker = await dialectDoor.connect(stack, gateway);
+    const follower = await nativeDoor.connect(stack, gateway);
+    async function follow(task: Task): Promise<Task> {
+      const jobId = await task.jobId();
+      const { error } = await follower.wire.request('attach', { jobId });
+      if (error) throw new Error(`attach was refused: ${error.message}`);
+      return nativeTask(follower.wire, jobId);
+    }
+    return {
+      wire: asker.wire,
+      async close() {
+        await Promise.all([asker.close(), follower.close()]);
+      },
+      async execute(prompt) {
+        const task = await asker.execute(prompt);
+        const followed = quietly(follow(task));
+        async function compare(): Promise<Ending> {
+          const [told, seen] = await Promise.all([task.ended, followed.then(({ ended }) => ended)]);
+          // Megabytes: a difference is not shown.
+          const isSame = told.text === seen.text && told.status === seen.status && told.code === seen.code;
+          if (!isSame) throw new Error('the two doors told different things');
+          return told;
+        }
+        return { ...task, ended: quietly(compare()) };
+      },
+    };
+  },
+};
+
 function nativeTask(wire: WireClient, jobId: string): Task {
   const first = wire.messages.length;
   async function control(method: 'cancel' | 'pause' | 'resume'): Promise<void> {
