@@ -25,7 +25,7 @@ export function exitCodeOfEnd({ type }: TerminalEvent): number {
 
 /** The exit code of an error of the SDK or the gateway, by its code. */
 export function exitCodeOfError(code: string): number {
-  if (code === 'invalid_params') return exitCodes.usage;
+  if (code === 'invalid_params' || code === 'beyond_ceiling') return exitCodes.usage;
   const isUnreachable = ['connect_failed', 'connection_closed', 'request_timeout'].includes(code);
   return isUnreachable ? exitCodes.unreachable : exitCodes.failed;
 }

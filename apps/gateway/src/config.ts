@@ -18,6 +18,7 @@ import {
   setting,
   text,
 } from '@cc-executor/runtime';
+import { ceilingSettings } from './operations/ceilings.ts';
 
 export const appName = 'gateway';
 
@@ -63,6 +64,7 @@ export const settings = {
     default: 2_000,
     description: 'How long clients have to leave after `goaway`, before they are closed.',
   }),
+  ...ceilingSettings,
   ...jobSettings,
   ...serviceSettings,
   sweepMs: setting({
@@ -78,7 +80,7 @@ export const settings = {
 export type GatewayConfig = Config<typeof settings>;
 
 export const rules: ConfigRules<typeof settings> = {
-  prefixes: ['GATEWAY_'],
+  prefixes: ['GATEWAY_', 'LIMIT_'],
   check: ({ host, authMode }) =>
     host === undefined || isLoopback(host) || authMode !== undefined
       ? []

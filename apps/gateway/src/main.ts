@@ -19,6 +19,7 @@ import { startSweeper } from './chores/sweeper.ts';
 import { appName, loadGatewayConfig } from './config.ts';
 import { limitReads } from './listening/read-limit.ts';
 import { createGatewayMetrics, watchSharedState } from './metrics.ts';
+import { ceilingsOf } from './operations/ceilings.ts';
 import { createOperations } from './operations/index.ts';
 import { startGateway } from './server.ts';
 import { createServices } from './services.ts';
@@ -66,8 +67,10 @@ await runService({
     const reports = member.reports({ health });
     // Clients reconnect the moment that the door opens, and would all be refused as `unavailable` meanwhile.
     await untilConnected([redis, subscriber]);
+    const ceilings = ceilingsOf(config);
     const gateway = await startGateway({
       ...config,
+      ceilings,
       readLog,
       feed,
       abandonWatch,
@@ -76,6 +79,7 @@ await runService({
         readLog,
         wishLog,
         producer,
+        ceilings,
         transcripts: createTranscriptRequests({ redis, keyPrefix: config.keyPrefix }),
         metrics,
         logger,

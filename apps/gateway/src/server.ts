@@ -12,6 +12,7 @@ import type { AbandonWatch } from './chores/abandon-watch.ts';
 import { createWebSocketDoors } from './doors/upgrade.ts';
 import { createHeartbeats } from './listening/heartbeats.ts';
 import type { GatewayMetrics } from './metrics.ts';
+import type { Ceilings } from './operations/ceilings.ts';
 import type { Operations } from './operations/operation.ts';
 import { createRequests } from './operations/requests.ts';
 import { createSessions } from './operations/session.ts';
@@ -24,6 +25,8 @@ export type GatewayOptions = {
   drainGraceMs: number;
   allowedHosts: readonly string[];
   allowedOrigins: readonly string[];
+  /** Told to every native client. */
+  ceilings: Ceilings;
   readLog: ReadLog;
   feed: JobFeed;
   /** Closed with the gateway. */
@@ -62,6 +65,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       requests: createRequests({ operations, metrics, isDraining: () => draining !== undefined }),
       logger,
       heartbeatMs,
+      ceilings: options.ceilings,
     },
   });
 

@@ -1,7 +1,17 @@
 import { startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createAccept } from '../src/operations/accept.ts';
-import { completed, createRig, freshMetrics, output, type Rig, silent, TENANT, takeJob } from './harness.ts';
+import {
+  completed,
+  createRig,
+  freshMetrics,
+  noCeilings,
+  output,
+  type Rig,
+  silent,
+  TENANT,
+  takeJob,
+} from './harness.ts';
 
 let server: TestRedis;
 let rig: Rig;
@@ -96,6 +106,7 @@ test('an accepted job whose gateway died before enqueueing it gets its entry fro
   const client = await rig.connect(gateway);
   const dead = createAccept({
     acceptLog: rig.log,
+    ceilings: noCeilings,
     producer: { enqueue: () => Promise.reject(new Error('the gateway died here')) },
     metrics: freshMetrics(),
     logger: silent,

@@ -28,7 +28,9 @@ import {
   type WireClient,
 } from '@cc-executor/testing';
 import { type AbandonWatch, createAbandonWatch } from '../src/chores/abandon-watch.ts';
+import { loadGatewayConfig } from '../src/config.ts';
 import { createGatewayMetrics } from '../src/metrics.ts';
+import { type Ceilings, ceilingsOf } from '../src/operations/ceilings.ts';
 import { createOperations } from '../src/operations/index.ts';
 import { type Gateway, type GatewayOptions, startGateway } from '../src/server.ts';
 
@@ -36,6 +38,9 @@ export const silent = createLogger({ name: 'test', level: 'silent', format: 'jso
 
 /** Whose every session is. */
 export const TENANT = 'default';
+
+/** The defaults: what the protocol allows. */
+export const noCeilings = ceilingsOf(loadGatewayConfig({}));
 
 export const freshMetrics = () =>
   createGatewayMetrics(createMetrics({ role: 'gateway', version: 'test', isOn: false }));
@@ -51,9 +56,11 @@ export type TestGateway = Gateway & {
   abandonWatch: AbandonWatch;
 };
 
-type GatewayOverrides = Partial<GatewayOptions> & {
+type GatewayOverrides = Partial<Omit<GatewayOptions, 'ceilings'>> & {
   commandTimeoutMs?: number;
   abandonGraceMs?: number;
+  /** Those that are not the defaults. */
+  ceilings?: Partial<Ceilings>;
   /** Wraps the gateway's log, to lose or delay what it asks. */
   wrapLog?: (log: WholeLog) => WholeLog;
   /** Wraps its look at who listens. */
@@ -102,6 +109,7 @@ export async function createRig(server: TestRedis): Promise<Rig> {
       wrapCount,
       abandonGraceMs = 60_000,
       metrics = freshMetrics(),
+      ceilings: lowered,
       ...overrides
     } = options;
     const redis = open('impatient', commandTimeoutMs);
@@ -125,7 +133,9 @@ export async function createRig(server: TestRedis): Promise<Rig> {
       graceMs: abandonGraceMs,
       logger: silent,
     });
+    const ceilings = { ...noCeilings, ...lowered };
     const started = await startGateway({
+      ceilings,
       host: '127.0.0.1',
       port: 0,
       heartbeatMs: 60_000,
@@ -140,6 +150,7 @@ export async function createRig(server: TestRedis): Promise<Rig> {
         readLog: gatewayLog,
         wishLog: gatewayLog,
         producer,
+        ceilings,
         transcripts: createTranscriptRequests({ redis, keyPrefix }),
         metrics,
         logger: silent,

@@ -1,7 +1,16 @@
 import { createJobId, MAX_ATTACHMENTS, MAX_FRAME_BYTES, methods } from '@cc-executor/protocol';
 import { startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { completed, createRig, output, type Rig, TENANT, type TestGateway, takeJob } from './harness.ts';
+import {
+  completed,
+  createRig,
+  noCeilings,
+  output,
+  type Rig,
+  TENANT,
+  type TestGateway,
+  takeJob,
+} from './harness.ts';
 
 let server: TestRedis;
 let rig: Rig;
@@ -32,7 +41,7 @@ test('the first message is `connected`, with the limits', () => {
       connectionId: expect.stringMatching(/^conn_/),
       version: '1',
       heartbeatMs: 60_000,
-      limits: { maxFrameBytes: MAX_FRAME_BYTES, maxAttachments: MAX_ATTACHMENTS },
+      limits: { maxFrameBytes: MAX_FRAME_BYTES, maxAttachments: MAX_ATTACHMENTS, ceilings: noCeilings },
     },
   });
   expect(client.socket.protocol).toBe('cc-executor.v1');

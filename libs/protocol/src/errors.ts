@@ -51,6 +51,12 @@ export const protocolErrors = {
     retryable: false,
     description: 'This connection is attached to as many jobs as it may be.',
   },
+  beyond_ceiling: {
+    rpcCode: -32007,
+    retryable: false,
+    description:
+      'A parameter goes beyond what the operator of the gateway allows; the message names each ceiling.',
+  },
   unavailable: {
     rpcCode: -32010,
     retryable: true,

@@ -31,5 +31,10 @@ export const DEFAULT_TIMEOUTS = {
   pausedMs: 30 * 60_000,
 } as const;
 
+/** Priorities are from 0, which goes first, to this. */
+export const MAX_PRIORITY = 1_000;
+
+/** No limit of a job may be shorter. */
+export const MIN_TIMEOUT_MS = 100;
 /** No limit of a job may be longer than a day. */
 export const MAX_TIMEOUT_MS = 24 * 60 * 60_000;

@@ -12,6 +12,8 @@ export const notificationSchemas = {
     limits: z.object({
       maxFrameBytes: z.number().int(),
       maxAttachments: z.number().int(),
+      /** By path of the parameter of `execute`. A gateway of an older version tells none. */
+      ceilings: z.record(z.string(), z.number()).optional(),
     }),
   }),
   event: eventSchema,

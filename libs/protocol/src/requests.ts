@@ -4,10 +4,16 @@ import { z } from 'zod';
 import { eventSchema } from './events.ts';
 import { jobIdSchema } from './ids.ts';
 import { jobSchema, jobStatusSchema } from './job.ts';
-import { MAX_METADATA_LENGTH, MAX_PROMPT_LENGTH, MAX_TIMEOUT_MS } from './limits.ts';
+import {
+  MAX_METADATA_LENGTH,
+  MAX_PRIORITY,
+  MAX_PROMPT_LENGTH,
+  MAX_TIMEOUT_MS,
+  MIN_TIMEOUT_MS,
+} from './limits.ts';
 import { verifyResultSchema } from './verification.ts';
 
-const durationMs = z.number().int().min(100).max(MAX_TIMEOUT_MS);
+const durationMs = z.number().int().min(MIN_TIMEOUT_MS).max(MAX_TIMEOUT_MS);
 const seq = z.number().int().nonnegative();
 
 const timeoutsSchema = z.strictObject({
@@ -24,7 +30,7 @@ export const executeParamsSchema = z.strictObject({
   idempotencyKey: z.string().min(1).max(256).optional(),
   timeouts: timeoutsSchema.optional(),
   retry: z.enum(['safe', 'never', 'always']).optional(),
-  priority: z.number().int().min(0).max(1_000).optional(),
+  priority: z.number().int().min(0).max(MAX_PRIORITY).optional(),
   metadata: z
     .record(z.string(), z.unknown())
     .refine((value) => JSON.stringify(value).length <= MAX_METADATA_LENGTH, {

@@ -2,6 +2,7 @@
 import type { CloseReason, ProtocolError, RequestId } from '@cc-executor/protocol';
 import type { Logger } from '@cc-executor/runtime';
 import type { Beating } from '../listening/heartbeats.ts';
+import type { Ceilings } from '../operations/ceilings.ts';
 import type { Requests } from '../operations/requests.ts';
 import type { OpenSession } from '../operations/session.ts';
 import type { Outbox } from './outbox.ts';
@@ -13,6 +14,7 @@ export type DoorContext = {
   requests: Requests;
   logger: Logger;
   heartbeatMs: number;
+  ceilings: Ceilings;
   close(reason: CloseReason): void;
 };
 

@@ -68,7 +68,11 @@ export function openNativeDoor(context: DoorContext, framesOf: EventFrames): Doo
     connectionId: context.connectionId,
     version: PROTOCOL_VERSION,
     heartbeatMs: context.heartbeatMs,
-    limits: { maxFrameBytes: MAX_FRAME_BYTES, maxAttachments: MAX_ATTACHMENTS },
+    limits: {
+      maxFrameBytes: MAX_FRAME_BYTES,
+      maxAttachments: MAX_ATTACHMENTS,
+      ceilings: context.ceilings,
+    },
   });
 
   return {

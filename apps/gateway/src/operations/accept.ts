@@ -16,21 +16,24 @@ import {
 import type { Producer } from '@cc-executor/queue';
 import type { Logger } from '@cc-executor/runtime';
 import type { GatewayMetrics } from '../metrics.ts';
+import { type Ceilings, refuseBeyond, withinCeilings } from './ceilings.ts';
 
 export type Accept = (tenant: string, params: ExecuteParams) => Promise<Result<'execute'>>;
 
 /**
  * Makes the accept step.
- * Errors of the returned function: `idempotency_conflict`; what Redis throws, when nothing was accepted for sure.
+ * Errors of the returned function: `beyond_ceiling`, `idempotency_conflict`; what Redis throws, when nothing was accepted for sure.
  */
 export function createAccept({
   acceptLog,
   producer,
+  ceilings,
   metrics,
   logger,
 }: {
   acceptLog: AcceptLog;
   producer: Pick<Producer, 'enqueue'>;
+  ceilings: Ceilings;
   metrics: Pick<GatewayMetrics, 'jobsAccepted'>;
   logger: Logger;
 }): Accept {
@@ -49,8 +52,11 @@ export function createAccept({
   }
 
   return async (tenant, params) => {
-    const { idempotencyKey, attach: _attach, ...spec } = params;
-    const jobId = await reserveJobId(tenant, idempotencyKey, spec);
+    const { idempotencyKey, attach: _attach, ...asked } = params;
+    refuseBeyond(asked, ceilings);
+    // By what was asked: a ceiling that has changed makes no other payload of the same request.
+    const jobId = await reserveJobId(tenant, idempotencyKey, asked);
+    const spec = withinCeilings(asked, ceilings);
     const { created, epoch, status } = await acceptLog.create({
       jobId,
       epoch: createEpoch(),

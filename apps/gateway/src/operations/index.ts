@@ -7,6 +7,7 @@ import type { GatewayMetrics } from '../metrics.ts';
 import { createAccept } from './accept.ts';
 import { attach } from './attach.ts';
 import { createCancel } from './cancel.ts';
+import type { Ceilings } from './ceilings.ts';
 import { detach } from './detach.ts';
 import { createExecute } from './execute.ts';
 import { createGet } from './get.ts';
@@ -21,6 +22,7 @@ export type OperationParts = {
   readLog: ReadLog;
   wishLog: WishLog;
   producer: Producer;
+  ceilings: Ceilings;
   transcripts: TranscriptRequests;
   metrics: Pick<GatewayMetrics, 'jobsAccepted'>;
   logger: Logger;
