@@ -1,7 +1,10 @@
 /** What docker-compose.yml and the Dockerfiles must keep to, read from the files: no engine is needed. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -157,6 +160,22 @@ describe('docker-compose.yml', () => {
     );
     expect(unexplained).toEqual([]);
   });
+});
+
+test('the token of claude-api is drawn once, and the same for workers', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'make-users-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  for (const app of ['redis', 'gateway', 'worker', 'dashboard', 'claude-api']) mkdirSync(join(folder, app));
+  function draw() {
+    execFileSync(process.execPath, [`${root}deploy/redis/make-users.mjs`, folder]);
+    return ['claude-api/token', 'worker/claude-api-token'].map((file) =>
+      readFileSync(join(folder, file), 'utf8'),
+    );
+  }
+  const [first, second] = [draw(), draw()];
+  expect(first[0]).toMatch(/^[0-9a-f]{64}\n$/);
+  expect(first[1]).toBe(first[0]);
+  expect(second).toEqual(first);
 });
 
 test.each(['deploy/redis/make-users.mjs', 'deploy/kubernetes/secrets.example.yaml'])(

@@ -3,6 +3,7 @@
  * reads with REDIS_URL_FILE, in a volume that only this app sees. Redis gets digests.
  *
  *   FOLDER/gateway/redis-url …   redis://gateway:<password>@redis:6379
+ *   FOLDER/claude-api/token      what workers show claude-api; they have it as FOLDER/worker/claude-api-token
  *   FOLDER/redis/users.acl       made anew from the URLs at every start, so that the two cannot differ
  */
 import { createHash, randomBytes } from 'node:crypto';
@@ -39,6 +40,7 @@ lines.push('user default reset off ~* &* +@all');
 // The health check's, which proves that Redis answers and has loaded its data.
 lines.push('user health reset on nopass -@all +ping');
 write(`${folder}/redis/users.acl`, `${lines.join('\n')}\n`, 0o444);
+write(`${folder}/worker/claude-api-token`, tokenOf(`${folder}/claude-api/token`), 0o440);
 process.stdout.write(`users: ${Object.keys(USERS).join(', ')}\n`);
 
 function passwordOf(user) {
@@ -52,6 +54,17 @@ function passwordOf(user) {
   // Group-readable: this process has the apps' group.
   write(file, `redis://${user}:${password}@redis:6379\n`, 0o440);
   return password;
+}
+
+function tokenOf(file) {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error;
+  }
+  const token = `${randomBytes(32).toString('hex')}\n`;
+  write(file, token, 0o440);
+  return token;
 }
 
 /** In one step, so that an interrupted start leaves no half of a file. */

@@ -6,9 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   type Config,
+  type ConfigRules,
+  claudeApiSettings,
   commonSettings,
   durationMs,
   flag,
+  isLoopback,
   listenerSettings,
   metricsSettings,
   oneOf,
@@ -28,7 +31,7 @@ export const settings = {
     schema: text(),
     default: '127.0.0.1',
     description:
-      'Address to listen on. Whoever reaches it can run Claude Code here: beyond this machine only inside a private network.',
+      'Address to listen on. Anything but loopback needs CLAUDE_API_TOKEN, and should be inside a private network.',
   }),
   port: setting({
     env: 'CLAUDE_API_PORT',
@@ -36,6 +39,7 @@ export const settings = {
     default: 8000,
     description: 'Port to listen on; 0 takes a free one.',
   }),
+  ...claudeApiSettings,
   ...listenerSettings,
   engine: setting({
     env: 'CLAUDE_ENGINE',
@@ -162,3 +166,12 @@ export const settings = {
 };
 
 export type ClaudeApiConfig = Config<typeof settings>;
+
+export const rules: ConfigRules<typeof settings> = {
+  check: ({ host, claudeApiToken }) =>
+    host === undefined || isLoopback(host) || claudeApiToken !== undefined
+      ? []
+      : [
+          `CLAUDE_API_HOST is ${host}, which others can reach, and CLAUDE_API_TOKEN is not set; expected the token that workers have, too`,
+        ],
+};

@@ -34,6 +34,7 @@ await runService({
       host: config.host,
       port: config.port,
       allowedHosts: config.allowedHosts,
+      token: config.claudeApiToken,
       limits: config,
       policy: choosePolicy(config),
       drainMs: config.drainMs,

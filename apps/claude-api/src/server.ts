@@ -10,6 +10,7 @@ import type { Policy } from './policy.ts';
 import { registerExecuteRoutes } from './routes/execute.ts';
 import { registerExecutionRoutes } from './routes/executions.ts';
 import { stopListening } from './stop-listening.ts';
+import { requireToken } from './token-check.ts';
 
 /** More than a prompt of the longest kind takes as JSON. */
 const BODY_LIMIT_BYTES = 16 * 1024 * 1024;
@@ -24,6 +25,7 @@ export interface ServerOptions {
   readonly host: string;
   readonly port: number;
   readonly allowedHosts: readonly string[];
+  readonly token: string | undefined;
   readonly limits: ExecutionLimits;
   readonly policy: Policy;
   readonly drainMs: number;
@@ -73,6 +75,7 @@ export async function startServer(options: ServerOptions): Promise<ClaudeApiServ
         ? { error: { code: 'internal_error', message: 'Unexpected error' } }
         : { error: { code: statusCode === 403 ? 'forbidden' : 'invalid_request', message } },
   });
+  requireToken(app, options.token);
   registerExecuteRoutes(app, { engine, executions, policy: options.policy, metrics: counted });
   registerExecutionRoutes(app, executions, engine);
   const { host } = options;

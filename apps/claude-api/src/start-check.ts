@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { ConfigError, loadConfig } from '@cc-executor/runtime';
 import type { Environment } from './cli-environment.ts';
 import { locateCli } from './cli-location.ts';
-import { appName, type ClaudeApiConfig, settings } from './config.ts';
+import { appName, type ClaudeApiConfig, rules, settings } from './config.ts';
 import { toolOf } from './policy.ts';
 import { offeredTools } from './policy-choice.ts';
 
@@ -16,7 +16,7 @@ const VERSION_WITHIN_MS = 60_000;
  * @throws ConfigError with every fault; a CLI that was named but cannot be run is one
  */
 export function readConfiguration(env: Environment): ClaudeApiConfig {
-  const config = loadConfig(appName, settings, env);
+  const config = loadConfig(appName, settings, env, rules);
   const faults: string[] = [];
   const { bin, model, models, permissionMode, permissionModes, allowedTools } = config;
   if (bin !== undefined && config.engine !== 'demo') {

@@ -2,6 +2,7 @@
 import {
   type Config,
   type ConfigRules,
+  claudeApiSettings,
   commonSettings,
   durationMs,
   jobSettings,
@@ -27,6 +28,7 @@ export const settings = {
     default: 'http://127.0.0.1:8000',
     description: 'Where claude-api is. All addresses of the name are used.',
   }),
+  ...claudeApiSettings,
   claudeApiPath: setting({
     env: 'CLAUDE_API_PATH',
     schema: text(),

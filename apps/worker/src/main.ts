@@ -40,6 +40,7 @@ await runService({
     const claudeApi = createClaudeApiClient({
       url: config.claudeApiUrl,
       path: config.claudeApiPath,
+      token: config.claudeApiToken,
       connectTimeoutMs: config.connectTimeoutMs,
     });
     const onRefused = createRepeatedWarning(logger, 'wishes are not heard at once');

@@ -19,6 +19,7 @@ function isGood({ statusCode = 0 }: SurveyedAddress): boolean {
 }
 
 function describe({ address, code, statusCode, detail }: SurveyedAddress): string {
-  const answer = detail ?? `it answers ${statusCode}`;
+  const refusal = statusCode === 401 ? 'it wants another token (CLAUDE_API_TOKEN)' : undefined;
+  const answer = refusal ?? detail ?? `it answers ${statusCode}`;
   return `${address}: ${code === undefined ? answer : describeTrouble(code)}`;
 }

@@ -8,6 +8,7 @@ import { Client, type Dispatcher } from 'undici';
 import { createBatchQueue } from './batch-queue.ts';
 import { ConnectError, type Lookup, openConnection } from './connect.ts';
 import { requestPause } from './pause-request.ts';
+import { authorize } from './question.ts';
 import { createUpstreamResponse, type UpstreamResponse } from './response.ts';
 import { progress } from './response-body.ts';
 import { describeUnreachable } from './unreachable.ts';
@@ -28,6 +29,7 @@ const NOTICE_WITHIN_MS = 2_000;
 
 export interface CallOptions {
   target: URL;
+  token: string | undefined;
   path: string;
   /** Where the execution itself is, once it is under way. */
   executionPath: string;
@@ -91,7 +93,11 @@ export function createCall(options: CallOptions): UpstreamCall {
       allowH2: false,
       connect: (_target, callback) => void connect(callback),
     });
-    const headers = { 'content-type': 'application/json', accept: 'application/x-ndjson, text/plain' };
+    const headers = {
+      'content-type': 'application/json',
+      accept: 'application/x-ndjson, text/plain',
+      ...authorize(options.token),
+    };
     client.dispatch({ path: options.path, method: 'POST', headers, body: options.body }, handler);
   }
 
@@ -182,10 +188,10 @@ export function createCall(options: CallOptions): UpstreamCall {
     if (done || address === undefined) {
       return { ok: false, reason: 'the execution is not under way', retryable: false };
     }
-    const { target, connectTimeoutMs } = options;
+    const { target, token, connectTimeoutMs } = options;
     const path = `${options.executionPath}/${paused ? 'pause' : 'resume'}`;
     const answer = await requestPause({
-      ...{ target, address, path, connectTimeoutMs },
+      ...{ target, token, address, path, connectTimeoutMs },
       signal: connecting.signal,
     });
     if (answer.ok) awaitNotice(paused);

@@ -12,6 +12,8 @@ export interface ClaudeApiClientOptions {
   url: string;
   /** Path of the streaming endpoint, default `/execute/claude-stream`. */
   path?: string;
+  /** What the service wants to be shown, if it does. */
+  token?: string | undefined;
   /** For the name and all its addresses together; default 10 s. */
   connectTimeoutMs?: number;
   /** From the connection to the first output; default 90 s. */
@@ -50,7 +52,7 @@ export interface ClaudeApiClient {
 
 export function createClaudeApiClient(options: ClaudeApiClientOptions): ClaudeApiClient {
   const target = new URL(options.url);
-  const { lookup = lookupAll, connectTimeoutMs = 10_000 } = options;
+  const { lookup = lookupAll, connectTimeoutMs = 10_000, token } = options;
   const base = target.pathname.replace(/\/$/, '');
   const path = base + (options.path ?? '/execute/claude-stream');
   const closing = new AbortController();
@@ -61,6 +63,7 @@ export function createClaudeApiClient(options: ClaudeApiClientOptions): ClaudeAp
     execute(request, { signal, limits } = {}) {
       return createCall({
         target,
+        token,
         path,
         executionPath: `${base}/executions/${encodeURIComponent(request.executionId)}`,
         body: requestBody(request),
@@ -73,9 +76,9 @@ export function createClaudeApiClient(options: ClaudeApiClientOptions): ClaudeAp
         lookup,
       });
     },
-    survey: (timeoutMs) => surveyAddresses({ target, timeoutMs, lookup, signal: closing.signal }),
+    survey: (timeoutMs) => surveyAddresses({ target, token, timeoutMs, lookup, signal: closing.signal }),
     transcript: (executionId) =>
-      askTranscript({ target, executionId, connectTimeoutMs, lookup, signal: closing.signal }),
+      askTranscript({ target, token, executionId, connectTimeoutMs, lookup, signal: closing.signal }),
     async close() {
       closing.abort();
     },

@@ -1,22 +1,29 @@
 /** Asks claude-api something short, beside its executions: a connection of its own, by the same rules. */
-import { Client } from 'undici';
+import { Client, type Dispatcher } from 'undici';
 import { type Lookup, openConnection } from './connect.ts';
 
 export interface QuestionOptions {
   target: URL;
+  token: string | undefined;
   connectTimeoutMs: number;
   lookup: Lookup;
   signal: AbortSignal;
 }
 
+/** The header that shows a token, if there is one. */
+export function authorize(token: string | undefined): Record<string, string> {
+  return token === undefined ? {} : { authorization: `Bearer ${token}` };
+}
+
 /** Opens the connection with the first request. The caller destroys it. Its requests reject with `ConnectError`. */
 export function openQuestions({
   target,
+  token,
   connectTimeoutMs: timeoutMs,
   lookup,
   signal,
-}: QuestionOptions): Client {
-  return new Client(target.origin, {
+}: QuestionOptions): Dispatcher {
+  const client = new Client(target.origin, {
     pipelining: 0,
     allowH2: false,
     connect: (_target, callback) => {
@@ -26,4 +33,7 @@ export function openQuestions({
       );
     },
   });
+  return client.compose(
+    (dispatch) => (request, handler) => dispatch({ ...request, headers: authorize(token) }, handler),
+  );
 }

@@ -8,7 +8,7 @@ const ANSWER_TIMEOUT_MS = 5_000;
 export interface Readiness {
   ok: boolean;
   detail: string;
-  /** Of its answer. */
+  /** Of its answer; 401 also when only a call would be answered that. */
   statusCode?: number;
   /** Why there is none: the system's code, TIMEOUT, or NOT_HTTP. */
   code?: string;
@@ -23,14 +23,16 @@ export async function askReadiness(
     answerTimeoutMs?: number;
   },
 ): Promise<Readiness> {
-  const { target, connectTimeoutMs, lookup } = options;
+  const { target, token, connectTimeoutMs, lookup } = options;
   const { answerTimeoutMs = ANSWER_TIMEOUT_MS } = options;
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(connectTimeoutMs + answerTimeoutMs)]);
-  const client = openQuestions({ target, connectTimeoutMs, lookup, signal });
+  const client = openQuestions({ target, token, connectTimeoutMs, lookup, signal });
   const base = target.pathname.replace(/\/$/, '');
   const get = async (path: string) => {
-    const { statusCode, body } = await client.request({ method: 'GET', path: base + path, signal });
-    return { path, statusCode, text: await body.text() };
+    const { headers, statusCode, body } = await client.request({ method: 'GET', path: base + path, signal });
+    // Open to everybody, but it says so when a call would be refused.
+    const isRefused = headers['www-authenticate'] !== undefined;
+    return { path, statusCode: isRefused ? 401 : statusCode, text: await body.text() };
   };
   try {
     const ready = await get('/ready');

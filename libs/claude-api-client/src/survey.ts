@@ -30,11 +30,12 @@ export interface SurveyedAddress {
 /** Never throws. @param timeoutMs for the name and all addresses together */
 export async function surveyAddresses(options: {
   target: URL;
+  token: string | undefined;
   timeoutMs: number;
   lookup: Lookup;
   signal: AbortSignal;
 }): Promise<UpstreamSurvey> {
-  const { target, timeoutMs, lookup, signal } = options;
+  const { target, token, timeoutMs, lookup, signal } = options;
   const url = `${target.protocol}//${target.host}${target.pathname.replace(/\/$/, '')}`;
   const endAt = performance.now() + timeoutMs;
   const hostname = target.hostname.replace(/^\[|\]$/g, '');
@@ -47,6 +48,7 @@ export async function surveyAddresses(options: {
         const leftMs = Math.max(Math.ceil(endAt - from), 1);
         const answer = await askReadiness({
           target,
+          token,
           connectTimeoutMs: leftMs,
           answerTimeoutMs: 0,
           lookup: async () => [address],

@@ -7,7 +7,8 @@ import { freePort } from './running.ts';
 
 async function ask(url: string) {
   const signal = new AbortController().signal;
-  return askReadiness({ target: new URL(url), connectTimeoutMs: 5_000, lookup: lookupAll, signal });
+  const target = new URL(url);
+  return askReadiness({ target, token: undefined, connectTimeoutMs: 5_000, lookup: lookupAll, signal });
 }
 
 it('is what GET /ready says', async () => {

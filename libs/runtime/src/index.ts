@@ -22,6 +22,7 @@ export {
 } from './setting.ts';
 export {
   authSettings,
+  claudeApiSettings,
   fetchSettings,
   jobSettings,
   listenerSettings,

@@ -94,6 +94,21 @@ export const authSettings = {
   }),
 };
 
+/** What workers show claude-api: with it they may run Claude Code. */
+export const claudeApiSettings = {
+  claudeApiToken: setting({
+    env: 'CLAUDE_API_TOKEN',
+    schema: z
+      .string()
+      .regex(/^[\x21-\x7e]{16,}$/, { error: 'is too short, or has blanks' })
+      .optional()
+      .describe('at least 16 characters without blanks'),
+    secret: true,
+    description:
+      'The secret that workers show claude-api. The same for both; claude-api needs one for an address that is not loopback. `npm start` and compose draw one.',
+  }),
+};
+
 /** What `npm start` and the tests may fetch. */
 export const fetchSettings = {
   fetchRedis: setting({

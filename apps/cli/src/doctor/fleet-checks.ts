@@ -69,6 +69,13 @@ function judgeAddress(subject: string, url: string, one: UpstreamAddress): Findi
       adviseOnKind('not_ours', 'claude-api'),
     );
   }
+  if (statusCode === 401) {
+    return fail(
+      subject,
+      `${where}: it wants another token than the worker has (HTTP 401)`,
+      'Give both the same CLAUDE_API_TOKEN (or CLAUDE_API_TOKEN_FILE), and start them anew.',
+    );
+  }
   if (status === 'draining') return warn(subject, `${where}: it is draining`, DRAINING_ADVICE);
   if (!isReady) {
     return fail(

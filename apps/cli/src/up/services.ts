@@ -50,7 +50,7 @@ export function listServices(options: {
   const { config, redis, ports, logLevel, env } = options;
   const shared = {
     // Resolved already; both at once would be a fault.
-    ...without(env, 'REDIS_URL_FILE'),
+    ...without(env, ['REDIS_URL_FILE', 'CLAUDE_API_TOKEN_FILE', 'CLAUDE_API_TOKEN']),
     REDIS_URL: redis.url,
     CLAUDE_API_URL: urlOf(config.claudeApiHost, ports.claudeApi),
     LOG_FORMAT: config.logFormat,
@@ -83,7 +83,11 @@ export function listServices(options: {
       process: app(
         'claude-api',
         'claude-api',
-        { CLAUDE_API_HOST: config.claudeApiHost, CLAUDE_API_PORT: String(ports.claudeApi) },
+        {
+          CLAUDE_API_HOST: config.claudeApiHost,
+          CLAUDE_API_PORT: String(ports.claudeApi),
+          CLAUDE_API_TOKEN: config.claudeApiToken,
+        },
         CLAUDE_API_ORPHAN_GRACE_MS,
       ),
       probe: probeHttp(shared.CLAUDE_API_URL),
@@ -94,6 +98,7 @@ export function listServices(options: {
       process: app(workerName(index, ports.workers.length), 'worker', {
         WORKER_HEALTH_HOST: config.loopback,
         WORKER_HEALTH_PORT: String(port),
+        CLAUDE_API_TOKEN: config.claudeApiToken,
       }),
       probe: probeHttp(urlOf(config.loopback, port)),
       startRank: START.rest,
@@ -123,7 +128,7 @@ export function listServices(options: {
   if (redis.run !== undefined) {
     const { script, args } = redis.run;
     services.unshift({
-      process: nodeProcess('redis', [script, ...args], env, ORPHAN_GRACE_MS),
+      process: nodeProcess('redis', [script, ...args], without(env, ['CLAUDE_API_TOKEN']), ORPHAN_GRACE_MS),
       probe: probeRedisServer(redis.url),
       startRank: START.redis,
       stopRank: STOP.redis,
@@ -143,7 +148,6 @@ function workerName(index: number, count: number): string {
   return count === 1 ? 'worker' : `worker-${index + 1}`;
 }
 
-function without(env: NodeJS.ProcessEnv, name: string): NodeJS.ProcessEnv {
-  const { [name]: _, ...rest } = env;
-  return rest;
+function without(env: NodeJS.ProcessEnv, names: readonly string[]): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)));
 }

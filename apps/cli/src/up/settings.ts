@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import {
   type Config,
+  claudeApiSettings,
   commonSettings,
   durationMs,
   fetchSettings,
@@ -47,6 +48,7 @@ export const settings = {
     description:
       'The Redis to use. Unset: an installed redis-server or valkey-server, else one that is fetched, else an embedded one.',
   }),
+  ...claudeApiSettings,
   ...fetchSettings,
   claudeApiHost: host('CLAUDE_API_HOST'),
   claudeApiPort: servicePort('CLAUDE_API_PORT', 8000),

@@ -2,6 +2,7 @@
  * `cc-executor up`: the whole stack on this machine. Looks at the ports, chooses a Redis, then hands the list
  * of services to the supervisor and waits for Ctrl-C.
  */
+import { randomBytes } from 'node:crypto';
 import { ConfigError, loadConfig } from '@cc-executor/runtime';
 import { watchInterrupts } from './interrupts.ts';
 import { claimPort, findLoopback } from './ports.ts';
@@ -73,12 +74,19 @@ async function readSettings(
   { dashboard }: UpOptions,
 ): Promise<{ config: UpConfig; doubts: string[] }> {
   const loopback = await findLoopback();
+  const token = randomBytes(32).toString('hex');
+  const isGiven = Boolean(env.CLAUDE_API_TOKEN || env.CLAUDE_API_TOKEN_FILE);
   // Told by this process, whatever the environment says.
-  const theirs = { ...env, CLAUDE_API_URL: urlOf(loopback, 0) };
+  const theirs = {
+    ...env,
+    CLAUDE_API_URL: urlOf(loopback, 0),
+    ...(isGiven ? {} : { CLAUDE_API_TOKEN: token }),
+  };
   const { faults, doubts } = await checkServiceSettings(theirs, dashboard ? [] : ['dashboard']);
   try {
     const config = loadConfig(appName, settings, env, { prefixes: ['UP_'] });
-    if (faults.length === 0) return { config: addAddresses(config, loopback), doubts };
+    const { claudeApiToken = token } = config;
+    if (faults.length === 0) return { config: { ...addAddresses(config, loopback), claudeApiToken }, doubts };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     faults.push(...error.faults);

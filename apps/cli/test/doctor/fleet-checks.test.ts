@@ -93,6 +93,7 @@ describe('claude-api as a worker sees it', () => {
     [{ code: 'NOT_HTTP' }, 'something else answers there', 'CLAUDE_API_URL'],
     [{ statusCode: 404 }, 'something else answers there, no claude-api (HTTP 404)', 'CLAUDE_API_URL'],
     [{ statusCode: 200, service: 'gateway' }, 'no claude-api (it is gateway)', 'CLAUDE_API_URL'],
+    [{ statusCode: 401, service: 'claude-api' }, 'another token', 'CLAUDE_API_TOKEN'],
     [
       { statusCode: 503, service: 'claude-api', detail: 'no login' },
       'not ready: no login',

@@ -58,6 +58,14 @@ test('every child gets the environment, and the addresses of the others', () => 
   expect(environment('gateway')).toMatchObject({ GATEWAY_PORT: '2', GATEWAY_HOST: '127.0.0.1' });
 });
 
+test('the token of claude-api goes to it and to workers, and to nobody else', () => {
+  const { environment } = list({ CLAUDE_API_TOKEN: 'a-token-of-16-chars' });
+  const holders = ['redis', 'claude-api', 'worker-1', 'gateway', 'dashboard'].filter(
+    (name) => environment(name)?.CLAUDE_API_TOKEN === 'a-token-of-16-chars',
+  );
+  expect(holders).toEqual(['claude-api', 'worker-1']);
+});
+
 test('a given Redis is handed on, and none is started', () => {
   const { services, environment } = list({ REDIS_URL: 'redis://somewhere:6379' });
   expect(services.map(({ process }) => process.name)).not.toContain('redis');
