@@ -14,7 +14,8 @@ const registrations: Record<Role, (metrics: Metrics) => void> = {
   gateway(metrics) {
     createGatewayMetrics(metrics);
     const queueDepth = async () => ({ waiting: 0, active: 0, delayed: 0, oldestWaitingMs: 0 });
-    watchSharedState(metrics, { ping, queueDepth, dueJobs: async () => 0 });
+    const roomWatch = { room: () => 'enough' as const, memory: () => undefined };
+    watchSharedState(metrics, { ping, queueDepth, dueJobs: async () => 0, roomWatch });
   },
   worker: (metrics) =>
     void createWorkerMetrics(metrics, {

@@ -9,7 +9,8 @@ import {
   createRedisWishLog,
 } from '@cc-executor/job-log';
 import { createProducer } from '@cc-executor/queue';
-import { closeRedis, untilConnected } from '@cc-executor/redis';
+import { closeRedis, untilConnected, watchRoom } from '@cc-executor/redis';
+import { logEvents } from '@cc-executor/runtime';
 import { createHealth, runService } from '@cc-executor/service';
 import { joinFleet } from '@cc-executor/service/fleet-member';
 import { createTranscriptRequests } from '@cc-executor/signals';
@@ -23,6 +24,9 @@ import { ceilingsOf } from './operations/ceilings.ts';
 import { createOperations } from './operations/index.ts';
 import { startGateway } from './server.ts';
 import { createServices } from './services.ts';
+
+/** How often Redis's memory and disk are looked at, in ms: much less than it takes to fill what is kept free. */
+const ROOM_LOOK_MS = 1_000;
 
 await runService({
   name: appName,
@@ -40,11 +44,22 @@ await runService({
     const feed = createRedisFeed({ redis: subscriber, keys });
     const producer = createProducer({ redis, keyPrefix: config.keyPrefix, onError: member.onRedisError });
     const sweep = createRedisSweep(kept);
+    const roomWatch = watchRoom(redis, { fullPercent: config.redisFullPercent, everyMs: ROOM_LOOK_MS });
+    roomWatch.onChange((room) => {
+      if (room === 'enough')
+        logger.info({ event: logEvents.redisHasRoom }, 'Redis has room: jobs are accepted');
+      else
+        logger.warn(
+          { event: logEvents.redisFull, room, ...roomWatch.memory() },
+          'Redis is full: jobs are refused',
+        );
+    });
     const metrics = createGatewayMetrics(serviceMetrics);
     watchSharedState(serviceMetrics, {
       ping: () => redis.ping(),
       queueDepth: producer.depth,
       dueJobs: sweep.size,
+      roomWatch,
     });
     const abandonWatch = createAbandonWatch({
       readLog,
@@ -68,12 +83,14 @@ await runService({
     // Clients reconnect the moment that the door opens, and would all be refused as `unavailable` meanwhile.
     await untilConnected([redis, subscriber]);
     const ceilings = ceilingsOf(config);
+    await roomWatch.look();
     const gateway = await startGateway({
       ...config,
       ceilings,
       readLog,
       feed,
       abandonWatch,
+      roomWatch,
       operations: createOperations({
         acceptLog,
         readLog,
@@ -94,6 +111,7 @@ await runService({
       async close() {
         await gateway.close();
         await reporter.close();
+        roomWatch.close();
         await Promise.all([sweeper.close(), queueCheck.close()]);
         await producer.close();
         await feed.close();

@@ -2,6 +2,7 @@
 import { type Counter, type Gauge, type Metrics, showGauge, watchRedis } from '@cc-executor/metrics';
 import { closeCodes, type TerminalStatus, terminalStatuses } from '@cc-executor/protocol';
 import type { QueueDepth } from '@cc-executor/queue';
+import { percentOf, type RoomWatch } from '@cc-executor/redis';
 
 export type DoorName = 'native' | 'dialect';
 
@@ -61,7 +62,7 @@ export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
     }),
     degraded: metrics.gauge({
       name: 'cc_executor_gateway_degraded',
-      help: '1 while clients are told that Redis cannot be read.',
+      help: '1 while clients are told that Redis cannot be read, or has no room.',
     }),
     sweeperJobs: metrics.counter({
       name: 'cc_executor_gateway_sweeper_jobs_total',
@@ -97,10 +98,14 @@ export type SharedState = {
   queueDepth(): Promise<QueueDepth>;
   /** Unfinished jobs in the sweeper's index. */
   dueJobs(): Promise<number>;
+  roomWatch: Pick<RoomWatch, 'room' | 'memory'>;
 };
 
 /** Registers what all gateways see alike: what stands in Redis. It is read at each scrape. */
-export function watchSharedState(metrics: Metrics, { ping, queueDepth, dueJobs }: SharedState): void {
+export function watchSharedState(
+  metrics: Metrics,
+  { ping, queueDepth, dueJobs, roomWatch }: SharedState,
+): void {
   watchRedis(metrics, ping);
   const queueJobs = metrics.gauge({
     name: 'cc_executor_queue_jobs',
@@ -115,6 +120,19 @@ export function watchSharedState(metrics: Metrics, { ping, queueDepth, dueJobs }
     name: 'cc_executor_unfinished_jobs',
     help: "Jobs in the sweeper's index: all that are not known to have ended.",
   });
+  metrics.gauge({
+    name: 'cc_executor_redis_full',
+    help: '1 while new jobs are refused, because Redis has no room: `REDIS_FULL_PERCENT` of its memory is used, or its disk is full.',
+    read: () => (roomWatch.room() === 'enough' ? 0 : 1),
+  });
+  const used = metrics.gauge({
+    name: 'cc_executor_redis_memory_used_ratio',
+    help: "How much of Redis's `maxmemory` is used, from 0 to 1 and a little beyond; absent without a limit.",
+  });
+  metrics.atScrape(
+    async () => roomWatch.memory(),
+    (memory) => showGauge(used, memory && percentOf(memory) / 100),
+  );
   metrics.atScrape(queueDepth, (depth) => {
     queueJobs.reset();
     if (depth) {

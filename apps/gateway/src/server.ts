@@ -1,5 +1,6 @@
 /** The gateway's server: what it answers over HTTP, and the doors that take over its sockets. */
 import type { JobFeed, ReadLog } from '@cc-executor/job-log';
+import type { RoomWatch } from '@cc-executor/redis';
 import { type Logger, logEvents } from '@cc-executor/runtime';
 import {
   createForeignCheck,
@@ -31,6 +32,7 @@ export type GatewayOptions = {
   feed: JobFeed;
   /** Closed with the gateway. */
   abandonWatch: AbandonWatch;
+  roomWatch: RoomWatch;
   operations: Operations;
   health: Health;
   services: Services;
@@ -47,10 +49,12 @@ export type Gateway = {
 
 /** Listens. Errors: those of `listenHttp`, in plain words. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { readLog, feed, abandonWatch, operations, health, services, metrics, logger, heartbeatMs } = options;
+  const { readLog, feed, abandonWatch, roomWatch, health, services, metrics, logger, heartbeatMs } = options;
   let draining: Promise<void> | undefined;
   const heartbeats = createHeartbeats({ readLog, intervalMs: heartbeatMs, metrics, logger });
   const offRestored = feed.onRestored(heartbeats.checkAll);
+  const offRoom = roomWatch.onChange(heartbeats.setRoom);
+  heartbeats.setRoom(roomWatch.room());
   metrics.watchAttachments(heartbeats.countAttachments);
   const own = {
     allowedHosts: [options.host, ...options.allowedHosts],
@@ -62,7 +66,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     heartbeats,
     context: {
       openSession: createSessions({ readLog, feed, abandonWatch, readSoon: heartbeats.readSoon }),
-      requests: createRequests({ operations, metrics, isDraining: () => draining !== undefined }),
+      requests: createRequests({ ...options, isDraining: () => draining !== undefined }),
       logger,
       heartbeatMs,
       ceilings: options.ceilings,
@@ -86,6 +90,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     heartbeats.close();
     abandonWatch.close();
     offRestored();
+    offRoom();
     await http.close();
   }
 

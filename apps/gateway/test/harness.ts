@@ -15,7 +15,7 @@ import {
 import { createMetrics } from '@cc-executor/metrics';
 import { createEpoch, createJobId, type EventBody, type TerminalBody } from '@cc-executor/protocol';
 import { createProducer, openQueue, type Producer } from '@cc-executor/queue';
-import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
+import { closeRedis, openRedis, type RedisConnection, watchRoom } from '@cc-executor/redis';
 import { createLogger } from '@cc-executor/runtime';
 import { createHealth } from '@cc-executor/service';
 import { createTranscriptRequests } from '@cc-executor/signals';
@@ -134,6 +134,7 @@ export async function createRig(server: TestRedis): Promise<Rig> {
       logger: silent,
     });
     const ceilings = { ...noCeilings, ...lowered };
+    const roomWatch = watchRoom(redis, { fullPercent: 90, everyMs: 50 });
     const started = await startGateway({
       ceilings,
       host: '127.0.0.1',
@@ -145,6 +146,7 @@ export async function createRig(server: TestRedis): Promise<Rig> {
       readLog: gatewayLog,
       feed,
       abandonWatch,
+      roomWatch,
       operations: createOperations({
         acceptLog: gatewayLog,
         readLog: gatewayLog,
@@ -164,6 +166,7 @@ export async function createRig(server: TestRedis): Promise<Rig> {
     });
     gateways.push(async () => {
       await started.close();
+      roomWatch.close();
       await producer.close();
       await feed.close();
       await closeRedis(redis);

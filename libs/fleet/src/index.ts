@@ -8,4 +8,4 @@ export {
   upstreamViewSchema,
 } from './report.ts';
 export { shareRunning } from './shared-run.ts';
-export { describeTrouble, kindOfTrouble, type TroubleKind } from './trouble.ts';
+export { describeFullness, describeTrouble, kindOfTrouble, type TroubleKind } from './trouble.ts';

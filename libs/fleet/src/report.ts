@@ -48,6 +48,7 @@ const redisView = z.object({
   latencyMs: z.number().optional(),
   clockOffsetMs: z.number().optional(),
   durability: durability.optional(),
+  memory: z.object({ usedBytes: z.number(), maxBytes: z.number() }).optional(),
   software: software.optional(),
 });
 

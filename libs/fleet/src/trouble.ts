@@ -1,4 +1,5 @@
-/** Error codes of names, connections and logins, in words, told apart by what there is to do about them. */
+/** What can be wrong with names, connections, logins and room, in words, told apart by what there is to do about it. */
+import { type Memory, percentOf } from '@cc-executor/redis';
 
 export type TroubleKind =
   | 'name_unknown'
@@ -9,6 +10,8 @@ export type TroubleKind =
   | 'credentials'
   | 'not_allowed'
   | 'busy'
+  | 'memory_full'
+  | 'disk_full'
   | 'other';
 
 const KINDS: Record<string, TroubleKind> = {
@@ -30,6 +33,8 @@ const KINDS: Record<string, TroubleKind> = {
   NOPERM: 'not_allowed',
   LOADING: 'busy',
   MASTERDOWN: 'busy',
+  OOM: 'memory_full',
+  MISCONF: 'disk_full',
 };
 
 const WORDS: Record<TroubleKind, string> = {
@@ -41,6 +46,8 @@ const WORDS: Record<TroubleKind, string> = {
   credentials: 'wrong credentials',
   not_allowed: 'this user may not do what is needed',
   busy: 'it is not ready yet',
+  memory_full: 'it is full',
+  disk_full: 'its disk is full, or cannot be written',
   other: 'it does not work',
 };
 
@@ -52,6 +59,14 @@ export function kindOfTrouble(code: string | undefined): TroubleKind {
 export function describeTrouble(code: string | undefined, detail?: string): string {
   const kind = kindOfTrouble(code);
   if (kind === 'other' && detail !== undefined) return detail;
-  const more = kind === 'not_allowed' && detail !== undefined ? `: ${detail}` : '';
+  const tellsMore = kind === 'not_allowed' || kind === 'disk_full';
+  const more = tellsMore && detail !== undefined ? `: ${detail}` : '';
   return `${WORDS[kind]}${code === undefined ? '' : ` (${code})`}${more}`;
+}
+
+/** `Redis is full: 58 of 64 MB of its maxmemory are used`; undefined while less than so much of it is. */
+export function describeFullness(memory: Memory | undefined, fullPercent: number): string | undefined {
+  if (memory === undefined || percentOf(memory) < fullPercent) return undefined;
+  const [used, max] = [memory.usedBytes, memory.maxBytes].map((bytes) => Math.ceil(bytes / 2 ** 20));
+  return `Redis is full: ${used} of ${max} MiB of its maxmemory are used, and new jobs are refused`;
 }

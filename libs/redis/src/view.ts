@@ -2,6 +2,7 @@
 import { describeAddress, parseRedisUrl } from './address.ts';
 import type { RedisConnection } from './connection.ts';
 import { checkDurability, type Durability } from './durability.ts';
+import { type Memory, readMemory } from './memory.ts';
 import { describeSoftware, type Software } from './software.ts';
 
 /** One host of the REDIS_URL, from here. */
@@ -28,6 +29,8 @@ export type RedisView = {
   /** How far Redis's clock is ahead of this machine's, in ms. */
   clockOffsetMs?: number | undefined;
   durability?: Durability | undefined;
+  /** Absent without a limit. */
+  memory?: Memory | undefined;
   software?: Software | undefined;
 };
 
@@ -37,9 +40,13 @@ export async function viewRedis(redis: RedisConnection, url: string): Promise<Re
   await redis.ping();
   const latencyMs = round(performance.now() - from);
   const clockOffsetMs = await measureClock(redis);
-  const [durability, software] = await Promise.all([checkDurability(redis), describeSoftware(redis)]);
+  const [durability, memory, software] = await Promise.all([
+    checkDurability(redis),
+    readMemory(redis),
+    describeSoftware(redis),
+  ]);
   const address = describeAddress(parseRedisUrl(url));
-  return { address, ok: true, latencyMs, clockOffsetMs, durability, software };
+  return { address, ok: true, latencyMs, clockOffsetMs, durability, memory, software };
 }
 
 /** Undefined where TIME is not allowed. */

@@ -12,6 +12,8 @@ export const logEvents = {
   closeFailed: 'close_failed',
   fault: 'fault',
   redisRefused: 'redis_refused',
+  redisFull: 'redis_full',
+  redisHasRoom: 'redis_has_room',
   durabilityFaulty: 'durability_faulty',
   attemptBegan: 'attempt_began',
   attemptLost: 'attempt_lost',

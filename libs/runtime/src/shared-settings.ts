@@ -1,7 +1,7 @@
 /** Settings that several apps share: declared once, so that they cannot drift apart. */
 import { z } from 'zod';
 import { setting } from './setting.ts';
-import { durationMs, flag, listOf, oneOf, text } from './values.ts';
+import { durationMs, flag, listOf, oneOf, positiveInt, text } from './values.ts';
 
 /** Where Redis is, and what every key begins with. Gateways, workers and dashboards that belong together share both. */
 export const redisSettings = {
@@ -74,6 +74,13 @@ export const serviceSettings = {
     default: false,
     description:
       'Whether to refuse to start (exit code 78) on a Redis that may lose or evict jobs, or whose INFO cannot be read, instead of warning.',
+  }),
+  redisFullPercent: setting({
+    env: 'REDIS_FULL_PERCENT',
+    schema: positiveInt({ min: 10, max: 100 }),
+    default: 90,
+    description:
+      "How much of Redis's `maxmemory`, in percent, may be used before new jobs are refused: the rest is for those that were accepted. The same for gateways and workers.",
   }),
   reportMs: setting({
     env: 'SERVICE_REPORT_MS',

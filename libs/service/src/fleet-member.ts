@@ -17,6 +17,7 @@ type FleetConfig = {
   readonly redisUrl: string;
   readonly keyPrefix: string;
   readonly strictDurability: boolean;
+  readonly redisFullPercent: number;
   readonly reportMs: number;
   readonly leaseMs: number;
   readonly retentionMs: number;
@@ -57,13 +58,14 @@ export async function joinFleet(options: {
   signal: AbortSignal;
 }): Promise<FleetMember> {
   const { app, config, logger, signal } = options;
-  const { redisUrl: url, keyPrefix, leaseMs, retentionMs, strictDurability: strict, reportMs } = config;
+  const { redisUrl: url, keyPrefix, leaseMs, retentionMs, redisFullPercent, reportMs } = config;
+  const strict = config.strictDurability;
   const onRedisError = createRepeatedWarning(logger, 'redis connection');
   const open = (role: RedisRole) =>
     openRedis(url, { name: `cc-executor:${app}:${role}`, role, onError: onRedisError });
   const redis = open(options.role);
   await guardDurability({ redis, app, strict, logger, signal });
-  const { check, look } = createRedisCheck({ redis, url, app, strict });
+  const { check, look } = createRedisCheck({ redis, url, app, strict, fullPercent: redisFullPercent });
   return {
     redis,
     open,
@@ -74,7 +76,7 @@ export async function joinFleet(options: {
       const self = createSelfReport({
         role: app,
         everyMs: reportMs,
-        settings: { leaseMs, retentionMs, keyPrefix, ...settings },
+        settings: { leaseMs, retentionMs, redisFullPercent, keyPrefix, ...settings },
         look,
         ...seen,
       });

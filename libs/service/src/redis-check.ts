@@ -1,5 +1,5 @@
 /** The readiness check `redis` of a gateway or worker: it answers, and it keeps what it acknowledges if it must. */
-import { describeTrouble, shareRunning } from '@cc-executor/fleet';
+import { describeFullness, describeTrouble, shareRunning } from '@cc-executor/fleet';
 import { type RedisConnection, type RedisView, seeRedis } from '@cc-executor/redis';
 import { faultsOf } from './durability-guard.ts';
 import type { Check, CheckResult } from './health.ts';
@@ -18,24 +18,28 @@ export function createRedisCheck({
   url,
   app,
   strict,
+  fullPercent,
 }: {
   redis: RedisConnection;
   url: string;
   app: string;
   strict: boolean;
+  fullPercent: number;
 }): RedisCheck {
   const look = shareRunning(() =>
     seeRedis(redis, url, { timeoutMs: LOOK_MS, name: `cc-executor:${app}:probe` }),
   );
-  return { look, check: async () => judge(await look(), strict) };
+  return { look, check: async () => judge(await look(), strict, fullPercent) };
 }
 
-function judge(view: RedisView, strict: boolean): CheckResult {
+/** A full one is no reason to send clients away: what runs ends, and can be listened to and cancelled. */
+function judge(view: RedisView, strict: boolean, fullPercent: number): CheckResult {
   if (!view.ok) {
     return { ok: false, detail: `${view.address}: ${describeTrouble(view.code, view.detail)}`, data: view };
   }
   const faults = strict && view.durability ? faultsOf(view.durability) : [];
-  return faults.length > 0
-    ? { ok: false, detail: faults.join('; '), data: view }
-    : { ok: true, detail: view.address, data: view };
+  if (faults.length > 0) return { ok: false, detail: faults.join('; '), data: view };
+  const fullness = describeFullness(view.memory, fullPercent);
+  const detail = fullness === undefined ? view.address : `${view.address}: ${fullness}`;
+  return { ok: true, detail, data: view };
 }

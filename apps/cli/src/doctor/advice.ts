@@ -42,6 +42,10 @@ export function adviseOnKind(kind: TroubleKind, target: Target): string {
       return "Give this user the right in Redis's ACL; `ACL GETUSER` and `ACL LOG` show what is missing.";
     case 'busy':
       return `Wait until ${target} has loaded its data, and look again.`;
+    case 'memory_full':
+      return `Raise its maxmemory, or lower JOB_RETENTION_MS; \`redis-cli --bigkeys\` shows what fills it. What was accepted still ends.`;
+    case 'disk_full':
+      return `Make room where ${target} writes: \`docker compose exec ${target} df -h\`, \`docker compose logs ${target}\`. Until then nothing is accepted, and nothing ends.`;
     case 'other':
       return `Look at the logs of both sides: \`docker compose logs ${target}\`.`;
   }

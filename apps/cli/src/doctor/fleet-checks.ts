@@ -15,7 +15,7 @@ export function isStale({ at, everyMs }: ServiceReport, now: number): boolean {
 
 /** `now` is Redis's time. */
 export function judgeReport(report: ServiceReport, now: number): Finding[] {
-  const { id, role, redis, claudeApi, status } = report;
+  const { id, role, redis, claudeApi, status, settings } = report;
   if (isStale(report, now)) {
     const seconds = Math.round((now - report.at) / 1_000);
     return [
@@ -28,7 +28,7 @@ export function judgeReport(report: ServiceReport, now: number): Finding[] {
   }
   const clock = redis.clockOffsetMs ?? 0;
   return [
-    ...judgeRedis(`${id} → redis`, redis),
+    ...judgeRedis(`${id} → redis`, redis, Number(settings.redisFullPercent) || undefined),
     ...(claudeApi === undefined ? [] : judgeUpstream(`${id} → claude-api`, claudeApi)),
     ...(status === 'draining' ? [warn(id, `${role} is draining`, DRAINING_ADVICE)] : []),
     ...judgeOwnChecks(report),

@@ -1,12 +1,15 @@
 /** What one process, this or another, sees of Redis, judged. Pure. */
-import { describeTrouble, kindOfTrouble } from '@cc-executor/fleet';
+import { describeFullness, describeTrouble, kindOfTrouble } from '@cc-executor/fleet';
 import { originOf } from '@cc-executor/local-redis';
 import type { RedisView } from '@cc-executor/redis';
-import { adviseOn } from './advice.ts';
+import { adviseOn, adviseOnKind } from './advice.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 
-/** Whether it can be reached and used. */
-export function judgeRedis(subject: string, view: RedisView): Finding[] {
+/** What gateways take for full, unless they are told otherwise. */
+const FULL_PERCENT = 90;
+
+/** Whether it can be reached and used, and has room. `fullPercent` is the setting of whoever sees it. */
+export function judgeRedis(subject: string, view: RedisView, fullPercent = FULL_PERCENT): Finding[] {
   const { address, servers = [], code, detail } = view;
   const unreachable = servers.flatMap(({ host, port, nameCode, addresses }) => [
     ...(nameCode === undefined ? [] : [{ place: host, code: nameCode }]),
@@ -18,8 +21,11 @@ export function judgeRedis(subject: string, view: RedisView): Finding[] {
   if (view.ok) {
     const seen = servers.flatMap(({ addresses }) => addresses.map((one) => one.address)).join(', ');
     const good = ok(subject, `${address}${seen === '' ? '' : ` (${seen})`}: answers`, view.latencyMs);
+    const fullness = describeFullness(view.memory, fullPercent);
     return [
-      good,
+      fullness === undefined
+        ? good
+        : fail(subject, `${address}: ${fullness}`, adviseOnKind('memory_full', 'redis')),
       ...problems.map((problem) => warn(subject, problem, adviseOn(unreachable[0]?.code, 'redis'))),
     ];
   }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { judgeSoftware } from '../../src/doctor/redis-view.ts';
+import { judgeRedis, judgeSoftware } from '../../src/doctor/redis-view.ts';
 
 const redis = { name: 'redis', version: '7.0.15', os: 'Linux', executable: '/usr/bin/redis-server' };
 const configFile = '/home/me/cce/libs/local-redis/redis.conf';
@@ -19,4 +19,31 @@ test.each([
 
 test('says nothing where it is not known', () => {
   expect(judgeSoftware({ address: 'redis://here:1', ok: true })).toEqual([]);
+});
+
+const memory = { usedBytes: 95 * 2 ** 20, maxBytes: 100 * 2 ** 20 };
+
+test.each([
+  ['fail', { ok: true, memory }, undefined, /Redis is full: 95 of 100 MiB/, /maxmemory/],
+  ['ok', { ok: true, memory }, 96, /answers/, undefined],
+  [
+    'fail',
+    { ok: true, memory: { ...memory, usedBytes: 9 * memory.maxBytes } },
+    100,
+    /Redis is full/,
+    /JOB_RET/,
+  ],
+  ['ok', { ok: true }, undefined, /answers/, undefined],
+  [
+    'fail',
+    { ok: false, code: 'MISCONF', detail: 'MISCONF no space left' },
+    undefined,
+    /its disk is full.*no space/,
+    /df/,
+  ],
+])('says whether there is room: %s, %o', (level, view, fullPercent, words, advice) => {
+  const [finding] = judgeRedis('here', { address: 'redis://here:1', ...view }, fullPercent);
+  expect(finding).toMatchObject({ level, message: expect.stringMatching(words) });
+  expect(finding?.message).not.toMatch(/reach/);
+  if (advice) expect(finding?.advice).toMatch(advice);
 });

@@ -87,8 +87,7 @@ export function openNativeDoor(context: DoorContext, framesOf: EventFrames): Doo
       });
       notify('heartbeat', { jobs });
     },
-    setDegraded: (degraded) =>
-      degraded ? notify('degraded', { reason: 'the gateway cannot reach Redis' }) : notify('restored', {}),
+    setDegraded: (reason) => (reason === undefined ? notify('restored', {}) : notify('degraded', { reason })),
     goAway: (reason, reconnectAfterMs) => notify('goaway', { reason, reconnectAfterMs }),
     resume: attachments.resume,
     close: attachments.close,

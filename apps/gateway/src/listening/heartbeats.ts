@@ -4,10 +4,11 @@
  * not look alive, and a lost publication is found here at the latest.
  */
 import type { Attachment, Position, ReadLog } from '@cc-executor/job-log';
-import { isCurable } from '@cc-executor/redis';
+import { isCurable, type Room } from '@cc-executor/redis';
 import type { Logger } from '@cc-executor/runtime';
 import type { GatewayMetrics } from '../metrics.ts';
 import { createCatchUp } from './catch-up.ts';
+import { createDegradation } from './degradation.ts';
 
 export type Beating = {
   /** Whose jobs it listens to. */
@@ -15,17 +16,19 @@ export type Beating = {
   attachments(): Iterable<Attachment>;
   /** Takes the true positions of its attached jobs; a job without a record is missing from the map. */
   beat(positions: Map<string, Position>): void;
-  /** Says once that Redis cannot be read, and once that it can again. */
-  setDegraded(degraded: boolean): void;
+  /** Says what is wrong with Redis, or that nothing is any more. */
+  setDegraded(reason: string | undefined): void;
 };
 
 export type Heartbeats = {
-  /** Adds a connection; it is told at once when Redis cannot be read. */
+  /** Adds a connection; it is told at once what is wrong with Redis. */
   add(connection: Beating): () => void;
   /** Publications may have been missed: checks everybody's positions now, and again until Redis tells them. */
   checkAll(): void;
   /** An attachment could not read its log: it reads on soon. */
   readSoon(attachment: Attachment): void;
+  /** What Redis has room for, of which all connections are told. */
+  setRoom(room: Room): void;
   /** Attachments of all connections. */
   countAttachments(): number;
   /** Idempotent. */
@@ -49,14 +52,18 @@ export function createHeartbeats({
   /** Slots whose positions are being read. */
   const waiting = new Set<Set<Beating>>();
   let next = 0;
-  let isDegraded = false;
+  let isUnreadable = false;
+  const degradation = createDegradation({
+    tell(reason) {
+      for (const slot of slots) for (const member of slot) member.setDegraded(reason);
+    },
+    metrics,
+    logger,
+  });
 
-  function setDegraded(degraded: boolean): void {
-    if (degraded === isDegraded) return;
-    isDegraded = degraded;
-    metrics.degraded.set(degraded ? 1 : 0);
-    logger.warn(degraded ? 'redis cannot be read: degraded' : 'redis can be read again');
-    for (const slot of slots) for (const member of slot) member.setDegraded(degraded);
+  function setUnreadable(unreadable: boolean): void {
+    isUnreadable = unreadable;
+    degradation.set('unreadable', unreadable);
   }
 
   /** Resolves with whether Redis told the positions. */
@@ -70,7 +77,7 @@ export function createHeartbeats({
         // One record that cannot be read is no outage: each attachment looks into its own log.
         return isCurable(err) ? undefined : new Map();
       });
-      setDegraded(positions === undefined);
+      setUnreadable(positions === undefined);
     }
     for (const member of members) {
       if (positions) {
@@ -87,7 +94,7 @@ export function createHeartbeats({
 
   async function checkAll(): Promise<boolean> {
     const members = slots.flatMap((slot) => [...slot]);
-    const one = isDegraded ? members.find((member) => isListening(member)) : undefined;
+    const one = isUnreadable ? members.find((member) => isListening(member)) : undefined;
     // In an outage one position tells as much as thousands.
     return (one === undefined || (await check([one], false))) && check(members, false);
   }
@@ -103,7 +110,7 @@ export function createHeartbeats({
   /** Beats come at their time also while Redis does not answer: all at once later, no ping could be answered in time. */
   async function beat(slot: Set<Beating>): Promise<void> {
     if (waiting.has(slot)) {
-      setDegraded(true);
+      setUnreadable(true);
       for (const member of [...slot]) member.beat(new Map());
       return;
     }
@@ -124,11 +131,16 @@ export function createHeartbeats({
       // The emptiest slot that comes last: the first heartbeat is due after one interval, at most.
       const slot = slots.reduce((least, candidate) => (candidate.size < least.size ? candidate : least));
       slot.add(connection);
-      if (isDegraded) connection.setDegraded(true);
+      const reason = degradation.reason();
+      if (reason !== undefined) connection.setDegraded(reason);
       return () => slot.delete(connection);
     },
     checkAll: catchUp.checkNow,
     readSoon: catchUp.readSoon,
+    setRoom(room) {
+      degradation.set('memory_full', room === 'memory_full');
+      degradation.set('disk_full', room === 'disk_full');
+    },
     countAttachments() {
       let count = 0;
       for (const slot of slots) for (const member of slot) for (const _ of member.attachments()) count += 1;

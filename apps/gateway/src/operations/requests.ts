@@ -1,9 +1,9 @@
 /**
- * What becomes of a request, whichever door it came in by: refused while the gateway drains, done by its operation,
- * its error translated, its outcome counted.
+ * What becomes of a request, whichever door it came in by: refused while the gateway drains, or Redis has no room for a
+ * new job, done by its operation, its error translated, its outcome counted.
  */
 import { type Method, ProtocolError } from '@cc-executor/protocol';
-import { RedisUnavailableError } from '@cc-executor/redis';
+import { RedisUnavailableError, type Room, type RoomWatch } from '@cc-executor/redis';
 import { logEvents } from '@cc-executor/runtime';
 import { ConnectionClosedError } from '../listening/read-turns.ts';
 import type { GatewayMetrics } from '../metrics.ts';
@@ -20,17 +20,40 @@ export type Requests = {
   countRefusal(session: Session, error: ProtocolError): void;
 };
 
-/** Methods that accept a job: a gateway that drains does not take them. */
+/** Methods that accept a job: a gateway that drains, or whose Redis is full, does not take them. */
 const acceptingMethods: ReadonlySet<Method> = new Set<Method>(['execute']);
 
 const RETRY_AFTER_MS = 1_000;
+/** Memory gets free when jobs expire, disks when somebody makes room. */
+const ROOM_RETRY_AFTER_MS = 10_000;
+
+const NO_ROOM: Record<Exclude<Room, 'enough'>, string> = {
+  memory_full: 'Redis is full: nothing new is accepted until there is room again.',
+  disk_full: 'Redis cannot write, its disk is full: nothing is accepted until there is room again.',
+};
 
 export function createRequests(options: {
   operations: Operations;
   metrics: Pick<GatewayMetrics, 'requests'>;
   isDraining(): boolean;
+  roomWatch: Pick<RoomWatch, 'room' | 'look'>;
 }): Requests {
-  const { operations, metrics, isDraining } = options;
+  const { operations, metrics, isDraining, roomWatch } = options;
+
+  function mayAccept(): void {
+    if (isDraining()) throw new ProtocolError('draining');
+    const room = roomWatch.room();
+    if (room !== 'enough') throw withoutRoom(room);
+  }
+
+  /** A Redis that is away or full is `unavailable`, and worth another try; everything else unexpected is ours. */
+  function asProtocolError(error: unknown): ProtocolError {
+    if (error instanceof ProtocolError) return error;
+    if (!(error instanceof RedisUnavailableError)) return new ProtocolError('internal');
+    if (error.reason === 'away') return new ProtocolError('unavailable', undefined, RETRY_AFTER_MS);
+    void roomWatch.look();
+    return withoutRoom(error.reason);
+  }
 
   async function perform<M extends Method>(
     session: Session,
@@ -38,7 +61,7 @@ export function createRequests(options: {
   ): Promise<Answer<M>> {
     const { door, logger } = session;
     try {
-      if (isDraining() && acceptingMethods.has(method)) throw new ProtocolError('draining');
+      if (acceptingMethods.has(method)) mayAccept();
       const answer = await operations[method](session, params);
       metrics.requests.inc({ door, method, outcome: 'ok' });
       return answer;
@@ -58,10 +81,6 @@ export function createRequests(options: {
   };
 }
 
-/** A Redis that is away or full is `unavailable`, and worth another try; everything else unexpected is ours. */
-function asProtocolError(error: unknown): ProtocolError {
-  if (error instanceof ProtocolError) return error;
-  if (error instanceof RedisUnavailableError)
-    return new ProtocolError('unavailable', undefined, RETRY_AFTER_MS);
-  return new ProtocolError('internal');
+function withoutRoom(room: Exclude<Room, 'enough'>): ProtocolError {
+  return new ProtocolError('unavailable', NO_ROOM[room], ROOM_RETRY_AFTER_MS);
 }
