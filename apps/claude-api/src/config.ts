@@ -91,6 +91,13 @@ export const settings = {
     default: 30 * 60_000,
     description: 'How long one execution may take before it is stopped and ends with the status timeout.',
   }),
+  pausedTimeoutMs: setting({
+    env: 'CLAUDE_PAUSED_TIMEOUT_MS',
+    schema: durationMs({ min: 100 }),
+    default: 25 * 60 * 60_000,
+    description:
+      'How long one execution may be paused before it is stopped and ends with the status timeout. Its worker ends it sooner, unless that hangs.',
+  }),
   pingMs: setting({
     env: 'CLAUDE_PING_MS',
     schema: durationMs({ min: 20 }),

@@ -1,7 +1,8 @@
 /**
  * One execution: runs the engine, hands its lines to the output, and ends the output exactly once, always
  * last, whatever happens. Lines that only this service may write are not taken from the engine.
- * While it is paused its clocks stand still; pings go on, so that the caller knows that it is there.
+ * While it is paused its clocks stand still, all but that of the pause; pings go on, so that the caller knows that it is
+ * there.
  */
 import {
   type ClaudeResult,
@@ -11,6 +12,7 @@ import {
 } from '@cc-executor/claude-stream';
 import { createPausableClock, type Logger, logEvents } from '@cc-executor/runtime';
 import type { Engine, EngineEnding, ExecutionRequest } from './engine.ts';
+import type { ExecutionLimits } from './executions.ts';
 import { createExitWatch } from './exit-watch.ts';
 import { createPauseControl } from './pause-control.ts';
 import type { Place } from './places.ts';
@@ -57,7 +59,7 @@ export function startExecution(options: {
   place: Place;
   engine: Engine;
   output: ExecutionOutput;
-  limits: { executionTimeoutMs: number; pingMs: number; exitGraceMs: number };
+  limits: Pick<ExecutionLimits, 'executionTimeoutMs' | 'pausedTimeoutMs' | 'pingMs' | 'exitGraceMs'>;
   logger: Logger;
 }): Execution {
   const { request, place, engine, output, limits } = options;
@@ -77,8 +79,11 @@ export function startExecution(options: {
   const exitGrace = createPausableClock(() => stop('lingered'));
   const exitWatch = createExitWatch(exitGrace, limits.exitGraceMs);
   const clocks = [deadline, exitGrace];
+  const pauseLimit = createPausableClock(() => stop('timeout'));
   const pause = createPauseControl((paused) => {
     for (const clock of clocks) paused ? clock.pause() : clock.resume();
+    if (paused && !ended) pauseLimit.start(limits.pausedTimeoutMs);
+    else pauseLimit.stop();
     if (!ended) output.notice(paused ? 'paused' : 'resumed');
   });
 
@@ -116,7 +121,7 @@ export function startExecution(options: {
     const runOptions = { place, signal: abort.signal, pause: pause.pauseSwitch, onLines };
     const ending = await engine.run(request, runOptions).catch(describeCrash);
     ended = true;
-    for (const clock of clocks) clock.stop();
+    for (const clock of [...clocks, pauseLimit]) clock.stop();
     clearInterval(silence);
     const { bytes, sha256 } = digest.value();
     const outcome = decideOutcome(ending, result, stopReason);

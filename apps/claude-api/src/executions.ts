@@ -45,6 +45,7 @@ export interface ExecutionLimits {
   /** So many may be paused, on top. */
   readonly maxPaused: number;
   readonly executionTimeoutMs: number;
+  readonly pausedTimeoutMs: number;
   readonly pingMs: number;
   /** How long Claude Code may live on after its result. */
   readonly exitGraceMs: number;

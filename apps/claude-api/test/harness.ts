@@ -118,6 +118,7 @@ export async function startApi(engine: Engine, options: ApiOptions = {}): Promis
     limits: {
       maxExecutions: 8,
       maxPaused: 8,
+      pausedTimeoutMs: 60_000,
       executionTimeoutMs: 60_000,
       pingMs: 60_000,
       exitGraceMs: 60_000,

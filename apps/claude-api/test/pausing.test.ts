@@ -62,6 +62,18 @@ describe.runIf(process.platform === 'linux')('a paused execution', () => {
     await untilProcesses(() => processesOf(executionId).length === 0);
   });
 
+  test('does not stand still for ever, whatever has become of its worker; a pause that ended does not count', async () => {
+    const api = await startApi(claudeEngine({ stopGraceMs: 100 }), { limits: { pausedTimeoutMs: 400 } });
+    const { executionId, lines } = await begin(api, 'hangsWithChildren');
+    await api.control(executionId, 'pause');
+    await api.control(executionId, 'resume');
+    await api.control(executionId, 'pause');
+    const pausedAt = performance.now();
+    expect(await readUntil(lines, isComplete)).toMatchObject({ status: 'timeout' });
+    expect(performance.now() - pausedAt).toBeGreaterThan(350);
+    await untilProcesses(() => processesOf(executionId).length === 0);
+  });
+
   test('that is killed from outside ends all the same', async () => {
     const api = await startApi(claudeEngine());
     const { executionId, lines } = await begin(api, 'hangsWithChildren');
