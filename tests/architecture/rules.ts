@@ -60,7 +60,7 @@ const OWNERS: Record<string, readonly string[]> = {
   ws: ['apps/gateway', 'libs/client', 'libs/testing'],
 };
 
-const TRANSPORTS = ['ws', 'fastify', 'node:http', 'node:net'];
+const TRANSPORTS = ['ws', 'node:http', 'node:net', '@cc-executor/service'];
 
 export type Room = {
   /** Its neighbours: rooms and files of the same package that it may import from. */
