@@ -32,8 +32,10 @@ export interface ClaudeEngineOptions {
   readonly profile: CliProfile;
   readonly indexLimits: IndexLimits;
   readonly credentials: Credentials;
-  /** What the CLI inherits. */
+  /** Of this the CLI inherits what it has a use for. */
   readonly environment: Environment;
+  /** Further variables that it inherits. */
+  readonly passEnv: readonly string[];
   readonly logger: Logger;
 }
 
@@ -45,7 +47,7 @@ export interface ClaudeEngine extends Engine {
 /** Makes the engine. The CLI need not be there yet: it is looked up for each run. */
 export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
   const { bin, logger, profile, workDir } = options;
-  const env = buildCliEnvironment(options.environment, options.credentials);
+  const env = buildCliEnvironment(options.environment, options.credentials, options.passEnv);
   const configFolder = configFolderOf(env);
   const places = createPlaces({ workDir, workspacesDir: options.workspacesDir, configFolder, logger });
   const index = openExecutionIndex(join(workDir, 'executions.jsonl'), options.indexLimits, logger);

@@ -1,7 +1,9 @@
 /**
- * The CLI's environment: this process's own, so that whatever Claude Code understands (Bedrock, Vertex, proxies …)
- * reaches it, with the configured credentials.
+ * The CLI's environment: of this process's own what Claude Code understands (Bedrock, Vertex, proxies …) and what the
+ * operator adds, with the configured credentials. This service's own settings, its token first of all, are not in it.
  */
+import { isClaudeVariable } from '@cc-executor/claude-options';
+import { settings } from './config.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -17,9 +19,27 @@ export interface Credentials {
 const SESSION_VARIABLES =
   /^(CLAUDECODE|CLAUDE_PID|CLAUDE_CODE_(SESSION|CHILD|MESSAGING|ENTRYPOINT|EXECPATH).*)$/;
 
-/** Builds the environment. An empty API key is left out: the CLI would take it for a key. */
-export function buildCliEnvironment(base: Environment, credentials: Credentials): Environment {
-  const inherited = Object.entries(base).filter(([name]) => !SESSION_VARIABLES.test(name));
+/** Of this service and of workers, which share its machine under `npm start`. */
+const OWN_VARIABLES = new Set(
+  Object.values(settings).flatMap(({ env }) => [env, `${env}_FILE`, 'CLAUDE_API_URL', 'CLAUDE_API_PATH']),
+);
+
+/**
+ * Builds the environment. An empty API key is left out: the CLI would take it for a key.
+ *
+ * @param passed names that the operator adds to those of Claude Code
+ */
+export function buildCliEnvironment(
+  base: Environment,
+  credentials: Partial<Credentials>,
+  passed: readonly string[],
+): Environment {
+  const inherited = Object.entries(base).filter(
+    ([name]) =>
+      (isClaudeVariable(name) || passed.includes(name)) &&
+      !OWN_VARIABLES.has(name) &&
+      !SESSION_VARIABLES.test(name),
+  );
   return {
     ...Object.fromEntries(inherited),
     ANTHROPIC_API_KEY: credentials.apiKey || undefined,

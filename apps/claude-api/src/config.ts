@@ -13,6 +13,7 @@ import {
   flag,
   isLoopback,
   listenerSettings,
+  listOf,
   metricsSettings,
   oneOf,
   port,
@@ -117,6 +118,14 @@ export const settings = {
     default: 5_000,
     description:
       'How long Claude Code may live on after its result before it is ended. Tasks in the background and further turns do not count.',
+  }),
+  passEnv: setting({
+    env: 'CLAUDE_PASS_ENV',
+    schema: listOf(),
+    default: [],
+    example: 'GITHUB_TOKEN,JAVA_HOME',
+    description:
+      "Variables that Claude Code and its tools inherit besides those that it knows (PATH, HOME, LANG, proxies, ANTHROPIC_*, CLAUDE_*, AWS_*, GOOGLE_*, OTEL_* …). Nothing else of claude-api's environment reaches them.",
   }),
   keepTranscripts: setting({
     env: 'CLAUDE_KEEP_TRANSCRIPTS',

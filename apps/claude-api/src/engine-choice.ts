@@ -13,7 +13,7 @@ const DEFAULT_BIN = 'claude';
 /**
  * Chooses. `auto` falls back to the demo, with a warning, when there is no CLI and none was named.
  *
- * @param environment what the CLI inherits
+ * @param environment of this the CLI inherits what it has a use for
  */
 export function chooseEngine(
   config: ClaudeApiConfig,
@@ -44,6 +44,7 @@ export function chooseEngine(
       baseUrl: config.baseUrl,
     },
     environment,
+    passEnv: config.passEnv,
     logger,
   });
 }

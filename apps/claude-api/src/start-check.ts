@@ -1,7 +1,7 @@
 /** What must hold between settings, and between them and the machine, for claude-api to start. */
 import { spawnSync } from 'node:child_process';
 import { ConfigError, loadConfig } from '@cc-executor/runtime';
-import type { Environment } from './cli-environment.ts';
+import { buildCliEnvironment, type Environment } from './cli-environment.ts';
 import { locateCli } from './cli-location.ts';
 import { appName, type ClaudeApiConfig, rules, settings } from './config.ts';
 import { toolOf } from './policy.ts';
@@ -20,7 +20,7 @@ export function readConfiguration(env: Environment): ClaudeApiConfig {
   const faults: string[] = [];
   const { bin, model, models, permissionMode, permissionModes, allowedTools } = config;
   if (bin !== undefined && config.engine !== 'demo') {
-    const reason = whyNotRunnable(bin, env);
+    const reason = whyNotRunnable(bin, buildCliEnvironment(env, {}, config.passEnv));
     if (reason !== undefined) faults.push(`CLAUDE_BIN cannot be run (${reason}); got ${JSON.stringify(bin)}`);
   }
   if (model !== undefined && models.length > 0 && !models.includes(model)) {

@@ -137,12 +137,38 @@ test('children that it leaves, also in a session of their own, are gone when the
   if (process.platform === 'linux') expect(isAlive(inSession)).toBe(false);
 });
 
+const KEPT = {
+  ...{ ADDED: 'yes', LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8', TZ: 'UTC', https_proxy: 'http://p', NO_PROXY: 'x' },
+  ...{ CLAUDE_CODE_USE_BEDROCK: '1', AWS_PROFILE: 'p', ANTHROPIC_MODEL: 'm', NODE_EXTRA_CA_CERTS: '/ca.pem' },
+};
+const PLANTED = {
+  ...{
+    REDIS_URL: 'redis://:secret@r',
+    REDIS_PASSWORD: 'secret',
+    REDIS_URL_FILE: '/f',
+    GITHUB_TOKEN: 'secret',
+  },
+  ...{
+    CLAUDE_API_TOKEN: 'secret',
+    CLAUDE_API_TOKEN_FILE: '/f',
+    ANTHROPIC_API_KEY_FILE: '/f',
+    METRICS_TOKEN: 'secret',
+  },
+  ...{
+    DATABASE_URL: 'postgres://u:secret@db',
+    SSH_AUTH_SOCK: '/s',
+    NODE_OPTIONS: '--import=x',
+    LD_PRELOAD: 'x',
+  },
+};
+
 test('it gets the request as arguments, no key when the key is empty, and a folder of its own', async () => {
   const workDir = temporaryFolder();
   const api = await startApi(
     claudeEngine({
       workDir,
-      environment: { PATH: process.env.PATH, ANTHROPIC_API_KEY: '', CLAUDECODE: '1', KEPT: 'yes' },
+      environment: { PATH: process.env.PATH, ANTHROPIC_API_KEY: '', CLAUDECODE: '1', ...KEPT, ...PLANTED },
+      passEnv: ['ADDED'],
       credentials: { apiKey: '', authToken: undefined, oauthToken: undefined, baseUrl: 'http://127.0.0.1:9' },
     }),
   );
@@ -174,9 +200,10 @@ test('it gets the request as arguments, no key when the key is empty, and a fold
     '--permission-mode=plan',
     '--max-turns=3',
   ]);
-  expect(env).toMatchObject({ KEPT: 'yes', ANTHROPIC_BASE_URL: 'http://127.0.0.1:9' });
+  expect(env).toMatchObject({ ...KEPT, ANTHROPIC_BASE_URL: 'http://127.0.0.1:9' });
   expect(env.CC_EXECUTOR_EXECUTION_ID).toMatch(/^job-1\.2\//);
   expect(env).not.toHaveProperty('ANTHROPIC_API_KEY');
   expect(env).not.toHaveProperty('CLAUDECODE');
+  expect(Object.keys(PLANTED).filter((name) => name in env)).toEqual([]);
   expect(cwd).toContain(workDir);
 });

@@ -78,6 +78,7 @@ export function claudeEngine(options: Partial<ClaudeEngineOptions> = {}): Engine
     credentials: { apiKey: undefined, authToken: undefined, oauthToken: undefined, baseUrl: undefined },
     // Transcripts of the machine's user are none of a test's business.
     environment: { PATH: process.env.PATH, HOME: workDir },
+    passEnv: [],
     logger: silentLogger,
     ...options,
   });

@@ -1,4 +1,5 @@
 /** What may be asked of Claude Code: names, kinds and words. The schemas stand apart, in `./schema`. */
+export { isClaudeVariable } from './environment.ts';
 export { describeKind, type Kind } from './kinds.ts';
 export {
   type Ceiling,

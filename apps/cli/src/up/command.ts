@@ -14,7 +14,7 @@ embedded one, in memory only.
 
 Variables: REDIS_URL, FETCH_REDIS (on), CLAUDE_API_PORT (8000), GATEWAY_PORT (8003), DASHBOARD_PORT (8004), LOG_FORMAT
 (pretty, json), LOG_LEVEL, UP_DATA_DIR (.cache/redis), UP_READY_TIMEOUT_MS, UP_STOP_GRACE_MS, and those of
-the services, which get the whole environment. A port of 0 takes a free one.
+the services, which get the whole environment (claude-api only what it and Claude Code read). A port of 0 takes a free one.
 
 Ctrl-C stops everything in order: the gateway first, running jobs are finished or handed back, Redis last.
 A second Ctrl-C kills at once.`;

@@ -3,6 +3,7 @@
  * it is ready, and the order. The apps are run, never imported.
  */
 import { fileURLToPath } from 'node:url';
+import { isClaudeVariable } from '@cc-executor/claude-options';
 import { probeHttp, probeRedisServer } from './probes.ts';
 import type { UpConfig } from './settings.ts';
 import type { Service } from './stack.ts';
@@ -22,6 +23,9 @@ const ROOT = new URL('../../../../', import.meta.url);
 const PARENT_WATCH = new URL('./parent-watch.mjs', import.meta.url).href;
 const COMPILE_CACHE = new URL('tools/runtime/compile-cache.mjs', ROOT).href;
 
+/** What claude-api reads itself, besides CLAUDE_* and ANTHROPIC_*, and Node. */
+const FOR_CLAUDE_API = /^(ALLOWED_HOSTS|METRICS|LOG_LEVEL|LOG_FORMAT|NODE_\w+)$/;
+
 /** How long a child may take to close when the supervisor has died. */
 const ORPHAN_GRACE_MS = 5_000;
 /** When the workers are gone their calls break, and claude-api still has to end what it ran for them. */
@@ -39,7 +43,7 @@ export function nameServices({ workers, dashboard }: Ports): string[] {
   ];
 }
 
-/** Lists the services. `env` is the caller's environment, handed on to every child. */
+/** Lists the services. `env` is the caller's environment, handed on to every child but claude-api, which gets what it needs. */
 export function listServices(options: {
   config: UpConfig;
   redis: StackRedis;
@@ -57,9 +61,14 @@ export function listServices(options: {
     LOG_LEVEL: logLevel,
   };
 
-  function app(name: string, folder: string, own: NodeJS.ProcessEnv, orphanGraceMs = ORPHAN_GRACE_MS) {
+  /** Claude Code runs there, and with it whatever a prompt makes it run. */
+  const forClaudeApi = Object.fromEntries(
+    Object.entries(shared).filter(([name]) => isForClaudeApi(name, listed(env.CLAUDE_PASS_ENV))),
+  );
+
+  function app(name: string, folder: string, childEnv: NodeJS.ProcessEnv, orphanGraceMs = ORPHAN_GRACE_MS) {
     const main = fileURLToPath(new URL(`apps/${folder}/src/main.ts`, ROOT));
-    return nodeProcess(name, [main], { ...shared, ...own }, orphanGraceMs);
+    return nodeProcess(name, [main], childEnv, orphanGraceMs);
   }
 
   /** `orphanGraceMs`: how long it may take to close when this process has died. */
@@ -84,6 +93,7 @@ export function listServices(options: {
         'claude-api',
         'claude-api',
         {
+          ...forClaudeApi,
           CLAUDE_API_HOST: config.claudeApiHost,
           CLAUDE_API_PORT: String(ports.claudeApi),
           CLAUDE_API_TOKEN: config.claudeApiToken,
@@ -96,6 +106,7 @@ export function listServices(options: {
     },
     ...ports.workers.map((port, index) => ({
       process: app(workerName(index, ports.workers.length), 'worker', {
+        ...shared,
         WORKER_HEALTH_HOST: config.loopback,
         WORKER_HEALTH_PORT: String(port),
         CLAUDE_API_TOKEN: config.claudeApiToken,
@@ -106,6 +117,7 @@ export function listServices(options: {
     })),
     {
       process: app('gateway', 'gateway', {
+        ...shared,
         GATEWAY_HOST: config.gatewayHost,
         GATEWAY_PORT: String(ports.gateway),
       }),
@@ -117,6 +129,7 @@ export function listServices(options: {
   if (ports.dashboard !== undefined) {
     services.push({
       process: app('dashboard', 'dashboard', {
+        ...shared,
         DASHBOARD_HOST: config.dashboardHost,
         DASHBOARD_PORT: String(ports.dashboard),
       }),
@@ -146,6 +159,14 @@ export function urlOf(host: string, port: number, scheme = 'http'): string {
 
 function workerName(index: number, count: number): string {
   return count === 1 ? 'worker' : `worker-${index + 1}`;
+}
+
+function isForClaudeApi(name: string, passed: readonly string[]): boolean {
+  return FOR_CLAUDE_API.test(name) || isClaudeVariable(name) || passed.includes(name);
+}
+
+function listed(text = ''): string[] {
+  return text.split(',').map((name) => name.trim());
 }
 
 function without(env: NodeJS.ProcessEnv, names: readonly string[]): NodeJS.ProcessEnv {

@@ -14,7 +14,7 @@ import {
 
 export const appName = 'up';
 
-export const intro = `\`npm start\` (\`cc-executor up\`) reads these, and hands its whole environment on to the services.`;
+export const intro = `\`npm start\` (\`cc-executor up\`) reads these, and hands its whole environment on to the services; to claude-api only what it and Claude Code read, and \`CLAUDE_PASS_ENV\`.`;
 
 const host = (env: string) =>
   setting({

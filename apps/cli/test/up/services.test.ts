@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { RedisChoice } from '@cc-executor/local-redis';
 import { loadConfig } from '@cc-executor/runtime';
 import { expect, test } from 'vitest';
+import { settings as claudeApiSettings } from '../../../claude-api/src/config.ts';
 import { listServices, type Ports, urlOf } from '../../src/up/services.ts';
 import { addAddresses, settings } from '../../src/up/settings.ts';
 import { planRedis } from '../../src/up/stack-redis.ts';
@@ -43,7 +44,33 @@ test('Redis starts first and stops last; the gateway stops first, the workers be
   ]);
 });
 
-test('every child gets the environment, and the addresses of the others', () => {
+test('claude-api gets what it reads and what Claude Code understands, and nothing else', () => {
+  const own = Object.fromEntries(
+    Object.values(claudeApiSettings).map(({ env }) => [env, 'x-x-x-x-x-x-x-x-x']),
+  );
+  const kept = {
+    ...own,
+    CLAUDE_PASS_ENV: 'ADDED, MORE',
+    ADDED: '1',
+    MORE: '2',
+    AWS_PROFILE: 'p',
+    NODE_OPTIONS: '',
+  };
+  const planted = {
+    REDIS_PASSWORD: 'secret',
+    GITHUB_TOKEN: 'secret',
+    DATABASE_URL: 'secret',
+    AUTH_MODE: 'none',
+  };
+  const { CLAUDE_API_PORT: _, LOG_FORMAT: __, LOG_LEVEL: ___, ...set } = kept as NodeJS.ProcessEnv;
+  const { environment } = list({ ...set, ...planted, REDIS_URL: 'redis://:secret@somewhere:6379' });
+  const names = Object.keys(environment('claude-api') ?? {});
+  expect(Object.keys(kept).filter((name) => !names.includes(name))).toEqual([]);
+  expect(names.filter((name) => !(name in kept) && name !== 'CLAUDE_API_URL')).toEqual([]);
+  expect(environment('gateway')).toMatchObject(planted);
+});
+
+test('every child but claude-api gets the environment, and the addresses of the others', () => {
   const { environment } = list({ ANTHROPIC_API_KEY: '', MINE: 'kept', LOG_FORMAT: 'json' });
   expect(environment('worker-2')).toEqual({
     ANTHROPIC_API_KEY: '',
