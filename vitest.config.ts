@@ -25,6 +25,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           isolate,
+          retry,
           maxWorkers: 3,
           sequence: { groupOrder: 0 },
           include: [

@@ -5,10 +5,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 import {
@@ -175,8 +175,9 @@ async function listArguments(port: number, folder: string, options: TestRedisOpt
       ...(options.cluster ? { ...cluster, 'cluster-port': String(await freePort()) } : {}),
     },
   );
-  // A copy: sentinels let Redis write down in its file what they make of it.
-  const copy = join(folder, 'redis.conf');
+  // A copy: sentinels let Redis write down in its file what they make of it. The names of file and folder tell whose it is.
+  const copy = join(folder, basename(dirname(file)), basename(file));
+  await mkdir(dirname(copy), { recursive: true });
   await copyFile(file, copy);
   return [copy, ...settings];
 }
