@@ -1,0 +1,35 @@
+/** What the embedded server takes for a client. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { startTestRedis, type TestRedis } from '@cc-executor/testing';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+let server: TestRedis;
+beforeAll(async () => {
+  server = await startTestRedis({ embedded: true });
+});
+afterAll(() => server.close());
+
+test.each([
+  ...['POST / HTTP/1.1', 'GET / HTTP/1.1', 'PUT /x HTTP/1.1', 'OPTIONS * HTTP/1.1', 'post / HTTP/1.0'],
+  ...['HEAD /x HTTP/1.1', 'DELETE /x HTTP/1.1', 'GET http://x/ HTTP/1.1', 'CONNECT x:1 HTTP/1.1'],
+])('a connection that begins with %s is dropped, and no command of its body is run', async (line) => {
+  const socket = connect(server.port, '127.0.0.1');
+  socket.write(`${line}\r\nHost: x\r\n\r\nSET planted yes\r\n`);
+  socket.on('error', () => {
+    // A reset is as good an end.
+  });
+  const answered = await text(socket).catch(() => '');
+  expect(answered).toBe('');
+  expect(await server.admin.get('planted')).toBeNull();
+});
+
+test('a command typed by hand, also GET, is answered', async () => {
+  const socket = connect(server.port, '127.0.0.1');
+  socket.write('SET key value\r\n');
+  expect(String((await once(socket, 'data'))[0])).toBe('+OK\r\n');
+  socket.write('GET key\r\n');
+  expect(String((await once(socket, 'data'))[0])).toContain('value');
+  socket.destroy();
+});
