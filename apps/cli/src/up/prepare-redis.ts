@@ -1,4 +1,5 @@
 /** Before anything starts: chooses the Redis of the stack, says which and why, and waits for one that is not ours. */
+import { randomBytes } from 'node:crypto';
 import { chooseRedis, NoRedisError } from '@cc-executor/local-redis';
 import { claimDataFolder } from './data-folder.ts';
 import { probeRedisServer, waitUntilReady } from './probes.ts';
@@ -38,6 +39,7 @@ export async function prepareRedis(options: {
       host: config.loopback,
       port: options.port,
       folder: config.dataDir,
+      password: randomBytes(32).toString('hex'),
     });
     // That none is installed is worth a warning only where none could be had at all.
     const reasons = choice.passedOver.filter(

@@ -1,15 +1,16 @@
 /**
  * Runs a Redis server for `cc-executor up`: `redis-guard.ts <data folder> <program> [arguments]`.
- * Two things that redis-server cannot do itself: it ends when this process does (which ends with its parent),
+ * Three things that redis-server cannot do itself: it has a password (of OWN_REDIS_PASSWORD) that no list of processes
+ * shows, it ends when this process does (which ends with its parent),
  * and it is alone on its data folder. The lock is SQLite's, so the system frees it whatever happens.
  */
 import { spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { LockedError, takeLock } from '@cc-executor/local-redis';
-import { exitCodes } from '@cc-executor/runtime';
+import { exitCodes, loadConfig, setting, text } from '@cc-executor/runtime';
 
 /** The Redis of a supervisor that was killed a moment ago may need this long to leave, in ms. */
 const LOCK_WAIT_MS = 3_000;
@@ -17,6 +18,16 @@ const LOCK_WAIT_MS = 3_000;
 const [folder = '', program = '', ...args] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
 const release = await lockFolder();
+
+const { password } = loadConfig('redis-guard', {
+  password: setting({
+    env: 'OWN_REDIS_PASSWORD',
+    schema: text().optional(),
+    secret: true,
+    description: 'What Redis asks for.',
+  }),
+});
+if (password !== undefined) args.push('--include', writePassword(password));
 
 // Standard input is this process's own life line (parent-watch.mjs).
 const redis = spawn(program, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
@@ -34,6 +45,14 @@ redis.on('close', (code, signal) => {
 process.on('SIGTERM', () => redis.kill('SIGTERM'));
 process.on('SIGINT', () => redis.kill('SIGTERM'));
 process.on('exit', () => redis.kill('SIGKILL'));
+
+function writePassword(value: string): string {
+  const file = join(folder, 'password.conf');
+  // Made anew, so that the mode is ours.
+  rmSync(file, { force: true });
+  writeFileSync(file, `requirepass ${value}\n`, { mode: 0o600, flag: 'wx' });
+  return file;
+}
 
 async function lockFolder(): Promise<() => void> {
   try {

@@ -139,9 +139,14 @@ export function listServices(options: {
     });
   }
   if (redis.run !== undefined) {
-    const { script, args } = redis.run;
+    const { script, args, env: secret } = redis.run;
     services.unshift({
-      process: nodeProcess('redis', [script, ...args], without(env, ['CLAUDE_API_TOKEN']), ORPHAN_GRACE_MS),
+      process: nodeProcess(
+        'redis',
+        [script, ...args],
+        { ...without(env, ['CLAUDE_API_TOKEN']), ...secret },
+        ORPHAN_GRACE_MS,
+      ),
       probe: probeRedisServer(redis.url),
       startRank: START.redis,
       stopRank: STOP.redis,

@@ -9,7 +9,9 @@ export interface StackRedis {
   /** What it is, for people; without credentials. */
   readonly description: string;
   /** The script to run in a process of our own, and its arguments; undefined for an external Redis. */
-  readonly run: { readonly script: string; readonly args: readonly string[] } | undefined;
+  readonly run:
+    | { readonly script: string; readonly args: readonly string[]; readonly env: NodeJS.ProcessEnv }
+    | undefined;
 }
 
 const GUARD = fileURLToPath(new URL('./redis-guard.ts', import.meta.url));
@@ -19,32 +21,38 @@ const GUARD = fileURLToPath(new URL('./redis-guard.ts', import.meta.url));
  *
  * @param where.port the free port that a Redis of ours shall use
  * @param where.folder where its data goes
+ * @param where.password what a server of ours asks for (the embedded one has none); told it by its environment, which only this user can read
  */
 export function planRedis(
   choice: RedisChoice,
-  where: { host: string; port: number; folder: string },
+  where: { host: string; port: number; folder: string; password: string },
 ): StackRedis {
   const { kind } = choice;
   if (kind === 'external') {
     const { url } = choice;
     return { kind, url, description: `${redactUrl(url)} (REDIS_URL)`, run: undefined };
   }
-  const { host, port, folder } = where;
-  const url = `redis://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const { host, port, folder, password } = where;
+  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   if (kind === 'embedded') {
+    const url = `redis://${address}`;
     return {
       kind,
       url,
       description: `${url} (EMBEDDED: slow, in memory, nothing survives; install redis-server or set REDIS_URL)`,
-      run: { script: embeddedScript, args: [String(port), host] },
+      run: { script: embeddedScript, args: [String(port), host], env: {} },
     };
   }
   const { name, version, file } = choice.program;
   const origin = kind === 'fetched' ? ', fetched; FETCH_REDIS=off forbids it' : '';
   return {
     kind,
-    url,
-    description: `${url} (${name} ${version}${origin}; data in ${folder})`,
-    run: { script: GUARD, args: [folder, file, ...serverArguments(where)] },
+    url: `redis://:${password}@${address}`,
+    description: `redis://${address} (${name} ${version}${origin}; data in ${folder})`,
+    run: {
+      script: GUARD,
+      args: [folder, file, ...serverArguments(where)],
+      env: { OWN_REDIS_PASSWORD: password },
+    },
   };
 }

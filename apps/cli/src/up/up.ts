@@ -32,6 +32,8 @@ export async function runUp(
   env: NodeJS.ProcessEnv,
   write: (text: string) => void,
 ): Promise<'stopped' | 'killed'> {
+  // Of what this and the children write, other users of the machine read nothing.
+  process.umask(0o077);
   const { config, doubts } = await readSettings(env, options);
   const ports = await claimPorts(config, options);
   const reporter = createReporter({ format: config.logFormat, names: nameServices(ports), write });

@@ -1,7 +1,7 @@
 /** The Redis that `up` starts, and what happens when the supervisor is killed. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +23,7 @@ const supervisor = fileURLToPath(new URL('./fixtures/supervisor.ts', import.meta
 
 let folder: string;
 const processes: ChildProcess[] = [];
+const PASSWORD = 'drawn-for-this-test';
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'cce-up-'));
@@ -38,9 +39,15 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function launch(args: readonly string[]): { child: ChildProcess; recording: Recording } {
+function launch(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): { child: ChildProcess; recording: Recording } {
   const recording = createRecording();
-  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, args, {
+    env: { ...process.env, ...env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', recording.add);
   }
@@ -50,13 +57,13 @@ function launch(args: readonly string[]): { child: ChildProcess; recording: Reco
 
 async function launchRedis(chosen: RedisChoice = choice, where = { folder, port: 0 }) {
   const port = where.port || (await freePort());
-  const { run } = planRedis(chosen, { host: '127.0.0.1', port, folder: where.folder });
-  return { ...launch(['--import', watch, run?.script ?? '', ...(run?.args ?? [])]), port };
+  const { run } = planRedis(chosen, { host: '127.0.0.1', port, folder: where.folder, password: PASSWORD });
+  return { ...launch(['--import', watch, run?.script ?? '', ...(run?.args ?? [])], run?.env), port };
 }
 
 async function untilReady(port: number): Promise<void> {
   await waitUntilReady({
-    probe: probeRedisServer(`redis://127.0.0.1:${port}`),
+    probe: probeRedisServer(`redis://:${PASSWORD}@127.0.0.1:${port}`),
     timeoutMs: 10_000,
     signal: new AbortController().signal,
     tellEveryMs: 60_000,
@@ -66,6 +73,9 @@ async function untilReady(port: number): Promise<void> {
 
 async function command(port: number, text: string): Promise<string> {
   const socket = connect({ host: '127.0.0.1', port });
+  // The embedded one has no password, and says so.
+  socket.write(`AUTH ${PASSWORD}\r\n`);
+  await once(socket, 'data');
   socket.write(`${text}\r\n`);
   const [answer] = (await once(socket, 'data')) as [Buffer];
   socket.destroy();
@@ -81,6 +91,19 @@ async function endByParent(child: ChildProcess): Promise<number | null> {
   child.stdin?.end();
   return exitOf(child);
 }
+
+test('asks for its password, which no argument shows and nobody else can read', async (context) => {
+  await needs('program')(context);
+  const { child, port } = await launchRedis();
+  await untilReady(port);
+  const socket = connect({ host: '127.0.0.1', port });
+  socket.write('GET job\r\n');
+  expect(String((await once(socket, 'data'))[0])).toMatch(/^-NOAUTH/);
+  socket.destroy();
+  expect(await command(port, 'PING')).toBe('+PONG\r\n');
+  expect(child.spawnargs.join(' ')).not.toContain(PASSWORD);
+  expect(statSync(join(folder, 'password.conf')).mode & 0o777).toBe(0o600);
+});
 
 test('keeps what was written over a restart', async (context) => {
   await needs('persistence')(context);

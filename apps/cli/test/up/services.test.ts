@@ -17,7 +17,7 @@ function list(env: NodeJS.ProcessEnv, overrides: Partial<Ports> = {}) {
     config.redisUrl === undefined
       ? { kind: 'embedded', passedOver: [] }
       : { kind: 'external', url: config.redisUrl, passedOver: [] };
-  const redis = planRedis(choice, { host: '127.0.0.1', port: ports.redis, folder: '/data' });
+  const redis = planRedis(choice, { host: '127.0.0.1', port: ports.redis, folder: '/data', password: 'pw' });
   const used = { ...ports, ...overrides };
   const services = listServices({ config, redis, ports: used, logLevel: 'debug', env });
   const summary = summarise({ config, redis, ports: used, claudeApi: undefined });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { planRedis } from '../../src/up/stack-redis.ts';
 
-const where = { host: '127.0.0.1', port: 4711, folder: '/data' };
+const where = { host: '127.0.0.1', port: 4711, folder: '/data', password: 'pw' };
 const program = { name: 'valkey-server', file: '/bin/valkey-server', version: '8.1.1' };
 
 test('an external Redis is not run, and its password not shown', () => {
@@ -14,7 +14,9 @@ test('an external Redis is not run, and its password not shown', () => {
 
 test('a server is run on its port with its data folder, and described by version and folder', () => {
   const { run, url, description } = planRedis({ kind: 'installed', program, passedOver: [] }, where);
-  expect(url).toBe('redis://127.0.0.1:4711');
+  expect(url).toBe('redis://:pw@127.0.0.1:4711');
+  expect(run?.args.join(' ')).not.toContain('pw');
+  expect(run?.env).toEqual({ OWN_REDIS_PASSWORD: 'pw' });
   expect(run?.args).toEqual(expect.arrayContaining([program.file]));
   expect(run?.args.join(' ')).toMatch(/redis\.conf --port 4711 --bind 127\.0\.0\.1 --dir \/data$/);
   expect(description).toBe('redis://127.0.0.1:4711 (valkey-server 8.1.1; data in /data)');
