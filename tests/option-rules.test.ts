@@ -12,7 +12,7 @@ const example = new URL('../libs/protocol/examples/request.execute.params.everyt
 const everything = JSON.parse(readFileSync(example, 'utf8')) as Record<string, unknown>;
 /** What `execute` has for the gateway and the worker alone. */
 const NO_OPTIONS = [
-  ...['prompt', 'idempotencyKey', 'timeouts', 'retry', 'priority'],
+  ...['prompt', 'idempotencyKey', 'timeouts', 'retry', 'maxAttempts', 'priority'],
   ...['metadata', 'onDisconnect', 'attach'],
 ];
 const options = Object.keys(executeParamsSchema.shape).filter((name) => !NO_OPTIONS.includes(name));

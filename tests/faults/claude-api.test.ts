@@ -22,8 +22,8 @@ function broken(end: CallEnd, code: string, counts: number[]): Scene[] {
   ];
   return [
     ...counts.flatMap(atMoment),
-    // An end to it: three restarts.
-    { ends: [end], retry: 'always', expected: failed(code, true), calls: 4 },
+    // An end to it: three attempts.
+    { ends: [end], retry: 'always', expected: failed(code, true), calls: 3 },
   ];
 }
 

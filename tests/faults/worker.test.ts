@@ -58,24 +58,36 @@ test('worker · SIGKILL · e: a finish that Redis has and whose answer never cam
   await expectNoViolations();
 });
 
-test('worker · SIGKILL · c d: a job that may be repeated is begun anew by another worker, after a reset', async () => {
+test('worker · SIGKILL · c d: a job that may be repeated is begun anew by another worker, after a reset, and not for ever', async () => {
   faults = await startFaultStack({ env: THREE_SLOTS });
   const [worker] = faults.stack.workers;
   const client = await faults.client();
   const jobs = await bringToMoments(faults, client, {
-    params: { retry: 'always' },
-    plans: { streaming: { chunks: 20, ends: ['hang', 'complete'] } },
+    params: { retry: 'always', maxAttempts: 2 },
+    plans: { streaming: { chunks: 20, ends: ['hang'] } },
   });
   const over = faults.recorder.fault('worker SIGKILL');
   worker?.kill('SIGKILL');
   await worker?.exited;
   over();
-  await faults.startWorker();
-  for (const jobId of [jobs.claimed, jobs.streaming, jobs.finishing, jobs.queued]) {
+  const second = await faults.startWorker();
+  for (const jobId of [jobs.claimed, jobs.finishing, jobs.queued]) {
     expect(await client.terminal(jobId)).toMatchObject({ type: 'completed' });
   }
-  expect(client.wire.events(jobs.streaming)).toContainEqual(expect.objectContaining({ type: 'reset' }));
-  expect(client.wire.events(jobs.claimed)).not.toContainEqual(expect.objectContaining({ type: 'reset' }));
+  const reset = expect.objectContaining({ type: 'reset', attemptsLeft: 0 });
+  for (const jobId of [jobs.claimed, jobs.finishing]) expect(client.wire.events(jobId)).toContainEqual(reset);
+  await client.wire.until(
+    ({ params }) => params?.jobId === jobs.streaming && params.type === 'output' && params.attempt > 1,
+  );
+  const overAgain = faults.recorder.fault('worker SIGKILL');
+  second.kill('SIGKILL');
+  await second.exited;
+  overAgain();
+  expect(await client.terminal(jobs.streaming)).toMatchObject({
+    type: 'failed',
+    error: { code: 'attempts_exhausted', retrySafe: false },
+    partial: true,
+  });
   await expectNoViolations();
 });
 

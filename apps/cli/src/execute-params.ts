@@ -12,6 +12,7 @@ export type ExecuteOptions = GivenFlags & {
   queueTimeout?: string;
   pauseTimeout?: string;
   retry?: string;
+  maxAttempts?: string;
   priority?: string;
   metadata?: string[];
   onDisconnect?: string;
@@ -51,6 +52,7 @@ export function buildExecuteParams(prompt: string, options: ExecuteOptions): Exe
       pausedMs: duration('--pause-timeout', options.pauseTimeout),
     }),
     retry: options.retry,
+    maxAttempts: numberOf(options.maxAttempts),
     priority: numberOf(options.priority),
     metadata: options.metadata && readPairs('--metadata', options.metadata, faults),
     onDisconnect: options.onDisconnect,

@@ -27,6 +27,7 @@ describe('parameters of execute', () => {
       metadata: ['ticket=42', 'note=a=b'],
       priority: '10',
       retry: 'always',
+      maxAttempts: '5',
       onDisconnect: 'cancel',
       detach: true,
     });
@@ -45,6 +46,7 @@ describe('parameters of execute', () => {
       metadata: { ticket: '42', note: 'a=b' },
       priority: 10,
       retry: 'always',
+      maxAttempts: 5,
       onDisconnect: 'cancel',
       attach: false,
     });

@@ -8,7 +8,7 @@
  */
 import type { ClaudeApiClient, UpstreamOutcome } from '@cc-executor/claude-api-client';
 import type { BeginOutcome, Wishes, WriteLog } from '@cc-executor/job-log';
-import { DEFAULT_TIMEOUTS, summaryOf, type TerminalBody } from '@cc-executor/protocol';
+import { DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUTS, summaryOf, type TerminalBody } from '@cc-executor/protocol';
 import type { Processed, Slot } from '@cc-executor/queue';
 import { isCurable } from '@cc-executor/redis';
 import {
@@ -23,9 +23,9 @@ import type { Leases } from './leases.ts';
 import { createLogWriter } from './log-writer.ts';
 import { codeOf, type WorkerMetrics } from './metrics.ts';
 import { createPausing } from './pausing.ts';
-import { planRetry, type Retry } from './retry.ts';
+import { didNotBegin, planRetry, type Retry } from './retry.ts';
 import { type CancelBy, createStop } from './stop-reason.ts';
-import { incompleteEvent, terminalEventOf } from './terminal-event.ts';
+import { incompleteEvent, terminalEventOf, withAttempts } from './terminal-event.ts';
 import { createEventTranslator } from './upstream-events.ts';
 
 /** claude-api ends what we no longer can, were this process frozen: so much later than we would, in ms. */
@@ -85,7 +85,10 @@ export function createAttempt(
   const offDrain = onAbort(context.drain, () => stop.request({ kind: 'drain' }));
   /** How the last call ended; before the first, nothing had begun. */
   let outcome: UpstreamOutcome = { status: 'aborted' };
-  let restarts = 0;
+  const maxAttempts = spec.maxAttempts ?? DEFAULT_MAX_ATTEMPTS;
+  let attempts = begun.attempt.attempts;
+  /** The last call may have begun the work. */
+  let hasBegun = false;
   /** No call follows. */
   let isOver = false;
 
@@ -107,14 +110,22 @@ export function createAttempt(
 
   const hasOutput = () => hadOutput || writer.hasOutput();
   const isDrained = () => stop.reason()?.kind === 'drain';
-  const ending = () => terminalEventOf(outcome, stop.reason(), hasOutput());
+  const attemptsLeft = () => Math.max(0, maxAttempts - attempts);
+  const ending = () => {
+    const event = terminalEventOf(outcome, stop.reason(), hasOutput());
+    return policy === 'always' ? withAttempts(event, attempts, maxAttempts) : event;
+  };
 
   async function run(): Promise<TerminalBody | 'hand-back'> {
     logger.info({ event: logEvents.attemptBegan, code: begun.code }, 'attempt began');
-    if (begun.code === 'queue_timeout') return { type: 'timed_out', limit: 'queue', partial: hasOutput() };
+    if (begun.code !== 'begun') {
+      const limit = begun.code === 'queue_timeout' ? 'queue' : 'total';
+      return { type: 'timed_out', limit, partial: hasOutput() };
+    }
     try {
-      if (hadOutput) {
-        writer.write({ type: 'reset', discardFromSeq: 2, reason: 'the earlier attempt was lost' });
+      if (hadOutput || attempts > 1) {
+        const reason = 'the earlier attempt was lost';
+        writer.write({ type: 'reset', discardFromSeq: 2, reason, attemptsLeft: attemptsLeft() });
       }
       return await callUntilFinal();
     } catch (err) {
@@ -130,9 +141,13 @@ export function createAttempt(
       if (isDrained()) return 'hand-back';
       if (stop.reason()) return ending();
       outcome = await callUpstream(call);
-      const remainingMs = pausing.remainingMs();
-      const retry = planRetry({ outcome, policy, hasOutput: hasOutput(), call, restarts, remainingMs });
-      const mayRepeat = outcome.status !== 'completed' && (retry !== undefined || policy === 'always');
+      hasBegun = outcome.status !== 'failed' || !didNotBegin(outcome);
+      const retry = planRetry({
+        ...{ outcome, policy, hasOutput: hasOutput(), call },
+        ...{ attemptsLeft: attemptsLeft(), remainingMs: pausing.remainingMs() },
+      });
+      const mayBeginAnew = policy === 'always' && (!hasBegun || attemptsLeft() > 0);
+      const mayRepeat = outcome.status !== 'completed' && (retry !== undefined || mayBeginAnew);
       if (isDrained() && mayRepeat) return 'hand-back';
       if (stop.reason() || !retry) return ending();
       await prepareRetry(call, retry);
@@ -141,7 +156,7 @@ export function createAttempt(
 
   /** Makes one call, and writes what it sends. */
   async function callUpstream(call: number): Promise<UpstreamOutcome> {
-    const { prompt, timeouts, metadata, onDisconnect, retry, priority, ...options } = spec;
+    const { prompt, timeouts, metadata, onDisconnect, retry, maxAttempts: _, priority, ...options } = spec;
     const timeoutMs = pausing.remainingMs() + UPSTREAM_SLACK_MS;
     const limits = {
       firstOutputMs: timeouts?.firstOutputMs ?? DEFAULT_TIMEOUTS.firstOutputMs,
@@ -178,8 +193,15 @@ export function createAttempt(
     logger.info({ call, code: reason, restart, delayMs }, 'upstream is tried again');
     pausing.restart();
     if (restart) {
-      restarts += 1;
-      writer.write({ type: 'reset', discardFromSeq: lastSeq + 1, reason });
+      attempts += 1;
+      hasBegun = false;
+      const reset = {
+        type: 'reset',
+        discardFromSeq: lastSeq + 1,
+        reason,
+        attemptsLeft: attemptsLeft(),
+      } as const;
+      writer.write(reset, { code: 'restarted' });
     }
     writer.write({ type: 'throttled', untilMs: Date.now() + delayMs, reason });
     slot.setWaiting(freesSlot);
@@ -187,6 +209,8 @@ export function createAttempt(
       // Stopped while waiting: there is no next call.
     });
     slot.setWaiting(false);
+    // Were we to die in the next call, it must have been counted.
+    if (restart) await writer.flushed();
   }
 
   async function finish(wanted: TerminalBody): Promise<Processed> {
@@ -222,7 +246,7 @@ export function createAttempt(
   async function handBack(): Promise<Processed> {
     await writer.flushed();
     const onUnanswered = createRepeatedWarning(logger, 'redis did not answer; it is asked again');
-    const release = () => log.release(jobId, fence);
+    const release = () => log.release(jobId, fence, hasBegun);
     const code = await repeatUntilAnswered(release, { isCurable, onUnanswered }).catch(giveUp);
     if (code === undefined || code === 'cancel_requested') {
       // The refusal of what this writes says who cancelled.

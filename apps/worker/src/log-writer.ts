@@ -7,7 +7,7 @@
  * Invariants: events keep their order; seq has no hole; after a refusal nothing more is written, and
  * after something was dropped only the terminal event.
  */
-import type { AppendCode, Batch, PauseChange, Wishes, WriteLog } from '@cc-executor/job-log';
+import type { AppendCode, Batch, RecordChange, Wishes, WriteLog } from '@cc-executor/job-log';
 import { carriesOutput, type EventBody, type TerminalBody } from '@cc-executor/protocol';
 import { isCurable, isFull } from '@cc-executor/redis';
 import { createRepeatedWarning, type Logger, repeatUntilAnswered } from '@cc-executor/runtime';
@@ -24,8 +24,8 @@ export type Refusal = Exclude<AppendCode, 'ok' | 'duplicate'>;
 export type DropReason = 'fault' | 'full';
 
 export type LogWriter = {
-  /** Queues an event and returns its seq. */
-  write(event: EventBody): number;
+  /** Queues an event and returns its seq; `change` is what it changes in the record, unless its type says so. */
+  write(event: EventBody, change?: RecordChange): number;
   /** Resolves when there is room for more. */
   room(): Promise<void>;
   /** Resolves when everything is written, or refused. */
@@ -65,7 +65,7 @@ export function createLogWriter({
   /** Whether the job is to end, so that room for more output is not waited for. */
   isEnding?: () => boolean;
 }): LogWriter {
-  const pending: { body: string; hasOutput: boolean; pause: PauseChange | undefined }[] = [];
+  const pending: { body: string; hasOutput: boolean; change: RecordChange | undefined }[] = [];
   let pendingLength = 0;
   let written = lastSeq;
   let queued = lastSeq;
@@ -77,7 +77,7 @@ export function createLogWriter({
   const waiters: (() => void)[] = [];
   const onUnanswered = createRepeatedWarning(logger, 'a write was not answered; it is sent again');
 
-  function write(event: EventBody): number {
+  function write(event: EventBody, change = pauseChangeOf(event)): number {
     queued += 1;
     if (isStopped()) return queued;
     const hasOutput = carriesOutput(event);
@@ -86,7 +86,7 @@ export function createLogWriter({
       onFirstOutput?.();
     }
     const body = JSON.stringify(event);
-    pending.push({ body, hasOutput, pause: pauseChangeOf(event) });
+    pending.push({ body, hasOutput, change });
     pendingLength += body.length;
     flushing ??= flush();
     return queued;
@@ -95,11 +95,11 @@ export function createLogWriter({
   async function flush(): Promise<void> {
     while (pending.length > 0 && !isStopped()) {
       const batch = takeBatch();
-      const pause = batch.at(-1)?.pause;
+      const change = batch.at(-1)?.change;
       const code = await append({
         bodies: batch.map(({ body }) => body),
         hasOutput: batch.some(({ hasOutput }) => hasOutput),
-        ...(pause ? { pause } : {}),
+        ...(change ? { change } : {}),
       });
       if (code !== 'ok') stop(code);
       for (const wake of waiters.splice(0)) wake();
@@ -111,11 +111,11 @@ export function createLogWriter({
     let count = 0;
     let length = 0;
     while (count < pending.length && count < MAX_BATCH_EVENTS && length < MAX_BATCH_LENGTH) {
-      const { body, pause } = pending[count] as (typeof pending)[number];
+      const { body, change } = pending[count] as (typeof pending)[number];
       length += body.length;
       count += 1;
       // The record changes with it, once a batch.
-      if (pause) break;
+      if (change) break;
     }
     pendingLength -= length;
     return pending.splice(0, count);
@@ -183,8 +183,8 @@ export function createLogWriter({
   return { write, room, flushed, finish, hasOutput: () => output, dropped: () => dropReason };
 }
 
-/** What an event changes in the record, beside the log. */
-function pauseChangeOf(event: EventBody): PauseChange | undefined {
+/** What an event about pausing changes in the record, beside the log. */
+function pauseChangeOf(event: EventBody): RecordChange | undefined {
   if (event.type === 'paused') return { code: 'paused', limitMs: event.limitMs };
   if (event.type === 'resumed') return { code: 'resumed' };
   return event.type === 'pause_refused' ? { code: 'refused' } : undefined;

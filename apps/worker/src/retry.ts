@@ -12,9 +12,6 @@ const BASE_MS = 250;
 const MAX_MS = 15_000;
 /** The status with which claude-api says that the workspace or conversation is in use. */
 const IN_USE = 409;
-/** How often a job that is declared idempotent is begun anew after it had begun. */
-const MAX_RESTARTS = 3;
-
 /** Ends that say nothing about the work: another try may go better. Claude's own verdicts are not among them. */
 const restartable = new Set<UpstreamFailureCode>([
   'upstream_cut',
@@ -59,7 +56,7 @@ export function planRetry({
   policy,
   hasOutput,
   call,
-  restarts,
+  attemptsLeft,
   remainingMs,
   random,
 }: {
@@ -69,15 +66,15 @@ export function planRetry({
   hasOutput: boolean;
   /** Calls made so far, from 1. */
   call: number;
-  /** How many of them began anew what had begun. */
-  restarts: number;
+  /** How often the work may still be begun anew. */
+  attemptsLeft: number;
   remainingMs: number;
   random?: () => number;
 }): Retry | undefined {
   if (outcome.status !== 'failed' || policy === 'never' || refusals.has(outcome.code)) return undefined;
   const restart = !didNotBegin(outcome);
   const mayRepeat = restart
-    ? policy === 'always' && restarts < MAX_RESTARTS && restartable.has(outcome.code)
+    ? policy === 'always' && attemptsLeft > 0 && restartable.has(outcome.code)
     : policy === 'always' || !hasOutput;
   if (!mayRepeat) return undefined;
   const backoffMs = backoffDelay({

@@ -39,6 +39,18 @@ export function terminalEventOf(
   return failed('internal', 'the call was aborted without a reason', ending);
 }
 
+/** The end of a job that may be begun `max` times, and has been `attempts` times. After the first, something had begun. */
+export function withAttempts(event: TerminalBody, attempts: number, max: number): TerminalBody {
+  if (event.type !== 'failed') return event;
+  const { code, message, retrySafe } = event.error;
+  const error = {
+    code,
+    message: `${message} (attempt ${attempts} of ${max})`,
+    retrySafe: retrySafe && attempts === 1,
+  };
+  return { ...event, error };
+}
+
 /**
  * The terminal event of an attempt, of whose output the end could not be written. It claims no text that is not in
  * the log: no completion, and no digest.

@@ -147,6 +147,32 @@ describe('a drain', () => {
     await expectCallEnded(job);
   });
 
+  test('hands nothing back that has begun as often as it may be', async () => {
+    const job = await bench({ scripts: [hanging], spec: { retry: 'always', maxAttempts: 1 } });
+    const processed = job.process();
+    await untilWritten(job, 'output');
+    job.drain.abort();
+    expect(await processed).toEqual({ status: 'failed', error: 'worker_lost' });
+    expect((await job.events()).at(-1)).toMatchObject({
+      error: { message: expect.stringMatching(/shut down .*\(attempt 1 of 1\)$/) },
+    });
+  });
+
+  test.each([
+    ['begun', hanging, 2],
+    ['not begun', [unreachable], 1],
+  ] as const)(
+    'hands a job back whose work has %s, and counts the attempt accordingly',
+    async (_what, script, attempts) => {
+      const job = await bench({ scripts: [[...script]], spec: { retry: 'always', maxAttempts: 2 } });
+      const processed = job.process();
+      await untilWritten(job, script === hanging ? 'output' : 'throttled');
+      job.drain.abort();
+      expect(await processed).toEqual({ status: 'handed back' });
+      expect(await job.log.begin(job.jobId, 60_000, 'next')).toMatchObject({ attempt: { attempts } });
+    },
+  );
+
   test.each(['safe', 'never'] as const)('hands a job back that has not begun, under "%s"', async (retry) => {
     const job = await bench({ scripts: [hanging], spec: { retry } });
     job.drain.abort();
@@ -199,7 +225,7 @@ describe('a lost job', () => {
     const job = await bench({ scripts: [[...hanging, gate.promise, [text('late')]]] });
     const processed = job.process();
     await untilWritten(job, 'output');
-    await job.log.release(job.jobId, 1);
+    await job.log.release(job.jobId, 1, true);
     gate.resolve();
     expect(await processed).toEqual({ status: 'lost', error: 'lost: fenced' });
     expect(await job.types()).toEqual(['queued', 'started', 'output']);
@@ -210,7 +236,7 @@ describe('a lost job', () => {
     const job = await bench({ scripts: [hanging], leaseMs: 60 });
     const processed = job.process();
     await untilWritten(job, 'output');
-    await job.log.release(job.jobId, 1);
+    await job.log.release(job.jobId, 1, true);
     expect(await processed).toEqual({ status: 'lost', error: 'lost: fenced' });
     await expectCallEnded(job);
   });
@@ -225,7 +251,7 @@ describe('a lost job', () => {
     await untilTrue(() => renew.mock.results.length === 1);
     // The record says that the job is ours: it goes on.
     expect((await job.claudeApi.untilCalled(1)).options.signal?.aborted).toBe(false);
-    await job.log.release(job.jobId, 1);
+    await job.log.release(job.jobId, 1, true);
     job.context.leases.check(job.jobId);
     expect(await processed).toEqual({ status: 'lost', error: 'lost: fenced' });
   });
@@ -235,7 +261,7 @@ describe('a lost job', () => {
     const job = await bench({ scripts: [[...hanging, gate.promise, [success]]] });
     const processed = job.process();
     await untilWritten(job, 'output');
-    await job.log.release(job.jobId, 1);
+    await job.log.release(job.jobId, 1, true);
     gate.resolve();
     expect(await processed).toEqual({ status: 'lost', error: 'lost: fenced' });
     expect(await job.types()).toEqual(['queued', 'started', 'output']);

@@ -72,7 +72,7 @@ test('a lease is renewed every third of it, until it is let go', async () => {
 
 test('an attempt that is not its job’s any more is told so', async () => {
   const { lost } = keep(log);
-  await log.release(jobId, 1);
+  await log.release(jobId, 1, true);
   await vi.advanceTimersByTimeAsync(TICK_MS);
   expect(lost).toEqual(['fenced']);
 });
@@ -146,7 +146,7 @@ test('an answer that comes after the attempt has ended is told to nobody', async
   });
   const { lost, release } = keep(on);
   leases.check(jobId);
-  await log.release(jobId, 1);
+  await log.release(jobId, 1, true);
   release();
   gate.resolve();
   await vi.advanceTimersByTimeAsync(TICK_MS);
@@ -155,7 +155,7 @@ test('an answer that comes after the attempt has ended is told to nobody', async
 
 test('a newer attempt of the same job is kept when the older one lets go', async () => {
   const older = keep(log);
-  await log.release(jobId, 1);
+  await log.release(jobId, 1, true);
   const begun = await log.begin(jobId, LEASE_MS, 'again');
   const newer = keepAnother('attempt' in begun ? begun.attempt.fence : 0);
   older.release();

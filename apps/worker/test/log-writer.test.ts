@@ -130,7 +130,7 @@ describe('batching', () => {
     writer.write(output('b'));
     const flushed = writer.flushed();
     while ((await Promise.race([flushed.then(() => 'all'), turn()])) !== 'all') letThrough();
-    expect(batches.map(({ bodies, pause }) => [bodies.length, pause])).toEqual([
+    expect(batches.map(({ bodies, change }) => [bodies.length, change])).toEqual([
       [1, undefined],
       [2, { code: 'paused', limitMs: 5_000 }],
       [1, { code: 'resumed' }],
@@ -297,7 +297,7 @@ describe('a refusal', () => {
     for (let i = 0; i < 20; i += 1) writer.write(output('x'.repeat(400_000)));
     const room = writer.room();
     // The sweeper gives the job to another attempt.
-    await memory.release(jobId, 1);
+    await memory.release(jobId, 1, true);
     letThrough();
     await room;
     expect(refusals).toEqual(['fenced']);

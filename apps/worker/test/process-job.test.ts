@@ -1,4 +1,5 @@
 import { createJobId, DEFAULT_TIMEOUTS, emptyFold, foldEvents, foldedText } from '@cc-executor/protocol';
+import { createMemoryJobLog } from '@cc-executor/testing';
 import { afterEach, describe, expect, test } from 'vitest';
 import { processJob } from '../src/process-job.ts';
 import {
@@ -101,6 +102,18 @@ test('a job that was taken too late is timed_out, and upstream is not called', a
   expect(job.claudeApi.calls).toEqual([]);
 });
 
+test('a job that is taken when all its time is over is timed_out by that limit', async () => {
+  let now = 0;
+  const { log } = createMemoryJobLog({ now: () => now });
+  const job = await bench({ scripts: [hello], spec: { retry: 'always' }, log });
+  await log.begin(job.jobId, 60_000, 'lost');
+  await log.release(job.jobId, 1, true);
+  now = 120_001;
+  expect(await job.process()).toEqual({ status: 'timed_out', error: undefined });
+  expect((await job.events()).at(-1)).toMatchObject({ type: 'timed_out', limit: 'total' });
+  expect(job.claudeApi.calls).toEqual([]);
+});
+
 test('a failure is told to the queue, too, and keeps what came before it', async () => {
   const job = await bench({ scripts: [[[started, text('half', true)], end(failure('upstream_cut'))]] });
   expect(await job.process()).toEqual({ status: 'failed', error: 'upstream_cut' });
@@ -193,14 +206,58 @@ describe('a call that broke after output', () => {
     const events = await job.events();
     expect(foldedText(foldEvents(emptyFold, events))).toBe('Hello');
     const resets = events.filter((event) => event.type === 'reset');
-    expect(resets.map(({ discardFromSeq }) => discardFromSeq)).toEqual([2, 2]);
+    expect(resets.map(({ discardFromSeq, attemptsLeft }) => [discardFromSeq, attemptsLeft])).toEqual([
+      [2, 1],
+      [2, 0],
+    ]);
   });
 
-  test('ends the job under "always", too, when it breaks again and again', async () => {
-    const job = await bench({ scripts: [broken], spec: { retry: 'always' } });
+  test.each([
+    [undefined, 3],
+    [1, 1],
+    [4, 4],
+  ])(
+    'is made under "always" as often as the job may be begun (%s), and the end says which that was',
+    async (maxAttempts, calls) => {
+      const spec = { retry: 'always', ...(maxAttempts === undefined ? {} : { maxAttempts }) } as const;
+      const job = await bench({ scripts: [broken], spec });
+      expect(await job.process()).toEqual({ status: 'failed', error: 'upstream_cut' });
+      expect(job.claudeApi.calls).toHaveLength(calls);
+      expect(job.claudeApi.calls[0]?.request.options).toEqual({});
+      expect((await job.events()).at(-1)).toMatchObject({
+        error: { message: `it was upstream_cut (attempt ${calls} of ${calls})`, retrySafe: false },
+        partial: true,
+      });
+    },
+  );
+
+  test('counts the attempts before this one: the last of them begins nothing anew', async () => {
+    const job = await bench({ scripts: [broken], spec: { retry: 'always', maxAttempts: 2 } });
+    await job.log.begin(job.jobId, 60_000, 'lost');
+    await job.log.release(job.jobId, 1, true);
     expect(await job.process()).toEqual({ status: 'failed', error: 'upstream_cut' });
-    expect(job.claudeApi.calls).toHaveLength(4);
-    expect((await job.events()).at(-1)).toMatchObject({ partial: true });
+    expect(job.claudeApi.calls).toHaveLength(1);
+  });
+
+  test('is counted before the next one is made, so that a worker that is lost in it has begun so often', async () => {
+    const job = await bench({ scripts: [broken, []], spec: { retry: 'always' } });
+    const { append } = job.log;
+    const counted: string[] = [];
+    job.context.log = {
+      ...job.log,
+      async append(batch) {
+        const outcome = await append(batch);
+        if (batch.change) counted.push(`${batch.change.code} after ${job.claudeApi.calls.length} call`);
+        return outcome;
+      },
+    };
+    const processed = job.process();
+    await job.claudeApi.untilCalled(2);
+    expect(counted).toEqual(['restarted after 1 call']);
+    await job.log.release(job.jobId, 1, true);
+    expect(await job.log.begin(job.jobId, 60_000, 'next')).toMatchObject({ attempt: { attempts: 3 } });
+    job.context.leases.check(job.jobId);
+    expect((await processed).status).toBe('lost');
   });
 });
 
@@ -209,7 +266,7 @@ test('an attempt after a lost one voids what that put out', async () => {
   await job.log.begin(job.jobId, 60_000, 'lost');
   const body = JSON.stringify({ type: 'output', text: 'half', begin: true });
   await job.log.append({ jobId: job.jobId, fence: 1, firstSeq: 2, bodies: [body], hasOutput: true });
-  await job.log.release(job.jobId, 1);
+  await job.log.release(job.jobId, 1, true);
   await job.process();
   expect(await job.types()).toEqual([
     'queued',

@@ -14,7 +14,7 @@ function plan(
     policy,
     hasOutput: false,
     call: 1,
-    restarts: 0,
+    attemptsLeft: 2,
     remainingMs: 60_000,
     random: () => 0.5,
     ...more,
@@ -58,7 +58,7 @@ describe('what did not begin', () => {
     ['unsent', unsent],
     ['refused', busy],
   ])('is tried again under "always" also when an earlier try put output out: %s', (_name, outcome) => {
-    expect(plan(outcome, 'always', { hasOutput: true, restarts: 3 })).toMatchObject({
+    expect(plan(outcome, 'always', { hasOutput: true, attemptsLeft: 0 })).toMatchObject({
       delayMs: 125,
       restart: false,
     });
@@ -80,8 +80,8 @@ describe('what had begun', () => {
 
   test.each(begun)('begins anew under "always", and not for ever: %s', (code) => {
     expect(plan(failure(code), 'always', { hasOutput: true })).toMatchObject({ delayMs: 125, restart: true });
-    expect(plan(failure(code), 'always', { restarts: 2 })).toMatchObject({ delayMs: 125, restart: true });
-    expect(plan(failure(code), 'always', { restarts: 3 })).toBeUndefined();
+    expect(plan(failure(code), 'always', { attemptsLeft: 1 })).toMatchObject({ delayMs: 125, restart: true });
+    expect(plan(failure(code), 'always', { attemptsLeft: 0 })).toBeUndefined();
   });
 
   test.each(final)('ends the job under every policy, since another try would end alike: %s', (code) => {

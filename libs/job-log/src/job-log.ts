@@ -31,6 +31,8 @@ export type Attempt = {
   spec: JobSpec;
   /** How long the attempt may take, in ms. */
   remainingMs: number;
+  /** How often the job has been begun, with this attempt. */
+  attempts: number;
   /** Earlier attempts put output out. */
   hasOutput: boolean;
   /** The job is to be paused as soon as it runs. */
@@ -38,7 +40,7 @@ export type Attempt = {
 };
 
 export type BeginOutcome =
-  | { code: 'begun' | 'queue_timeout'; attempt: Attempt }
+  | { code: 'begun' | 'queue_timeout' | 'total_timeout'; attempt: Attempt }
   | { code: 'held' | 'terminal' | 'missing' };
 
 /** Events of one attempt to be appended together. Bodies are JSON objects, written once and never parsed here. */
@@ -51,12 +53,18 @@ export type Batch = {
   hasOutput: boolean;
   /** Given when the last event is a terminal one. */
   terminal?: TerminalStatus;
-  /** Given when the last event is about pausing: the record changes with it. */
-  pause?: PauseChange;
+  /** What the last event changes in the record. */
+  change?: RecordChange;
 };
 
-/** `paused`: the deadline becomes the end of the pause. `resumed`: what was left of the time counts on. `refused`: the wish is dropped. */
-export type PauseChange = { code: 'paused'; limitMs: number } | { code: 'resumed' | 'refused' };
+/**
+ * `paused`: the deadline becomes the end of the pause. `resumed`: what was left of the time counts on. `refused`: the wish is
+ * dropped. `restarted`: the work is begun anew, which counts as another attempt.
+ */
+export type RecordChange =
+  | { code: 'paused'; limitMs: number }
+  | { code: 'resumed' | 'refused' }
+  | { code: 'restarted' };
 
 export type AppendCode = 'ok' | 'duplicate' | 'fenced' | 'terminal' | 'cancel_requested' | 'gap' | 'missing';
 /** What clients have asked of a running job, as every reply to its worker says. */
@@ -130,8 +138,8 @@ export type WriteLog = {
   begin(jobId: string, leaseMs: number, owner: string): Promise<BeginOutcome>;
   append(batch: Batch): Promise<AppendOutcome>;
   renew(jobId: string, fence: number, leaseMs: number): Promise<RenewOutcome>;
-  /** Hands a job back that did not begin, or may begin again: it is queued once more. */
-  release(jobId: string, fence: number): Promise<ReleaseCode>;
+  /** Hands a job back, to be queued once more. When its work had begun, the attempt counts. */
+  release(jobId: string, fence: number, hasBegun: boolean): Promise<ReleaseCode>;
 };
 
 /** A batch as it is published. `events` is empty when it was too large for a message: read the log. */

@@ -6,7 +6,7 @@ import { controlChannel } from '@cc-executor/signals';
 
 export type Keys = {
   /** Hash: what the job is. Fields: epoch, tenant, status, fence, seq, spec (without metadata), metadata, totalMs, retry, priority,
-   * onDisconnect, createdAt, startedAt, endedAt, deadline, lease, output, cancelBy, owner, late, pauseWish, pausedAt,
+   * onDisconnect, createdAt, startedAt, endedAt, deadline, endBy, attempts, maxAttempts, lease, output, cancelBy, owner, late, pauseWish, pausedAt,
    * leftMs. */
   record(jobId: string): string;
   /** List: the job's events as JSON; the event with seq n stands at index n - 1. */

@@ -1,6 +1,6 @@
 /** Accepting in Redis: the indexes first, then the record and its first event in one step. */
 import { createHash } from 'node:crypto';
-import type { JobStatus } from '@cc-executor/protocol';
+import { DEFAULT_MAX_ATTEMPTS, type JobStatus } from '@cc-executor/protocol';
 import { type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
 import type { AcceptLog, NewJob } from './job-log.ts';
 import type { Keys } from './keys.ts';
@@ -51,6 +51,7 @@ export function createRedisAcceptLog(options: {
         ...[keys.channel(jobId), jobId, epoch, tenant, JSON.stringify(spec), queueMs, totalMs, retry],
         ...[QUEUED_BODY, now, spec.priority ?? 0, spec.onDisconnect ?? 'continue'],
         metadata === undefined ? '' : JSON.stringify(metadata),
+        spec.maxAttempts ?? DEFAULT_MAX_ATTEMPTS,
       ],
     );
     return { created: code === 'created', epoch: String(heldEpoch), status: status as JobStatus };

@@ -2,7 +2,7 @@
  * What a sweeper does to the job log: claim the jobs whose lease or deadline may have passed, decide about each in one
  * step, and put right when it is due again. The index is only a reminder: the record decides.
  */
-import { DEFAULT_TIMEOUTS, type TerminalStatus } from '@cc-executor/protocol';
+import { DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUTS, type TerminalStatus } from '@cc-executor/protocol';
 import { type RedisConnection, serversOf, tellErrorsApart } from '@cc-executor/redis';
 import type { Keys } from './keys.ts';
 import { defineScripts } from './scripts.ts';
@@ -81,6 +81,7 @@ export function createRedisSweep({
           retentionMs,
           DEADLINE_SLACK_MS,
           DEFAULT_TIMEOUTS.queueMs,
+          DEFAULT_MAX_ATTEMPTS,
         ],
       ),
     );

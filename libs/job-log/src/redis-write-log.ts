@@ -30,8 +30,8 @@ export function createRedisWriteLog(options: {
     // Lowered before the lease exists, raised lazily by the sweeper: so no lease lapses unseen.
     await scripts.schedule([keys.due, keys.unqueued], [jobId, leaseMs, 'LT', '']);
     const reply = await scripts.begin([keys.record(jobId)], [leaseMs, owner]);
-    const [code, fence, lastSeq, epoch, spec, remainingMs, output, pauseWish] = reply;
-    if (code === 'begun' || code === 'queue_timeout') {
+    const [code, fence, lastSeq, epoch, spec, remainingMs, output, pauseWish, attempts] = reply;
+    if (code === 'begun' || code === 'queue_timeout' || code === 'total_timeout') {
       return {
         code,
         attempt: {
@@ -40,6 +40,7 @@ export function createRedisWriteLog(options: {
           epoch: String(epoch),
           spec: JSON.parse(String(spec)),
           remainingMs: Number(remainingMs),
+          attempts: Number(attempts),
           hasOutput: output === '1',
           pauseWish: pauseWish === '1',
         },
@@ -49,7 +50,7 @@ export function createRedisWriteLog(options: {
     return { code: code as 'held' | 'terminal' | 'missing' };
   }
 
-  async function append({ jobId, fence, firstSeq, bodies, hasOutput, terminal, pause }: Batch) {
+  async function append({ jobId, fence, firstSeq, bodies, hasOutput, terminal, change }: Batch) {
     // The end of a job, and what stands between it and its output, is little and always has room.
     const write = hasOutput ? scripts.append : scripts.appendWhenFull;
     const [code, lastSeq, cancelBy, pauseWish] = await write(
@@ -62,8 +63,8 @@ export function createRedisWriteLog(options: {
         terminal ?? '',
         retentionMs,
         hasOutput ? '1' : '',
-        pause?.code ?? '',
-        pause?.code === 'paused' ? pause.limitMs : '',
+        change?.code ?? '',
+        change?.code === 'paused' ? change.limitMs : '',
         ...bodies,
       ],
     );
@@ -77,8 +78,11 @@ export function createRedisWriteLog(options: {
     return { code: code as RenewOutcome['code'], ...wishesOf(cancelBy, pauseWish) };
   }
 
-  async function release(jobId: string, fence: number): Promise<ReleaseCode> {
-    const [code] = await scripts.release([keys.record(jobId)], [fence, DEFAULT_TIMEOUTS.queueMs]);
+  async function release(jobId: string, fence: number, hasBegun: boolean): Promise<ReleaseCode> {
+    const [code] = await scripts.release(
+      [keys.record(jobId)],
+      [fence, DEFAULT_TIMEOUTS.queueMs, hasBegun ? '1' : ''],
+    );
     // Its entry is about to be processed: then it needs another one.
     if (code === 'ok') await scripts.scheduleWhenFull([keys.due, keys.unqueued], [jobId, 0, 'LT', 0]);
     return code as ReleaseCode;
@@ -88,7 +92,7 @@ export function createRedisWriteLog(options: {
     begin: (jobId, leaseMs, owner) => tellErrorsApart(begin(jobId, leaseMs, owner)),
     append: (batch) => tellErrorsApart(append(batch)),
     renew: (jobId, fence, leaseMs) => tellErrorsApart(renew(jobId, fence, leaseMs)),
-    release: (jobId, fence) => tellErrorsApart(release(jobId, fence)),
+    release: (...args) => tellErrorsApart(release(...args)),
   };
 }
 

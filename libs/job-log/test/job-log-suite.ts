@@ -6,6 +6,7 @@ import { describeList } from './suite/list-suite.ts';
 import { describeLog } from './suite/log-suite.ts';
 import { describePause } from './suite/pause-suite.ts';
 import { describeRecord } from './suite/record-suite.ts';
+import { describeRepeats } from './suite/repeat-suite.ts';
 import { describeTenants } from './suite/tenant-suite.ts';
 import type { Twin } from './suite/twin.ts';
 
@@ -25,6 +26,7 @@ export function describeJobLog(name: string, open: () => Promise<Twin>, needed?:
     };
     describeRecord(opened);
     describePause(opened);
+    describeRepeats(opened);
     describeLog(opened);
     describeList(opened);
     describeFeed(opened);

@@ -82,7 +82,14 @@ describe('a full Redis', () => {
     await setFull(true);
     const bodies = [JSON.stringify({ type: 'paused', limitMs: 5_000 })];
     const pause = { code: 'paused', limitMs: 5_000 } as const;
-    const paused = await twin.log.append({ jobId, fence: 1, firstSeq: 2, bodies, hasOutput: false, pause });
+    const paused = await twin.log.append({
+      jobId,
+      fence: 1,
+      firstSeq: 2,
+      bodies,
+      hasOutput: false,
+      change: pause,
+    });
     expect(paused.code).toBe('ok');
     expect((await twin.log.get(TENANT, jobId))?.job.pausedAt).toBeGreaterThan(0);
   });
@@ -105,7 +112,7 @@ describe('a full Redis', () => {
     expect((await twin.log.setPauseWish(TENANT, jobId, true)).code).toBe('recorded');
     expect((await twin.log.renew(jobId, 1, 5_000)).pauseWish).toBe(true);
     expect((await twin.log.setPauseWish(TENANT, jobId, false)).code).toBe('recorded');
-    expect(await twin.log.release(jobId, 1)).toBe('ok');
+    expect(await twin.log.release(jobId, 1, true)).toBe('ok');
     expect((await twin.log.get(TENANT, jobId))?.job.status).toBe('queued');
     expect((await sweep.claim(1_000, 1)).jobIds).toContain(jobId);
   });

@@ -134,7 +134,7 @@ describe('Redis', () => {
       log.begin(jobId, 1_000, 'worker-1'),
       log.append({ jobId, fence: 1, firstSeq: 2, bodies: [completed], hasOutput: false }),
       log.renew(jobId, 1, 1_000),
-      log.release(jobId, 1),
+      log.release(jobId, 1, true),
       log.cancel(TENANT, jobId, 'client'),
       log.range(TENANT, jobId, { afterSeq: 0, maxEvents: 10, maxBytes: 1_000 }),
       log.positions(TENANT, [jobId]),

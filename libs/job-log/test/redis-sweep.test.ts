@@ -69,7 +69,7 @@ describe('claiming', () => {
 
   it('finds a job at once that was handed back', async () => {
     const { jobId } = await runningJob(twin.log);
-    await twin.log.release(jobId, 1);
+    await twin.log.release(jobId, 1, true);
     expect((await sweep.claim(10, 1_000)).jobIds).toEqual([jobId]);
   });
 });
@@ -165,6 +165,68 @@ describe('deciding', () => {
     expect(again).toMatchObject({ code: 'begun', attempt: { lastSeq: 2, hasOutput: true } });
   });
 
+  it.each([
+    [undefined, 3],
+    [1, 1],
+    [5, 5],
+  ])(
+    'queues it again until it was begun as often as it may be (%s): then it has failed',
+    async (maxAttempts, begins) => {
+      const spec = { prompt: 'x', ...(maxAttempts === undefined ? {} : { maxAttempts }) };
+      const { jobId } = await abandonedJob({ retry: 'always', spec });
+      for (let attempt = 2; attempt <= begins; attempt += 1) {
+        expect((await settle(jobId)).code).toBe('requeued');
+        const begun = await twin.log.begin(jobId, 1, `worker-${attempt}`);
+        expect(begun).toMatchObject({ code: 'begun', attempt: { attempts: attempt } });
+        await twin.pass(3);
+      }
+      expect(await settle(jobId)).toEqual({ code: 'ended', status: 'failed' });
+      expect(await lastEvent(jobId)).toMatchObject({
+        error: {
+          code: 'attempts_exhausted',
+          message: `the worker stopped answering, at the last of ${begins} attempts`,
+          retrySafe: false,
+        },
+      });
+    },
+  );
+
+  it('counts the attempts from then on that an older gateway accepted, and bounds them alike', async () => {
+    const { jobId } = await abandonedJob({ retry: 'always' });
+    const { deadlineAt = 0 } = (await twin.log.get(TENANT, jobId))?.job ?? {};
+    await twin.redis.hdel(twin.keys.record(jobId), 'attempts', 'maxAttempts', 'endBy');
+    const requeued = await settle(jobId);
+    expect(requeued).toMatchObject({ code: 'requeued' });
+    expect('nextAt' in requeued && requeued.nextAt).toBeGreaterThan(deadlineAt);
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
+      const begun = await twin.log.begin(jobId, 1, `worker-${attempt}`);
+      expect(begun).toMatchObject({ code: 'begun', attempt: { attempts: attempt, remainingMs: 60_000 } });
+      await twin.pass(3);
+      expect((await settle(jobId)).code).toBe(attempt < 3 ? 'requeued' : 'ended');
+    }
+  });
+
+  it('lets a job wait again no longer than until all its time is over, and then names that limit', async () => {
+    const { jobId } = await abandonedJob({ retry: 'always', queueMs: 500, totalMs: 500 });
+    const { createdAt = 0 } = (await twin.log.get(TENANT, jobId))?.job ?? {};
+    expect(await settle(jobId)).toMatchObject({ code: 'requeued', nextAt: createdAt + 1_000 });
+    await twin.pass(1_000);
+    expect(await settle(jobId)).toEqual({ code: 'ended', status: 'timed_out' });
+    expect(await lastEvent(jobId)).toMatchObject({ type: 'timed_out', limit: 'total' });
+  });
+
+  it('does not count against a job the time of the pause in which it was lost', async () => {
+    const { jobId } = await runningJob(twin.log, { retry: 'always', queueMs: 500, totalMs: 500 });
+    const body = JSON.stringify({ type: 'paused', limitMs: 60_000 });
+    const change = { code: 'paused', limitMs: 60_000 } as const;
+    await twin.log.append({ jobId, fence: 1, firstSeq: 2, bodies: [body], hasOutput: false, change });
+    await twin.redis.hset(twin.keys.record(jobId), 'lease', 0);
+    await twin.pass(100);
+    const { createdAt = 0 } = (await twin.log.get(TENANT, jobId))?.job ?? {};
+    const settled = await settle(jobId);
+    expect('nextAt' in settled && settled.nextAt).toBeGreaterThanOrEqual(createdAt + 1_100);
+  });
+
   it('ends a job whose worker renews but does not keep the deadline, after a slack', async () => {
     const { jobId } = await runningJob(twin.log);
     const record = twin.keys.record(jobId);
@@ -179,7 +241,7 @@ describe('deciding', () => {
     const { jobId } = await runningJob(twin.log, { totalMs: 1 });
     const body = JSON.stringify({ type: 'paused', limitMs: 60_000 });
     const pause = { code: 'paused', limitMs: 60_000 } as const;
-    await twin.log.append({ jobId, fence: 1, firstSeq: 2, bodies: [body], hasOutput: false, pause });
+    await twin.log.append({ jobId, fence: 1, firstSeq: 2, bodies: [body], hasOutput: false, change: pause });
     await twin.pass(3);
     // Its own deadline has passed, but stands still.
     expect(await settle(jobId)).toMatchObject({ code: 'alive' });
@@ -193,7 +255,7 @@ describe('deciding', () => {
     await twin.log.setPauseWish(TENANT, jobId, true);
     const body = JSON.stringify({ type: 'paused', limitMs: 5_000 });
     const pause = { code: 'paused', limitMs: 5_000 } as const;
-    await twin.log.append({ jobId, fence: 1, firstSeq: 2, bodies: [body], hasOutput: false, pause });
+    await twin.log.append({ jobId, fence: 1, firstSeq: 2, bodies: [body], hasOutput: false, change: pause });
     expect(await settle(jobId)).toMatchObject({ code: 'requeued' });
     expect((await twin.log.get(TENANT, jobId))?.job.pausedAt).toBeUndefined();
     expect(await twin.log.begin(jobId, 1_000, 'worker-2')).toMatchObject({

@@ -48,7 +48,7 @@ describe('a job whose queue entry nobody has confirmed', () => {
   it('is looked for at once when it was handed back', async () => {
     const { jobId } = await runningJob(twin.log);
     await unqueued.confirm([jobId]);
-    await twin.log.release(jobId, 1);
+    await twin.log.release(jobId, 1, true);
     expect((await unqueued.claim(10, 100)).jobIds).toEqual([jobId]);
   });
 });
@@ -90,7 +90,7 @@ it('says what of a record matters to its queue entry', async () => {
   });
   await twin.log.begin(jobId, 1_000, 'worker-1');
   expect(await unqueued.look(jobId)).toEqual({ is: 'running' });
-  await twin.log.release(jobId, 1);
+  await twin.log.release(jobId, 1, true);
   await twin.log.cancel(TENANT, jobId, 'client');
   expect(await unqueued.look(jobId)).toEqual({ is: 'over' });
   expect(await unqueued.look(createJobId())).toEqual({ is: 'over' });

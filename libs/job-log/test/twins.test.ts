@@ -6,7 +6,7 @@ import { isTerminalEvent, type TerminalStatus, terminalStatuses } from '@cc-exec
 import { createMemoryJobLog, type WholeLog } from '@cc-executor/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { PauseChange } from '../src/index.ts';
+import type { RecordChange } from '../src/index.ts';
 import { openRedisTwin, type RedisTwin } from './redis-twin.ts';
 import { newJob, parseEvents, readAll, TENANT } from './suite/twin.ts';
 
@@ -14,10 +14,11 @@ type Command =
   | { do: 'begin'; by: 0 | 1 }
   | { do: 'append'; by: 0 | 1; skew: number; count: number; output: boolean }
   | { do: 'finish'; by: 0 | 1; skew: number; as: TerminalStatus }
-  | { do: 'renew' | 'release'; by: 0 | 1 }
+  | { do: 'renew'; by: 0 | 1 }
+  | { do: 'release'; by: 0 | 1; hasBegun: boolean }
   | { do: 'cancel'; who: 'client' | 'disconnect' }
   | { do: 'wish'; wish: boolean }
-  | { do: 'pause'; by: 0 | 1; skew: number; pause: PauseChange }
+  | { do: 'change'; by: 0 | 1; skew: number; change: RecordChange }
   | { do: 'create' | 'meddle' }
   | { do: 'read'; afterSeq: number; maxEvents: number };
 
@@ -49,7 +50,11 @@ const commands: fc.Arbitrary<Command[]> = fc.array(
         as: fc.constantFrom(...terminalStatuses),
       }),
     },
-    { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('renew' as const, 'release' as const), by }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant('renew' as const), by }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ do: fc.constant('release' as const), by, hasBegun: fc.boolean() }),
+    },
     {
       weight: 1,
       arbitrary: fc.record({
@@ -61,13 +66,14 @@ const commands: fc.Arbitrary<Command[]> = fc.array(
     {
       weight: 3,
       arbitrary: fc.record({
-        do: fc.constant('pause' as const),
+        do: fc.constant('change' as const),
         by,
         skew,
-        pause: fc.constantFrom<PauseChange>(
+        change: fc.constantFrom<RecordChange>(
           { code: 'paused', limitMs: 5_000 },
           { code: 'resumed' },
           { code: 'refused' },
+          { code: 'restarted' },
         ),
       }),
     },
@@ -119,12 +125,12 @@ async function play(log: WholeLog, script: Command[]): Promise<{ answers: unknow
         return outcome;
       }
       case 'append':
-      case 'pause':
+      case 'change':
       case 'finish': {
         const worker = workers[command.by];
         const bodies =
           command.do !== 'append'
-            ? [JSON.stringify({ type: command.do === 'pause' ? command.pause.code : command.as, by: i })]
+            ? [JSON.stringify({ type: command.do === 'change' ? command.change.code : command.as, by: i })]
             : Array.from({ length: command.count }, (_, n) =>
                 JSON.stringify({ type: 'output', text: `${i}.${n}` }),
               );
@@ -135,7 +141,7 @@ async function play(log: WholeLog, script: Command[]): Promise<{ answers: unknow
           bodies,
           hasOutput: command.do === 'append' && command.output,
           ...(command.do === 'finish' ? { terminal: command.as } : {}),
-          ...(command.do === 'pause' ? { pause: command.pause } : {}),
+          ...(command.do === 'change' ? { change: command.change } : {}),
         });
         if (outcome.code === 'ok') worker.lastSeq = outcome.lastSeq;
         return outcome;
@@ -143,7 +149,7 @@ async function play(log: WholeLog, script: Command[]): Promise<{ answers: unknow
       case 'renew':
         return log.renew(jobId, workers[command.by].fence, 60_000);
       case 'release':
-        return log.release(jobId, workers[command.by].fence);
+        return log.release(jobId, workers[command.by].fence, command.hasBegun);
       case 'cancel':
         return log.cancel(TENANT, jobId, command.who);
       case 'wish':

@@ -75,6 +75,8 @@ export type ProtocolErrorCode = keyof typeof protocolErrors;
 /** Codes of `failed.error.code`: why a job could not end otherwise. */
 export const failureCodes = {
   worker_lost: 'The worker that ran the job died or lost its lease; what it had put out is kept.',
+  attempts_exhausted:
+    'The worker was lost, and the job had been begun as often as it may be (`maxAttempts`); the output is kept.',
   internal: 'A fault of the worker; it is in its log.',
   redis_full:
     'The work was done, but Redis was full until the job had to end: the last of its output was not kept.',

@@ -53,7 +53,14 @@ export const passingEvents = {
       reason: z.string(),
     },
   },
-  reset: { fields: { discardFromSeq: z.number().int().positive(), reason: z.string() } },
+  reset: {
+    fields: {
+      discardFromSeq: z.number().int().positive(),
+      reason: z.string(),
+      /** The job is begun anew, and may be begun so often after that. */
+      attemptsLeft: z.number().int().nonnegative().optional(),
+    },
+  },
   paused: {
     fields: {
       /** How long it may stay paused. */

@@ -46,6 +46,7 @@ export {
 } from './job.ts';
 export {
   DEFAULT_HEARTBEAT_MS,
+  DEFAULT_MAX_ATTEMPTS,
   DEFAULT_TIMEOUTS,
   MAX_ATTACHMENTS,
   MAX_FRAME_BYTES,

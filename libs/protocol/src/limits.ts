@@ -34,6 +34,10 @@ export const DEFAULT_TIMEOUTS = {
 /** Priorities are from 0, which goes first, to this. */
 export const MAX_PRIORITY = 1_000;
 
+/** How often a job is begun that may always be repeated, unless it says otherwise, and at most. */
+export const DEFAULT_MAX_ATTEMPTS = 3;
+export const MAX_ATTEMPTS = 10;
+
 /** No limit of a job may be shorter. */
 export const MIN_TIMEOUT_MS = 100;
 /** No limit of a job may be longer than a day. */

@@ -5,6 +5,7 @@ import { eventSchema } from './events.ts';
 import { jobIdSchema } from './ids.ts';
 import { jobSchema, jobStatusSchema } from './job.ts';
 import {
+  MAX_ATTEMPTS,
   MAX_METADATA_LENGTH,
   MAX_PRIORITY,
   MAX_PROMPT_LENGTH,
@@ -24,22 +25,28 @@ const timeoutsSchema = z.strictObject({
   pausedMs: durationMs.optional(),
 });
 
-export const executeParamsSchema = z.strictObject({
-  prompt: z.string().min(1).max(MAX_PROMPT_LENGTH),
-  ...optionSchemas,
-  idempotencyKey: z.string().min(1).max(256).optional(),
-  timeouts: timeoutsSchema.optional(),
-  retry: z.enum(['safe', 'never', 'always']).optional(),
-  priority: z.number().int().min(0).max(MAX_PRIORITY).optional(),
-  metadata: z
-    .record(z.string(), z.unknown())
-    .refine((value) => JSON.stringify(value).length <= MAX_METADATA_LENGTH, {
-      message: `may not be longer than ${MAX_METADATA_LENGTH} characters as JSON`,
-    })
-    .optional(),
-  onDisconnect: z.enum(['continue', 'cancel']).optional(),
-  attach: z.boolean().optional(),
-});
+export const executeParamsSchema = z
+  .strictObject({
+    prompt: z.string().min(1).max(MAX_PROMPT_LENGTH),
+    ...optionSchemas,
+    idempotencyKey: z.string().min(1).max(256).optional(),
+    timeouts: timeoutsSchema.optional(),
+    retry: z.enum(['safe', 'never', 'always']).optional(),
+    maxAttempts: z.number().int().min(1).max(MAX_ATTEMPTS).optional(),
+    priority: z.number().int().min(0).max(MAX_PRIORITY).optional(),
+    metadata: z
+      .record(z.string(), z.unknown())
+      .refine((value) => JSON.stringify(value).length <= MAX_METADATA_LENGTH, {
+        message: `may not be longer than ${MAX_METADATA_LENGTH} characters as JSON`,
+      })
+      .optional(),
+    onDisconnect: z.enum(['continue', 'cancel']).optional(),
+    attach: z.boolean().optional(),
+  })
+  .refine(({ retry, maxAttempts }) => maxAttempts === undefined || retry === 'always', {
+    message: 'is for jobs with retry "always" alone',
+    path: ['maxAttempts'],
+  });
 
 const executeResultSchema = z.object({
   jobId: jobIdSchema,

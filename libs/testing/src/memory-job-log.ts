@@ -8,6 +8,7 @@ import {
   createRecord,
   type RecordState,
   releaseJob,
+  remainingMsOf,
   renewLease,
   wishesOf,
   wishPause,
@@ -83,7 +84,8 @@ export function createMemoryJobLog({ now = Date.now }: { now?: () => number } = 
           lastSeq: events.length,
           epoch: job.epoch,
           spec,
-          remainingMs: job.totalMs,
+          remainingMs: remainingMsOf(state, now()),
+          attempts: state.attempts,
           hasOutput,
           pauseWish,
         },
@@ -103,10 +105,10 @@ export function createMemoryJobLog({ now = Date.now }: { now?: () => number } = 
       store(jobId, before, state);
       return { code, ...(code === 'ok' ? wishesOf(state) : noWishes) };
     },
-    async release(jobId, fence) {
+    async release(jobId, fence, hasBegun) {
       const before = records.get(jobId);
       if (!before) return 'missing';
-      const { code, state } = releaseJob(before, fence, now());
+      const { code, state } = releaseJob(before, { fence, hasBegun }, now());
       store(jobId, before, state);
       return code;
     },

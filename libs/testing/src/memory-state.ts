@@ -2,7 +2,7 @@
  * The rules of the record and its log as pure functions of (state, input, now): the same rules as the scripts.
  * The in-memory job log wraps them, and the property tests check them against Redis.
  */
-import type { AppendOutcome, Batch, NewJob, PauseChange, Wishes } from '@cc-executor/job-log';
+import type { AppendOutcome, Batch, NewJob, RecordChange, Wishes } from '@cc-executor/job-log';
 import { DEFAULT_TIMEOUTS, isTerminal, type JobStatus, type TerminalStatus } from '@cc-executor/protocol';
 
 export type RecordState = {
@@ -14,12 +14,15 @@ export type RecordState = {
   startedAt: number | undefined;
   endedAt: number | undefined;
   deadline: number;
+  /** When it must have ended, however often it is queued again. */
+  endBy: number;
+  attempts: number;
   lease: number;
   hasOutput: boolean;
   cancelBy: string | undefined;
   owner: string | undefined;
-  /** The attempt that has the job came after its time in the queue. */
-  late: boolean;
+  /** How `begin` answered the attempt that has the job. */
+  begun: 'begun' | 'queue_timeout' | 'total_timeout';
   pauseWish: boolean;
   /** Set while it is paused: since when, and what was left of its time. */
   paused: { at: number; leftMs: number } | undefined;
@@ -36,11 +39,13 @@ export function createRecord(job: NewJob, now: number): RecordState {
     startedAt: undefined,
     endedAt: undefined,
     deadline: now + job.queueMs,
+    endBy: now + job.queueMs + job.totalMs,
+    attempts: 0,
     lease: 0,
     hasOutput: false,
     cancelBy: undefined,
     owner: undefined,
-    late: false,
+    begun: 'begun',
     pauseWish: false,
     paused: undefined,
   };
@@ -52,22 +57,28 @@ export function beginAttempt(
   leaseMs: number,
   owner: string,
   now: number,
-): { code: 'begun' | 'queue_timeout' | 'held' | 'terminal'; state: RecordState } {
+): { code: RecordState['begun'] | 'held' | 'terminal'; state: RecordState } {
   if (isTerminal(state.status)) return { code: 'terminal', state };
-  const begun = (late: boolean) => (late ? 'queue_timeout' : 'begun');
-  if (state.status === 'running') return { code: state.owner === owner ? begun(state.late) : 'held', state };
-  const late = state.deadline < now;
+  if (state.status === 'running') return { code: state.owner === owner ? state.begun : 'held', state };
+  const isLate = state.deadline < now;
+  const limit = state.deadline === state.endBy ? 'total_timeout' : 'queue_timeout';
+  const begun = isLate ? limit : 'begun';
   const next: RecordState = {
     ...state,
     status: 'running',
     fence: state.fence + 1,
     owner,
-    late,
+    begun,
+    attempts: state.attempts + 1,
     lease: now + leaseMs,
-    deadline: now + state.job.totalMs,
     startedAt: state.startedAt ?? now,
   };
-  return { code: begun(late), state: next };
+  return { code: begun, state: { ...next, deadline: now + remainingMsOf(next, now) } };
+}
+
+/** How long the attempt that has the job may take. */
+export function remainingMsOf({ job, begun, endBy }: RecordState, now: number): number {
+  return begun === 'begun' ? Math.min(job.totalMs, endBy - now) : job.totalMs;
 }
 
 export function appendBatch(
@@ -89,22 +100,24 @@ export function appendBatch(
   const next: RecordState = {
     ...appended,
     hasOutput: state.hasOutput || batch.hasOutput,
-    ...(batch.pause ? changePause(state, batch.pause, now) : {}),
+    ...(batch.change ? changeRecord(state, batch.change, now) : {}),
     ...(batch.terminal ? { status: batch.terminal, endedAt: now } : {}),
   };
   return { outcome: { code: 'ok', lastSeq: next.events.length, ...wishesOf(next) }, state: next };
 }
 
-function changePause(
-  { paused, deadline }: RecordState,
-  change: PauseChange,
+function changeRecord(
+  { paused, deadline, endBy, attempts }: RecordState,
+  change: RecordChange,
   now: number,
 ): Partial<RecordState> {
   if (change.code === 'paused') {
     return { paused: paused ?? { at: now, leftMs: deadline - now }, deadline: now + change.limitMs };
   }
+  if (change.code === 'restarted') return { attempts: attempts + 1 };
   if (change.code === 'refused') return { pauseWish: paused !== undefined };
-  return paused ? { deadline: now + paused.leftMs, paused: undefined } : {};
+  if (!paused) return {};
+  return { deadline: now + paused.leftMs, endBy: endBy + now - paused.at, paused: undefined };
 }
 
 export function wishesOf({ cancelBy, pauseWish }: RecordState): Wishes {
@@ -124,14 +137,23 @@ export function renewLease(
 
 export function releaseJob(
   state: RecordState,
-  fence: number,
+  { fence, hasBegun }: { fence: number; hasBegun: boolean },
   now: number,
 ): { code: 'ok' | 'fenced' | 'terminal' | 'cancel_requested'; state: RecordState } {
   if (isTerminal(state.status)) return { code: 'terminal', state };
   if (state.fence !== fence || state.status !== 'running') return { code: 'fenced', state };
   if (state.cancelBy) return { code: 'cancel_requested', state };
-  const deadline = now + DEFAULT_TIMEOUTS.queueMs;
-  return { code: 'ok', state: { ...state, status: 'queued', fence: fence + 1, deadline, paused: undefined } };
+  const endBy = state.endBy + (state.paused ? now - state.paused.at : 0);
+  const next: RecordState = {
+    ...state,
+    status: 'queued',
+    fence: fence + 1,
+    deadline: Math.min(now + DEFAULT_TIMEOUTS.queueMs, endBy),
+    endBy,
+    attempts: state.attempts - (hasBegun ? 0 : 1),
+    paused: undefined,
+  };
+  return { code: 'ok', state: next };
 }
 
 export function cancelJob(

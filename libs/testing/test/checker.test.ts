@@ -195,6 +195,19 @@ describe('I6: how often upstream is called', () => {
     expect(invariants(check(history))).toEqual(['I6']);
   });
 
+  it('allows as many calls that begin as the job may be begun, where retry is always, and refused ones besides', () => {
+    const history = makeHistory([planJob({ refusals: 3 })]);
+    for (const answer of history.acknowledged) answer.retry = 'always';
+    expect(check(history)).toEqual([]);
+    for (const call of history.calls.slice(0, 2)) call.endedBy = 'cut';
+    expect(check(history)).toEqual([]);
+    history.stored[0]!.record!.maxAttempts = '2';
+    expect(invariants(check(history))).toEqual(['I6']);
+    delete history.stored[0]!.record!.maxAttempts;
+    history.calls[2]!.endedBy = 'cut';
+    expect(invariants(check(history))).toEqual(['I6']);
+  });
+
   it('goes by the record where the execute was never answered', () => {
     const history = makeHistory([planJob({ refusals: 1 })]);
     history.acknowledged = [];

@@ -30,6 +30,7 @@ export function registerRun(program: Command): void {
     .option('--queue-timeout <duration>', 'limit on the wait for a worker (default 30m)')
     .option('--pause-timeout <duration>', 'limit on a pause (default 30m)')
     .addOption(new Option('--retry <policy>', 'run it again by itself?').choices(['safe', 'never', 'always']))
+    .option('--max-attempts <n>', 'how often it is begun at most, with --retry always (default 3)')
     .option('--priority <n>', '0 (default) goes first, 1000 last')
     .option('--metadata <key=value>', 'kept with the job; may be repeated', collect)
     .addOption(

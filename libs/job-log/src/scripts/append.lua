@@ -1,8 +1,9 @@
--- include: shared, pausing
+-- include: shared, limits, pausing
 -- Appends events to a job's log, and ends the job when a terminal status is given: the only way output gets in.
 --   KEYS 1 record, 2 log
 --   ARGV 1 channel, 2 jobId, 3 fence, 4 seq of the first event, 5 terminal status or '', 6 retentionMs,
---        7 '1' when an event carries output, 8 what the last event says of pausing: 'paused', 'resumed', 'refused' or '',
+--        7 '1' when an event carries output, 8 what the last event says of the attempt: 'paused', 'resumed', 'refused' (to
+--        pause or resume), 'restarted' (the work is begun anew) or '',
 --        9 how long a pause may last (ms), 10… event bodies (JSON objects with at least one member)
 -- Returns {code, last seq, who asked for cancel or '', '1' when the job is to be paused}
 --   'ok'                taken
@@ -48,7 +49,9 @@ redis.call('HSET', KEYS[1], 'seq', last)
 if ARGV[7] == '1' and not r[6] then
   redis.call('HSET', KEYS[1], 'output', '1')
 end
-if ARGV[8] ~= '' then
+if ARGV[8] == 'restarted' then
+  redis.call('HINCRBY', KEYS[1], 'attempts', 1)
+elseif ARGV[8] ~= '' then
   pause = change_pause(KEYS[1], ARGV[8], tonumber(ARGV[9]), tonumber(now))
 end
 if new_status ~= '' then

@@ -1,7 +1,7 @@
 -- What a pause does to the record of a job.
 
 -- While a job is paused, its deadline is the end of the pause, and `leftMs` keeps what was left of its time. A refusal
--- drops the wish, which is then again what the job is.
+-- drops the wish, which is then again what the job is. Needs `limits`.
 -- Returns the wish: '1' when the job is to be paused, else ''
 local function change_pause(record, change, limit, time)
   local p = redis.call('HMGET', record, 'pausedAt', 'leftMs', 'deadline', 'pauseWish')
@@ -16,6 +16,7 @@ local function change_pause(record, change, limit, time)
   elseif change == 'resumed' and p[1] then
     set('deadline', string.format('%.0f', time + tonumber(p[2])))
     redis.call('HDEL', record, 'pausedAt', 'leftMs')
+    lengthen(record, p[1], time)
   elseif change == 'refused' and p[1] then
     set('pauseWish', '1')
     return '1'

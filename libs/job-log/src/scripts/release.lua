@@ -1,9 +1,9 @@
--- include: shared
+-- include: shared, limits
 -- Hands a running job back: it is queued again. The fence rises, so that the attempt that gave it up writes nothing more.
 --   KEYS 1 record
---   ARGV 1 fence, 2 queueMs
+--   ARGV 1 fence, 2 queueMs, 3 '1' when its work had begun: then the attempt counts
 -- Returns {'ok' | 'fenced' | 'terminal' | 'missing' | 'cancel_requested'}
-local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'cancelBy')
+local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'cancelBy', 'pausedAt', 'endBy')
 if not r[1] then
   return { 'missing' }
 end
@@ -16,7 +16,12 @@ end
 if r[3] then
   return { 'cancel_requested' }
 end
+local time = tonumber(now_ms())
+local end_by = lengthen(KEYS[1], r[4], time) or r[5]
 redis.call('HSET', KEYS[1], 'status', 'queued', 'fence', tonumber(r[2]) + 1,
-  'deadline', string.format('%.0f', tonumber(now_ms()) + tonumber(ARGV[2])))
+  'deadline', queue_again(end_by, time, tonumber(ARGV[2])))
+if ARGV[3] ~= '1' then
+  redis.call('HINCRBY', KEYS[1], 'attempts', -1)
+end
 redis.call('HDEL', KEYS[1], 'pausedAt', 'leftMs')
 return { 'ok' }

@@ -1,9 +1,10 @@
--- include: shared
+-- include: shared, limits
 -- Decides about one claimed job, and ends it when no worker will: the fence rises with the terminal event, so that
 -- nothing the lost attempt still writes is taken.
 --   KEYS 1 record, 2 log
 --   ARGV 1 channel, 2 jobId, 3 when it was claimed, 4 how old the claim may be (ms), 5 retentionMs,
---        6 how long past its deadline a running job is left to its worker (ms), 7 queueMs of a job that is queued anew
+--        6 how long past its deadline a running job is left to its worker (ms), 7 queueMs of a job that is queued anew,
+--        8 how often a job may be begun that an older gateway accepted
 -- Returns {code, …}
 --   'stale'             the claim is too old (Redis stood still in between): nothing was done
 --   'gone'              there is no record
@@ -18,7 +19,7 @@ if tonumber(now) - tonumber(ARGV[3]) > tonumber(ARGV[4]) then
   return { 'stale' }
 end
 local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'deadline', 'lease', 'retry', 'output', 'cancelBy', 'pausedAt',
-  'priority', 'onDisconnect', 'tenant')
+  'priority', 'onDisconnect', 'tenant', 'endBy', 'attempts', 'maxAttempts')
 local status, time = r[1], tonumber(now)
 if not status then
   return { 'gone' }
@@ -39,7 +40,7 @@ end
 
 if status == 'queued' then
   if deadline <= time then
-    return finish('timed_out', '{"type":"timed_out","limit":"queue","partial":' .. partial .. '}')
+    return finish('timed_out', '{"type":"timed_out","limit":"' .. limit_of_queue(r[5], r[14]) .. '","partial":' .. partial .. '}')
   end
   return { 'queued', r[5], r[11], r[12], r[13] }
 end
@@ -55,7 +56,14 @@ if late <= time then
   return finish('timed_out', '{"type":"timed_out","limit":"' .. (r[10] and 'paused' or 'total') .. '","partial":' .. partial .. '}')
 end
 if r[7] == 'always' then
-  local next = string.format('%.0f', time + tonumber(ARGV[7]))
+  local max_attempts = tonumber(r[16] or ARGV[8])
+  if tonumber(r[15] or 0) >= max_attempts then
+    local message = string.format('the worker stopped answering, at the last of %d attempts', max_attempts)
+    return finish('failed', '{"type":"failed","error":{"code":"attempts_exhausted","message":"' .. message
+      .. '","retrySafe":false},"partial":' .. partial .. '}')
+  end
+  local end_by = lengthen(KEYS[1], r[10], time) or r[14]
+  local next = queue_again(end_by, time, tonumber(ARGV[7]))
   redis.call('HSET', KEYS[1], 'status', 'queued', 'fence', fence, 'deadline', next)
   redis.call('HDEL', KEYS[1], 'pausedAt', 'leftMs')
   return { 'requeued', next, r[11], r[12], r[13] }

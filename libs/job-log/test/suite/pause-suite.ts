@@ -3,7 +3,7 @@
 import { createJobId } from '@cc-executor/protocol';
 import type { WholeLog } from '@cc-executor/testing';
 import { describe, expect, it } from 'vitest';
-import type { Batch, PauseChange } from '../../src/index.ts';
+import type { Batch, RecordChange } from '../../src/index.ts';
 import { completed, newJob, output, parseEvents, readAll, runningJob, TENANT, type Twin } from './twin.ts';
 
 const bodies = {
@@ -12,12 +12,14 @@ const bodies = {
   refused: JSON.stringify({ type: 'pause_refused', request: 'pause', reason: 'x' }),
 };
 
+type Pause = Exclude<RecordChange, { code: 'restarted' }>;
+
 /** What an attempt appends when claude-api has paused its execution, or let it go on, or would not. */
-function change(jobId: string, firstSeq: number, pause: PauseChange, fence = 1): Batch {
-  return { jobId, fence, firstSeq, bodies: [bodies[pause.code]], hasOutput: false, pause };
+function change(jobId: string, firstSeq: number, pause: Pause, fence = 1): Batch {
+  return { jobId, fence, firstSeq, bodies: [bodies[pause.code]], hasOutput: false, change: pause };
 }
 
-const toPaused: PauseChange = { code: 'paused', limitMs: 5_000 };
+const toPaused: Pause = { code: 'paused', limitMs: 5_000 };
 const ok = { code: 'ok', cancelBy: undefined };
 
 export function describePause(twin: () => Twin): void {
@@ -51,7 +53,7 @@ export function describePause(twin: () => Twin): void {
       expect(begun).toMatchObject({ code: 'begun', attempt: { pauseWish: true } });
       expect(await log.begin(jobId, 1_000, 'worker-1')).toEqual(begun);
       expect((await jobOf(log, jobId)).pausedAt).toBeUndefined();
-      expect(await log.release(jobId, 1)).toBe('ok');
+      expect(await log.release(jobId, 1, true)).toBe('ok');
       expect(await log.begin(jobId, 1_000, 'worker-2')).toMatchObject({ attempt: { pauseWish: true } });
     });
 
@@ -69,7 +71,7 @@ export function describePause(twin: () => Twin): void {
       const { log } = twin();
       const { jobId } = await runningJob(log);
       await log.setPauseWish(TENANT, jobId, true);
-      const refused: PauseChange = { code: 'refused' };
+      const refused: Pause = { code: 'refused' };
       expect(await log.append(change(jobId, 2, refused))).toEqual({ ...ok, lastSeq: 2, pauseWish: false });
       await log.setPauseWish(TENANT, jobId, true);
       await log.append(change(jobId, 3, toPaused));
@@ -107,7 +109,7 @@ export function describePause(twin: () => Twin): void {
       const { log } = twin();
       const { jobId } = await runningJob(log, { totalMs: 60_000 });
       await log.append(change(jobId, 2, toPaused));
-      await log.release(jobId, 1);
+      await log.release(jobId, 1, true);
       expect((await jobOf(log, jobId)).pausedAt).toBeUndefined();
       const begun = await log.begin(jobId, 1_000, 'worker-2');
       expect(begun).toMatchObject({ attempt: { remainingMs: 60_000, pauseWish: false } });

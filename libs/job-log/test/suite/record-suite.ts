@@ -131,6 +131,7 @@ export function describeRecord(twin: () => Twin): void {
           epoch: job.epoch,
           spec: job.spec,
           remainingMs: 5_000,
+          attempts: 1,
           hasOutput: false,
           pauseWish: false,
         },
@@ -181,7 +182,7 @@ export function describeRecord(twin: () => Twin): void {
       const tooLate = await log.begin(late.jobId, 1_000, 'worker-1');
       expect(tooLate.code).toBe('queue_timeout');
       expect(await log.begin(late.jobId, 1_000, 'worker-1')).toEqual(tooLate);
-      await log.release(late.jobId, 1);
+      await log.release(late.jobId, 1, true);
       expect(await log.begin(late.jobId, 1_000, 'worker-1')).toMatchObject({ code: 'begun' });
     });
 
@@ -317,7 +318,7 @@ export function describeRecord(twin: () => Twin): void {
       const { jobId } = await runningJob(log);
       const batch = { jobId, fence: 1, firstSeq: 2, bodies: [output('x')], hasOutput: true };
       await log.append(batch);
-      expect(await log.release(jobId, 1)).toBe('ok');
+      expect(await log.release(jobId, 1, true)).toBe('ok');
       expect(await log.append({ ...batch, firstSeq: 3 })).toMatchObject({ code: 'fenced' });
       expect(await log.renew(jobId, 1, 1_000)).toMatchObject({ code: 'fenced' });
       const begun = await log.begin(jobId, 1_000, 'worker-1');
@@ -330,7 +331,7 @@ export function describeRecord(twin: () => Twin): void {
       const { log } = twin();
       const { jobId } = await runningJob(log);
       await log.append({ jobId, fence: 1, firstSeq: 2, bodies: [output('x')], hasOutput: true });
-      await log.release(jobId, 1);
+      await log.release(jobId, 1, true);
       expect(await log.cancel(TENANT, jobId, 'operator')).toMatchObject({ code: 'cancelled' });
       const last = parseEvents(await readAll(log, jobId)).at(-1);
       expect(last).toMatchObject({ type: 'cancelled', by: 'operator', partial: true });
@@ -339,13 +340,13 @@ export function describeRecord(twin: () => Twin): void {
     it('is refused to others, after a cancel, and of jobs that ended or are not there', async () => {
       const { log } = twin();
       const { jobId } = await runningJob(log);
-      expect(await log.release(jobId, 2)).toBe('fenced');
+      expect(await log.release(jobId, 2, true)).toBe('fenced');
       await log.cancel(TENANT, jobId, 'client');
-      expect(await log.release(jobId, 1)).toBe('cancel_requested');
+      expect(await log.release(jobId, 1, true)).toBe('cancel_requested');
       const bodies = [cancelled];
       await log.append({ jobId, fence: 1, firstSeq: 2, bodies, hasOutput: false, terminal: 'cancelled' });
-      expect(await log.release(jobId, 1)).toBe('terminal');
-      expect(await log.release(createJobId(), 1)).toBe('missing');
+      expect(await log.release(jobId, 1, true)).toBe('terminal');
+      expect(await log.release(createJobId(), 1, true)).toBe('missing');
     });
   });
 }

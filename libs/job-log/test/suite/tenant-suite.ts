@@ -18,7 +18,7 @@ const states: Record<string, (log: WholeLog) => Promise<NewJob>> = {
     const { jobId } = job;
     const bodies = [JSON.stringify({ type: 'paused', limitMs: 5_000 })];
     const pause = { code: 'paused' as const, limitMs: 5_000 };
-    await log.append({ jobId, fence: 1, firstSeq: 2, bodies, hasOutput: false, pause });
+    await log.append({ jobId, fence: 1, firstSeq: 2, bodies, hasOutput: false, change: pause });
     return job;
   },
   async ended(log) {

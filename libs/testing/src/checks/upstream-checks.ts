@@ -1,6 +1,6 @@
 /** What upstream was asked to do, and whether what was said of it is true: I5, I6 and I8. */
 import { createHash } from 'node:crypto';
-import { emptyFold, foldEvents, foldedText } from '@cc-executor/protocol';
+import { DEFAULT_MAX_ATTEMPTS, emptyFold, foldEvents, foldedText } from '@cc-executor/protocol';
 import type { History, UpstreamCallRecord } from '../history.ts';
 import { mayFollowCancel } from './endings.ts';
 import { faultsOver, type JobView } from './job-view.ts';
@@ -60,13 +60,18 @@ function sha256Of(text: string): string {
 
 /**
  * I6: `never` is one call. `safe` repeats only what provably did not begin: each call but the last was refused, and
- * none had output. `always` may repeat anything.
+ * none had output. `always` may repeat anything, as often as the record says.
  */
 export function checkRetries(view: JobView): Violation[] {
   const { jobId, calls, acknowledged, record } = view;
   const policy = acknowledged[0]?.retry ?? record?.retry ?? 'safe';
   const violation = (detail: string): Violation[] => [{ invariant: 'I6', jobId, detail }];
-  if (policy === 'always' || calls.length < 2) return [];
+  if (calls.length < 2) return [];
+  if (policy === 'always') {
+    const max = Number(record?.maxAttempts ?? DEFAULT_MAX_ATTEMPTS);
+    const begun = calls.filter(({ endedBy }) => endedBy !== 'refused').length;
+    return begun <= max ? [] : violation(`it was begun ${begun} times, and may be ${max} times`);
+  }
   if (policy === 'never') return violation(`retry is never, and upstream was called ${calls.length} times`);
   const begun = calls
     .slice(0, -1)
