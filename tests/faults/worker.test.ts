@@ -83,6 +83,8 @@ test('worker · SIGKILL · c d: a job that may be repeated is begun anew by anot
   second.kill('SIGKILL');
   await second.exited;
   overAgain();
+  // Clears away what the queue still has of the job; it begins it no third time.
+  await faults.startWorker();
   expect(await client.terminal(jobs.streaming)).toMatchObject({
     type: 'failed',
     error: { code: 'attempts_exhausted', retrySafe: false },
