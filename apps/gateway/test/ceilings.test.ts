@@ -38,6 +38,19 @@ describe('a ceiling', () => {
     expect(withinCeilings({ timeouts: { [name]: 100 } }, ceilings)).toEqual({ timeouts: { [name]: 100 } });
   });
 
+  test('of the attempts is met exactly, and lowers the default of jobs that may be begun again', () => {
+    const ceilings = ceilingsOf(loadGatewayConfig({ LIMIT_ATTEMPTS: '2' }));
+    const retry = 'always' as const;
+    expect(() => refuseBeyond({ retry, maxAttempts: 2 }, ceilings)).not.toThrow();
+    expect(() => refuseBeyond({ retry, maxAttempts: 3 }, ceilings)).toThrow(
+      'maxAttempts may be at most 2 (LIMIT_ATTEMPTS)',
+    );
+    expect(withinCeilings({ retry }, ceilings)).toEqual({ retry, maxAttempts: 2 });
+    expect(withinCeilings({ retry, maxAttempts: 1 }, ceilings)).toEqual({ retry, maxAttempts: 1 });
+    expect(withinCeilings({}, ceilings)).toEqual({});
+    expect(withinCeilings({ retry }, noCeilings)).toEqual({ retry });
+  });
+
   test('of the priority is the most urgent that there is', () => {
     const ceilings = ceilingsOf(loadGatewayConfig({ LIMIT_PRIORITY: '10' }));
     expect(() => refuseBeyond({ priority: 10 }, ceilings)).not.toThrow();
@@ -52,6 +65,8 @@ describe('a ceiling', () => {
     ['LIMIT_TOTAL_MS', '25h'],
     ['LIMIT_PAUSED_MS', '99'],
     ['LIMIT_PRIORITY', '1001'],
+    ['LIMIT_ATTEMPTS', '0'],
+    ['LIMIT_ATTEMPTS', '11'],
     ['LIMIT_TOTALMS', '1m'],
   ])('%s=%s is no setting', (env, value) => {
     expect(() => loadGatewayConfig({ [env]: value })).toThrow(env);

@@ -4,8 +4,10 @@
  * can say.
  */
 import {
+  DEFAULT_MAX_ATTEMPTS,
   DEFAULT_TIMEOUTS,
   type ExecuteParams,
+  MAX_ATTEMPTS,
   MAX_PRIORITY,
   MAX_TIMEOUT_MS,
   MIN_TIMEOUT_MS,
@@ -19,6 +21,13 @@ export const ceilingSettings = {
   'timeouts.idleMs': timeout('LIMIT_IDLE_MS', 'be silent after output'),
   'timeouts.totalMs': timeout('LIMIT_TOTAL_MS', 'take in all'),
   'timeouts.pausedMs': timeout('LIMIT_PAUSED_MS', 'be paused'),
+  maxAttempts: setting({
+    env: 'LIMIT_ATTEMPTS',
+    schema: positiveInt({ max: MAX_ATTEMPTS }),
+    default: MAX_ATTEMPTS,
+    description:
+      'Ceiling: how often a request with retry "always" may let its job be begun. The default of 3 is lowered to it.',
+  }),
   priority: setting({
     env: 'LIMIT_PRIORITY',
     schema: positiveInt({ min: 0, max: MAX_PRIORITY }),
@@ -26,12 +35,12 @@ export const ceilingSettings = {
     description:
       'Ceiling: the most urgent priority that a request may ask for, and that of requests which name none. 0 goes before all others.',
   }),
-} satisfies Record<`timeouts.${TimeoutName}` | 'priority', Setting<number>>;
+} satisfies Record<`timeouts.${TimeoutName}` | 'maxAttempts' | 'priority', Setting<number>>;
 
 export type Ceilings = Config<typeof ceilingSettings>;
 
 type TimeoutName = keyof typeof DEFAULT_TIMEOUTS;
-type Bounded = Pick<ExecuteParams, 'timeouts' | 'priority'>;
+type Bounded = Pick<ExecuteParams, 'timeouts' | 'retry' | 'maxAttempts' | 'priority'>;
 
 const timeoutNames = Object.keys(DEFAULT_TIMEOUTS) as TimeoutName[];
 
@@ -51,12 +60,15 @@ export function ceilingsOf(config: Ceilings): Ceilings {
 }
 
 /** Errors: `beyond_ceiling`, which names each ceiling that the request passes. */
-export function refuseBeyond({ timeouts, priority }: Bounded, ceilings: Ceilings): void {
+export function refuseBeyond({ timeouts, maxAttempts, priority }: Bounded, ceilings: Ceilings): void {
   const passed = timeoutNames.flatMap((name) => {
     const path = `timeouts.${name}` as const;
     const isBeyond = (timeouts?.[name] ?? 0) > ceilings[path];
     return isBeyond ? [`${path} may be at most ${ceilings[path]} (${ceilingSettings[path].env})`] : [];
   });
+  if (maxAttempts !== undefined && maxAttempts > ceilings.maxAttempts) {
+    passed.push(`maxAttempts may be at most ${ceilings.maxAttempts} (${ceilingSettings.maxAttempts.env})`);
+  }
   // As in nice: the lower the number, the more is asked for.
   if (priority !== undefined && priority < ceilings.priority) {
     passed.push(`priority may be no lower than ${ceilings.priority} (${ceilingSettings.priority.env})`);
@@ -71,7 +83,9 @@ export function withinCeilings<B extends Bounded>(asked: B, ceilings: Ceilings):
   const lowered = timeoutNames
     .filter((name) => DEFAULT_TIMEOUTS[name] > ceilings[`timeouts.${name}`])
     .map((name) => [name, ceilings[`timeouts.${name}`]]);
+  const lowersAttempts = asked.retry === 'always' && DEFAULT_MAX_ATTEMPTS > ceilings.maxAttempts;
   return {
+    ...(lowersAttempts && { maxAttempts: ceilings.maxAttempts }),
     ...(ceilings.priority > 0 && { priority: ceilings.priority }),
     ...asked,
     ...(lowered.length > 0 && { timeouts: { ...Object.fromEntries(lowered), ...asked.timeouts } }),
