@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import LongestFirst from './tools/longest-first.ts';
 
 // Tests with real processes and short leases share their machine with others in CI. One that passes only at its second
 // try is named as flaky above the totals.
@@ -19,6 +20,7 @@ const processes = { isolate, retry, sequence: { groupOrder: 1 }, maxWorkers: 4, 
 export default defineConfig({
   test: {
     reporters: ['default', './tools/totals-reporter.ts'],
+    sequence: { sequencer: LongestFirst },
     globalSetup: ['tests/setup/redis.ts', 'tests/setup/claude-code.ts'],
     projects: [
       {
