@@ -89,7 +89,6 @@ describe('an image', () => {
     ];
     expect(modules.filter((name) => tools.includes(name))).toEqual([]);
     expect(modules.includes('undici')).toBe(service === 'worker');
-    expect(modules.includes('fastify')).toBe(['claude-api', 'dashboard'].includes(service));
     expect(modules.includes('bullmq')).toBe(service !== 'claude-api');
     expect(await inImage(service, 'find . -name "*.test.ts" -not -path "./node_modules/*" | head -1')).toBe(
       '',
