@@ -8,7 +8,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { UpstreamCallRecord, UpstreamEnding } from './history.ts';
 
-/** How one call goes. `pause` waits, after the first half of the chunks, until `release()`. */
+/** How one call goes. `pause` waits, after the first half of the chunks, until `release()`; `pause-last` after all. */
 export type CallEnd =
   | 'complete'
   | 'result-only'
@@ -21,6 +21,7 @@ export type CallEnd =
   | 'garbage'
   | 'open-after-result'
   | 'pause'
+  | 'pause-last'
   | { status: 409 | 429 | 500 | 503 | 529; retryAfterS?: number };
 
 export type Plan = {
@@ -182,6 +183,7 @@ export async function startRecordingUpstream({ port = 0 } = {}): Promise<Recordi
       });
       changed();
     }
+    if (end === 'pause-last' && passing === 0) await released.promise;
     finish(call, end, response);
   }
 

@@ -7,18 +7,18 @@ import { faultsOver, type JobView } from './job-view.ts';
 import type { Bounds, CheckOptions, Violation } from './violation.ts';
 
 /**
- * I5: `completed` is only said of a call that upstream completed, with the text that it sent; the digest is that text's.
- * Text of a job that ended otherwise is the beginning of what some call sent.
+ * I5: `completed` is only said of a call that upstream completed, with the text that it sent. Text of a job that ended
+ * otherwise is the beginning of what some call sent. A digest, of whichever ending, is that of the text.
  */
 export function checkEvidence(view: JobView, { upstreamRecorded = true }: CheckOptions): Violation[] {
   const { jobId, events, terminal, calls } = view;
   if (terminal === undefined) return [];
   const text = foldedText(foldEvents(emptyFold, events));
   const found: string[] = [];
+  const { digest } = terminal;
+  if (digest && digest.sha256 !== sha256Of(text)) found.push('its digest is not that of the text');
+  if (digest && digest.bytes !== Buffer.byteLength(text)) found.push('its digest counts other bytes');
   if (terminal.type === 'completed') {
-    const { digest } = terminal;
-    if (digest && digest.sha256 !== sha256Of(text)) found.push('its digest is not that of the text');
-    if (digest && digest.bytes !== Buffer.byteLength(text)) found.push('its digest counts other bytes');
     if (terminal.text !== undefined && !text.endsWith(terminal.text)) {
       found.push('the text does not end with the answer that `completed` holds');
     }
