@@ -195,6 +195,8 @@ export function createAttempt(
     if (restart) {
       attempts += 1;
       hasBegun = false;
+      // Its text is void from here on: were the job to end before the next call does, no digest would be that of the log.
+      if (outcome.status !== 'completed') outcome = withoutDigest(outcome);
       const reset = {
         type: 'reset',
         discardFromSeq: lastSeq + 1,
@@ -266,4 +268,9 @@ export function createAttempt(
       pausing.close();
     },
   };
+}
+
+function withoutDigest(outcome: Exclude<UpstreamOutcome, { status: 'completed' }>): UpstreamOutcome {
+  const { digest: _, ...rest } = outcome;
+  return rest;
 }

@@ -3,6 +3,7 @@ import {
   asCall,
   type Bench,
   createBench,
+  digest,
   end,
   failure,
   type Step,
@@ -100,6 +101,18 @@ describe('a cancel', () => {
     job.context.leases.check(job.jobId);
     expect((await processed).status).toBe('cancelled');
     expect((await job.events()).at(-1)).toMatchObject({ partial: false });
+    expect(job.claudeApi.calls).toHaveLength(1);
+  });
+
+  test('while it waits to begin anew leaves no digest of what is void', async () => {
+    const broken: Step[] = [[started, text('half', true)], end(failure('upstream_cut', { digest }))];
+    const job = await bench({ scripts: [broken, hanging], spec: { retry: 'always' } });
+    const processed = job.process();
+    await untilWritten(job, 'throttled');
+    await job.log.cancel(TENANT, job.jobId, 'client');
+    job.context.leases.check(job.jobId);
+    expect((await processed).status).toBe('cancelled');
+    expect((await job.events()).at(-1)).not.toHaveProperty('digest');
     expect(job.claudeApi.calls).toHaveLength(1);
   });
 });
