@@ -84,9 +84,10 @@ async function letSweeperSeeEndedJob(faults: FaultStack): Promise<void> {
   const jobId = await client.execute({ prompt: faults.plan({ chunks: 3 }).prompt });
   await client.terminal(jobId);
   const { admin } = faults.redis;
+  const isLeft = async (index: string) => (await admin.zscore(index, jobId)) !== null;
+  await untilFound(async () => !(await isLeft(keys.due)));
   // As if the worker had died between the terminal event and the index.
   await admin.zadd(keys.due, 0, jobId);
-  const isLeft = async (index: string) => (await admin.zscore(index, jobId)) !== null;
   await untilFound(async () => !(await isLeft(keys.due)) && !(await isLeft(keys.claimed)));
 }
 
