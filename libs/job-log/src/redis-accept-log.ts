@@ -1,7 +1,8 @@
 /** Accepting in Redis: the indexes first, then the record and its first event in one step. */
 import { createHash } from 'node:crypto';
-import { DEFAULT_MAX_ATTEMPTS, type JobStatus } from '@cc-executor/protocol';
+import { DEFAULT_MAX_ATTEMPTS, isTerminal, type JobStatus } from '@cc-executor/protocol';
 import { type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
+import { forget } from './forget.ts';
 import type { AcceptLog, NewJob } from './job-log.ts';
 import type { Keys } from './keys.ts';
 import { defineScripts } from './scripts.ts';
@@ -54,6 +55,8 @@ export function createRedisAcceptLog(options: {
         spec.maxAttempts ?? DEFAULT_MAX_ATTEMPTS,
       ],
     );
+    // It had ended, and is in the index again.
+    if (isTerminal(status as JobStatus)) forget({ redis, keys }, jobId);
     return { created: code === 'created', epoch: String(heldEpoch), status: status as JobStatus };
   }
 

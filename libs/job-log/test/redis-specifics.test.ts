@@ -46,6 +46,15 @@ describe('retention', () => {
     }
   });
 
+  it('leaves a job that has ended out of the index of what is due, also when it is asked for once more', async () => {
+    const job = newJob();
+    await twin.log.create(job);
+    await twin.log.cancel(TENANT, job.jobId, 'client');
+    const again = { ...job, epoch: newJob().epoch };
+    expect(await twin.log.create(again)).toMatchObject({ created: false, status: 'cancelled' });
+    await expect.poll(() => twin.redis.zscore(twin.keys.due, job.jobId)).toBeNull();
+  });
+
   it('leaves nothing of a job but what the index of jobs and the sweeper take out', async () => {
     const log = createRedisWholeLog({ redis: twin.redis, keys: twin.keys, retentionMs: 1 });
     const { jobId } = await runningJob(log);

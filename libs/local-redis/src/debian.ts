@@ -62,8 +62,10 @@ async function download(apt: string, { aptGet }: Tools, signal?: AbortSignal): P
   const lists = await runProgram(aptGet, [...options, 'update'], { timeoutMs: LISTS_MS, signal });
   let packages: Outcome | undefined;
   for (const name of SERVER_NAMES) {
-    const install = ['install', '--yes', '--download-only', '--reinstall', '--no-install-recommends', name];
-    packages = await runProgram(aptGet, [...options, ...install], { timeoutMs: PACKAGES_MS, signal });
+    const install = ['install', '--yes', '--download-only', '--reinstall', '--no-install-recommends'];
+    // The program itself lies in the package of tools, which may be installed here without the server.
+    const names = [name.replace('-server', '-tools'), name];
+    packages = await runProgram(aptGet, [...options, ...install, ...names], { timeoutMs: PACKAGES_MS, signal });
     if (packages.fault === undefined) return name;
   }
   // A source that cannot be reached is only a warning to apt, and then the package is not known.
