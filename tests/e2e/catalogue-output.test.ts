@@ -1,6 +1,6 @@
 /** The prototype's test catalogue, second part: shapes of output, from a scripted upstream through both doors. */
 import { createHash } from 'node:crypto';
-import { type Stack, startStack } from '@cc-executor/testing';
+import { needs, type Stack, startStack } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { doors, nativeDoor, type Visitor } from './support/doors.ts';
 import { RESTLESS, watchLeftovers } from './support/leftovers.ts';
@@ -123,7 +123,8 @@ describe.each(doors)('through $name', (door) => {
     expect(status).toBe('COMPLETED');
   });
 
-  it('a flood of more text than a process may hold comes through', async () => {
+  it('a flood of more text than a process may hold comes through', async (context) => {
+    await needs('throughput')(context);
     const text = nonce(32 * 1024);
     const message = [...opening().slice(2), piece(text), ...closing(text).slice(0, 3)];
     const count = (FLOOD_MB * 1024 * 1024) / text.length;

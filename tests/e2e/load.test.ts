@@ -7,7 +7,7 @@
  * - no subscription, no socket, no entry in the queue or in the index of unfinished jobs.
  */
 import { emptyFold, foldEvents, foldedText, type JobEvent } from '@cc-executor/protocol';
-import { connectWire, type Stack, startStack, type WireClient } from '@cc-executor/testing';
+import { connectWire, needs, type Stack, startStack, type WireClient } from '@cc-executor/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { INSPECTED, liveHeapMb } from './support/heap.ts';
 import { lookAround, RESTLESS, watchLeftovers } from './support/leftovers.ts';
@@ -43,7 +43,8 @@ async function runJob(wire: WireClient): Promise<{ expected: string; events: Job
 async function runRound(): Promise<void> {
   const wires = await Promise.all(Array.from({ length: CONNECTIONS }, () => connectWire(stack.url())));
   const running = Array.from({ length: JOBS }, (_, index) => runJob(wires[index % CONNECTIONS]!));
-  await expect.poll(async () => (await lookAround(stack)).inQueue).toBeGreaterThan(JOBS / 2);
+  const inQueue = async () => (await lookAround(stack)).inQueue;
+  await expect.poll(inQueue, { timeout: 10_000, interval: 10 }).toBeGreaterThan(JOBS / 2);
   for (const { expected, events } of await Promise.all(running)) {
     expect(foldedText(foldEvents(emptyFold, events))).toBe(expected);
     expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
@@ -64,7 +65,8 @@ async function measure() {
   );
 }
 
-it(`${JOBS} executes at once all complete, and memory returns to its baseline`, async () => {
+it(`${JOBS} executes at once all complete, and memory returns to its baseline`, async (context) => {
+  await needs('throughput')(context);
   await runRound();
   const before = await measure();
   for (let round = 0; round < ROUNDS; round += 1) await runRound();

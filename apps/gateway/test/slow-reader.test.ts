@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { mayReconnect } from '@cc-executor/protocol';
-import { connectWire, startService, startTestRedis, type TestRedis } from '@cc-executor/testing';
+import { connectWire, needs, startService, startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { completed, createRig, output, type Rig, takeJob, untilTrue } from './harness.ts';
 
@@ -38,6 +38,7 @@ async function residentBytes(pid: number): Promise<number> {
 
 test('a client that stops reading costs the gateway little memory, and loses nothing', async (context) => {
   if (process.platform !== 'linux') context.skip('memory of another process is read from /proc');
+  await needs('throughput')(context);
   const gateway = await startService({
     app: 'gateway',
     env: {
@@ -102,7 +103,8 @@ test('a client that asks without reading the answers is closed', async () => {
   expect(mayReconnect((await client.closed).code)).toBe(true);
 });
 
-test('a client that reads, but has much to catch up on, is not taken for a slow one', async () => {
+test('a client that reads, but has much to catch up on, is not taken for a slow one', async (context) => {
+  await needs('throughput')(context);
   const gateway = await rig.gateway({ heartbeatMs: 50 });
   const client = await rig.connect(gateway);
   const jobIds = await Promise.all(Array.from({ length: 40 }, () => rig.createJob()));
