@@ -65,7 +65,10 @@ async function download(apt: string, { aptGet }: Tools, signal?: AbortSignal): P
     const install = ['install', '--yes', '--download-only', '--reinstall', '--no-install-recommends'];
     // The program itself lies in the package of tools, which may be installed here without the server.
     const names = [name.replace('-server', '-tools'), name];
-    packages = await runProgram(aptGet, [...options, ...install, ...names], { timeoutMs: PACKAGES_MS, signal });
+    packages = await runProgram(aptGet, [...options, ...install, ...names], {
+      timeoutMs: PACKAGES_MS,
+      signal,
+    });
     if (packages.fault === undefined) return name;
   }
   // A source that cannot be reached is only a warning to apt, and then the package is not known.
