@@ -8,12 +8,23 @@ import { callsOf, onceEach, type Script } from './script-commands.ts';
 let faults: FaultStack;
 afterEach(() => faults.close());
 
+/** A gateway whose batch of commands broke half-way answers `unavailable`: then the same is asked again. */
+async function asTheProtocolSays<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'unavailable' || tries === 3) throw error;
+    }
+  }
+}
+
 /** Loses replies while `work` is done; expects that some were lost. */
 async function losing<T>(proxy: FaultProxy, drop: ReplyDrop, work: () => Promise<T>): Promise<T> {
   const over = faults.recorder.fault('replies of Redis lost');
   const before = proxy.counters().droppedReplies;
   await proxy.set({ dropReply: drop });
-  const result = await work();
+  const result = await asTheProtocolSays(work);
   await proxy.reset();
   over();
   expect(proxy.counters().droppedReplies).toBeGreaterThan(before);

@@ -109,6 +109,8 @@ function redisOptions(address: RedisAddress, options: OpenOptions): RedisOptions
     keepAlive: 10_000,
     maxRetriesPerRequest: impatient ? 1 : null,
     enableAutoPipelining: true,
+    // Questions that come by the clock would share a batch with a client's command, and take it down with them.
+    autoPipeliningIgnoredCommands: ['info', 'ping'],
     retryStrategy: retryDelayMs,
     maxLoadingRetryTime: LOADING_RETRY_MS,
     // After a failover the old master answers READONLY: reconnect to find the new one, and send again.
