@@ -63,7 +63,7 @@ describe.each(claudeKinds)('options, with the %s CLI', (kind) => {
   );
 
   it.each<[string, Partial<ExecuteParams>]>([
-    ['a conversation that is none', { conversation: 'last' }],
+    ['an invalid conversation', { conversation: 'last' }],
     ['a workspace that is a path', { workspace: 'a/b' }],
     ['two tools in one', { allowedTools: ['Read,Bash'] }],
   ])('%s: no job begins, and the answer names the option', async (_, options) => {

@@ -198,7 +198,7 @@ it('cc-executor up names a redis-server that cannot run, and takes the next Redi
 describe('cc-executor up says what is wrong before anything starts:', () => {
   const started = /is ready|died/;
 
-  it('a misspelt setting and a value that is none, both at once', async () => {
+  it('a misspelt setting and an invalid value, both at once', async () => {
     const child = launchUp({ GATEWAY_PROT: '9000', JOB_LEASE_MS: 'soon' });
     expect((await child.ended).code).toBe(78);
     expect(child.stderr()).toContain('GATEWAY_PROT is not a known variable; did you mean GATEWAY_PORT?');
@@ -217,7 +217,7 @@ describe('cc-executor up says what is wrong before anything starts:', () => {
     expect(child.stdout()).not.toMatch(started);
   });
 
-  it('a data folder that is none', async ({ skip }) => {
+  it('a data folder that is not a folder', async ({ skip }) => {
     skip(server === undefined, NO_SERVER);
     await writeFile(join(folder, 'redis'), '');
     const child = launchUp({ PATH: await pathWithServer() });

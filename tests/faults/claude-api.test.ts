@@ -102,7 +102,7 @@ const cases: Record<string, Scene[]> = {
       ...policies,
     ]),
   ),
-  'claude-api · garbage · d: a line that is none is passed over, and the text is whole': once(
+  'claude-api · garbage · d: a malformed line is passed over, and the text is whole': once(
     { ends: ['garbage'], expected: { type: 'completed', evidence: 'complete-line' } },
     [...policies],
   ),

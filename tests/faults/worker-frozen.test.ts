@@ -1,4 +1,4 @@
-/** A worker that stands still for ever keeps its connection open, and stops nothing any more. */
+/** A worker that stands still for ever keeps its connection open, and stops nothing. */
 import { createClient } from '@cc-executor/client';
 import { type ServiceProcess, startStack } from '@cc-executor/testing';
 import { expect, onTestFinished, test } from 'vitest';

@@ -18,7 +18,7 @@ test('worker · SIGKILL · b c d e: what it had ends as worker_lost for everybod
   const [one, other] = [await faults.client(0), await faults.client(1)];
   const jobs = await bringToMoments(faults, one);
   for (const jobId of Object.values(jobs)) await other.attach(jobId);
-  // Stopped, so that upstream's last words reach it and it does nothing about them any more.
+  // Stopped, so that upstream's last words reach it and it does nothing about them.
   worker?.kill('SIGSTOP');
   await completeUpstream(faults, jobs.finishing);
   const over = faults.recorder.fault('worker SIGKILL');

@@ -168,7 +168,7 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     }
     const path = await findTranscript(configFolder, conversation);
     if (path === undefined || to <= from) {
-      const message = `Claude Code has no transcript of the execution ${executionId} (any more)`;
+      const message = `Claude Code has no transcript of the execution ${executionId}; it may have been removed`;
       return { reason: 'transcript_missing', message };
     }
     return { conversation, ...(await readAnswer(path, { from, to })) };

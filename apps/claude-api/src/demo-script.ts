@@ -4,7 +4,7 @@
  *
  *   text     the answer                                repeat   so many times (default 1)
  *   delayMs  between the pieces (default 15)           tool     a Bash command it pretends to run first
- *   fail     ends in this error, after the answer      hang     after the answer nothing comes any more
+ *   fail     ends in this error, after the answer      hang     nothing comes after the answer
  *
  * Anything else is answered with an explanation and an echo.
  */
@@ -30,7 +30,7 @@ export interface DemoPlan {
   readonly hang: boolean;
 }
 
-/** Reads the prompt. One that looks like a script but is none is an ordinary prompt. */
+/** Reads the prompt. One that only looks like a script is an ordinary prompt. */
 export function planDemo(question: string): DemoPlan {
   const script = question.startsWith('demo:') ? parseScript(question.slice('demo:'.length)) : undefined;
   if (script === undefined) return { pieces: explanation(question), delayMs: DEFAULT_DELAY_MS, hang: false };

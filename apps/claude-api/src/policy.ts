@@ -77,7 +77,7 @@ export function applyPolicy(body: ExecuteBody, policy: Policy): { options: Optio
   const addDirs = (body.addDirs ?? []).map((path) => {
     const real = realDirectory(path);
     const below = real !== undefined && policy.addDirRoots.some((root) => isWithin(real, root));
-    // Whether there is such a directory elsewhere is none of the caller's business.
+    // The caller need not learn which directories exist elsewhere.
     if (!below) pass('CLAUDE_ADD_DIR_ROOTS', `${path} is not a directory below one of the configured roots`);
     return real ?? path;
   });
@@ -138,7 +138,7 @@ function realDirectory(path: string): string | undefined {
     const real = realpathSync(path);
     return statSync(real).isDirectory() ? real : undefined;
   } catch {
-    // There is none, or it is not for us to see.
+    // It is missing, or hidden from us.
     return undefined;
   }
 }

@@ -8,7 +8,7 @@ import { readFileSync, readlinkSync } from 'node:fs';
 /** Names this process: `<namespace>.<pid>.<start>`. */
 export const ownOwner = `${pidNamespace()}.${process.pid}.${startOf(process.pid) ?? 0}`;
 
-/** True only when the owner provably has ended: it was of this namespace, and there is no such process any more. */
+/** True only when the owner provably has ended: it was of this namespace, and no such process is left. */
 export function isOwnerGone(owner: string): boolean {
   const match = /^(\d+)\.(\d+)\.(\d+)$/.exec(owner);
   if (match === null) return false;

@@ -97,7 +97,7 @@ function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
     process.kill(pid, signal);
     return true;
   } catch (error) {
-    // EPERM: only zombies are left of a group (macOS), or a process that is not ours any more.
+    // EPERM: only zombies are left of a group (macOS), or a process that is no longer ours.
     if (['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
     throw error;
   }

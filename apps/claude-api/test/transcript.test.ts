@@ -52,7 +52,7 @@ describe('the real Claude Code', () => {
     ]);
   });
 
-  test('a transcript that was changed afterwards does not fit any more', async () => {
+  test('a transcript that was changed afterwards no longer matches', async () => {
     const { engine, home } = await realEngine();
     const api = await startApi(engine);
     const question = '[[text: the truth]]';

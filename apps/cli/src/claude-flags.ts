@@ -23,7 +23,7 @@ export function readClaudeFlags(given: GivenFlags, faults: string[]): Record<str
   return read;
 }
 
-/** `--add-dir` for the option `addDirs`; undefined for what is no option of Claude Code. */
+/** `--add-dir` for the option `addDirs`; undefined for anything that is not an option of Claude Code. */
 export function claudeFlag(name: string): string | undefined {
   const table: Readonly<Record<string, ClaudeOption>> = claudeOptions;
   return Object.hasOwn(table, name) ? flagOf(table[name]!.run) : undefined;

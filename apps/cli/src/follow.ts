@@ -1,5 +1,5 @@
 /**
- * Shows a job's events until it ends. The exit code is the job's; when nobody reads standard output any more, we
+ * Shows a job's events until it ends. The exit code is the job's; once nobody reads standard output, we
  * leave and the job is left alone.
  */
 import type { Client, JobHandle } from '@cc-executor/client';
@@ -29,7 +29,7 @@ export async function followJob(
       for (const line of notes) screen.note(line);
       if (waiting !== undefined) screen.wait(waiting);
       if (screen.isGone) {
-        screen.note(`Nobody reads the answer any more. To read on: cc-executor attach ${job.jobId}`);
+        screen.note(`Nobody reads the answer now. To read on: cc-executor attach ${job.jobId}`);
         return exitCodes.completed;
       }
       if (isTerminalEvent(event)) return await exitCodeOf(job, event, screen);

@@ -4,7 +4,7 @@ import { readUrl } from './config.ts';
 
 /**
  * Connects, does the work, closes.
- * Errors: `UsageError` for an address that is none, `ClientError` (`connect_failed` …), and what `work` throws.
+ * Errors: `UsageError` for an invalid address, `ClientError` (`connect_failed` …), and what `work` throws.
  */
 export async function withClient<T>(
   urlOption: string | undefined,

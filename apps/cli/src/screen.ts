@@ -8,7 +8,7 @@ import { type ColorStream, type Colors, colorsFor } from './colors.ts';
 
 export type Screen = {
   readonly colors: Colors;
-  /** Nobody reads standard output any more. */
+  /** Standard output has lost its reader. */
   readonly isGone: boolean;
   /** Writes to standard output; resolves when it is taken. Rejects with the stream's error, unless nobody reads. */
   write(text: string, freshLine?: boolean): Promise<void>;

@@ -41,7 +41,7 @@ describe('the options of Claude Code on the command line', () => {
     }
   });
 
-  it('name a pair that is none by its flag', () => {
+  it('name a malformed pair by its flag', () => {
     expect(parse(['--env', 'A', '--env', 'B=1'])).toEqual({
       env: { B: '1' },
       faults: ["--env: 'A' is not key=value"],

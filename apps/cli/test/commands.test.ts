@@ -199,10 +199,10 @@ describe('usage', () => {
     ['a command that does not exist', ['rum', 'hello']],
     ['an argument too many', ['run', 'two', 'prompts']],
     ['a choice that does not exist', ['run', 'hello', '--retry', 'maybe']],
-    ['a duration that is none', ['run', 'hello', '--timeout', 'soon']],
-    ['a position that is none', ['attach', 'job', '--after', 'x']],
-    ['a limit that is none', ['jobs', '--limit', '0']],
-    ['an address that is none', ['jobs', '--url', 'localhost:8003']],
+    ['an invalid duration', ['run', 'hello', '--timeout', 'soon']],
+    ['an invalid position', ['attach', 'job', '--after', 'x']],
+    ['an invalid limit', ['jobs', '--limit', '0']],
+    ['an invalid address', ['jobs', '--url', 'localhost:8003']],
     ['no command', []],
   ])('exits with 2 for %s, and says why', async (_, args) => {
     const { code, stdout, stderr } = await runCli(args).ended;

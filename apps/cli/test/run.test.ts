@@ -178,7 +178,7 @@ describe('cc-executor run', () => {
     expect((await run.ended).code).toBe(2);
   });
 
-  it('leaves quietly when nobody reads the answer any more, and lets the job go on', async () => {
+  it('leaves quietly once nobody reads the answer, and lets the job go on', async () => {
     const gateway = await startGateway();
     const job = scriptJob();
     const run = runCli(['run', 'hello'], { url: gateway.url });

@@ -41,7 +41,7 @@ test.each([
   ['null', 'null'],
   ['a frame without a method', '{"jsonrpc":"2.0"}'],
   ['another version', '{"jsonrpc":"1.0","method":"list"}'],
-  ['an id that is none', '{"jsonrpc":"2.0","id":{},"method":"list"}'],
+  ['an invalid id', '{"jsonrpc":"2.0","id":{},"method":"list"}'],
 ])('%s is an invalid_request with id null', async (_name, frame) => {
   client.send(frame);
   const [answer] = await answersWithoutId();

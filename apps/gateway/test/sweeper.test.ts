@@ -131,7 +131,7 @@ test('a lost job that may always run again is queued again; the lost attempt is 
   await lost.write(output('first try'));
   start();
   await untilStatus(jobId, 'queued');
-  // The queue may not have it any more.
+  // The queue may have dropped it.
   await untilTrue(async () => (await server.admin.zscore(rig.keys.unqueued, jobId)) !== null);
   expect(await lost.end(completed)).toBe('fenced');
   const next = await takeJob(rig.log, jobId);

@@ -107,7 +107,7 @@ describe('a job', () => {
       'its terminal text was changed',
       (jobId) => change(jobId, 5, (event) => event.replace('and so on', 'or not')),
     ],
-    ['an event is not JSON any more', (jobId) => change(jobId, 1, () => 'gone')],
+    ['an event is no longer JSON', (jobId) => change(jobId, 1, () => 'gone')],
   ])('in whose log %s is a mismatch of the log, and no worker is asked', async (_what, tamper) => {
     await answerWith(digestOf(text));
     const jobId = await ended(done);

@@ -1,5 +1,5 @@
 /**
- * Renews the leases of all running attempts and tells an attempt when it is not its job's any more, and what clients
+ * Renews the leases of all running attempts and tells an attempt when it has lost its job, and what clients
  * wish of it: also what the control channel lost.
  *
  * Without an answer from Redis nobody can say whether a lease is lost: the sweeper waits after an outage, so an

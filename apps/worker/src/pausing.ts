@@ -71,7 +71,7 @@ export function createPausing({
     if (pause && !slot.canWait()) return refuse(pause, TOO_MANY_WAIT, isOpen);
     for (let tries = 1; ; tries += 1) {
       const answer = await call.setPaused(pause);
-      // What is not open any more was confirmed, or is over. After `ok` the confirmation is on its way.
+      // What is no longer open was confirmed, or is over. After `ok` the confirmation is on its way.
       if (answer.ok || !isOpen()) return;
       if (!answer.retryable || tries === MAX_TRIES) return refuse(pause, answer.reason, isOpen);
       await sleep(backoffDelay({ attempt: tries, baseMs: 250, maxMs: 2_000 }), signal).catch(() => undefined);

@@ -15,7 +15,7 @@ export type StopReason =
   | { kind: 'drain' }
   /** Redis will never do what the attempt needs: what it has put out may be incomplete. */
   | { kind: 'fault' }
-  /** Another attempt, or the sweeper, owns the job: nothing may be written any more. */
+  /** Another attempt, or the sweeper, owns the job: nothing more may be written. */
   | { kind: 'lost'; detail: string };
 
 export type Stop = {

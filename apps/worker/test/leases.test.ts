@@ -70,7 +70,7 @@ test('a lease is renewed every third of it, until it is let go', async () => {
   expect(lost).toEqual([]);
 });
 
-test('an attempt that is not its job’s any more is told so', async () => {
+test('an attempt that has lost its job is told so', async () => {
   const { lost } = keep(log);
   await log.release(jobId, 1, true);
   await vi.advanceTimersByTimeAsync(TICK_MS);

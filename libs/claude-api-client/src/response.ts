@@ -25,7 +25,7 @@ export type UpstreamResponse = {
   readonly isComplete: boolean;
   /** claude-api holds the execution. */
   readonly isPaused: boolean;
-  /** Notes that it does, or does not any more, and appends the event if that is news. */
+  /** Notes that it does, or no longer does, and appends the event if that is news. */
   notePaused(paused: boolean, events: UpstreamEvent[]): void;
   start(status: number, headers: ResponseHeaders): void;
   /** Reads bytes, appends what they bring to `events`; gives the outcome if nothing more can change it. */

@@ -33,7 +33,7 @@ export type ConnectionOptions = {
   reconnect: ReconnectPolicy;
   logger: ClientLogger | undefined;
   onState: (state: ClientState) => void;
-  /** A connection stands, the first or a later one: what was attached is not any more. */
+  /** A connection stands, the first or a later one: nothing is attached to it yet. */
   onConnected: () => void;
   onLost: () => void;
   /** The end of everything: no request and no job of this connection will go on. */
@@ -47,7 +47,7 @@ export type Connection = {
   isReady(): boolean;
   connect(): Promise<Connected>;
   request<M extends Method>(method: M, params: Params<M>, options: RequestOptions<M>): Promise<Result<M>>;
-  /** A job went forward: failures before this do not count any more. */
+  /** A job went forward: earlier failures no longer count. */
   progress(): void;
   close(): Promise<void>;
 };
@@ -156,7 +156,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   function retry(loss: Loss): void {
     const delayMs = backoff.next();
     if (delayMs === undefined) {
-      end(new ClientError('connect_failed', `No gateway at ${url} any more: ${describe(loss)}.`));
+      end(new ClientError('connect_failed', `The gateway at ${url} is gone: ${describe(loss)}.`));
       return;
     }
     const announcedMs = comeBackAt - performance.now();

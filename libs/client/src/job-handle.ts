@@ -36,7 +36,7 @@ export type JobHandle = {
   /**
    * The events after `afterSeq` (default: where the handle was attached), up to and with the terminal event.
    * Resumes by itself. Leaving the loop ends the iterator only. Throws a `ClientError` if the job's events
-   * cannot be had any more.
+   * can no longer be had.
    */
   events(options?: { afterSeq?: number }): AsyncIterableIterator<JobEvent>;
   /** The terminal event, whichever it is. Rejects with a `ClientError` if it cannot be had. */

@@ -74,7 +74,7 @@ export function openSocket(options: SocketOptions): Socket {
     try {
       socket?.close(code, reason);
     } catch {
-      // A socket that refuses to be closed is left to its own end; we do not listen any more.
+      // A socket that refuses to be closed is left to its own end; we have stopped listening.
     }
   }
 
@@ -134,7 +134,7 @@ function construct({ url, WebSocket }: SocketOptions): WebSocketLike | undefined
   try {
     return new WebSocket(url, [SUBPROTOCOL]);
   } catch {
-    // Thrown for a URL that is none; the caller learns it as a failed connection.
+    // Thrown for an invalid URL; the caller learns it as a failed connection.
     return undefined;
   }
 }

@@ -29,7 +29,7 @@ export type SubscriptionOptions = {
   retry: ReconnectPolicy;
   /** How long events named by a heartbeat may take to come, in ms. */
   tailGraceMs: number;
-  /** Nobody listens any more, and the gateway knows. */
+  /** Nobody listens, and the gateway knows. */
   onIdle: () => void;
 };
 

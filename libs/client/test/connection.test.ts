@@ -47,7 +47,7 @@ describe('connecting', () => {
     await expect(client.connect()).resolves.toMatchObject({ version: '1' });
   });
 
-  it('fails with connect_failed for a URL that is none', async () => {
+  it('fails with connect_failed for an invalid URL', async () => {
     expect((await failure(openClient('no url').connect())).code).toBe('connect_failed');
   });
 

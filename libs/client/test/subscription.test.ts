@@ -51,7 +51,7 @@ function follow() {
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-describe('a subscription that nobody needs any more', () => {
+describe('a subscription that nobody needs', () => {
   it('says so after the terminal event, without asking the gateway for anything', async () => {
     const { job, requests, subscription, idle } = follow();
     const listener = listen();

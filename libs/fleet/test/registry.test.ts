@@ -60,7 +60,7 @@ describe('the registry', () => {
     await registry.remove('a');
   });
 
-  it('vanishes when nobody reports any more', async () => {
+  it('vanishes once nobody reports', async () => {
     const keyPrefix = uniquePrefix();
     await createRegistry({ redis, keyPrefix }).write(report('a'));
     const ttl = await redis.pttl(`${keyPrefix}:{services}`);

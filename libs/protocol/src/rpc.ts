@@ -104,8 +104,8 @@ function isMethod(name: string): name is Method {
 }
 
 /**
- * The id to answer a frame under that is no request, or too large to be read: pass its beginning then. Null where there
- * is none: what is no request cannot claim to be a notification, so it is answered.
+ * The id under which to answer a frame that is not a request, or too large to be read (pass its beginning then). Null
+ * where there is none: a message that is not a request cannot pass for a notification, so it is answered.
  */
 export function readFrameId(text: string): RequestId {
   return asId(inspectFrame(text).id);

@@ -11,10 +11,10 @@ export const notVerifiableReasons = {
   no_worker_answered: 'No worker answered in time.',
   upstream_unreachable: 'claude-api could not be asked, or not at all of its addresses.',
   demo_engine: 'The demo engine ran it: there is no Claude, and no transcript.',
-  unknown_execution: 'claude-api does not remember the execution (any more).',
+  unknown_execution: 'claude-api does not know the execution, or has forgotten it.',
   under_way: 'For claude-api the execution is under way, or was lost with the server that ran it.',
   not_kept: 'claude-api keeps no transcripts.',
-  transcript_missing: 'Claude Code has no transcript of the execution (any more).',
+  transcript_missing: 'Claude Code has no transcript of the execution; it may have been removed.',
   cut_off:
     'The job did not complete, and transcript and log end at different places; up to there nothing differs.',
 } as const;

@@ -46,7 +46,7 @@ describe('a request', () => {
     ['another version', '{"jsonrpc":"1.0","id":7,"method":"list"}', 'invalid_request', 7],
     ['no method', '{"jsonrpc":"2.0","id":"x"}', 'invalid_request', 'x'],
     ['neither method nor id', '{"jsonrpc":"2.0"}', 'invalid_request', null],
-    ['an id that is none', '{"jsonrpc":"2.0","id":{},"method":"list"}', 'invalid_request', null],
+    ['an invalid id', '{"jsonrpc":"2.0","id":{},"method":"list"}', 'invalid_request', null],
     ['an unknown method', '{"jsonrpc":"2.0","id":1,"method":"toString"}', 'unknown_method', 1],
     ['an inherited name', '{"jsonrpc":"2.0","id":1,"method":"__proto__"}', 'unknown_method', 1],
     ['a missing parameter', '{"jsonrpc":"2.0","id":1,"method":"get"}', 'invalid_params', 1],

@@ -60,7 +60,7 @@ type Taken = { jobId: string; lockLost: AbortController; isWaiting: boolean };
 const DEFAULT_LOCK_MS = 30_000;
 const DEFAULT_LOOK_MS = 5_000;
 const LOOKS_PER_LOCK = 6;
-/** How long BullMQ may take to close when no job is under way any more, in ms. */
+/** How long BullMQ may take to close once no job is under way, in ms. */
 const CLOSE_MS = 5_000;
 
 /** What BullMQ is told about an entry's lock, in ms. Redis takes whole numbers only. */

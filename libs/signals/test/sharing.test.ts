@@ -36,7 +36,7 @@ it('wishes and questions come over one connection, and neither takes the other f
   await subscriber.subscribe('another');
 
   const requests = createTranscriptRequests({ redis, keyPrefix });
-  // An execution by the name of a wish, and words on a channel that is none of ours.
+  // An execution by the name of a wish, and words on a channel that is not ours.
   await redis.publish('another', 'cancel stranger');
   expect(await requests.ask('cancel', 10_000)).toEqual({ reason: 'none', message: 'cancel' });
   for (const word of ['cancel job-1', 'pause job-2', 'shout job-3', 'cancel', 'cancel last']) {

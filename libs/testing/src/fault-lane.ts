@@ -1,7 +1,7 @@
 /**
  * One direction of a proxied connection: what comes from `source` goes to `sink`, through the faults in force.
  * Invariants: what is delivered is always a prefix of what was sent, in order, as on TCP; so a lane that has lost bytes
- * forwards nothing any more.
+ * forwards nothing more.
  */
 import type { Socket } from 'node:net';
 
@@ -36,7 +36,7 @@ export type LaneOptions = {
 
 export type Lane = {
   set(faults: LaneFaults): void;
-  /** Forwards nothing any more; what comes is thrown away. */
+  /** Forwards nothing more; what arrives is thrown away. */
   stop(): void;
 };
 

@@ -203,7 +203,7 @@ async function untilCount(
   await wire.until(() => wire.messages.slice(first).filter(fits).length >= count);
 }
 
-/** A test that has failed already must not fail a second time because nobody waits for this any more. */
+/** A test that has failed already must not fail a second time because nobody is left to wait for this. */
 function quietly<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined);
   return promise;

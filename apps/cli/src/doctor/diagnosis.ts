@@ -18,7 +18,7 @@ export type DoctorOptions = { url?: string; as?: Place; run?: boolean; timeoutMs
 
 export type Diagnosis = { version: string; host: string; place: Place; findings: Finding[] };
 
-/** Errors: `UsageError` for an address that is none. */
+/** Errors: `UsageError` for an invalid address. */
 export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
   const { settings, faults } = readSettings();
   const place = options.as ?? guessPlace(settings);

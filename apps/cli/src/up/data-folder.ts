@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describeOwner, whyNotWritable } from '@cc-executor/local-redis';
 import { UpError } from './up-error.ts';
 
-/** Makes the folder where there is none. @throws UpError that says what is in the way, and what to do */
+/** Makes the folder if it is missing. @throws UpError that says what is in the way, and what to do */
 export function claimDataFolder(folder: string): void {
   const obstacle = whyNotWritable(folder) ?? makeFolder(folder) ?? findForeign(folder);
   if (obstacle === undefined) return;

@@ -21,7 +21,7 @@ export interface UpOptions {
 }
 
 /**
- * Runs the stack until it is asked to stop, and resolves when nothing of it runs any more: to 'killed' if it
+ * Runs the stack until it is asked to stop, and resolves once nothing of it is left running: to 'killed' if it
  * did not get the time to close.
  *
  * @param env the variables to read, handed on to the children as well

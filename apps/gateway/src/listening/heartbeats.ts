@@ -16,7 +16,7 @@ export type Beating = {
   attachments(): Iterable<Attachment>;
   /** Takes the true positions of its attached jobs; a job without a record is missing from the map. */
   beat(positions: Map<string, Position>): void;
-  /** Says what is wrong with Redis, or that nothing is any more. */
+  /** Says what is wrong with Redis, or that it has recovered. */
   setDegraded(reason: string | undefined): void;
 };
 

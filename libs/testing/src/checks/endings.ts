@@ -8,7 +8,7 @@ export function mayFollowCancel(terminal: TerminalEvent): boolean {
     case 'timed_out':
       return true;
     case 'failed':
-      // The sweeper ends what no worker could cancel any more.
+      // The sweeper ends what no worker was left to cancel.
       return terminal.error.code === 'worker_lost';
     case 'completed':
       return false;
