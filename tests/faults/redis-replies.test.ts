@@ -43,7 +43,7 @@ test('redis · reply lost after execution · a: an execute whose record, index o
     await callsOf(faults.redis, 'schedule'),
     await callsOf(faults.redis, 'create'),
     commandContains('evalsha', 'execute', '{cce:queue}:jobs'),
-    commandContains('set', 'cce:idempotency'),
+    await callsOf(faults.redis, 'reserve'),
   ];
   for (const [i, matches] of matchers.entries()) {
     const { prompt } = faults.plan();

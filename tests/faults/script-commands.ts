@@ -5,7 +5,7 @@ import { scriptSource } from '../../libs/redis/src/script.ts';
 
 export type Script = Extract<
   ScriptName,
-  'schedule' | 'create' | 'begin' | 'append' | 'appendWhenFull' | 'renew' | 'cancel' | 'range'
+  'schedule' | 'reserve' | 'create' | 'begin' | 'append' | 'appendWhenFull' | 'renew' | 'cancel' | 'range'
 >;
 
 /**

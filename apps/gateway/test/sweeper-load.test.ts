@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { createRedisSweep } from '@cc-executor/job-log';
 import { createEpoch, createJobId } from '@cc-executor/protocol';
-import { startTestRedis, type TestRedis } from '@cc-executor/testing';
+import { needs, startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Sweeper, startSweeper } from '../src/chores/sweeper.ts';
 import {
@@ -26,19 +26,20 @@ const RATE = 1_000;
 let server: TestRedis;
 let rig: Rig;
 let gateway: TestGateway;
-let sweeper: Sweeper;
+let sweeper: Sweeper | undefined;
 
 beforeAll(async () => {
   server = await startTestRedis();
 });
 afterAll(() => server.close());
+beforeEach(needs('throughput'));
 beforeEach(async () => {
   rig = await createRig(server);
   gateway = await rig.gateway();
 });
 afterEach(async () => {
-  await sweeper.close();
-  await rig.close();
+  await sweeper?.close();
+  await rig?.close();
 });
 
 async function accept({ queueMs = 600_000 } = {}): Promise<string> {

@@ -17,6 +17,7 @@ export type {
   Publication,
   ReadLog,
   RecordChange,
+  Reservation,
   Wishes,
   WishLog,
   WriteLog,

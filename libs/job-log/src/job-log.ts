@@ -21,7 +21,7 @@ export type NewJob = {
   retry: RetryPolicy;
 };
 
-type Created = { created: boolean; epoch: string; status: JobStatus };
+export type Created = { created: boolean; epoch: string; status: JobStatus };
 
 export type Attempt = {
   fence: number;
@@ -100,17 +100,28 @@ export type StoredJob = {
 
 export type JobList = { jobs: Job[]; cursor: string | undefined };
 
+/** What an idempotency key stands for. */
+export type Reservation = {
+  jobId: string;
+  /** Of the payload. */
+  hash: string;
+  /** Until when the job may be created, on Redis's clock. */
+  createBefore: number;
+  /** Names the key in the record of its job. */
+  keyHash: string;
+};
+
 /** For whoever accepts jobs. */
 export type AcceptLog = {
-  /** Gives a job id to an idempotency key, or the one it has. `hash` tells payloads apart. */
-  reserve(
-    tenant: string,
-    idempotencyKey: string,
-    jobId: string,
-    hash: string,
-  ): Promise<{ jobId: string; hash: string }>;
+  /**
+   * Gives an idempotency key to a job, or tells whose it is. It is a job's as long as that has a record, and, until it
+   * has one, for a moment. `hash` tells payloads apart.
+   */
+  reserve(tenant: string, idempotencyKey: string, jobId: string, hash: string): Promise<Reservation>;
   /** Writes the record and the event `queued`; a job that is there stays as it is. */
   create(job: NewJob): Promise<Created>;
+  /** The same for a reserved job; undefined when it is not there, and may not be created any more: reserve again. */
+  createReserved(job: NewJob, reservation: Reservation): Promise<Created | undefined>;
   /** The queue has the job: nobody need look for its entry. */
   enqueued(jobId: string): Promise<void>;
 };

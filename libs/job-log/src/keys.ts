@@ -5,9 +5,9 @@
 import { controlChannel } from '@cc-executor/signals';
 
 export type Keys = {
-  /** Hash: what the job is. Fields: epoch, tenant, status, fence, seq, spec (without metadata), metadata, totalMs, retry, priority,
-   * onDisconnect, createdAt, startedAt, endedAt, deadline, endBy, attempts, maxAttempts, lease, output, cancelBy, owner, late, pauseWish, pausedAt,
-   * leftMs. */
+  /** Hash: what the job is. Fields: epoch, tenant, status, fence, seq, spec (without metadata), metadata, totalMs, retry,
+   * maxAttempts, priority, onDisconnect, keyHash, createdAt, startedAt, endedAt, deadline, endBy, attempts, lease, output,
+   * cancelBy, owner, late, pauseWish, pausedAt, leftMs. */
   record(jobId: string): string;
   /** List: the job's events as JSON; the event with seq n stands at index n - 1. */
   log(jobId: string): string;
@@ -25,7 +25,7 @@ export type Keys = {
   jobs(tenant: string): string;
   /** Set of the tenants that have such a list, on its slot. */
   tenants: string;
-  /** String: 'jobId payloadHash' of an idempotency key. */
+  /** String: 'jobId payloadHash since' of an idempotency key. */
   idempotency(tenant: string, keyHash: string): string;
   /** Channel: words to workers. */
   control: string;

@@ -1,16 +1,14 @@
 /** Accepting in Redis: the indexes first, then the record and its first event in one step. */
-import { createHash } from 'node:crypto';
 import { DEFAULT_MAX_ATTEMPTS, isTerminal, type JobStatus } from '@cc-executor/protocol';
 import { type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
 import { forget } from './forget.ts';
-import type { AcceptLog, NewJob } from './job-log.ts';
+import type { AcceptLog, Created, NewJob, Reservation } from './job-log.ts';
 import type { Keys } from './keys.ts';
+import { createReserve } from './redis-reservation.ts';
 import { defineScripts } from './scripts.ts';
 
 /** When a new job's queue entry is looked for: by then it has one, or whoever accepted it has died. */
 const FIRST_LOOK_MS = 5_000;
-/** Longer than a job can live before it is kept: its longest wait and its longest run, in ms. */
-const LONGEST_LIFE_MS = 2 * 24 * 60 * 60_000;
 
 const QUEUED_BODY = JSON.stringify({ type: 'queued' });
 
@@ -20,24 +18,11 @@ export function createRedisAcceptLog(options: {
   keys: Keys;
   retentionMs: number;
 }): AcceptLog {
-  const { redis, keys, retentionMs } = options;
+  const { redis, keys } = options;
+  const reserve = createReserve(options);
   const scripts = defineScripts(redis, 'schedule', 'create');
 
-  async function reserve(tenant: string, idempotencyKey: string, jobId: string, hash: string) {
-    const keyHash = createHash('sha256').update(idempotencyKey).digest('hex');
-    const held = await redis.set(
-      keys.idempotency(tenant, keyHash),
-      `${jobId} ${hash}`,
-      'PX',
-      retentionMs + LONGEST_LIFE_MS,
-      'NX',
-      'GET',
-    );
-    const [heldJobId = jobId, heldHash = hash] = (held ?? '').split(' ').filter(Boolean);
-    return { jobId: heldJobId, hash: heldHash };
-  }
-
-  async function create(job: NewJob) {
+  async function create(job: NewJob, reservation?: Reservation): Promise<Created | undefined> {
     const { jobId, epoch, tenant, queueMs, totalMs, retry } = job;
     const { metadata, ...spec } = job.spec;
     // The indexes come first: a record that they do not name would be found by nobody, were we to die in between.
@@ -53,8 +38,10 @@ export function createRedisAcceptLog(options: {
         ...[QUEUED_BODY, now, spec.priority ?? 0, spec.onDisconnect ?? 'continue'],
         metadata === undefined ? '' : JSON.stringify(metadata),
         spec.maxAttempts ?? DEFAULT_MAX_ATTEMPTS,
+        ...(reservation ? [reservation.createBefore, reservation.keyHash] : ['', '']),
       ],
     );
+    if (code === 'lapsed') return undefined;
     // It had ended, and is in the index again.
     if (isTerminal(status as JobStatus)) forget({ redis, keys }, jobId);
     return { created: code === 'created', epoch: String(heldEpoch), status: status as JobStatus };
@@ -62,7 +49,11 @@ export function createRedisAcceptLog(options: {
 
   return {
     reserve: (...args) => tellErrorsApart(reserve(...args)),
-    create: (job) => tellErrorsApart(create(job)),
+    async create(job) {
+      // Only a reservation lapses.
+      return (await tellErrorsApart(create(job))) as Created;
+    },
+    createReserved: (job, reservation) => tellErrorsApart(create(job, reservation)),
     async enqueued(jobId) {
       await tellErrorsApart(redis.zrem(keys.unqueued, jobId));
     },

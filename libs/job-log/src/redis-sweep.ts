@@ -5,6 +5,8 @@
 import { DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUTS, type TerminalStatus } from '@cc-executor/protocol';
 import { type RedisConnection, serversOf, tellErrorsApart } from '@cc-executor/redis';
 import type { Keys } from './keys.ts';
+import { LONGEST_LIFE_MS } from './longest-life.ts';
+import { keepReservation } from './redis-reservation.ts';
 import { defineScripts } from './scripts.ts';
 
 /** When they were claimed, and until when they are held. */
@@ -49,7 +51,6 @@ export type JobSweep = {
 const MAX_CLAIM_AGE_MS = 2_000;
 /** A running job is ended by its worker at its deadline; this long after it, by the sweeper. */
 const DEADLINE_SLACK_MS = 10_000;
-const LONGEST_LIFE_MS = 2 * 24 * 60 * 60_000;
 
 export function createRedisSweep({
   redis,
@@ -70,7 +71,7 @@ export function createRedisSweep({
   }
 
   async function settle(jobId: string, { at }: Pick<Claim, 'at'>): Promise<Settled> {
-    const [code, detail, priority, onDisconnect, tenant] = await tellErrorsApart(
+    const [code, detail, priority, onDisconnect, tenant, keyHash] = await tellErrorsApart(
       scripts.settle(
         [keys.record(jobId), keys.log(jobId)],
         [
@@ -88,6 +89,9 @@ export function createRedisSweep({
     if (code === 'ended') return { code, status: detail as TerminalStatus };
     if (code === 'queued' || code === 'requeued' || code === 'alive') {
       const mayBeAbandoned = onDisconnect === 'cancel';
+      if (keyHash) {
+        await tellErrorsApart(keepReservation({ redis, keys, retentionMs }, String(tenant), String(keyHash)));
+      }
       return {
         code,
         nextAt: Number(detail),

@@ -8,6 +8,7 @@ import { defineScript, type RedisConnection, type ScriptCall } from '@cc-executo
 const scripts = {
   schedule: 2,
   scheduleWhenFull: 2,
+  reserve: 1,
   create: 2,
   begin: 1,
   append: 2,

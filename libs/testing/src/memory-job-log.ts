@@ -1,5 +1,5 @@
 /** The job log in memory: the twin of the one in Redis; the suite in libs/job-log/test runs over both. Its rules are in memory-state.ts. */
-import type { JobFeed, NewJob, Position, Publication, Wishes } from '@cc-executor/job-log';
+import type { JobFeed, NewJob, Position, Publication, Reservation, Wishes } from '@cc-executor/job-log';
 import { isTerminal, type Job } from '@cc-executor/protocol';
 import {
   appendBatch,
@@ -21,18 +21,32 @@ const PAGE_METADATA_BYTES = 128 * 1024;
 const noWishes: Wishes = { cancelBy: undefined, pauseWish: false };
 
 /** The parts of the twin share their memory. */
-export function createMemoryJobLog({ now = Date.now }: { now?: () => number } = {}): {
+export function createMemoryJobLog({
+  now = Date.now,
+  retentionMs = Number.POSITIVE_INFINITY,
+}: {
+  now?: () => number;
+  retentionMs?: number;
+} = {}): {
   log: WholeLog;
   feed: JobFeed;
   countListeners(jobId: string): Promise<number>;
 } {
   const records = new Map<string, RecordState>();
-  const reserved = new Map<string, { jobId: string; hash: string }>();
+  const reserved = new Map<string, Reservation & { since: number }>();
+  const windowMs = Math.min(30_000, retentionMs / 2);
   const listeners = new Map<string, Set<(publication: Publication) => void>>();
+
+  /** An ended job is gone when its retention has passed. */
+  function recordAt(jobId: string): RecordState | undefined {
+    const { endedAt = Number.POSITIVE_INFINITY } = records.get(jobId) ?? {};
+    if (endedAt + retentionMs <= now()) records.delete(jobId);
+    return records.get(jobId);
+  }
 
   /** Of its own tenant only: the job of another is missing. */
   function recordOf(tenant: string, jobId: string): RecordState | undefined {
-    const record = records.get(jobId);
+    const record = recordAt(jobId);
     return record?.job.tenant === tenant ? record : undefined;
   }
 
@@ -54,23 +68,32 @@ export function createMemoryJobLog({ now = Date.now }: { now?: () => number } = 
   const log: WholeLog = {
     async reserve(tenant, idempotencyKey, jobId, hash) {
       const key = `${tenant} ${idempotencyKey}`;
-      const held = reserved.get(key) ?? { jobId, hash };
-      reserved.set(key, held);
-      return held;
+      const held = reserved.get(key);
+      const isOpen = held && now() - held.since < windowMs;
+      // Its job is there, or is being created with another payload.
+      if (held && (recordAt(held.jobId) || (isOpen && held.hash !== hash))) return held;
+      const owner = held && isOpen ? held.jobId : jobId;
+      const since = now();
+      const given = { jobId: owner, hash, keyHash: key, since, createBefore: since + windowMs / 2 };
+      reserved.set(key, given);
+      return given;
     },
     async create(job: NewJob) {
-      const held = records.get(job.jobId);
+      const held = recordAt(job.jobId);
       if (held) {
         return { created: held.job.epoch === job.epoch, epoch: held.job.epoch, status: held.status };
       }
       store(job.jobId, undefined, createRecord(job, now()));
       return { created: true, epoch: job.epoch, status: 'queued' };
     },
+    async createReserved(job, { createBefore }) {
+      return recordAt(job.jobId) || now() <= createBefore ? log.create(job) : undefined;
+    },
     async enqueued() {
       // Memory has no index of what is to be looked at.
     },
     async begin(jobId, leaseMs, owner) {
-      const before = records.get(jobId);
+      const before = recordAt(jobId);
       if (!before) return { code: 'missing' };
       const { code, state } = beginAttempt(before, leaseMs, owner, now());
       if (code === 'held' || code === 'terminal') return { code };
@@ -92,21 +115,21 @@ export function createMemoryJobLog({ now = Date.now }: { now?: () => number } = 
       };
     },
     async append(batch) {
-      const before = records.get(batch.jobId);
+      const before = recordAt(batch.jobId);
       if (!before) return { code: 'missing', lastSeq: 0, ...noWishes };
       const { outcome, state } = appendBatch(before, batch, now());
       store(batch.jobId, before, state);
       return outcome;
     },
     async renew(jobId, fence, leaseMs) {
-      const before = records.get(jobId);
+      const before = recordAt(jobId);
       if (!before) return { code: 'missing', ...noWishes };
       const { code, state } = renewLease(before, fence, leaseMs, now());
       store(jobId, before, state);
       return { code, ...(code === 'ok' ? wishesOf(state) : noWishes) };
     },
     async release(jobId, fence, hasBegun) {
-      const before = records.get(jobId);
+      const before = recordAt(jobId);
       if (!before) return 'missing';
       const { code, state } = releaseJob(before, { fence, hasBegun }, now());
       store(jobId, before, state);
@@ -157,7 +180,8 @@ export function createMemoryJobLog({ now = Date.now }: { now?: () => number } = 
       };
     },
     async list(tenant, { status, limit, cursor }) {
-      const all = [...records.values()]
+      const all = [...records.keys()]
+        .flatMap((jobId) => recordAt(jobId) ?? [])
         .filter((state) => state.job.tenant === tenant)
         .map(jobOfState)
         .sort((a, b) => b.createdAt - a.createdAt || (a.jobId < b.jobId ? 1 : -1));

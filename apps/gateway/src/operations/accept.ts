@@ -3,7 +3,7 @@
  * terminal event: a record without an entry is found by the queue check.
  */
 import { createHash } from 'node:crypto';
-import type { AcceptLog, JobSpec } from '@cc-executor/job-log';
+import type { AcceptLog, JobSpec, NewJob } from '@cc-executor/job-log';
 import {
   createEpoch,
   createJobId,
@@ -18,11 +18,19 @@ import type { Logger } from '@cc-executor/runtime';
 import type { GatewayMetrics } from '../metrics.ts';
 import { type Ceilings, refuseBeyond, withinCeilings } from './ceilings.ts';
 
+/** What the client sent, and what it comes to. */
+type Payload = { asked: JobSpec; spec: JobSpec };
+
+/** A job that is gone between the look at its key and its creation, or a gateway that stood still, costs one more. */
+const MAX_RESERVATIONS = 5;
+const RETRY_MS = 1_000;
+
 export type Accept = (tenant: string, params: ExecuteParams) => Promise<Result<'execute'>>;
 
 /**
  * Makes the accept step.
- * Errors of the returned function: `beyond_ceiling`, `idempotency_conflict`; what Redis throws, when nothing was accepted for sure.
+ * Errors of the returned function: `beyond_ceiling`, `idempotency_conflict`, `unavailable`; what Redis throws, when nothing
+ * was accepted for sure.
  */
 export function createAccept({
   acceptLog,
@@ -37,13 +45,32 @@ export function createAccept({
   metrics: Pick<GatewayMetrics, 'jobsAccepted'>;
   logger: Logger;
 }): Accept {
-  async function reserveJobId(tenant: string, idempotencyKey: string | undefined, spec: JobSpec) {
-    const jobId = createJobId();
-    if (idempotencyKey === undefined) return jobId;
-    const hash = createHash('sha256').update(canonicalJson(spec)).digest('hex');
-    const reserved = await acceptLog.reserve(tenant, idempotencyKey, jobId, hash);
-    if (reserved.hash !== hash) throw new ProtocolError('idempotency_conflict');
-    return reserved.jobId;
+  /** Creates a job, or finds the one that its idempotency key stands for. */
+  async function create(tenant: string, idempotencyKey: string | undefined, { asked, spec }: Payload) {
+    const job: NewJob = {
+      jobId: createJobId(),
+      epoch: createEpoch(),
+      tenant,
+      spec,
+      queueMs: spec.timeouts?.queueMs ?? DEFAULT_TIMEOUTS.queueMs,
+      totalMs: spec.timeouts?.totalMs ?? DEFAULT_TIMEOUTS.totalMs,
+      retry: spec.retry ?? 'safe',
+    };
+    if (idempotencyKey === undefined) return { jobId: job.jobId, ...(await acceptLog.create(job)) };
+    // By what was asked: a ceiling that has changed makes no other payload of the same request.
+    const hash = createHash('sha256').update(canonicalJson(asked)).digest('hex');
+    for (let tries = 1; tries <= MAX_RESERVATIONS; tries += 1) {
+      const reservation = await acceptLog.reserve(tenant, idempotencyKey, job.jobId, hash);
+      if (reservation.hash !== hash) throw new ProtocolError('idempotency_conflict');
+      const { jobId } = reservation;
+      const created = await acceptLog.createReserved({ ...job, jobId }, reservation);
+      if (created) return { jobId, ...created };
+    }
+    throw new ProtocolError(
+      'unavailable',
+      'The idempotency key could not be used in time: repeat.',
+      RETRY_MS,
+    );
   }
 
   /** Nobody waits for it: what is not confirmed is looked for. */
@@ -54,18 +81,8 @@ export function createAccept({
   return async (tenant, params) => {
     const { idempotencyKey, attach: _attach, ...asked } = params;
     refuseBeyond(asked, ceilings);
-    // By what was asked: a ceiling that has changed makes no other payload of the same request.
-    const jobId = await reserveJobId(tenant, idempotencyKey, asked);
     const spec = withinCeilings(asked, ceilings);
-    const { created, epoch, status } = await acceptLog.create({
-      jobId,
-      epoch: createEpoch(),
-      tenant,
-      spec,
-      queueMs: spec.timeouts?.queueMs ?? DEFAULT_TIMEOUTS.queueMs,
-      totalMs: spec.timeouts?.totalMs ?? DEFAULT_TIMEOUTS.totalMs,
-      retry: spec.retry ?? 'safe',
-    });
+    const { jobId, created, epoch, status } = await create(tenant, idempotencyKey, { asked, spec });
     // Also for a job that was there: whoever accepted it may have died before this line.
     if (!isTerminal(status)) {
       try {

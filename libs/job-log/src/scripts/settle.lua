@@ -13,13 +13,13 @@
 --   'queued', next, …   it waits for a worker until `next`
 --   'requeued', next, … its attempt was lost and may be repeated: it is queued again, and needs a queue entry
 --   'alive', next, …    its worker has it; look again at `next`
--- … is: priority, onDisconnect, tenant
+-- … is: priority, onDisconnect, tenant, hash of its idempotency key or ''
 local now = now_ms()
 if tonumber(now) - tonumber(ARGV[3]) > tonumber(ARGV[4]) then
   return { 'stale' }
 end
 local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'deadline', 'lease', 'retry', 'output', 'cancelBy', 'pausedAt',
-  'priority', 'onDisconnect', 'tenant', 'endBy', 'attempts', 'maxAttempts')
+  'priority', 'onDisconnect', 'tenant', 'endBy', 'attempts', 'maxAttempts', 'keyHash')
 local status, time = r[1], tonumber(now)
 if not status then
   return { 'gone' }
@@ -42,12 +42,12 @@ if status == 'queued' then
   if deadline <= time then
     return finish('timed_out', '{"type":"timed_out","limit":"' .. limit_of_queue(r[5], r[14]) .. '","partial":' .. partial .. '}')
   end
-  return { 'queued', r[5], r[11], r[12], r[13] }
+  return { 'queued', r[5], r[11], r[12], r[13], r[17] or '' }
 end
 
 local lease, late = tonumber(r[6]), deadline + tonumber(ARGV[6])
 if lease > time and late > time then
-  return { 'alive', string.format('%.0f', math.min(lease, late)), r[11], r[12], r[13] }
+  return { 'alive', string.format('%.0f', math.min(lease, late)), r[11], r[12], r[13], r[17] or '' }
 end
 if r[9] then
   return finish('cancelled', '{"type":"cancelled","by":"' .. r[9] .. '","partial":' .. partial .. '}')
@@ -66,7 +66,7 @@ if r[7] == 'always' then
   local next = queue_again(end_by, time, tonumber(ARGV[7]))
   redis.call('HSET', KEYS[1], 'status', 'queued', 'fence', fence, 'deadline', next)
   redis.call('HDEL', KEYS[1], 'pausedAt', 'leftMs')
-  return { 'requeued', next, r[11], r[12], r[13] }
+  return { 'requeued', next, r[11], r[12], r[13], r[17] or '' }
 end
 return finish('failed', '{"type":"failed","error":{"code":"worker_lost","message":"the worker stopped answering",'
   .. '"retrySafe":false},"partial":' .. partial .. '}')

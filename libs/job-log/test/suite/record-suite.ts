@@ -19,9 +19,9 @@ export function describeRecord(twin: () => Twin): void {
       const { log } = twin();
       const key = `any text: { } "ü" ${createEpoch()}`;
       const [first, second] = [createJobId(), createJobId()];
-      expect(await log.reserve('a', key, first, 'hash-1')).toEqual({ jobId: first, hash: 'hash-1' });
-      expect(await log.reserve('a', key, second, 'hash-2')).toEqual({ jobId: first, hash: 'hash-1' });
-      expect(await log.reserve('b', key, second, 'hash-2')).toEqual({ jobId: second, hash: 'hash-2' });
+      expect(await log.reserve('a', key, first, 'hash-1')).toMatchObject({ jobId: first, hash: 'hash-1' });
+      expect(await log.reserve('a', key, second, 'hash-2')).toMatchObject({ jobId: first, hash: 'hash-1' });
+      expect(await log.reserve('b', key, second, 'hash-2')).toMatchObject({ jobId: second, hash: 'hash-2' });
     });
 
     it('goes to one of many that ask at once', async () => {

@@ -75,7 +75,7 @@ export function describeTenants(twin: () => Twin): void {
       const key = createEpoch();
       for (const tenant of ['one', 'two']) {
         const jobId = createJobId();
-        expect(await log.reserve(tenant, key, jobId, tenant)).toEqual({ jobId, hash: tenant });
+        expect(await log.reserve(tenant, key, jobId, tenant)).toMatchObject({ jobId, hash: tenant });
       }
     });
   });
