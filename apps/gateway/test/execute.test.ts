@@ -1,4 +1,4 @@
-import { startTestRedis, type TestRedis } from '@cc-executor/testing';
+import { startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createAccept } from '../src/operations/accept.ts';
 import {
@@ -11,6 +11,7 @@ import {
   silent,
   TENANT,
   takeJob,
+  untilTrue,
 } from './harness.ts';
 
 let server: TestRedis;
@@ -99,6 +100,38 @@ describe('an idempotency key', () => {
     await attempt.end(completed);
     expect((await client.untilTerminal(result.jobId)).map(({ seq }) => seq)).toEqual([1, 2]);
   });
+});
+
+test('an idempotency key whose job is gone gives a new one, and no job runs twice, whoever asks when it goes', async () => {
+  const short = await createRig(server, { retentionMs: 1_000 });
+  try {
+    const gateways = [await short.gateway(), await short.gateway()];
+    const clients = await Promise.all([...gateways, ...gateways].map((gateway) => short.connect(gateway)));
+    const created: string[] = [];
+    const found = new Set<string>();
+    const askAgainAndAgain = async (client: WireClient) => {
+      while (created.length < 3) {
+        const request = { prompt: 'x', idempotencyKey: 'k', attach: false };
+        const { result, error } = await client.request('execute', request);
+        // A machine that stands still for longer than a key is reserved is asked again.
+        if (error?.data.retryable) continue;
+        if (error) throw new Error(JSON.stringify(error));
+        found.add(result.jobId);
+        if (!result.created) continue;
+        created.push(result.jobId);
+        await takeJob(short.log, result.jobId).then((attempt) => attempt.end(completed));
+      }
+    };
+    await Promise.all(clients.map(askAgainAndAgain));
+    expect(new Set(created).size).toBe(created.length);
+    expect([...found].sort()).toEqual([...created].sort());
+    // Once it is free, it is so for another payload, too.
+    const other = { prompt: 'y', idempotencyKey: 'k', attach: false };
+    await untilTrue(async () => (await short.log.get(TENANT, created.at(-1) ?? '')) === undefined);
+    expect((await clients[0]?.request('execute', other))?.result).toMatchObject({ created: true });
+  } finally {
+    await short.close();
+  }
 });
 
 test('an accepted job whose gateway died before enqueueing it gets its entry from a repeated execute', async () => {

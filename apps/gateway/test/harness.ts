@@ -85,7 +85,8 @@ export type Rig = {
   close(): Promise<void>;
 };
 
-export async function createRig(server: TestRedis): Promise<Rig> {
+/** @param options.retentionMs how long ended jobs are kept, in ms */
+export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}): Promise<Rig> {
   const keyPrefix = uniquePrefix();
   const keys = createKeys(keyPrefix);
   const gateways: (() => Promise<void>)[] = [];
@@ -100,7 +101,7 @@ export async function createRig(server: TestRedis): Promise<Rig> {
       },
     });
   const workerRedis = open('patient');
-  const log = createRedisWholeLog({ redis: workerRedis, keys, retentionMs: 60_000 });
+  const log = createRedisWholeLog({ redis: workerRedis, keys, retentionMs });
 
   async function gateway(options: GatewayOverrides = {}) {
     const {
@@ -115,9 +116,9 @@ export async function createRig(server: TestRedis): Promise<Rig> {
     const redis = open('impatient', commandTimeoutMs);
     const subscriber = open('subscriber');
     await Promise.all([once(redis, 'ready'), once(subscriber, 'ready')]);
-    const ownLog = createRedisWholeLog({ redis, keys, retentionMs: 60_000 });
+    const ownLog = createRedisWholeLog({ redis, keys, retentionMs });
     const gatewayLog = wrapLog?.(ownLog) ?? ownLog;
-    const { countListeners } = createRedisSweep({ redis, keys, retentionMs: 60_000 });
+    const { countListeners } = createRedisSweep({ redis, keys, retentionMs });
     const feed = createRedisFeed({ redis: subscriber, keys });
     const producer = createProducer({
       redis,
@@ -194,7 +195,7 @@ export async function createRig(server: TestRedis): Promise<Rig> {
     keys,
     keyPrefix,
     log,
-    countListeners: createRedisSweep({ redis: workerRedis, keys, retentionMs: 60_000 }).countListeners,
+    countListeners: createRedisSweep({ redis: workerRedis, keys, retentionMs }).countListeners,
     gateway,
     connect: ({ url }) => connectTo(url, 'cc-executor.v1'),
     dialect: ({ dialectUrl }) => connectTo(dialectUrl, null),

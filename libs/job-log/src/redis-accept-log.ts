@@ -25,6 +25,7 @@ export function createRedisAcceptLog(options: {
   async function create(job: NewJob, reservation?: Reservation): Promise<Created | undefined> {
     const { jobId, epoch, tenant, queueMs, totalMs, retry } = job;
     const { metadata, ...spec } = job.spec;
+    const startedAt = performance.now();
     // The indexes come first: a record that they do not name would be found by nobody, were we to die in between.
     const [now = 0] = await scripts.schedule(
       [keys.due, keys.unqueued],
@@ -42,8 +43,12 @@ export function createRedisAcceptLog(options: {
       ],
     );
     if (code === 'lapsed') return undefined;
-    // It had ended, and is in the index again.
+    // It had ended, and is in the indexes again.
     if (isTerminal(status as JobStatus)) forget({ redis, keys }, jobId);
+    // A job without a record is taken out of the indexes, if a sweeper looks at it before we have come this far.
+    if (performance.now() - startedAt > Math.min(queueMs, FIRST_LOOK_MS) / 2) {
+      await scripts.schedule([keys.due, keys.unqueued], [jobId, queueMs, 'LT', FIRST_LOOK_MS]);
+    }
     return { created: code === 'created', epoch: String(heldEpoch), status: status as JobStatus };
   }
 

@@ -29,7 +29,7 @@ export const protocolErrors = {
   idempotency_conflict: {
     rpcCode: -32002,
     retryable: false,
-    description: 'The idempotency key was used before with another payload.',
+    description: 'The idempotency key is that of a job with another payload.',
   },
   epoch_mismatch: {
     rpcCode: -32003,
