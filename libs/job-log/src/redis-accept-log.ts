@@ -27,7 +27,7 @@ export function createRedisAcceptLog(options: {
     const { metadata, ...spec } = job.spec;
     const startedAt = performance.now();
     // The indexes come first: a record that they do not name would be found by nobody, were we to die in between.
-    const [now = 0] = await scripts.schedule(
+    const [now = 0, wasThere] = await scripts.schedule(
       [keys.due, keys.unqueued],
       [jobId, queueMs, 'NX', FIRST_LOOK_MS],
     );
@@ -43,13 +43,15 @@ export function createRedisAcceptLog(options: {
       ],
     );
     if (code === 'lapsed') return undefined;
-    // It had ended, and is in the indexes again.
+    const created = code === 'created';
+    // It had ended, and is in the index again.
     if (isTerminal(status as JobStatus)) forget({ redis, keys }, jobId);
-    // A job without a record is taken out of the indexes, if a sweeper looks at it before we have come this far.
-    if (performance.now() - startedAt > Math.min(queueMs, FIRST_LOOK_MS) / 2) {
+    // Whoever looked at it before it had a record has taken it out of the indexes.
+    const mayBeOut = wasThere === 1 || performance.now() - startedAt > Math.min(queueMs, FIRST_LOOK_MS) / 2;
+    if (created && mayBeOut) {
       await scripts.schedule([keys.due, keys.unqueued], [jobId, queueMs, 'LT', FIRST_LOOK_MS]);
     }
-    return { created: code === 'created', epoch: String(heldEpoch), status: status as JobStatus };
+    return { created, epoch: String(heldEpoch), status: status as JobStatus };
   }
 
   return {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createRedisAcceptLog, createRedisSweep } from '../src/index.ts';
+import { type AcceptLog, createRedisAcceptLog, createRedisSweep, createRedisUnqueued } from '../src/index.ts';
 import { openRedisTwin, type RedisTwin } from './redis-twin.ts';
 import { newJob } from './suite/twin.ts';
 
@@ -9,20 +9,50 @@ beforeAll(async () => {
 });
 afterAll(() => twin.close());
 
-it('a job whose gateway stood still before it wrote the record is in the index, though a sweeper had found no record', async () => {
+it.each([
+  ['its gateway stood still', 100],
+  ['another gateway had died of accepting it', 60_000],
+])('a job is in the indexes though a sweeper had found no record, because %s', async (_why, queueMs) => {
   const sweep = createRedisSweep({ ...twin, retentionMs: 60_000 });
-  const job = newJob({ queueMs: 100 });
-  const standingStill = async (...args: Parameters<typeof twin.redis.sadd>) => {
+  const job = newJob({ queueMs });
+  const { jobId } = job;
+  const dies = interrupt(() => Promise.reject(new Error('died')));
+  if (queueMs > 100) {
+    await expect(dies.create({ ...job, queueMs: 100 })).rejects.toThrow('died');
+  }
+  // Between the indexes and the record.
+  const swept = interrupt(async () => {
     await twin.pass(101);
     const claim = await sweep.claim(10, 60_000);
-    expect(claim.jobIds).toEqual([job.jobId]);
-    expect(await sweep.settle(job.jobId, claim)).toEqual({ code: 'gone' });
-    await sweep.reschedule(claim, [{ jobId: job.jobId, at: undefined }]);
+    expect(claim.jobIds).toContain(jobId);
+    expect(await sweep.settle(jobId, claim)).toEqual({ code: 'gone' });
+    await sweep.reschedule(claim, [{ jobId, at: undefined }]);
+    await createRedisUnqueued(twin).confirm([jobId]);
+  });
+  expect(await swept.create(job)).toMatchObject({ created: true });
+  for (const index of [twin.keys.due, twin.keys.unqueued]) {
+    expect(await twin.redis.zscore(index, jobId)).not.toBeNull();
+  }
+});
+
+/** The accept log of a gateway to which something happens when the job is in the indexes, and has no record yet. */
+function interrupt(happens: () => Promise<void>): AcceptLog {
+  const sadd = async (...args: Parameters<typeof twin.redis.sadd>) => {
+    await happens();
     return twin.redis.sadd(...args);
   };
-  const redis = Object.assign(Object.create(twin.redis), { sadd: standingStill });
-  await createRedisAcceptLog({ redis, keys: twin.keys, retentionMs: 60_000 }).create(job);
-  for (const index of [twin.keys.due, twin.keys.unqueued]) {
-    expect(await twin.redis.zscore(index, job.jobId)).not.toBeNull();
-  }
+  const redis = Object.assign(Object.create(twin.redis), { sadd });
+  return createRedisAcceptLog({ redis, keys: twin.keys, retentionMs: 60_000 });
+}
+
+it('a job that was created while a sweeper looked at it, and found no record, stays in the index', async () => {
+  const sweep = createRedisSweep({ ...twin, retentionMs: 60_000 });
+  const { jobId } = newJob();
+  await twin.redis.zadd(twin.keys.due, 1, jobId);
+  const claim = await sweep.claim(10, 60_000);
+  expect(claim.jobIds).toContain(jobId);
+  expect(await sweep.settle(jobId, claim)).toEqual({ code: 'gone' });
+  await twin.log.create(newJob({ jobId }));
+  await sweep.reschedule(claim, [{ jobId, at: undefined }]);
+  expect(await twin.redis.zscore(twin.keys.due, jobId)).not.toBeNull();
 });

@@ -323,15 +323,6 @@ describe('the index of what is due', () => {
     },
   );
 
-  it('lets go of a job that had ended when it was accepted again', async () => {
-    const job = newJob();
-    await twin.log.create(job);
-    await twin.log.cancel(TENANT, job.jobId, 'client');
-    expect((await twin.log.create({ ...job, epoch: createEpoch() })).status).toBe('cancelled');
-    expect(await sweep.size()).toBe(0);
-    expect(await twin.redis.zcard(twin.keys.unqueued)).toBe(0);
-  });
-
   it('lets go of a job whose queue entry was taken after its end', async () => {
     const { jobId } = newJob();
     await twin.log.create(newJob({ jobId }));

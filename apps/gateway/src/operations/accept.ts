@@ -47,8 +47,7 @@ export function createAccept({
 }): Accept {
   /** Creates a job, or finds the one that its idempotency key stands for. */
   async function create(tenant: string, idempotencyKey: string | undefined, { asked, spec }: Payload) {
-    const job: NewJob = {
-      jobId: createJobId(),
+    const job: Omit<NewJob, 'jobId'> = {
       epoch: createEpoch(),
       tenant,
       spec,
@@ -56,11 +55,15 @@ export function createAccept({
       totalMs: spec.timeouts?.totalMs ?? DEFAULT_TIMEOUTS.totalMs,
       retry: spec.retry ?? 'safe',
     };
-    if (idempotencyKey === undefined) return { jobId: job.jobId, ...(await acceptLog.create(job)) };
+    if (idempotencyKey === undefined) {
+      const jobId = createJobId();
+      return { jobId, ...(await acceptLog.create({ ...job, jobId })) };
+    }
     // By what was asked: a ceiling that has changed makes no other payload of the same request.
     const hash = createHash('sha256').update(canonicalJson(asked)).digest('hex');
     for (let tries = 1; tries <= MAX_RESERVATIONS; tries += 1) {
-      const reservation = await acceptLog.reserve(tenant, idempotencyKey, job.jobId, hash);
+      // Anew each time: one that was reserved before may have been created by others, and be gone.
+      const reservation = await acceptLog.reserve(tenant, idempotencyKey, createJobId(), hash);
       if (reservation.hash !== hash) throw new ProtocolError('idempotency_conflict');
       const { jobId } = reservation;
       const created = await acceptLog.createReserved({ ...job, jobId }, reservation);

@@ -2,7 +2,8 @@
 -- Ends claims: says when each job must be looked at next, never later than it stands meanwhile. A job that was taken
 -- out, or that another sweeper has claimed since, is left as it is.
 --   KEYS 1 due, 2 claimed, 3 unqueued
---   ARGV 1 until when they were held, then three for each job: 1 jobId, 2 when, or '' (never: it has ended),
+--   ARGV 1 until when they were held, then three for each job: 1 jobId,
+--        2 when, or '' (no more, unless others say so meanwhile: it has ended, or had no record),
 --        3 '1' when the queue may not have it
 -- Returns {}
 local now = now_ms()
@@ -10,9 +11,7 @@ for i = 2, #ARGV, 3 do
   local job_id, at = ARGV[i], ARGV[i + 1]
   if tonumber(redis.call('ZSCORE', KEYS[2], job_id)) == tonumber(ARGV[1]) then
     redis.call('ZREM', KEYS[2], job_id)
-    if at == '' then
-      redis.call('ZREM', KEYS[1], job_id)
-    else
+    if at ~= '' then
       redis.call('ZADD', KEYS[1], 'LT', at, job_id)
     end
     if ARGV[i + 2] == '1' then
