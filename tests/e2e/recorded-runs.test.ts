@@ -41,13 +41,23 @@ async function run(name: string) {
   return { job, events, end: await job.done(), digestOk: await job.digestOk() };
 }
 
-const failing: Record<string, string> = {
+/** The model's API did not take the request: nothing began. */
+const refusedAtOnce: Record<string, string> = {
   overloaded: 'claude_overloaded',
-  interrupted: 'claude_interrupted',
   unauthorized: 'claude_auth',
   'rate-limited': 'claude_rate_limited',
   'bad-request': 'claude_error',
+  'no-credit': 'claude_credit',
+  'prompt-too-long': 'claude_prompt_too_long',
+  'no-such-model': 'claude_model_unknown',
+  'usage-limit': 'claude_usage_limit',
+};
+const failing: Record<string, string> = {
+  ...refusedAtOnce,
+  interrupted: 'claude_interrupted',
   'max-turns': 'claude_max_turns',
+  'refused-twice': 'claude_refused',
+  'output-limit': 'claude_output_limit',
   // There is no result line in these.
   'interrupted-tool': 'upstream_error',
   terminated: 'upstream_error',
@@ -74,7 +84,9 @@ it.each(completing)("the run %s is completed with the CLI's own result", async (
 
 it.each(Object.entries(failing))('the run %s is failed with %s', async (name, code) => {
   const { job, end, digestOk } = await run(name);
-  expect(end).toMatchObject({ type: 'failed', error: { code, retrySafe: false } });
+  const nothingBegan = name in refusedAtOnce;
+  expect(end).toMatchObject({ type: 'failed', error: { code, retrySafe: nothingBegan } });
+  if (nothingBegan) expect(end).toMatchObject({ partial: false });
   expect(digestOk).toBe(true);
   // What it had said is kept.
   if (name === 'killed' || name === 'terminated') expect(job.text()).toMatch(/^w0 w1 .*w20 $/);

@@ -56,6 +56,7 @@ const failing: Record<string, string> = {
   'rate-limited': 'claude_rate_limited',
   'bad-request': 'claude_error',
   'max-turns': 'claude_max_turns',
+  'usage-limit': 'claude_usage_limit',
 };
 
 /** As claude-api closes such a run. */

@@ -5,15 +5,17 @@
  * there.
  */
 import {
-  type ClaudeResult,
   createStreamReader,
   createTextDigest,
+  judgeResult,
   type StreamEvent,
+  type Verdict,
 } from '@cc-executor/claude-stream';
 import { createPausableClock, type Logger, logEvents } from '@cc-executor/runtime';
 import type { Engine, EngineEnding, ExecutionRequest } from './engine.ts';
 import type { ExecutionLimits } from './executions.ts';
 import { createExitWatch } from './exit-watch.ts';
+import { createLoginWatch } from './login-watch.ts';
 import { createPauseControl } from './pause-control.ts';
 import type { Place } from './places.ts';
 import { decideOutcome, type Outcome, type StopReason } from './verdict.ts';
@@ -69,7 +71,8 @@ export function startExecution(options: {
   const abort = new AbortController();
   const reader = createStreamReader();
   const digest = createTextDigest();
-  let result: ClaudeResult | undefined;
+  const login = createLoginWatch();
+  let verdict: Verdict | undefined;
   let conversation: string | undefined;
   let stopReason: StopReason | undefined;
   let waiting = false;
@@ -98,7 +101,8 @@ export function startExecution(options: {
     if (event.type === 'text') digest.append(event.text, event.begin);
     else if (event.type === 'discard') digest.discard();
     else if (event.type === 'session') conversation = event.sessionId || undefined;
-    else if (event.type === 'result') result = event.result;
+    else if (event.type === 'result') verdict = judgeResult(event.result, event.cause);
+    if (login.isRefused(event)) stop('login-refused');
     exitWatch.follow(event);
   }
 
@@ -124,7 +128,7 @@ export function startExecution(options: {
     for (const clock of [...clocks, pauseLimit]) clock.stop();
     clearInterval(silence);
     const { bytes, sha256 } = digest.value();
-    const outcome = decideOutcome(ending, result, stopReason);
+    const outcome = decideOutcome(ending, verdict, stopReason);
     const completion = {
       executionId,
       ...outcome,

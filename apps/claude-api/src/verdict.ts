@@ -2,15 +2,15 @@
  * How an execution ended, from everything that is known together: Claude Code's result line, its exit code or
  * signal, and whether it was stopped. Success only on positive evidence: a result that says so, and exit code 0.
  */
-import { type ClaudeResult, judgeResult } from '@cc-executor/claude-stream';
+import type { Verdict } from '@cc-executor/claude-stream';
 import { LOGIN_ADVICE } from './cli-login.ts';
 import type { EngineEnding } from './engine.ts';
 
 /**
  * Why an execution is stopped from outside. `disconnected`: its caller has gone; `lingered`: it did not exit after
- * its result.
+ * its result; `login-refused`: Claude Code goes on asking with a login that the model's API does not take.
  */
-export type StopReason = 'cancelled' | 'disconnected' | 'timeout' | 'shutdown' | 'lingered';
+export type StopReason = 'cancelled' | 'disconnected' | 'timeout' | 'shutdown' | 'lingered' | 'login-refused';
 
 interface ExecutionError {
   readonly code: string;
@@ -30,17 +30,17 @@ const STDERR_SHOWN = 2_000;
  */
 export function decideOutcome(
   ending: EngineEnding,
-  result: ClaudeResult | undefined,
+  verdict: Verdict | undefined,
   stopReason: StopReason | undefined,
 ): Outcome {
   if (ending.failure !== undefined) return { status: 'error', error: ending.failure };
-  const verdict = result === undefined ? undefined : judgeResult(result);
   const lingered = stopReason === 'lingered';
   if (verdict?.ok === true && (ending.exitCode === 0 || lingered)) return { status: 'success' };
   if (stopReason !== undefined && !lingered) return stopped(stopReason);
   if (verdict?.ok === false) {
-    const advice = verdict.code === 'claude_auth' ? `; ${LOGIN_ADVICE}` : '';
-    return failed(verdict.code, `${verdict.message}${advice}`);
+    return verdict.code === 'claude_auth'
+      ? loginRefused(verdict.message)
+      : failed(verdict.code, verdict.message);
   }
   const how = ending.signal === null ? `with exit code ${ending.exitCode}` : `by ${ending.signal}`;
   if (verdict?.ok === true) return failed('claude_exit', `Claude Code gave an answer, but ended ${how}`);
@@ -52,8 +52,13 @@ function stopped(reason: Exclude<StopReason, 'lingered'>): Outcome {
   if (reason === 'timeout') {
     return { status: 'timeout', error: { code: 'timeout', message: 'The execution took too long' } };
   }
+  if (reason === 'login-refused') return loginRefused("The model's API refused the login or key");
   if (reason === 'shutdown') return failed('shutting_down', 'The server is shutting down');
   return { status: 'cancelled' };
+}
+
+function loginRefused(message: string): Outcome {
+  return failed('claude_auth', `${message}; ${LOGIN_ADVICE}`);
 }
 
 function failed(code: string, message: string): Outcome {

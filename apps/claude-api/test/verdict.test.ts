@@ -1,4 +1,4 @@
-import type { ClaudeResult } from '@cc-executor/claude-stream';
+import { type ClaudeResult, judgeResult } from '@cc-executor/claude-stream';
 import { expect, test } from 'vitest';
 import type { EngineEnding } from '../src/engine.ts';
 import { decideOutcome, type StopReason } from '../src/verdict.ts';
@@ -72,10 +72,17 @@ const cases: [
   ],
   ['no result, interrupted by us', ending(0), undefined, 'cancelled', { status: 'cancelled' }],
   ['too long', ending(null, 'SIGTERM'), undefined, 'timeout', { status: 'timeout', code: 'timeout' }],
+  [
+    'interrupted because the login was refused',
+    ending(0),
+    interrupted,
+    'login-refused',
+    { status: 'error', code: 'claude_auth' },
+  ],
   ['shut down', ending(0), interrupted, 'shutdown', { status: 'error', code: 'shutting_down' }],
 ];
 
 test.each(cases)('%s', (_name, end, result, stopReason, expected) => {
-  const { status, error } = decideOutcome(end, result, stopReason);
+  const { status, error } = decideOutcome(end, result && judgeResult(result), stopReason);
   expect({ status, code: error?.code }).toEqual({ code: undefined, ...expected });
 });

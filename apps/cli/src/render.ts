@@ -68,6 +68,8 @@ export function createRenderer(colors: Colors): Renderer {
           return renderText(event.seq, event.text, event.begin === true);
         case 'message':
           return { notes: toolLines(event.message).map((line) => colors.dim(`⚒ ${line}`)) };
+        case 'notice':
+          return { notes: noticeLines(event.message).map((line) => colors.yellow(`⚠ ${line}`)) };
         case 'throttled': {
           const until = `waiting until ${formatClock(event.untilMs)}: ${oneLine(event.reason, MAX_MESSAGE)}`;
           return { notes: [colors.yellow(`⏸ ${until}`)], waiting: until };
@@ -115,6 +117,15 @@ function toolLines(message: Record<string, unknown>): string[] {
     .map((block) => oneLine(`${block.name} ${describeInput(asRecord(block.input))}`, MAX_TOOL_LINE));
 }
 
+/** What Claude Code itself has to say; a limit that is not reached is nothing to say. */
+function noticeLines(message: Record<string, unknown>): string[] {
+  const { content } = message.type === 'assistant' ? asRecord(message.message) : message;
+  const texts = Array.isArray(content) ? content.map((block) => asRecord(block).text) : [content];
+  return texts
+    .filter((text) => typeof text === 'string' && text !== '')
+    .map((text) => oneLine(`${text}`, MAX_MESSAGE));
+}
+
 function describeInput(input: Record<string, unknown>): string {
   for (const key of TELLING_INPUTS) {
     if (typeof input[key] === 'string') return input[key];
@@ -141,9 +152,10 @@ function describeEnding(event: TerminalEvent, colors: Colors): string {
     case 'completed':
       return colors.green('✔ completed');
     case 'failed': {
-      const { code, message, retrySafe } = event.error;
+      const { code, message, retrySafe, resetsAt } = event.error;
       const again = retrySafe ? '; nothing had begun' : '';
-      return `${colors.red('✖ failed')}: ${code}: ${oneLine(message, MAX_MESSAGE)}${again}`;
+      const until = resetsAt === undefined ? '' : `; until ${formatClock(resetsAt)}`;
+      return `${colors.red('✖ failed')}: ${code}: ${oneLine(message, MAX_MESSAGE)}${until}${again}`;
     }
     case 'cancelled':
       return colors.yellow(`■ cancelled by ${event.by}`);

@@ -32,9 +32,10 @@ export function terminalEventOf(
   if (stop) return stoppedEvent(stop, ending);
   if (outcome.status === 'timed_out') return { type: 'timed_out', limit: outcome.limit, ...ending };
   if (outcome.status === 'failed') {
-    const { code, message } = outcome;
-    const retrySafe = didNotBegin(outcome) && !hasOutput;
-    return { type: 'failed', error: { code, message, retrySafe }, ...ending };
+    const { code, message, resetsAt, began } = outcome;
+    const retrySafe = (didNotBegin(outcome) || began === false) && !hasOutput;
+    const error = { code, message, retrySafe, ...(resetsAt !== undefined && { resetsAt }) };
+    return { type: 'failed', error, ...ending };
   }
   return failed('internal', 'the call was aborted without a reason', ending);
 }
@@ -42,9 +43,9 @@ export function terminalEventOf(
 /** The end of a job that may be begun `max` times, and has been `attempts` times. After the first, something had begun. */
 export function withAttempts(event: TerminalBody, attempts: number, max: number): TerminalBody {
   if (event.type !== 'failed') return event;
-  const { code, message, retrySafe } = event.error;
+  const { message, retrySafe } = event.error;
   const error = {
-    code,
+    ...event.error,
     message: `${message} (attempt ${attempts} of ${max})`,
     retrySafe: retrySafe && attempts === 1,
   };

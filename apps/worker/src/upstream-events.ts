@@ -59,6 +59,10 @@ export function createEventTranslator(writer: Pick<LogWriter, 'write'>): EventTr
           start(undefined, undefined);
           writer.write({ type: 'message', message: event.message });
           break;
+        case 'notice':
+          start(undefined, undefined);
+          writer.write({ type: 'notice', message: event.message });
+          break;
         case 'throttled':
           writer.write({ type: 'throttled', untilMs: Date.now() + event.delayMs, reason: event.reason });
           break;

@@ -58,6 +58,8 @@ describe('without a stop', () => {
 
   test.each([
     ['unsent', failure('upstream_unreachable', { sent: false }), false, true],
+    ['refused before the model ran', failure('claude_auth', { began: false }), false, true],
+    ['refused after output of an earlier call', failure('claude_auth', { began: false }), true, false],
     ['refused by upstream', failure('upstream_busy', { httpStatus: 503 }), false, true],
     ['refused for what was asked', failure('beyond_ceiling', { httpStatus: 403 }), false, true],
     ['refused, after an earlier try with output', failure('upstream_busy'), true, false],

@@ -3,8 +3,8 @@
  * and no result line that says otherwise, or a result line that nothing followed. How the connection ended decides
  * only what to say when there is no evidence.
  */
-import type { Complete, Verdict } from '@cc-executor/claude-stream';
-import type { Digest, RunSummary } from '@cc-executor/protocol';
+import type { ClaudeFailureCode, Complete, Verdict } from '@cc-executor/claude-stream';
+import { type Digest, failureCodes, type RunSummary } from '@cc-executor/protocol';
 import type { BodyEnd } from './response-body.ts';
 import type { UpstreamFailure, UpstreamOutcome } from './upstream-events.ts';
 
@@ -14,6 +14,8 @@ export type Findings = {
   verdict: Verdict | undefined;
   /** No further turn began after the result. */
   resultStands: boolean;
+  /** The model did something, or something was done for it. */
+  hasOutput: boolean;
   /** The last text block. */
   text: string | undefined;
   digest: Digest;
@@ -51,16 +53,14 @@ function judgeComplete(complete: Complete, findings: Findings, summary: RunSumma
     );
   }
   // Behind a time-out the result only says that Claude Code was interrupted.
-  const isCause = verdict?.ok === false && complete.status !== 'timeout';
-  if (isCause) {
-    // claude-api says the same, and what to do about it.
-    const advice = complete.error === verdict.code ? complete.message : undefined;
-    return judgeVerdict(
-      advice ? { ...verdict, message: advice } : verdict,
-      'complete-line',
-      findings,
-      summary,
-    );
+  if (complete.status !== 'timeout') {
+    const { error: code, message } = complete;
+    // claude-api knows why it ended Claude Code, and what to do about it.
+    if (isClaudeCode(code) && message) {
+      const said = verdict?.ok === false && verdict.code === code ? verdict : {};
+      return fail({ ...said, code, message }, 'complete-line', findings, summary);
+    }
+    if (verdict?.ok === false) return fail(verdict, 'complete-line', findings, summary);
   }
   return failed('upstream_error', describeComplete(complete), summary);
 }
@@ -71,8 +71,27 @@ function judgeVerdict(
   findings: Findings,
   summary: RunSummary,
 ): UpstreamOutcome {
-  if (verdict.ok) return succeed(evidence, findings, summary);
-  return { status: 'failed', code: verdict.code, message: verdict.message, sent: true, evidence, ...summary };
+  return verdict.ok ? succeed(evidence, findings, summary) : fail(verdict, evidence, findings, summary);
+}
+
+/** Claude Code's own failure. */
+function fail(
+  { code, message, resetsAt }: { code: ClaudeFailureCode; message: string; resetsAt?: number },
+  evidence: 'complete-line' | 'result-line',
+  { hasOutput }: Findings,
+  summary: RunSummary,
+): UpstreamFailure {
+  const began = hasOutput || (summary.costUsd ?? 0) > 0;
+  return {
+    ...{ status: 'failed', code, message, sent: true, evidence },
+    ...(resetsAt !== undefined && { resetsAt }),
+    ...(!began && { began }),
+    ...summary,
+  };
+}
+
+function isClaudeCode(code: string | undefined): code is ClaudeFailureCode {
+  return code?.startsWith('claude_') === true && Object.hasOwn(failureCodes, code);
 }
 
 function succeed(

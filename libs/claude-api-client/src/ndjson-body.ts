@@ -38,6 +38,7 @@ export function createNdjsonBody(options: {
   let conversation: string | undefined;
   let verdict: Verdict | undefined;
   let isResting = false;
+  let hasOutput = false;
   let complete: Complete | undefined;
 
   function readLine(line: string, events: UpstreamEvent[]): Progress {
@@ -46,6 +47,7 @@ export function createNdjsonBody(options: {
       const now = take(event, events);
       if (now > best) best = now;
     }
+    hasOutput ||= best === progress.output;
     return best;
   }
 
@@ -84,6 +86,7 @@ export function createNdjsonBody(options: {
         conversation = event.sessionId || undefined;
         events.push(event);
         return progress.alive;
+      case 'notice':
       case 'throttled':
         events.push(event);
         return progress.alive;
@@ -95,7 +98,7 @@ export function createNdjsonBody(options: {
         options.notePaused(event.type === 'paused', events);
         return progress.ping;
       case 'result':
-        verdict = judgeResult(event.result);
+        verdict = judgeResult(event.result, event.cause);
         isResting = true;
         return progress.alive;
       case 'complete':
@@ -142,6 +145,7 @@ export function createNdjsonBody(options: {
         complete,
         verdict,
         resultStands: isResting,
+        hasOutput,
         text: answer.lastBlock(),
         digest: answer.digest(),
         understood: started,

@@ -62,6 +62,10 @@ export type UpstreamFailure = RunSummary & {
   httpStatus?: number;
   /** How long claude-api asks to wait before another try. */
   retryAfterMs?: number;
+  /** The limit that was reached is lifted at this Unix time, in milliseconds. */
+  resetsAt?: number;
+  /** False: claude-api took the work, but Claude Code ended before the model did anything. */
+  began?: false;
   /** What said that it failed; without it, it is the end that was not as it should be. */
   evidence?: Exclude<Evidence, 'clean-eof'>;
 };

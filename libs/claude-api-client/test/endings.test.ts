@@ -17,6 +17,7 @@ describe('a call that succeeds', () => {
         sessionId: '25680ab6-6f80-42e7-b927-ec33fd1fcbcb',
         model: 'claude-opus-5-5',
         cwd: '/workspace',
+        keySource: 'ANTHROPIC_API_KEY',
         version: '2.1.330',
       },
       { type: 'text', text: 'You said: Te', begin: true },
@@ -157,6 +158,35 @@ describe('a call that fails on evidence', () => {
     expect(outcome).toMatchObject({ status: 'failed', code: 'claude_interrupted', evidence: 'result-line' });
     expect(blocks).toEqual([words(25)]);
     expect(outcome).toMatchObject({ digest: digestOf(words(25)) });
+  });
+
+  it.each([
+    ['overloaded', true],
+    ['usage-limit', true],
+    ['refused-twice', false],
+    ['interrupted', false],
+  ])('says of the recording %s whether nothing had begun: %s', async (name, nothingBegan) => {
+    for (const complete of [{ status: 'error' }, false] as const) {
+      const { outcome } = await runScript(recordingScript(name, { complete }));
+      expect(outcome.status).toBe('failed');
+      expect('began' in outcome).toBe(nothingBegan);
+    }
+  });
+
+  it("keeps the time at which a limit is lifted, with claude-api's own words", async () => {
+    const error = { code: 'claude_usage_limit', message: 'wait' };
+    const script = recordingScript('usage-limit', { complete: { status: 'error', error } });
+    const { outcome } = await runScript(script);
+    expect(outcome).toMatchObject({ ...error, resetsAt: 1795500000_000 });
+  });
+
+  it('takes from claude-api why it ended Claude Code, of which that says only that it was interrupted', async () => {
+    const error = { code: 'claude_auth', message: 'the key was refused; set another' };
+    for (const name of ['interrupted', 'killed-at-start']) {
+      const script = recordingScript(name, { complete: { status: 'error', error } });
+      const { outcome } = await runScript(script);
+      expect(outcome).toMatchObject({ status: 'failed', ...error, evidence: 'complete-line' });
+    }
   });
 
   it.each([

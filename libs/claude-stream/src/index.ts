@@ -1,4 +1,5 @@
 /** Reads what Claude Code prints: lines, events, the answer's digest, the verdict. Pure. */
+export { isLoginError } from './cause.ts';
 export {
   createLineSplitter,
   LineTooLongError,
@@ -7,4 +8,4 @@ export type { RunEvent, StreamEvent } from './stream-event.ts';
 export type { ClaudeResult, Complete } from './stream-line.ts';
 export { createStreamReader } from './stream-reader.ts';
 export { createTextDigest } from './text-digest.ts';
-export { judgeResult, type Verdict } from './verdict.ts';
+export { type ClaudeFailureCode, judgeResult, type Verdict } from './verdict.ts';

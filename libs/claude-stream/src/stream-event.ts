@@ -2,17 +2,28 @@
  * The one union of what the lines of a run mean. `RunEvent` is what whoever asked for the run wants to know:
  * claude-api-client hands it on as it is, and the worker makes the job's events of it. The rest is about the stream.
  */
+import type { Cause } from './cause.ts';
 import type { ClaudeResult, Complete, JsonObject } from './stream-line.ts';
 
 export type RunEvent =
   /** claude-api has taken the work. */
   | { type: 'started'; executionId?: string; engine?: string }
-  | { type: 'session'; sessionId: string; model?: string; cwd?: string; version?: string }
+  | {
+      type: 'session';
+      sessionId: string;
+      model?: string;
+      cwd?: string;
+      version?: string;
+      /** Where the API key came from, in Claude Code's words; `none` for a login or a token. */
+      keySource?: string;
+    }
   /** A piece of the answer; `begin` on the first piece of each text block. */
   | { type: 'text'; text: string; begin: boolean }
   /** All text since the last `begin` is void. */
   | { type: 'discard'; reason: string }
   | { type: 'message'; message: JsonObject }
+  /** Claude Code speaks about the run: no model wrote it, and nothing was done. */
+  | { type: 'notice'; message: JsonObject }
   /** Claude Code waits before it asks the model's API again. `status` is HTTP's, null when there was none. */
   | {
       type: 'throttled';
@@ -28,7 +39,8 @@ export type RunEvent =
 
 export type StreamEvent =
   | RunEvent
-  | { type: 'result'; result: ClaudeResult }
+  /** `cause`: what was said about its failure before it. */
+  | { type: 'result'; result: ClaudeResult; cause: Cause }
   | { type: 'complete'; complete: Complete }
   | { type: 'ping' }
   /** Something happened that is of no other interest. `generating`: it is the model that does it. */

@@ -19,7 +19,10 @@ export type ClaudeResult = JsonObject & {
   errors?: unknown[];
   api_error_status?: number | null;
   api_error_type?: string | null;
+  /** Claude Code's own word for it, where it has one: `usage_limit_reached`, `max_output_tokens` … */
+  api_error?: string;
   terminal_reason?: string;
+  stop_reason?: string | null;
   session_id?: string;
   num_turns?: number;
   duration_ms?: number;

@@ -1,9 +1,12 @@
 /**
  * Turns the lines of Claude Code's stream-json (with or without partial messages), mixed with claude-api's own
  * lines, into stream events. Pure: no time, no input or output. Text deltas go out at once; what `answer-tracker.ts`
- * finds void is discarded. Only the main conversation gives text: sub-agents and made-up messages are `message`.
+ * finds void is discarded. Only the main conversation gives text: sub-agents are `message`, and what Claude Code makes
+ * up in the model's or the user's place is `notice`.
  */
 import { createAnswerTracker } from './answer-tracker.ts';
+import { createCauseWatch } from './cause.ts';
+import { lineKindOf } from './line-kinds.ts';
 import { boundNesting } from './nesting.ts';
 import type { StreamEvent } from './stream-event.ts';
 import {
@@ -25,12 +28,12 @@ export type StreamReader = {
 
 const NOTHING: readonly StreamEvent[] = [];
 const PING: readonly StreamEvent[] = [{ type: 'ping' }];
-const ACTIVITY: readonly StreamEvent[] = [{ type: 'activity', generating: false }];
 const GENERATING: readonly StreamEvent[] = [{ type: 'activity', generating: true }];
 
 /** Makes a reader for the lines of one run. */
 export function createStreamReader(): StreamReader {
   const answer = createAnswerTracker();
+  const cause = createCauseWatch();
 
   function readStreamEvent(line: StreamEventLine): readonly StreamEvent[] {
     const events: StreamEvent[] = [];
@@ -43,6 +46,7 @@ export function createStreamReader(): StreamReader {
       answer.startBlock(event.index ?? 0);
       if (block?.type === 'text' && block.text) answer.append(block.text, events);
     } else if (event?.type === 'message_start') {
+      cause.clear();
       answer.startMessage(events);
     }
     if (isObject(line.abandoned_blocks)) {
@@ -56,7 +60,12 @@ export function createStreamReader(): StreamReader {
     const madeUp = line.message?.model === '<synthetic>' || line.is_api_error_message === true;
     const blocks: ContentBlock[] | undefined =
       typeof content === 'string' ? [{ type: 'text', text: content }] : content;
-    if (madeUp || !Array.isArray(blocks)) return [{ type: 'message', message: line }];
+    if (madeUp) {
+      cause.noteMadeUp(line);
+      return [{ type: 'notice', message: line }];
+    }
+    cause.clear();
+    if (!Array.isArray(blocks)) return [{ type: 'message', message: line }];
     const events: StreamEvent[] = [];
     let structured = blocks.length === 0;
     for (const block of blocks) {
@@ -73,7 +82,7 @@ export function createStreamReader(): StreamReader {
     if (succeeded && typeof result.result === 'string' && result.result !== '') {
       answer.finish(result.result, events);
     }
-    events.push({ type: 'result', result });
+    events.push({ type: 'result', result, cause: cause.value() });
     return events;
   }
 
@@ -95,8 +104,13 @@ export function createStreamReader(): StreamReader {
           return ofSubAgent ? GENERATING : readStreamEvent(value);
         case 'assistant':
           return ofSubAgent ? [{ type: 'message', message: value }] : readAssistant(value);
+        case 'user':
+          return [{ type: ofSubAgent || holdsToolResult(value) ? 'message' : 'notice', message: value }];
         case 'system':
           return readSystem(value);
+        case 'rate_limit_event':
+          cause.noteLimit(value);
+          return [{ type: 'notice', message: value }];
         case 'result':
           return readResult(value as ClaudeResult);
         case 'ping':
@@ -109,20 +123,25 @@ export function createStreamReader(): StreamReader {
         case 'complete':
           return [{ type: 'complete', complete: readComplete(value) }];
         default:
-          return [{ type: 'message', message: value }];
+          return [readOther(value)];
       }
     },
   };
 }
 
+/** Without one, it is Claude Code that speaks to the model in the user's name: "[Request interrupted by user]". */
+function holdsToolResult({ message, tool_use_result: result }: JsonObject): boolean {
+  if (result !== undefined) return true;
+  const content = isObject(message) ? message.content : undefined;
+  return Array.isArray(content) && content.some((block) => isObject(block) && block.type === 'tool_result');
+}
+
 function readSystem(line: JsonObject): readonly StreamEvent[] {
-  if (line.subtype === 'status') return ACTIVITY;
-  // A running estimate, one line per thinking delta.
-  if (line.subtype === 'thinking_tokens') return GENERATING;
   if (line.subtype === 'init') {
     const model = stringOf(line.model);
     const cwd = stringOf(line.cwd);
     const version = stringOf(line.claude_code_version);
+    const keySource = stringOf(line.apiKeySource);
     return [
       {
         type: 'session',
@@ -130,6 +149,7 @@ function readSystem(line: JsonObject): readonly StreamEvent[] {
         ...(model === undefined ? {} : { model }),
         ...(cwd === undefined ? {} : { cwd }),
         ...(version === undefined ? {} : { version }),
+        ...(keySource === undefined ? {} : { keySource }),
       },
     ];
   }
@@ -145,7 +165,17 @@ function readSystem(line: JsonObject): readonly StreamEvent[] {
       },
     ];
   }
-  return [{ type: 'message', message: line }];
+  return [readOther(line)];
+}
+
+/** A line that is not looked into. */
+function readOther(line: JsonObject): StreamEvent {
+  const kind = lineKindOf(stringOf(line.type) ?? '', line.subtype);
+  if (kind === 'notice') return { type: 'notice', message: line };
+  if (kind === 'activity' || kind === 'generating') {
+    return { type: 'activity', generating: kind === 'generating' };
+  }
+  return { type: 'message', message: line };
 }
 
 function readStart(line: JsonObject): StreamEvent {

@@ -22,7 +22,7 @@ describe('the real Claude Code', () => {
     ],
     ['an answer that was begun anew', '[[drop-after: 5]] [[chunks: 20]]'],
     ['an answer after a retry', '[[status: 529 1]] [[text: at last]]'],
-    ['an answer that the model broke off', '[[refusal]] [[text: That I will]]'],
+    ['an answer that the model broke off', '[[stop: refusal]] [[text: That I will]]'],
   ])('gives %s: folding what was streamed gives its own result', async (_, prompt) => {
     const { bin } = claude as { bin: string };
     const { lines, exitCode } = await recordClaude({ bin, prompt, args: ['--allowedTools=Bash'] });

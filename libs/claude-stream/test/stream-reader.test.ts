@@ -58,9 +58,9 @@ describe('the stream reader, on recordings of the real CLI', () => {
     expect(foldBlocks(events)).toEqual([Array.from({ length: 25 }, (_, index) => `w${index} `).join('')]);
   });
 
-  it('reports a wait for the model, and gives its error as a message, never as text', () => {
+  it('reports a wait for the model, and gives its error as a notice, never as text', () => {
     const events = withoutActivity(readAll(recording('overloaded')));
-    expect(types(events)).toEqual(['session', 'throttled', 'message', 'result']);
+    expect(types(events)).toEqual(['session', 'throttled', 'notice', 'result']);
     expect(events[1]).toEqual({
       type: 'throttled',
       delayMs: 507,
@@ -174,16 +174,45 @@ describe('the stream reader, on lines that are no text', () => {
     expect(readAll([line])).toEqual([{ type: 'message', message: line }]);
   });
 
-  it('passes unknown types, unknown system lines, thinking and made-up messages through whole', () => {
+  it('passes unknown types, unknown system lines and thinking through whole', () => {
     const lines = [
-      { type: 'rate_limit_event', rate_limit_info: { status: 'allowed' } },
+      { type: 'something_new' },
+      { type: 'system', subtype: 'something_new' },
       { type: 'system', subtype: 'compact_boundary' },
+      { type: 'system', subtype: 'background_tasks_changed', tasks: [] },
       assistant([{ type: 'thinking', thinking: 'hm' }]),
-      assistant([text('API Error')], { is_api_error_message: true }),
-      { type: 'assistant', message: { model: '<synthetic>', content: [text('No response requested.')] } },
       { type: 'assistant' },
     ];
     expect(readAll(lines)).toEqual(lines.map((message) => ({ type: 'message', message })));
+  });
+
+  it('passes on as notices, which are no output, what Claude Code says itself', () => {
+    const lines = [
+      { type: 'rate_limit_event', rate_limit_info: { status: 'allowed' } },
+      { type: 'rate_limit_event' },
+      { type: 'auth_status', isAuthenticating: true, output: [] },
+      { type: 'system', subtype: 'informational', content: 'continuing once' },
+      { type: 'user', message: { role: 'user', content: [text('[Request interrupted by user]')] } },
+      assistant([text('API Error')], { is_api_error_message: true }),
+      { type: 'assistant', message: { model: '<synthetic>', content: [text('No response requested.')] } },
+    ];
+    expect(readAll(lines)).toEqual(lines.map((message) => ({ type: 'notice', message })));
+  });
+
+  it('gives with a result the typed cause that was said before it, unless the model answered since', () => {
+    const limit = {
+      type: 'rate_limit_event',
+      rate_limit_info: { status: 'rejected', resetsAt: 1795500000 },
+    };
+    const madeUp = assistant([text('no')], { is_api_error_message: true, error: 'rate_limit' });
+    const causeAfter = (...lines: object[]) => {
+      const last = readAll([...lines, { type: 'result', is_error: true }]).at(-1);
+      return last?.type === 'result' ? last.cause : undefined;
+    };
+    expect(causeAfter(limit, madeUp)).toEqual({ error: 'rate_limit', resetsAt: 1795500000_000 });
+    expect(causeAfter({ ...limit, rate_limit_info: { status: 'allowed', resetsAt: 1 } })).toEqual({});
+    expect(causeAfter(limit, madeUp, messageStart('m1'))).toEqual({});
+    expect(causeAfter(limit, madeUp, assistant([text('here')]))).toEqual({});
   });
 
   it('takes the progress of thinking for activity of the model, and a status for activity', () => {

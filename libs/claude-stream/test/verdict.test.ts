@@ -11,7 +11,7 @@ function judgeRecording(name: string) {
   const events = readAll(recording(name));
   const event = events.find(({ type }) => type === 'result');
   if (event?.type !== 'result') throw new Error('the recording has no result');
-  return { events, result: event.result, verdict: judgeResult(event.result) };
+  return { events, result: event.result, verdict: judgeResult(event.result, event.cause) };
 }
 
 describe('the verdict', () => {
@@ -55,6 +55,39 @@ describe('the verdict', () => {
   });
 
   it.each([
+    ['refused-twice', { code: 'claude_refused' }],
+    ['output-limit', { code: 'claude_output_limit' }],
+    ['no-credit', { code: 'claude_credit' }],
+    ['prompt-too-long', { code: 'claude_prompt_too_long' }],
+    ['no-such-model', { code: 'claude_model_unknown' }],
+    ['usage-limit', { code: 'claude_usage_limit', resetsAt: 1795500000_000 }],
+    ['rate-limited', { code: 'claude_rate_limited' }],
+    ['unauthorized', { code: 'claude_auth' }],
+    ['bad-request', { code: 'claude_error' }],
+  ] as const)('reads the recording %s as %o', (name, expected) => {
+    const { verdict } = judgeRecording(name);
+    expect(verdict).toMatchObject({ ok: false, ...expected });
+    expect('resetsAt' in verdict).toBe('resetsAt' in expected);
+  });
+
+  it.each([
+    ['claude_auth', 'authentication_failed'],
+    ['claude_auth', 'oauth_org_not_allowed'],
+    ['claude_auth', 'account_on_hold'],
+    ['claude_auth', 'verification_required'],
+    ['claude_auth', 'cloud_credential_error'],
+    ['claude_credit', 'billing_error'],
+    ['claude_rate_limited', 'rate_limit'],
+    ['claude_overloaded', 'overloaded'],
+    ['claude_output_limit', 'max_output_tokens'],
+    ['claude_model_unknown', 'model_not_found'],
+  ] as const)('gives %s for the typed error %s, whatever the words are', (code, error) => {
+    const words = 'API Error: 500 Please run /login';
+    const failure = result({ subtype: 'success', is_error: true, result: words, api_error_status: 500 });
+    expect(judgeResult(failure, { error })).toMatchObject({ ok: false, code });
+  });
+
+  it.each([
     ['claude_overloaded', { subtype: 'success', is_error: true, api_error_status: 529 }],
     ['claude_overloaded', { subtype: 'success', is_error: true, result: 'API Error: 529 overloaded' }],
     ['claude_rate_limited', { subtype: 'success', is_error: true, api_error_status: 429 }],
@@ -62,6 +95,11 @@ describe('the verdict', () => {
     ['claude_auth', { subtype: 'success', is_error: true, api_error_status: 403 }],
     ['claude_auth', { subtype: 'success', is_error: true, result: 'Invalid API key · Please run /login' }],
     ['claude_auth', { subtype: 'success', is_error: true, result: 'Not logged in · Please run /login' }],
+    ['claude_auth', { subtype: 'success', is_error: true, result: 'Login expired · Please run /login' }],
+    ['claude_credit', { subtype: 'success', is_error: true, api_error_status: 402 }],
+    ['claude_credit', { subtype: 'success', is_error: true, result: 'Credit balance is too low' }],
+    ['claude_prompt_too_long', { subtype: 'success', is_error: true, terminal_reason: 'prompt_too_long' }],
+    ['claude_refused', { subtype: 'success', is_error: true, stop_reason: 'refusal' }],
     ['claude_error', { subtype: 'success', is_error: true, api_error_status: 500 }],
     ['claude_error', { subtype: 'success', is_error: true, api_error_status: 404, result: 'no such model' }],
     ['claude_max_turns', { subtype: 'error_max_turns', is_error: true }],

@@ -46,6 +46,8 @@ export const passingEvents = {
     },
   },
   message: { carriesOutput: true, fields: { message: z.record(z.string(), z.unknown()) } },
+  /** What Claude Code says about the run itself: an error of the model's API, a limit, a note. No model wrote it. */
+  notice: { fields: { message: z.record(z.string(), z.unknown()) } },
   throttled: {
     fields: {
       /** Unix time in milliseconds of the next try. */
@@ -101,6 +103,8 @@ export const endings = {
         message: z.string(),
         /** Executing the same again can do no work twice: this time, nothing had begun. */
         retrySafe: z.boolean(),
+        /** Unix time in milliseconds at which the limit that was reached is lifted, where that is known. */
+        resetsAt: z.number().int().optional(),
       }),
       partial,
     },

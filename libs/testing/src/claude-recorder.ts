@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { claudeEnvironment } from './stand-in-model/claude-environment.ts';
+import type { ModelBehaviour } from './stand-in-model/directives.ts';
 import { startStandInModel } from './stand-in-model/server.ts';
 
 export type RecordedEnding = { exitCode: number | null; signal: NodeJS.Signals | null };
@@ -18,7 +19,10 @@ export type RecordClaudeOptions = {
   /** With directives for the stand-in model. */
   prompt: string;
   args?: readonly string[];
-  env?: Readonly<Record<string, string>>;
+  /** An undefined value takes a variable away. */
+  env?: Readonly<Record<string, string | undefined>>;
+  /** What the model does whatever the prompt of a request says. */
+  behaviour?: ModelBehaviour;
   /** Sends this signal to the CLI's process group when a line has come that holds this text. */
   kill?: { signal: NodeJS.Signals; at: string };
 };
@@ -34,7 +38,7 @@ export async function recordClaude(options: RecordClaudeOptions): Promise<Claude
   const base = await mkdtemp(join(tmpdir(), 'cc-executor-recording-'));
   const [home, cwd] = [join(base, 'home'), join(base, 'workspace')];
   await Promise.all([mkdir(home), mkdir(cwd)]);
-  const model = await startStandInModel();
+  const model = await startStandInModel({ script: () => options.behaviour });
   try {
     const child = spawn(
       options.bin,

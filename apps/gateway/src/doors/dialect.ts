@@ -90,6 +90,7 @@ export function openDialectDoor(context: DoorContext): Door {
         break;
       case 'queued':
       case 'message':
+      case 'notice':
       case 'throttled':
       case 'paused':
         // The dialect has no word for it.

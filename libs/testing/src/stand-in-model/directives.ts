@@ -5,7 +5,8 @@
  *   [[chunks: 100]]      answer in so many pieces        [[delay: 20]]        milliseconds between pieces
  *   [[size: 200000]]     answer so many characters       [[wait: 500]]        milliseconds before the answer
  *   [[status: 529]]      refuse; `529 2` only twice      [[drop-after: 5]]    cut streamed answers after 5 pieces
- *   [[hang]]             send the headers, then nothing  [[refusal]]          stop for a refusal, after the answer
+ *   [[hang]]             send the headers, then nothing  [[stop: refusal]]    the answer's `stop_reason`
+ *   [[error: {"status":400,"type":"billing_error","message":"No credit","headers":{}}]]   refuse with these words
  *   [[tool: Read {"file_path":"/x"}]]                    ask for any tool, then report its result
  *
  * Several `[[bash: …]]` and `[[tool: …]]` are asked for one after another. A value ends at the first `]]`.
@@ -14,6 +15,14 @@
 export interface ToolRequest {
   readonly name: string;
   readonly input: object;
+}
+
+export interface ModelError {
+  readonly status: number;
+  /** Without it, the one that belongs to the status. */
+  readonly type?: string;
+  readonly message?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface ModelBehaviour {
@@ -34,8 +43,10 @@ export interface ModelBehaviour {
   /** Cut the connection after so many pieces of a streamed answer. */
   dropAfter?: number;
   hang?: boolean;
-  /** The model's own safety stops the answer: `stop_reason` is `refusal`. */
-  refusal?: boolean;
+  /** Answer with this error of the API instead. */
+  error?: ModelError;
+  /** The `stop_reason` of an answer in text: `refusal` when the model's own safety stops it, `max_tokens` … */
+  stopReason?: string;
 }
 
 /** Reads the directives of a prompt. Unknown names are left alone: they are part of what was said. */
@@ -52,7 +63,8 @@ export function parseDirectives(prompt: string): ModelBehaviour {
     else if (name === 'wait') behaviour.waitMs = Number(value);
     else if (name === 'drop-after') behaviour.dropAfter = Number(value);
     else if (name === 'hang') behaviour.hang = true;
-    else if (name === 'refusal') behaviour.refusal = true;
+    else if (name === 'stop') behaviour.stopReason = value.trim();
+    else if (name === 'error') behaviour.error = JSON.parse(value) as ModelError;
     else if (name === 'status') {
       const [code, times] = value.trim().split(/\s+/);
       behaviour.status = { code: Number(code), times: times === undefined ? Infinity : Number(times) };

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as delay, setImmediate } from 'node:timers/promises';
-import type { ModelBehaviour } from './directives.ts';
+import type { ModelBehaviour, ModelError } from './directives.ts';
 import type { Reply } from './reply.ts';
 
 const INPUT_TOKENS = 12;
@@ -24,15 +24,18 @@ export function writeMessage(
 }
 
 /** Sends an API error. */
-export function writeError(response: ServerResponse, status: number): void {
+export function writeError(
+  response: ServerResponse,
+  { status, type, message = `The stand-in model answers ${status}`, headers }: ModelError,
+): void {
   const types: Record<number, string> = {
     400: 'invalid_request_error',
     401: 'authentication_error',
     429: 'rate_limit_error',
     529: 'overloaded_error',
   };
-  const error = { type: types[status] ?? 'api_error', message: `The stand-in model answers ${status}` };
-  response.writeHead(status, { 'content-type': 'application/json' });
+  const error = { type: type ?? types[status] ?? 'api_error', message };
+  response.writeHead(status, { 'content-type': 'application/json', ...headers });
   response.end(JSON.stringify({ type: 'error', error }));
 }
 
@@ -77,9 +80,8 @@ function* deltas(reply: Reply): Generator<object> {
   else for (const text of reply.pieces) yield { type: 'text_delta', text };
 }
 
-function stopReasonOf(reply: Reply, { refusal }: ModelBehaviour): string {
-  if (reply.type === 'tool') return 'tool_use';
-  return refusal === true ? 'refusal' : 'end_turn';
+function stopReasonOf(reply: Reply, { stopReason = 'end_turn' }: ModelBehaviour): string {
+  return reply.type === 'tool' ? 'tool_use' : stopReason;
 }
 
 function fullBlock(reply: Reply): object {

@@ -71,7 +71,7 @@ export async function startStandInModel(
     } catch (error) {
       // The caller may leave at any time, also while it still sends its request.
       if (gone.signal.aborted) return;
-      if (!response.headersSent) writeError(response, 400);
+      if (!response.headersSent) writeError(response, { status: 400 });
       else response.destroy(error as Error);
     }
   }
@@ -80,8 +80,9 @@ export async function startStandInModel(
     const behaviour = options.script?.(call) ?? parseDirectives(call.prompt);
     const earlier = requests.filter((other) => other !== call && other.prompt === call.prompt).length;
     if (behaviour.status !== undefined && earlier < behaviour.status.times) {
-      return writeError(response, behaviour.status.code);
+      return writeError(response, { status: behaviour.status.code });
     }
+    if (behaviour.error !== undefined) return writeError(response, behaviour.error);
     if (behaviour.hang === true) {
       response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
       return;
