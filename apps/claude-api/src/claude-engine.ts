@@ -9,6 +9,7 @@ import { buildCliEnvironment, type Credentials, type Environment } from './cli-e
 import { locateCli, readCliVersion } from './cli-location.ts';
 import { configFolderOf, findLogin } from './cli-login.ts';
 import { runCliProcess } from './cli-process.ts';
+import type { Containment } from './containment.ts';
 import type {
   Engine,
   EngineDescription,
@@ -29,6 +30,7 @@ export interface ClaudeEngineOptions {
   /** Undefined: there are no named workspaces. */
   readonly workspacesDir: string | undefined;
   readonly stopGraceMs: number;
+  readonly containment: Containment;
   readonly profile: CliProfile;
   readonly indexLimits: IndexLimits;
   readonly credentials: Credentials;
@@ -64,7 +66,8 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
       ok: found.length > 0,
       version,
       login: found,
-      detail: `Claude Code ${version}; ${login}${target}`,
+      containment: options.containment.kind,
+      detail: `Claude Code ${version}; ${login}${target}; ${options.containment.detail}`,
     };
   }
 
@@ -139,6 +142,7 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
       {
         signal: AbortSignal.any([signal, giveUp.signal]),
         stopGraceMs: options.stopGraceMs,
+        containment: options.containment,
         onOutput,
         pause,
       },

@@ -119,6 +119,13 @@ export const settings = {
     description:
       'How long Claude Code may live on after its result before it is ended. Tasks in the background and further turns do not count.',
   }),
+  sandbox: setting({
+    env: 'CLAUDE_SANDBOX',
+    schema: oneOf(['auto', 'on', 'off']),
+    default: 'auto',
+    description:
+      'Whether each execution has a PID namespace of its own (Linux), out of which nothing it started can escape. auto: where one may be made, else a child subreaper. on: claude-api does not start where none may be made. off: a child subreaper.',
+  }),
   passEnv: setting({
     env: 'CLAUDE_PASS_ENV',
     schema: listOf(),

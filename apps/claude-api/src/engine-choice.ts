@@ -4,6 +4,7 @@ import { type ClaudeEngine, createClaudeEngine } from './claude-engine.ts';
 import type { Environment } from './cli-environment.ts';
 import { locateCli } from './cli-location.ts';
 import type { ClaudeApiConfig } from './config.ts';
+import { findContainment } from './containment.ts';
 import { createDemoEngine } from './demo-engine.ts';
 import type { Engine } from './engine.ts';
 import { chooseProfile } from './policy-choice.ts';
@@ -30,8 +31,12 @@ export function chooseEngine(
     );
   }
   if (config.engine === 'demo' || !found) return createDemoEngine();
+  const containment = findContainment(config.sandbox, environment);
+  const isWhole = containment.kind !== 'marker';
+  logger[isWhole ? 'info' : 'warn']({ containment: containment.kind }, containment.detail);
   return createClaudeEngine({
     bin,
+    containment,
     workDir: config.workDir,
     workspacesDir: config.workspacesDir,
     stopGraceMs: config.stopGraceMs,

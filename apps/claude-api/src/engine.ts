@@ -3,6 +3,7 @@
  * nothing of HTTP, and whoever calls it knows nothing of processes.
  */
 import type { ClaudeOptions } from '@cc-executor/claude-options';
+import type { Containment } from './containment.ts';
 import type { Place, PlaceRefusal } from './places.ts';
 
 /**
@@ -24,6 +25,8 @@ export interface EngineDescription {
   readonly version?: string;
   /** The ways to the model that were found, in words; never their values. */
   readonly login?: readonly string[];
+  /** What holds the processes of an execution together. */
+  readonly containment?: Containment['kind'];
 }
 
 /** How a run ended. Whether that was a success is not the engine's to say. */

@@ -1,14 +1,25 @@
 /**
- * Signals processes together with everything they started. A process group reaches most of them; a child that
- * moved to a session of its own is found by a variable it inherited, which only Linux shows (/proc).
+ * Signals processes together with everything they started: the group, all that descends from what holds an execution
+ * together, and all that carries its marker, a variable that is inherited. Only Linux shows the last two (/proc).
  */
-import { readdirSync, readFileSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { sleep } from '@cc-executor/runtime';
 import { isOwnerGone, ownOwner } from './process-owner.ts';
+import { type Process, readProcesses, readProcessesSync } from './process-table.ts';
 
-/** Every process that an execution starts inherits this variable: `<execution>/<owner>/<unique>`. */
-export const MARKER_VARIABLE = 'CC_EXECUTOR_EXECUTION_ID';
+/** What belongs to one execution. */
+export interface ProcessTree {
+  readonly marker: string;
+  /** The process group that it began in. */
+  readonly group: number;
+  /** Whatever descends from this process belongs to it. Only while that one lives: ids are used again. */
+  readonly root?: number | undefined;
+  /** They hold the rest together, so they go on while that is stopped, and end last. */
+  readonly holders: readonly number[];
+}
 
+/** Processes that end take a moment; one that the kernel holds back cannot be waited for. */
+const KILL_WITHIN_MS = 10_000;
+const BETWEEN_LOOKS_MS = 10;
 const MAX_ROUNDS = 20;
 
 /** A marker for one run of this process. */
@@ -21,15 +32,12 @@ export function signalGroup(leaderPid: number, signal: NodeJS.Signals): boolean 
   return signalProcess(-leaderPid, signal);
 }
 
-/**
- * Signals the group and every process that carries the marker, until a look round finds no new one: one may fork
- * while it is being found.
- */
-export async function signalTree(leaderPid: number, marker: string, signal: NodeJS.Signals): Promise<void> {
-  signalGroup(leaderPid, signal);
+/** Signals all of it but its holders, until a look round finds no new process: one may fork while it is being found. */
+export async function signalTree(tree: ProcessTree, signal: NodeJS.Signals): Promise<void> {
+  if (tree.holders.length === 0) signalGroup(tree.group, signal);
   const signalled = new Set<number>();
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    const found = (await findMarked(marker)).filter((pid) => !signalled.has(pid));
+    const found = heldBy([tree], await readProcesses()).filter((pid) => !signalled.has(pid));
     if (found.length === 0) return;
     for (const pid of found) {
       signalled.add(pid);
@@ -38,58 +46,73 @@ export async function signalTree(leaderPid: number, marker: string, signal: Node
   }
 }
 
-/**
- * Kills every process that carries the marker, until none is left.
- *
- * @returns how many were killed; always 0 where there is no /proc
- */
-export async function killMarked(marker: string): Promise<number> {
-  const killed = new Set<number>();
-  for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    const found = await findMarked(marker);
-    if (found.length === 0) break;
-    for (const pid of found) {
-      killed.add(pid);
-      signalProcess(pid, 'SIGKILL');
-    }
+/** Kills all of it but its holders, until none is left, or for ten seconds. */
+export async function killTree(tree: ProcessTree): Promise<void> {
+  if (tree.holders.length === 0) signalGroup(tree.group, 'SIGKILL');
+  const endAt = performance.now() + KILL_WITHIN_MS;
+  while (performance.now() < endAt) {
+    const found = heldBy([tree], await readProcesses());
+    if (found.length === 0) return;
+    for (const pid of found) signalProcess(pid, 'SIGKILL');
+    await sleep(BETWEEN_LOOKS_MS);
   }
-  return killed.size;
 }
 
-/** Ids of the living processes that carry the marker. */
-export async function findMarked(marker: string): Promise<number[]> {
-  if (process.platform !== 'linux') return [];
-  const pids = numbersOf(await readdir('/proc'));
-  const carriers = await Promise.all(
-    pids.map(async (pid) => {
-      const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
-      return markerIn(environment) === marker ? pid : undefined;
-    }),
-  );
-  return carriers.filter((pid) => pid !== undefined);
+/** Kills what holds a tree together. */
+export function killHolders({ holders }: ProcessTree): void {
+  for (const pid of holders) signalProcess(pid, 'SIGKILL');
 }
 
-/** Kills all carriers of markers that satisfy the condition, without giving way: for a process that is about to end. */
-export function killMarkedSync(condition: (marker: string) => boolean): number {
-  if (process.platform !== 'linux') return 0;
-  const killed = new Set<number>();
-  for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    const found = numbersOf(readdirSync('/proc')).filter((pid) => {
-      const marker = markerOf(pid);
-      return marker !== undefined && condition(marker);
-    });
-    if (found.length === 0) break;
-    for (const pid of found) {
-      killed.add(pid);
-      signalProcess(pid, 'SIGKILL');
-    }
-  }
-  return killed.size;
+/** Kills all of several trees, holders last, without giving way: for a process that is about to end. */
+export function killTreesSync(trees: readonly ProcessTree[]): void {
+  for (const { group, holders } of trees) if (holders.length === 0) signalGroup(group, 'SIGKILL');
+  killSync((processes) => heldBy(trees, processes));
+  trees.forEach(killHolders);
 }
 
-/** Kills what a claude-api that has ended left behind on this machine. */
+/** Kills what a claude-api that has ended left behind on this machine; gives the number of processes. */
 export function killLeftovers(): number {
-  return killMarkedSync((marker) => isOwnerGone(marker.split('/').at(-2) ?? ''));
+  return killSync((processes) => {
+    const lost = processes.filter(({ marker }) => isOwnerGone(marker?.split('/').at(-2) ?? ''));
+    const pids = new Set(lost.map(({ pid }) => pid));
+    // The topmost hold the rest together.
+    const tops = lost.filter(({ parent }) => !pids.has(parent)).map(({ pid }) => pid);
+    const below = withDescendants(processes, pids).filter((pid) => !tops.includes(pid));
+    return below.length > 0 ? below : tops;
+  });
+}
+
+function killSync(find: (processes: readonly Process[]) => number[]): number {
+  const killed = new Set<number>();
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    const found = find(readProcessesSync());
+    if (found.length === 0) break;
+    for (const pid of found) {
+      killed.add(pid);
+      signalProcess(pid, 'SIGKILL');
+    }
+  }
+  return killed.size;
+}
+
+/** Those that belong to one of the trees, without the holders. */
+function heldBy(trees: readonly ProcessTree[], processes: readonly Process[]): number[] {
+  const markers = new Set(trees.map(({ marker }) => marker));
+  const holders = new Set(trees.flatMap((tree) => tree.holders));
+  const marked = processes.filter(({ marker }) => marker !== undefined && markers.has(marker));
+  const roots = trees.map(({ root }) => root).filter((root) => root !== undefined);
+  const found = withDescendants(processes, [...roots, ...marked.map(({ pid }) => pid)]);
+  return found.filter((pid) => !holders.has(pid));
+}
+
+/** These and all that descend from them. */
+function withDescendants(processes: readonly Process[], pids: Iterable<number>): number[] {
+  const found = new Set(pids);
+  for (let before = -1; before < found.size; ) {
+    before = found.size;
+    for (const { pid, parent } of processes) if (found.has(parent)) found.add(pid);
+  }
+  return [...found];
 }
 
 function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
@@ -101,25 +124,4 @@ function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
     if (['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
     throw error;
   }
-}
-
-function markerOf(pid: number): string | undefined {
-  try {
-    return markerIn(readFileSync(`/proc/${pid}/environ`, 'latin1'));
-  } catch {
-    // It ended meanwhile, or belongs to another user and so not to us.
-    return undefined;
-  }
-}
-
-function markerIn(environment: string): string | undefined {
-  const start = `${MARKER_VARIABLE}=`;
-  return environment
-    .split('\0')
-    .find((entry) => entry.startsWith(start))
-    ?.slice(start.length);
-}
-
-function numbersOf(names: readonly string[]): number[] {
-  return names.filter((name) => /^\d+$/.test(name)).map(Number);
 }

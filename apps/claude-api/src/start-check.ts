@@ -4,6 +4,7 @@ import { ConfigError, loadConfig } from '@cc-executor/runtime';
 import { buildCliEnvironment, type Environment } from './cli-environment.ts';
 import { locateCli } from './cli-location.ts';
 import { appName, type ClaudeApiConfig, rules, settings } from './config.ts';
+import { findContainment } from './containment.ts';
 import { toolOf } from './policy.ts';
 import { offeredTools } from './policy-choice.ts';
 
@@ -22,6 +23,10 @@ export function readConfiguration(env: Environment): ClaudeApiConfig {
   if (bin !== undefined && config.engine !== 'demo') {
     const reason = whyNotRunnable(bin, buildCliEnvironment(env, {}, config.passEnv));
     if (reason !== undefined) faults.push(`CLAUDE_BIN cannot be run (${reason}); got ${JSON.stringify(bin)}`);
+  }
+  if (config.sandbox === 'on' && config.engine !== 'demo') {
+    const { kind, detail } = findContainment('on', env);
+    if (kind !== 'namespace') faults.push(`CLAUDE_SANDBOX is on, but there would be no more than ${detail}`);
   }
   if (model !== undefined && models.length > 0 && !models.includes(model)) {
     faults.push(`CLAUDE_MODEL is not one of CLAUDE_MODELS; got ${JSON.stringify(model)}`);

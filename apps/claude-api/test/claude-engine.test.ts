@@ -3,15 +3,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import {
-  claudeEngine,
-  fakeCli,
-  isAlive,
-  leftFolders,
-  soleCompletion,
-  startApi,
-  temporaryFolder,
-} from './harness.ts';
+import { claudeEngine, fakeCli, leftFolders, soleCompletion, startApi, temporaryFolder } from './harness.ts';
 
 async function run(model: string, question = 'hello', options: Parameters<typeof claudeEngine>[0] = {}) {
   const engine = claudeEngine(options);
@@ -127,14 +119,6 @@ describe('a CLI that cannot be started', () => {
     const complete = soleCompletion(await api.lines({ question: 'hello' }));
     expect(complete).toMatchObject({ status: 'error', error: { code: 'work_folder' } });
   });
-});
-
-test('children that it leaves, also in a session of their own, are gone when the execution ends', async () => {
-  const { result, complete } = await run('leavesChildren');
-  const [inGroup, inSession] = JSON.parse(result) as [number, number];
-  expect(complete.status).toBe('success');
-  expect(isAlive(inGroup)).toBe(false);
-  if (process.platform === 'linux') expect(isAlive(inSession)).toBe(false);
 });
 
 const KEPT = {

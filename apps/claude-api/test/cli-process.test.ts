@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { runCliProcess } from '../src/cli-process.ts';
-import { temporaryFolder } from './harness.ts';
+import { bestContainment, temporaryFolder } from './harness.ts';
 
 test('output is not read on while its receiver is not ready, and what is left comes after the end', async () => {
   const { promise: never } = Promise.withResolvers<void>();
@@ -18,6 +18,7 @@ test('output is not read on while its receiver is not ready, and what is left co
     {
       signal: new AbortController().signal,
       stopGraceMs: 100,
+      containment: bestContainment(),
       onOutput(chunk) {
         bytes += chunk.length;
         return never;

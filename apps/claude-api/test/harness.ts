@@ -1,5 +1,5 @@
 /** Starts claude-api in this process, over a fake or a real CLI, and talks to it over real sockets. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,7 @@ import { createLogger } from '@cc-executor/runtime';
 import { onTestFinished } from 'vitest';
 import { type ClaudeEngineOptions, createClaudeEngine } from '../src/claude-engine.ts';
 import type { CliProfile } from '../src/cli-arguments.ts';
+import { type Containment, findContainment } from '../src/containment.ts';
 import type { Engine } from '../src/engine.ts';
 import type { Policy } from '../src/policy.ts';
 import { READING_TOOLS } from '../src/policy-settings.ts';
@@ -65,6 +66,14 @@ export const openPolicy: Policy = {
   requestEnv: [],
 };
 
+let containment: Containment | undefined;
+
+/** What this machine has to offer; tried once. */
+export function bestContainment(): Containment {
+  containment ??= findContainment('auto', process.env);
+  return containment;
+}
+
 /** An engine over the fake CLI, or over another one. */
 export function claudeEngine(options: Partial<ClaudeEngineOptions> = {}): Engine & { workDir: string } {
   const workDir = options.workDir ?? temporaryFolder();
@@ -72,6 +81,7 @@ export function claudeEngine(options: Partial<ClaudeEngineOptions> = {}): Engine
     bin: options.bin ?? fakeCli(),
     workDir,
     stopGraceMs: 300,
+    containment: bestContainment(),
     workspacesDir: undefined,
     profile: openProfile,
     indexLimits: { maxEntries: 100, maxAgeMs: 60_000 },
@@ -195,14 +205,4 @@ export function soleCompletion(lines: readonly Line[]): Line {
     throw new Error(`${completions.length} complete lines; the last line is ${lines.at(-1)?.type}`);
   }
   return completions[0]!;
-}
-
-/** Whether a process is alive; one that has ended but was not yet collected is not. */
-export function isAlive(pid: number): boolean {
-  try {
-    if (process.platform === 'linux') return readFileSync(`/proc/${pid}/environ`).length > 0;
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 }

@@ -12,7 +12,7 @@ import {
   startApi,
   temporaryFolder,
 } from './harness.ts';
-import { processesOf, untilProcesses } from './process-table.ts';
+import { cliOf, processesOf, untilProcesses } from './process-table.ts';
 import { MISSING, realCli, realEngine } from './real-claude.ts';
 
 const SIGNALS = ['SIGKILL', 'SIGKILL', 'SIGTERM', 'SIGINT'] as const;
@@ -33,7 +33,7 @@ echo '{"type":"result","subtype":"success","is_error":false,"result":"tick tick 
   return path;
 }
 
-/** Kills the CLI of one execution when it has been there for so long, unless it has ended by itself. */
+/** Kills the CLI of one execution, or what holds it, when it has been there for so long, unless it has ended by itself. */
 async function runAndKill(api: Api, prefix: string, question: string, afterMs: number) {
   const executionId = `${prefix}${randomUUID()}`;
   const ended = api.execute({ question, executionId }).then((response) => response.text());
@@ -41,10 +41,10 @@ async function runAndKill(api: Api, prefix: string, question: string, afterMs: n
   void ended.then(() => {
     over = true;
   });
-  const cli = () => processesOf(executionId).find(({ parent }) => parent === process.pid);
-  await untilProcesses(() => over || cli() !== undefined);
+  await untilProcesses(() => over || cliOf(executionId) !== undefined);
   await new Promise((resolve) => setTimeout(resolve, afterMs));
-  const target = cli();
+  const holder = processesOf(executionId).find(({ parent }) => parent === process.pid);
+  const target = randomInt(4) === 0 ? holder : cliOf(executionId);
   const killed = target !== undefined && tryKill(target.pid, SIGNALS[randomInt(SIGNALS.length)]!);
   return { complete: soleCompletion(parseLines(await ended)), killed };
 }

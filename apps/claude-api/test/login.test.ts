@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Credentials, Environment } from '../src/cli-environment.ts';
 import { findLogin } from '../src/cli-login.ts';
-import { claudeEngine, soleCompletion, startApi, temporaryFolder } from './harness.ts';
+import { bestContainment, claudeEngine, soleCompletion, startApi, temporaryFolder } from './harness.ts';
 import { MISSING, realCli, realEngine } from './real-claude.ts';
 
 const none: Credentials = {
@@ -71,6 +71,7 @@ test('/ready says which, and shows none', async () => {
   const text = await (await fetch(`${api.url}/ready`)).text();
   expect(JSON.parse(text).checks.engine.data).toEqual({
     engine: 'claude',
+    containment: bestContainment().kind,
     version: '0.0.0',
     login: ['API key'],
   });

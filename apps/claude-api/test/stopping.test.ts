@@ -1,8 +1,6 @@
 /** Every way an execution is stopped from outside, and what must be gone afterwards. */
-import { spawn } from 'node:child_process';
 import { expect, test } from 'vitest';
 import type { Engine } from '../src/engine.ts';
-import { findMarked, killMarked, MARKER_VARIABLE } from '../src/process-tree.ts';
 import {
   type Api,
   claudeEngine,
@@ -158,17 +156,4 @@ test('stopping an execution whose caller does not read ends it all the same', as
   expect(rest.filter(isComplete)).toHaveLength(1);
   expect(rest.at(-1)).toMatchObject({ type: 'complete', status: 'cancelled' });
   expect(rest.filter(isDelta).length).toBeLessThan(640);
-});
-
-test.runIf(process.platform === 'linux')('a marker finds exactly the processes that carry it', async () => {
-  const marker = `test-${process.pid}`;
-  expect(await findMarked(marker)).toEqual([]);
-  const child = spawn(process.execPath, ['-e', 'console.log(1); setInterval(() => {}, 1000)'], {
-    env: { [MARKER_VARIABLE]: marker },
-  });
-  await new Promise((resolve) => child.stdout.once('data', resolve));
-  expect(await findMarked(marker)).toEqual([child.pid]);
-  expect(await findMarked(`${marker}-other`)).toEqual([]);
-  expect(await killMarked(marker)).toBe(1);
-  expect(await findMarked(marker)).toEqual([]);
 });
