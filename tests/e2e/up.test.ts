@@ -4,17 +4,13 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { fetchServer, serverCache } from '@cc-executor/local-redis';
 import { chooseTestRedis, startTestRedis } from '@cc-executor/testing';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { type Child, runNode } from './support/child.ts';
+import { runNode } from './support/child.ts';
 import { nonce } from './support/nonce.ts';
-import { descendants, isAlive } from './support/processes.ts';
-
-const file = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
-const launcher = file('tools/runtime/run.mjs');
-const main = file('apps/cli/src/main.ts');
+import { isAlive } from './support/processes.ts';
+import { launchUp as launchIn, main, startUp as startIn, type Up } from './support/up.ts';
 
 /** claude-api has the longest: it ends what it runs for others. */
 const ORPHANS_GONE_WITHIN_MS = 25_000;
@@ -26,33 +22,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
 
-type Up = { child: Child; pids: number[]; url: string };
-
-/** Starts it on free ports. */
-function launchUp(env: NodeJS.ProcessEnv): Child {
-  return runNode([launcher, main, 'up'], {
-    env: {
-      PATH: '/nowhere',
-      HOME: folder,
-      CLAUDE_ENGINE: 'demo',
-      CLAUDE_WORK_DIR: join(folder, 'work'),
-      UP_DATA_DIR: join(folder, 'redis'),
-      CLAUDE_API_PORT: '0',
-      GATEWAY_PORT: '0',
-      DASHBOARD_PORT: '0',
-      NO_COLOR: '1',
-      ...env,
-    },
-  });
-}
-
-/** Starts it, and waits for its table. */
-async function startUp(env: NodeJS.ProcessEnv): Promise<Up> {
-  const child = launchUp(env);
-  const [, url] = await child.untilOutput(/Try it: +npx cc-executor run --url (ws:\S+) "hello"\n.*Ctrl-C/);
-  const pids = descendants(child.pid);
-  return { child, pids, url: url! };
-}
+const launchUp = (env: NodeJS.ProcessEnv) => launchIn(folder, env);
+const startUp = (env: NodeJS.ProcessEnv) => startIn(folder, env);
 
 async function run(url: string, ...args: string[]): Promise<string> {
   const child = runNode([main, ...args, '--url', url]);

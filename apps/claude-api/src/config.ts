@@ -20,6 +20,7 @@ import {
   positiveInt,
   setting,
   text,
+  userSuffix,
 } from '@cc-executor/runtime';
 import { policySettings } from './policy-settings.ts';
 
@@ -60,10 +61,10 @@ export const settings = {
   workDir: setting({
     env: 'CLAUDE_WORK_DIR',
     schema: text(),
-    default: join(tmpdir(), 'cc-executor'),
-    defaultText: "cc-executor in the system's folder for temporary files",
+    default: join(tmpdir(), `cc-executor-${userSuffix()}`),
+    defaultText: "`cc-executor-<uid>` in the system's folder for temporary files",
     description:
-      'Each execution runs in a new folder below this one, which is removed afterwards, unless it names a workspace.',
+      'Each execution runs in a new folder below this one, which is removed afterwards, unless it names a workspace. It must belong to the user that claude-api runs as, and is closed to all others.',
   }),
   workspacesDir: setting({
     env: 'CLAUDE_WORKSPACES_DIR',

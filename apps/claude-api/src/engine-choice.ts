@@ -1,9 +1,9 @@
 /** Chooses the engine that the configuration asks for, once, at the start. */
-import type { Logger } from '@cc-executor/runtime';
+import { ConfigError, claimPrivateFolder, type Logger, PrivateFolderError } from '@cc-executor/runtime';
 import { type ClaudeEngine, createClaudeEngine } from './claude-engine.ts';
 import type { Environment } from './cli-environment.ts';
 import { locateCli } from './cli-location.ts';
-import type { ClaudeApiConfig } from './config.ts';
+import { appName, type ClaudeApiConfig } from './config.ts';
 import { findContainment } from './containment.ts';
 import { createDemoEngine } from './demo-engine.ts';
 import type { Engine } from './engine.ts';
@@ -15,6 +15,7 @@ const DEFAULT_BIN = 'claude';
  * Chooses. `auto` falls back to the demo, with a warning, when there is no CLI and none was named.
  *
  * @param environment of this the CLI inherits what it has a use for
+ * @throws ConfigError when executions would run in a folder that is not this user's alone
  */
 export function chooseEngine(
   config: ClaudeApiConfig,
@@ -34,6 +35,7 @@ export function chooseEngine(
   const containment = findContainment(config.sandbox, environment);
   const isWhole = containment.kind !== 'marker';
   logger[isWhole ? 'info' : 'warn']({ containment: containment.kind }, containment.detail);
+  claimWorkDir(config.workDir);
   return createClaudeEngine({
     bin,
     containment,
@@ -52,4 +54,14 @@ export function chooseEngine(
     passEnv: config.passEnv,
     logger,
   });
+}
+
+function claimWorkDir(folder: string): void {
+  try {
+    claimPrivateFolder(folder);
+  } catch (error) {
+    if (!(error instanceof PrivateFolderError)) throw error;
+    const wayOut = 'CLAUDE_WORK_DIR names another folder, which is made where there is none';
+    throw new ConfigError(appName, [`executions cannot run in ${error.message}; ${wayOut}`]);
+  }
 }

@@ -2,9 +2,22 @@
  * Which conversation an execution was, and which part of its transcript: kept for a bounded time and number, in a file
  * that survives a restart. A line is appended for each change; the last one of an execution counts.
  */
-import { appendFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
-import type { Logger } from '@cc-executor/runtime';
+import { type Logger, NO_FOLLOW } from '@cc-executor/runtime';
+
+const { O_APPEND, O_CREAT, O_WRONLY } = constants;
+const APPEND = O_APPEND | O_CREAT | O_WRONLY | NO_FOLLOW;
 
 interface IndexEntry {
   readonly executionId: string;
@@ -56,7 +69,9 @@ export function openExecutionIndex(path: string, limits: IndexLimits, logger: Lo
     const next = `${path}.${process.pid}`;
     const text = [...entries.values()].map((entry) => `${JSON.stringify(entry)}\n`).join('');
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    writeFileSync(next, text, { mode: 0o600 });
+    // Of a process that was killed, and had the same number.
+    rmSync(next, { force: true });
+    writeFileSync(next, text, { mode: 0o600, flag: 'wx' });
     renameSync(next, path);
     lines = entries.size;
   }
@@ -75,7 +90,7 @@ export function openExecutionIndex(path: string, limits: IndexLimits, logger: Lo
       forget(entry.at);
       write(() => {
         // A few hundred bytes, twice in an execution of seconds: not worth an order of asynchronous writes.
-        appendFileSync(path, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
+        append(path, `${JSON.stringify(entry)}\n`);
         lines += 1;
         if (lines > 4 * limits.maxEntries) compact();
       });
@@ -85,6 +100,15 @@ export function openExecutionIndex(path: string, limits: IndexLimits, logger: Lo
       return entries.get(executionId);
     },
   };
+}
+
+function append(path: string, line: string): void {
+  const file = openSync(path, APPEND, 0o600);
+  try {
+    writeSync(file, line);
+  } finally {
+    closeSync(file);
+  }
 }
 
 function readLines(path: string): string[] {

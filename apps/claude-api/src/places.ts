@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import { lstat, mkdir, readdir, realpath, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Logger } from '@cc-executor/runtime';
+import { claimPrivateFolder, type Logger } from '@cc-executor/runtime';
 import type { ExecutionRequest } from './engine.ts';
 import { acquireLock, type FolderLock } from './folder-lock.ts';
 import { findConversation, type TranscriptFile } from './transcripts.ts';
@@ -77,6 +77,8 @@ export function createPlaces(options: PlacesOptions): Places {
     const locks: FolderLock[] = [];
     const letGo = () => Promise.all(locks.map((lock) => lock.release()));
     try {
+      // What clears temporary folders may have removed it, and another user have made it anew.
+      claimPrivateFolder(workDir);
       const forConversation = await acquireLock(join(workDir, 'locks', conversation));
       if (forConversation === undefined) return busy('conversation', conversation);
       locks.push(forConversation);

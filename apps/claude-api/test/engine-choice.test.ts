@@ -1,5 +1,7 @@
+import { mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createLogger, loadConfig } from '@cc-executor/runtime';
+import { ConfigError, createLogger, loadConfig } from '@cc-executor/runtime';
 import { expect, test } from 'vitest';
 import { appName, settings } from '../src/config.ts';
 import { chooseEngine } from '../src/engine-choice.ts';
@@ -9,7 +11,8 @@ function choose(env: Record<string, string>) {
   const lines: string[] = [];
   const stream = { write: (line: string) => void lines.push(line) };
   const logger = createLogger({ name: appName, level: 'warn', format: 'json', stream });
-  const engine = chooseEngine(loadConfig(appName, settings, env), env, logger);
+  const config = loadConfig(appName, settings, { CLAUDE_WORK_DIR: temporaryFolder(), ...env });
+  const engine = chooseEngine(config, env, logger);
   return { engine, warnings: lines.join('') };
 }
 
@@ -33,6 +36,24 @@ test('claude stays claude without the CLI, and is not ready', async () => {
   const { engine } = choose({ CLAUDE_ENGINE: 'claude', PATH: temporaryFolder() });
   expect(engine.name).toBe('claude');
   expect(await engine.describe()).toMatchObject({ ok: false });
+});
+
+test('executions run below a folder of this user alone, which names the user', () => {
+  expect(loadConfig(appName, settings, {}).workDir).toBe(join(tmpdir(), `cc-executor-${process.getuid?.()}`));
+  const CLAUDE_WORK_DIR = join(temporaryFolder(), 'work');
+  choose({ CLAUDE_BIN: fakeCli(), CLAUDE_WORK_DIR });
+  expect(statSync(CLAUDE_WORK_DIR).mode & 0o777).toBe(0o700);
+});
+
+test('a link that somebody else may have put in its place is refused, and what to do said', () => {
+  const victim = join(temporaryFolder(), 'victim');
+  mkdirSync(victim, { mode: 0o700 });
+  const CLAUDE_WORK_DIR = join(temporaryFolder(), 'work');
+  symlinkSync(victim, CLAUDE_WORK_DIR);
+  const start = () => choose({ CLAUDE_BIN: fakeCli(), CLAUDE_WORK_DIR });
+  expect(start).toThrow(ConfigError);
+  expect(start).toThrow(/work is a link; CLAUDE_WORK_DIR names another folder/);
+  expect(readdirSync(victim)).toEqual([]);
 });
 
 test('credentials are named, never shown', async () => {

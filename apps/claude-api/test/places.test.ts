@@ -1,5 +1,14 @@
 /** Workspaces and conversations: what is kept, what is locked, and that nothing leads out. */
-import { existsSync, mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { acquireLock } from '../src/folder-lock.ts';
@@ -116,6 +125,20 @@ describe('workspaces', () => {
     expect(next).toBeDefined();
     await next?.release();
   });
+});
+
+test('nothing runs in a work folder that somebody has put in the place of ours', async () => {
+  const { api, engine } = await setUp();
+  await ask(api, {});
+  const theirs = temporaryFolder();
+  rmSync(engine.workDir, { recursive: true });
+  symlinkSync(theirs, engine.workDir);
+  const complete = soleCompletion(await api.lines({ question: 'hello', model }));
+  expect(complete).toMatchObject({ status: 'error', error: { code: 'work_folder' } });
+  expect(JSON.stringify(complete)).toContain('is a link');
+  expect(readdirSync(theirs)).toEqual([]);
+  unlinkSync(engine.workDir);
+  await ask(api, {});
 });
 
 describe('conversations', () => {

@@ -1,5 +1,5 @@
 /** The proof that an answer was really given: Claude Code's own transcript, by execution. */
-import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createDemoEngine } from '../src/demo-engine.ts';
@@ -126,6 +126,21 @@ describe('the index of executions', () => {
     const reopened = openExecutionIndex(path, limits, silentLogger);
     expect(reopened.get('e46')).toBeUndefined();
     expect(reopened.get('e49')).toMatchObject({ conversation: 'c' });
+  });
+
+  test('follows no link in the place of its file', () => {
+    const folder = temporaryFolder();
+    const [path, victim] = [join(folder, 'index.jsonl'), join(folder, 'victim')];
+    writeFileSync(victim, 'kept');
+    symlinkSync(victim, path);
+    const limits = { maxEntries: 1, maxAgeMs: 60_000 };
+    const index = openExecutionIndex(path, limits, silentLogger);
+    for (const name of ['one', 'two', 'three']) index.put(entry(name));
+    symlinkSync(victim, `${path}.${process.pid}`);
+    rmSync(path);
+    for (let count = 0; count < 10; count += 1) index.put(entry(`e${count}`));
+    expect(readFileSync(victim, 'utf8')).toBe('kept');
+    expect(openExecutionIndex(path, limits, silentLogger).get('e9')).toBeDefined();
   });
 
   test('survives half a line and a change of an entry', () => {

@@ -9,6 +9,7 @@ export { createLogger, type Logger } from './logger.ts';
 export { isLoopback, namesLoopback } from './loopback.ts';
 export { onAbort } from './on-abort.ts';
 export { createPausableClock, type PausableClock } from './pausable-clock.ts';
+export { claimPrivateFolder, NO_FOLLOW, PrivateFolderError, userSuffix } from './private-folder.ts';
 export { redactUrl } from './redact.ts';
 export { repeatUntilAnswered } from './repeat-until-answered.ts';
 export { createRepeatedWarning } from './repeated-warning.ts';

@@ -30,7 +30,7 @@ type ServiceConfig = {
 };
 
 /**
- * Runs a service until SIGTERM or SIGINT, then closes it and ends the process:
+ * Runs a service until SIGTERM or SIGINT, with a umask of 077, then closes it and ends the process:
  * 0 after a clean close; 1 when it could not start, crashed or did not close in time; 78 when the
  * configuration is not valid; 130 on a second signal, at once.
  *
@@ -44,6 +44,8 @@ export async function runService<C extends ServiceConfig>(options: {
   start: (context: ServiceContext<C>) => Promise<{ close(): Promise<void> }>;
   graceMs?: number | ((config: C) => number);
 }): Promise<void> {
+  // What a service writes, and what it runs, is for its own user.
+  process.umask(0o077);
   const config = readConfig(options.loadConfig);
   const logger = createLogger({ name: options.name, level: config.logLevel, format: config.logFormat });
   const { graceMs: grace = 10_000 } = options;

@@ -50,6 +50,14 @@ describe('runService', () => {
     expect(service.messages).toEqual(['ready', 'draining', 'closing', 'stopped']);
   });
 
+  test('writes files for its own user only, whatever the umask it was started with', async () => {
+    const before = process.umask(0o002);
+    const service = start('tells-umask');
+    process.umask(before);
+    await service.logged('ready');
+    expect(service.messages).toContain('umask 77');
+  });
+
   test('prints a faulty configuration plainly and exits with 78', async () => {
     const service = start('works', { FIXTURE_PORT: 'x' });
     expect(await service.exited).toBe(exitCodes.config);

@@ -31,6 +31,19 @@ export function processesWith(text: string): number[] {
   );
 }
 
+/** The arguments of a process, the program's own name first. */
+export function argumentsOf(pid: number): string[] {
+  return read(pid, 'cmdline').split('\0');
+}
+
+/** The variables that a process was started with. */
+export function environmentOf(pid: number): Record<string, string> {
+  const entries = read(pid, 'environ')
+    .split('\0')
+    .map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)] as const);
+  return Object.fromEntries(entries);
+}
+
 /** Resident memory in MB, now and at its highest. */
 export function memoryOf(pid: number): { rssMb: number; peakMb: number } {
   const status = read(pid, 'status');

@@ -1,24 +1,26 @@
 /** Finds out before anything is started whether Redis can keep its data where it shall. */
-import { accessSync, constants, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { accessSync, constants, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeOwner, whyNotWritable } from '@cc-executor/local-redis';
+import { claimPrivateFolder, PrivateFolderError } from '@cc-executor/runtime';
 import { UpError } from './up-error.ts';
 
-/** Makes the folder if it is missing. @throws UpError that says what is in the way, and what to do */
+/** Makes the folder if it is missing, and closes it to others. @throws UpError that says what is in the way, and what to do */
 export function claimDataFolder(folder: string): void {
-  const obstacle = whyNotWritable(folder) ?? makeFolder(folder) ?? findForeign(folder);
+  const obstacle = whyNotWritable(folder) ?? whyNotOwn(folder) ?? findForeign(folder);
   if (obstacle === undefined) return;
   throw new UpError(
     `redis cannot keep its data in ${folder}: ${obstacle}; correct that, or set UP_DATA_DIR to another folder`,
   );
 }
 
-function makeFolder(folder: string): string | undefined {
+function whyNotOwn(folder: string): string | undefined {
   try {
-    mkdirSync(folder, { recursive: true });
+    claimPrivateFolder(folder);
     return undefined;
   } catch (error) {
-    return (error as Error).message;
+    if (error instanceof PrivateFolderError) return error.message;
+    throw error;
   }
 }
 

@@ -1,32 +1,26 @@
 /**
  * Runs a Redis server for `cc-executor up`: `redis-guard.ts <data folder> <program> [arguments]`.
- * Three things that redis-server cannot do itself: it has a password (of OWN_REDIS_PASSWORD) that no list of processes
- * shows, it ends when this process does (which ends with its parent),
- * and it is alone on its data folder. The lock is SQLite's, so the system frees it whatever happens.
+ * Three things that redis-server cannot do itself: it has a password that no list of processes shows, it ends when this
+ * process does (which ends with its parent), and it is alone on its data folder. The lock is SQLite's, so the system frees it whatever happens.
  */
 import { spawn } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { LockedError, takeLock } from '@cc-executor/local-redis';
-import { exitCodes, loadConfig, setting, text } from '@cc-executor/runtime';
+import { claimPrivateFolder, exitCodes } from '@cc-executor/runtime';
+import { readOwnPassword } from './own-password.ts';
 
 /** The Redis of a supervisor that was killed a moment ago may need this long to leave, in ms. */
 const LOCK_WAIT_MS = 3_000;
 
 const [folder = '', program = '', ...args] = process.argv.slice(2);
-mkdirSync(folder, { recursive: true });
+// What Redis writes is for its own user.
+process.umask(0o077);
 const release = await lockFolder();
 
-const { password } = loadConfig('redis-guard', {
-  password: setting({
-    env: 'OWN_REDIS_PASSWORD',
-    schema: text().optional(),
-    secret: true,
-    description: 'What Redis asks for.',
-  }),
-});
+const password = readOwnPassword();
 if (password !== undefined) args.push('--include', writePassword(password));
 
 // Standard input is this process's own life line (parent-watch.mjs).
@@ -56,13 +50,14 @@ function writePassword(value: string): string {
 
 async function lockFolder(): Promise<() => void> {
   try {
+    claimPrivateFolder(folder);
     return await takeLock(join(folder, 'up.lock'), { waitMs: LOCK_WAIT_MS });
   } catch (error) {
     const reason =
       error instanceof LockedError
         ? 'another `cc-executor up` of this checkout runs; stop it, or set REDIS_URL to a Redis of your own'
         : (error as Error).message;
-    process.stderr.write(`the data folder ${folder} cannot be locked: ${reason}\n`);
+    process.stderr.write(`the data folder ${folder} cannot be used or locked: ${reason}\n`);
     process.exit(exitCodes.config);
   }
 }

@@ -1,7 +1,8 @@
 /** The chosen Redis as a part of the stack: its address, its process where it is one of ours, its words for people. */
 import { fileURLToPath } from 'node:url';
-import { embeddedScript, type RedisChoice, serverArguments } from '@cc-executor/local-redis';
+import { type RedisChoice, serverArguments } from '@cc-executor/local-redis';
 import { redactUrl } from '@cc-executor/runtime';
+import { tellPassword } from './own-password.ts';
 
 export interface StackRedis {
   readonly kind: RedisChoice['kind'];
@@ -15,13 +16,14 @@ export interface StackRedis {
 }
 
 const GUARD = fileURLToPath(new URL('./redis-guard.ts', import.meta.url));
+const EMBEDDED = fileURLToPath(new URL('./embedded-redis.ts', import.meta.url));
 
 /**
  * Says how the chosen Redis is run.
  *
  * @param where.port the free port that a Redis of ours shall use
  * @param where.folder where its data goes
- * @param where.password what a server of ours asks for (the embedded one has none); told it by its environment, which only this user can read
+ * @param where.password what a Redis of ours asks for; told it by its environment, which only this user can read
  */
 export function planRedis(
   choice: RedisChoice,
@@ -34,25 +36,22 @@ export function planRedis(
   }
   const { host, port, folder, password } = where;
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const url = `redis://:${password}@${address}`;
+  const env = tellPassword(password);
   if (kind === 'embedded') {
-    const url = `redis://${address}`;
     return {
       kind,
       url,
-      description: `${url} (EMBEDDED: slow, in memory, nothing survives; install redis-server or set REDIS_URL)`,
-      run: { script: embeddedScript, args: [String(port), host], env: {} },
+      description: `redis://${address} (EMBEDDED: slow, in memory, nothing survives; install redis-server or set REDIS_URL)`,
+      run: { script: EMBEDDED, args: [String(port), host], env },
     };
   }
   const { name, version, file } = choice.program;
   const origin = kind === 'fetched' ? ', fetched; FETCH_REDIS=off forbids it' : '';
   return {
     kind,
-    url: `redis://:${password}@${address}`,
+    url,
     description: `redis://${address} (${name} ${version}${origin}; data in ${folder})`,
-    run: {
-      script: GUARD,
-      args: [folder, file, ...serverArguments(where)],
-      env: { OWN_REDIS_PASSWORD: password },
-    },
+    run: { script: GUARD, args: [folder, file, ...serverArguments(where)], env },
   };
 }

@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -28,6 +37,14 @@ test('a file in its place is named, and the variable that sets another one', () 
   expect(() => claimDataFolder(at('file'))).toThrow(UpError);
   expect(() => claimDataFolder(at('file'))).toThrow(/file is not a folder; .*UP_DATA_DIR/);
   expect(() => claimDataFolder(at('file/below'))).toThrow(/file is not a folder/);
+});
+
+test('a folder that others may look into is closed to them, and a link in its place refused', () => {
+  mkdirSync(at('open'), { mode: 0o755 });
+  claimDataFolder(at('open'));
+  expect(statSync(at('open')).mode & 0o777).toBe(0o700);
+  symlinkSync(at('open'), at('link'));
+  expect(() => claimDataFolder(at('link'))).toThrow(/link is a link; .*UP_DATA_DIR/);
 });
 
 const isRoot = process.getuid?.() === 0;

@@ -1,7 +1,7 @@
 /** The Redis that `up` starts, and what happens when the supervisor is killed. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import type { RedisChoice } from '@cc-executor/local-redis';
 import { chooseTestRedis, needs } from '@cc-executor/testing';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { probeRedisServer, waitUntilReady } from '../../src/up/probes.ts';
 import { planRedis } from '../../src/up/stack-redis.ts';
 import { freePort, holdConnection, isRefused } from './network.ts';
@@ -73,7 +73,6 @@ async function untilReady(port: number): Promise<void> {
 
 async function command(port: number, text: string): Promise<string> {
   const socket = connect({ host: '127.0.0.1', port });
-  // The embedded one has no password, and says so.
   socket.write(`AUTH ${PASSWORD}\r\n`);
   await once(socket, 'data');
   socket.write(`${text}\r\n`);
@@ -103,6 +102,39 @@ test('asks for its password, which no argument shows and nobody else can read', 
   expect(await command(port, 'PING')).toBe('+PONG\r\n');
   expect(child.spawnargs.join(' ')).not.toContain(PASSWORD);
   expect(statSync(join(folder, 'password.conf')).mode & 0o777).toBe(0o600);
+});
+
+test('the embedded one asks for its password, too', async () => {
+  const { child, port } = await launchRedis({ kind: 'embedded', passedOver: [] });
+  await untilReady(port);
+  const socket = connect({ host: '127.0.0.1', port });
+  for (const [sent, answer] of [
+    ['SET planted yes', '-NOAUTH'],
+    ['EVAL "return 1" 0', '-NOAUTH'],
+    ['SUBSCRIBE x', '-NOAUTH'],
+    ['AUTH another', '-WRONGPASS'],
+    ['GET planted', '-NOAUTH'],
+  ]) {
+    socket.write(`${sent}\r\n`);
+    expect(String((await once(socket, 'data'))[0])).toContain(answer);
+  }
+  socket.destroy();
+  expect(await command(port, 'GET planted')).toBe('$-1\r\n');
+  expect(child.spawnargs.join(' ')).not.toContain(PASSWORD);
+});
+
+test('writes files that only its user can read, whatever the umask it was started with', async (context) => {
+  await needs('program')(context);
+  const data = join(folder, 'data');
+  const before = process.umask(0o022);
+  onTestFinished(() => void process.umask(before));
+  const { port } = await launchRedis(choice, { folder: data, port: 0 });
+  await untilReady(port);
+  expect(await command(port, 'SET job kept')).toBe('+OK\r\n');
+  const files = readdirSync(data, { recursive: true, encoding: 'utf8' }).map((name) => join(data, name));
+  expect(files.some((file) => file.endsWith('.aof'))).toBe(true);
+  const open = [data, ...files].filter((file) => statSync(file).mode & 0o077);
+  expect(open).toEqual([]);
 });
 
 test('keeps what was written over a restart', async (context) => {

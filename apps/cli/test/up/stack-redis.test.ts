@@ -28,12 +28,14 @@ test('a fetched one says so, and how to forbid it', () => {
 });
 
 test('the embedded one says what that means', () => {
-  const { run, description } = planRedis({ kind: 'embedded', passedOver: [] }, where);
-  expect(description).toMatch(/EMBEDDED.*slow.*nothing survives/);
+  const { run, url, description } = planRedis({ kind: 'embedded', passedOver: [] }, where);
+  expect(url).toBe('redis://:pw@127.0.0.1:4711');
+  expect(description).toMatch(/^redis:\/\/127\.0\.0\.1:4711 .*EMBEDDED.*slow.*nothing survives/);
   expect(run?.args).toEqual(['4711', '127.0.0.1']);
+  expect(run?.env).toEqual({ OWN_REDIS_PASSWORD: 'pw' });
 });
 
 test('an address of version 6 stands in brackets', () => {
   const { url } = planRedis({ kind: 'embedded', passedOver: [] }, { ...where, host: '::1' });
-  expect(url).toBe('redis://[::1]:4711');
+  expect(url).toBe('redis://:pw@[::1]:4711');
 });
