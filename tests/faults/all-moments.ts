@@ -4,6 +4,7 @@
  * been none.
  */
 
+import { randomUUID } from 'node:crypto';
 import type { LogEvent } from '@cc-executor/runtime';
 import { sleep } from '@cc-executor/runtime';
 import { type FaultProxy, planText, startFaultProxy } from '@cc-executor/testing';
@@ -56,6 +57,7 @@ export async function meetOutage(faults: OutageStack, outage: Outage): Promise<M
   const { upstream, recorder, lateRedis } = faults;
   const lastsMs = outage.lastsMs ?? 0;
   const [client, late] = [await faults.client(0), await faults.client(1)];
+  const callsBefore = upstream.calls().length;
   const longer = Math.ceil((lastsMs + 1_000) / PACE_MS);
   const prompts = {
     undelivered: faults.plan({ paceMs: 0, ends: ['pause', 'complete'] }),
@@ -81,7 +83,7 @@ export async function meetOutage(faults: OutageStack, outage: Outage): Promise<M
   const finishing = await client.execute({ prompt: prompts.finishing.prompt });
   await Promise.all([streaming, alsoStreaming, finishing].map((jobId) => upstream.untilOutput(jobId)));
   // The slots are taken: claimed has been called, and nothing of it is out.
-  await upstream.untilCalls(5);
+  await upstream.untilCalls(callsBefore + 5);
   const queued = await client.execute({ prompt: prompts.queued.prompt });
   const [accepter, attacher] = [await faults.client(0), await faults.client(0)];
 
@@ -89,7 +91,7 @@ export async function meetOutage(faults: OutageStack, outage: Outage): Promise<M
   const endsAt = performance.now() + lastsMs;
   await outage.begin();
   const accepted = untilDone(() =>
-    accepter.execute({ prompt: prompts.accepting.prompt, idempotencyKey: outage.name, attach: false }),
+    accepter.execute({ prompt: prompts.accepting.prompt, idempotencyKey: randomUUID(), attach: false }),
   );
   const attached = untilDone(() => attacher.attach(streaming));
   upstream.release();

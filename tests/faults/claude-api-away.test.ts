@@ -1,15 +1,16 @@
 /** claude-api × not there × moment: it is down, goes away, or is scaled down beneath running jobs. */
 import { describeViolations, type HowToCut, planText } from '@cc-executor/testing';
-import { afterEach, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { callsOf } from './claude-api-calls.ts';
-import { type FaultStack, startFaultStack } from './harness.ts';
+import { startFaultStack } from './harness.ts';
 import type { RecordingClient } from './recording-client.ts';
+import { shareFaultStack } from './shared-stack.ts';
 
-let faults: FaultStack;
-afterEach(() => faults.close());
+// For their reports workers ask claude-api, too: those bytes may not be among the ones that are counted.
+const stack = shareFaultStack(() => startFaultStack({ env: { SERVICE_REPORT_MS: '60s' } }));
 
 async function expectNoViolations(): Promise<void> {
-  const { violations } = await faults.check();
+  const { violations } = await stack().check();
   expect(describeViolations(violations)).toBe('');
 }
 
@@ -18,7 +19,7 @@ function untilThrottled({ wire }: RecordingClient, jobId: string) {
 }
 
 test('claude-api · down · c: jobs wait for it inside their deadline, with one call in the end; never means never', async () => {
-  faults = await startFaultStack();
+  const faults = stack();
   const { proxies, recorder } = faults;
   const client = await faults.client();
   const over = recorder.fault('claude-api down');
@@ -43,7 +44,7 @@ test('claude-api · down · c: jobs wait for it inside their deadline, with one 
 });
 
 test('claude-api · down · d: it dies mid-stream; a job that may always be repeated waits for it and begins anew', async () => {
-  faults = await startFaultStack();
+  const faults = stack();
   const { proxies, recorder, upstream } = faults;
   const client = await faults.client();
   const { plan, prompt } = faults.plan({ chunks: 100 });
@@ -66,9 +67,9 @@ test('claude-api · down · d: it dies mid-stream; a job that may always be repe
   await expectNoViolations();
 });
 
-/** For its report it asks claude-api, too: those bytes may not be among the ones that are counted. */
+/** Resolves when its first report is out, which it may be at any time after its start. */
 async function untilWorkerHasLooked(): Promise<void> {
-  const reports = async () => Object.keys(await faults.redis.admin.hgetall('cce:{services}'));
+  const reports = async () => Object.keys(await stack().redis.admin.hgetall('cce:{services}'));
   await vi.waitUntil(async () => (await reports()).some((id) => id.startsWith('worker-')), {
     timeout: 10_000,
   });
@@ -76,7 +77,7 @@ async function untilWorkerHasLooked(): Promise<void> {
 
 /** Plays an answer that is cut right behind its result line, and one that is cut in the middle of that line. */
 async function cutAtResult(cutBy: HowToCut): Promise<void> {
-  faults = await startFaultStack({ env: { SERVICE_REPORT_MS: '60s' } });
+  const faults = stack();
   const { proxies, recorder } = faults;
   const client = await faults.client();
   await untilWorkerHasLooked();
@@ -109,9 +110,10 @@ test('claude-api · RST · e: behind the result the job is completed, before its
   cutAtResult('rst'));
 
 test('claude-api · scaled down while running · c d e: calls under way end well, and new ones wait for a place', async () => {
-  faults = await startFaultStack();
+  const faults = stack();
   const { proxies, recorder, upstream } = faults;
   const client = await faults.client();
+  const callsBefore = upstream.calls().length;
   const plans = {
     claimed: faults.plan({ chunks: 1, paceMs: 1_000 }),
     streaming: faults.plan({ chunks: 50 }),
@@ -122,7 +124,7 @@ test('claude-api · scaled down while running · c d e: calls under way end well
   const streaming = await client.execute({ prompt: plans.streaming.prompt });
   const finishing = await client.execute({ prompt: plans.finishing.prompt });
   await Promise.all([streaming, finishing].map((jobId) => upstream.untilOutput(jobId)));
-  await upstream.untilCalls(3);
+  await upstream.untilCalls(callsBefore + 3);
   const over = recorder.fault('claude-api scaled down');
   await proxies.upstream.set({ refuse: 'refused' });
   upstream.release();

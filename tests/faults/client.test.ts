@@ -1,6 +1,12 @@
 /** Client × what its connection does × moment. Each test is a row's cells in docs/reliability.md. */
-import { describeViolations, type FaultProxy, planPrompt, startFaultProxy } from '@cc-executor/testing';
-import { afterEach, expect, test } from 'vitest';
+import {
+  describeViolations,
+  type FaultProxy,
+  type LogLine,
+  planPrompt,
+  startFaultProxy,
+} from '@cc-executor/testing';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import {
   askUnanswered,
   finishUndelivered,
@@ -11,24 +17,37 @@ import {
 import { type FaultStack, HEARTBEAT_MS } from './harness.ts';
 import { untilOutput } from './moments.ts';
 import { openRecordingClient, type RecordingClient } from './recording-client.ts';
+import { shareFaultStack } from './shared-stack.ts';
 
+const stack = shareFaultStack(startTwoGateways);
 let faults: FaultStack;
 let wire: FaultProxy;
+let reached: number;
+/** Clients that the first gateway had let go of before the test. */
+let dismissedBefore: number;
 const opened: RecordingClient[] = [];
+beforeEach(async () => {
+  faults = stack();
+  dismissedBefore = faults.stack.gateways[0]?.logs().filter(isDismissal).length ?? 0;
+  await reach(0);
+});
 afterEach(async () => {
   for (const client of opened.splice(0)) client.close();
-  await wire?.close();
-  await faults.close();
+  await wire.close();
 });
 
-async function start(env?: Record<string, string>): Promise<void> {
-  faults = await startTwoGateways(env ? { env } : {});
-  wire = await startFaultProxy({ target: { port: Number(faults.stack.gateways[0]?.ready.port) } });
+/** From now on, clients come to this gateway. */
+async function reach(gateway: number): Promise<void> {
+  await wire?.close();
+  reached = gateway;
+  wire = await startFaultProxy({ target: { port: Number(faults.stack.gateways[gateway]?.ready.port) } });
 }
 
-/** A client of the first gateway, through the proxy. */
+const isDismissal = ({ reason }: LogLine) => reason === 'heartbeat_missed';
+
+/** A client of the gateway that is reached through the proxy. */
 async function openClient(): Promise<RecordingClient> {
-  const client = await openRecordingClient(wire.url('ws', '/ws'), 'gateway-0', faults.recorder);
+  const client = await openRecordingClient(wire.url('ws', '/ws'), `gateway-${reached}`, faults.recorder);
   opened.push(client);
   return client;
 }
@@ -41,14 +60,13 @@ async function expectNoViolations(): Promise<void> {
 /** Resolves when the first gateway has let go of so many clients that did not answer its pings. */
 async function untilDismissed(count: number): Promise<void> {
   let seen = 0;
-  await faults.stack.gateways[0]?.untilLog(({ reason }) => {
-    if (reason === 'heartbeat_missed') seen += 1;
-    return seen === count;
+  await faults.stack.gateways[0]?.untilLog((line) => {
+    if (isDismissal(line)) seen += 1;
+    return seen === dismissedBefore + count;
   });
 }
 
 test('client · reset · a b d f g: it goes on elsewhere, and gets the job whose acceptance it was not told of', async () => {
-  await start();
   const [client, late] = [await openClient(), await openClient()];
   const scene = await setScene(faults, { client });
   await wire.set({ toClient: { hold: true } });
@@ -64,7 +82,6 @@ test('client · reset · a b d f g: it goes on elsewhere, and gets the job whose
 });
 
 test('client · half-open · a b d f g: the gateway lets go of it, and it goes on elsewhere', async () => {
-  await start();
   const [client, late] = [await openClient(), await openClient()];
   const scene = await setScene(faults, { client });
   await wire.set({ toClient: { hold: true } });
@@ -83,7 +100,6 @@ test('client · half-open · a b d f g: the gateway lets go of it, and it goes o
 });
 
 test('client · half-open · d: a job that asked for it is cancelled once its only listener is found to be gone', async () => {
-  await start();
   const client = await openClient();
   const { prompt } = faults.plan({ chunks: 1_000, paceMs: 10 });
   const jobId = await client.execute({ prompt, onDisconnect: 'cancel' });
@@ -99,7 +115,6 @@ test('client · half-open · d: a job that asked for it is cancelled once its on
 });
 
 test('client · stops reading · a b d f g: for a while, and everything is there when it reads on', async () => {
-  await start();
   const client = await openClient();
   const scene = await setScene(faults, { client, streamChunks: 50 });
   const late = await openClient();
@@ -117,7 +132,6 @@ test('client · stops reading · a b d f g: for a while, and everything is there
 });
 
 test('client · stops reading · a b d f g: for too long, and it is let go with a code that says to come back', async () => {
-  await start();
   const client = await openClient();
   const scene = await setScene(faults, { client });
   client.wire.socket.pause();
@@ -130,23 +144,7 @@ test('client · stops reading · a b d f g: for too long, and it is let go with 
   await expectNoViolations();
 });
 
-test('client · stops reading · d: more output than all buffers hold is read from the log when it reads on', async () => {
-  await start({ GATEWAY_HEARTBEAT_MS: '5000' });
-  const [client, witness] = [await openClient(), await faults.client(1)];
-  // 14 MB; of these the gateway keeps 1 MB, and the sockets a few.
-  const prompt = planPrompt({ nonce: 'x'.repeat(4_000), chunks: 3_500, paceMs: 0, ends: ['complete'] });
-  const jobId = await client.execute({ prompt });
-  await witness.attach(jobId);
-  client.wire.socket.pause();
-  await witness.terminal(jobId);
-  expect(wire.counters().bytesToClient).toBeLessThan(7_000_000);
-  client.wire.socket.resume();
-  expect(await client.terminal(jobId)).toMatchObject({ type: 'completed' });
-  await expectNoViolations();
-});
-
 test('client · reconnects elsewhere · a b d f g: at once, without a word to the gateway it leaves', async () => {
-  await start();
   const [client, late] = [await openClient(), await openClient()];
   const scene = await setScene(faults, { client });
   await wire.set({ toClient: { hold: true } });
@@ -161,7 +159,6 @@ test('client · reconnects elsewhere · a b d f g: at once, without a word to th
 });
 
 test('client · reconnects elsewhere · d: thirty times from gateway to gateway, and sees each event once', async () => {
-  await start();
   const { prompt } = faults.plan({ chunks: 200, paceMs: 10 });
   let client = await faults.client(0);
   const jobId = await client.execute({ prompt });
@@ -177,5 +174,22 @@ test('client · reconnects elsewhere · d: thirty times from gateway to gateway,
   expect(await client.terminal(jobId)).toMatchObject({ type: 'completed' });
   seqs.push(...client.wire.events(jobId).map(({ seq }) => seq));
   expect(seqs).toEqual(seqs.map((_, i) => i + 1));
+  await expectNoViolations();
+});
+
+test('client · stops reading · d: more output than all buffers hold is read from the log when it reads on', async () => {
+  // It would let go of a client that does not answer its pings; and its log is long: last of all.
+  await faults.startGateway({ GATEWAY_HEARTBEAT_MS: '5000' });
+  await reach(faults.stack.gateways.length - 1);
+  const [client, witness] = [await openClient(), await faults.client(1)];
+  // 14 MB; of these the gateway keeps 1 MB, and the sockets a few.
+  const prompt = planPrompt({ nonce: 'x'.repeat(4_000), chunks: 3_500, paceMs: 0, ends: ['complete'] });
+  const jobId = await client.execute({ prompt });
+  await witness.attach(jobId);
+  client.wire.socket.pause();
+  await witness.terminal(jobId);
+  expect(wire.counters().bytesToClient).toBeLessThan(7_000_000);
+  client.wire.socket.resume();
+  expect(await client.terminal(jobId)).toMatchObject({ type: 'completed' });
   await expectNoViolations();
 });

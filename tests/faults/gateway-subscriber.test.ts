@@ -1,27 +1,27 @@
 /** Gateway × its subscriber's socket killed × moment: pub/sub is at most once, and nobody may notice. */
 import { describeViolations } from '@cc-executor/testing';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { askUnanswered, setScene, startTwoGateways } from './gateway-scene.ts';
-import { type FaultStack, HEARTBEAT_MS, startFaultStack } from './harness.ts';
+import { HEARTBEAT_MS } from './harness.ts';
 import { completeUpstream, untilOutput } from './moments.ts';
+import { shareFaultStack } from './shared-stack.ts';
 
-let faults: FaultStack;
-afterEach(() => faults.close());
+const stack = shareFaultStack(startTwoGateways);
 
 /** For reading the log, and a machine that is busy. */
 const SLACK_MS = 400;
 
 async function killSubscribers(): Promise<void> {
-  await faults.redis.killClients('subscribers');
+  await stack().redis.killClients('subscribers');
 }
 
 async function expectNoViolations(): Promise<void> {
-  const { violations } = await faults.check();
+  const { violations } = await stack().check();
   expect(describeViolations(violations)).toBe('');
 }
 
 test('gateway · subscriber socket killed · a b d f g: as long as it is away heartbeats bring what was published, and what waits for it goes on afterwards', async () => {
-  faults = await startTwoGateways();
+  const faults = stack();
   const { client, jobs } = await setScene(faults, { streamChunks: 300 });
   const late = await faults.client(0);
   const over = faults.recorder.fault('subscriber killed and kept out');
@@ -47,7 +47,7 @@ test('gateway · subscriber socket killed · a b d f g: as long as it is away he
 });
 
 test('gateway · subscriber socket killed · f: a terminal event whose publication was dropped arrives within one heartbeat', async () => {
-  faults = await startFaultStack();
+  const faults = stack();
   const clients = await Promise.all(Array.from({ length: 20 }, () => faults.client()));
   const [first] = clients as [(typeof clients)[0]];
   const jobId = await first.execute({ prompt: faults.plan({ ends: ['pause'] }).prompt });
@@ -73,7 +73,7 @@ test('gateway · subscriber socket killed · f: a terminal event whose publicati
 });
 
 test('gateway · subscriber socket killed · d: again and again while output flows, every listener sees all of it once', async () => {
-  faults = await startFaultStack({ gateways: 2 });
+  const faults = stack();
   const [one, other] = [await faults.client(0), await faults.client(1)];
   const jobId = await one.execute({ prompt: faults.plan({ chunks: 200, paceMs: 10 }).prompt });
   await other.attach(jobId);

@@ -40,6 +40,8 @@ export type FaultStack = {
   startWorker(env?: Record<string, string>): Promise<ServiceProcess>;
   /** A client of the n-th gateway. */
   client(gateway?: number): Promise<RecordingClient>;
+  /** Closes all clients so far. */
+  closeClients(): void;
   /** A plan with a fresh nonce, and its prompt. */
   plan(parts?: Partial<Omit<Plan, 'nonce'>>): { plan: Plan; prompt: string };
   /**
@@ -127,9 +129,13 @@ export async function startFaultStack(options: FaultStackOptions = {}): Promise<
     return { history, violations: checkHistory(history, { bounds }) };
   }
 
+  function closeClients(): void {
+    for (const opened of clients.splice(0)) opened.close();
+  }
+
   let closing: Promise<void> | undefined;
   async function close(): Promise<void> {
-    for (const opened of clients) opened.close();
+    closeClients();
     await stack.close();
     await Promise.all(Object.values(proxies).map((proxy) => proxy.close()));
     await upstream.close();
@@ -145,6 +151,7 @@ export async function startFaultStack(options: FaultStackOptions = {}): Promise<
     startGateway,
     startWorker,
     client,
+    closeClients,
     plan,
     check,
     close() {

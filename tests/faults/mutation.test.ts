@@ -7,6 +7,7 @@ import { describeViolations, type Message, type Violation } from '@cc-executor/t
 import { afterEach, describe, expect, test } from 'vitest';
 import { type FaultStack, startFaultStack } from './harness.ts';
 import { createMutant, type Mutant, withoutCheck } from './mutant.ts';
+import { shareFaultStack } from './shared-stack.ts';
 
 type Case = {
   name: string;
@@ -14,40 +15,39 @@ type Case = {
   mark: string;
   /** One violation must say this, of this invariant. */
   expected: { invariant: Violation['invariant']; detail: RegExp };
-  stack: Parameters<typeof startFaultStack>[0];
+  /** How many the mutant needs; default is one. */
+  workers?: number;
   scenario: (faults: FaultStack) => Promise<void>;
 };
 
 const keys = createKeys('cce');
+/** A stopped worker must come back before it has been without an answer for eight leases: then it gives up. */
+const env = { JOB_LEASE_MS: '1200' };
 
 const cases: Case[] = [
   {
     name: 'the fence check',
     mark: 'fence',
     expected: { invariant: 'I4', detail: /stands behind/ },
-    // The first worker must come back before it has been without an answer for eight leases: then it gives up.
-    stack: { workers: 2, env: { JOB_LEASE_MS: '1200' } },
+    workers: 2,
     scenario: letStoppedWorkerComeBack,
   },
   {
     name: 'the terminal check of a cancel',
     mark: 'cancel-of-ended',
     expected: { invariant: 'I1', detail: /2 terminal events/ },
-    stack: {},
     scenario: cancelEndedJob,
   },
   {
     name: 'the terminal check of the sweeper',
     mark: 'sweep-of-ended',
     expected: { invariant: 'I1', detail: /2 terminal events/ },
-    stack: { env: { JOB_LEASE_MS: '600' } },
     scenario: letSweeperSeeEndedJob,
   },
   {
     name: 'the position check',
     mark: 'position',
     expected: { invariant: 'I2', detail: /never saw the terminal event/ },
-    stack: {},
     scenario: loseTerminalPublication,
   },
 ];
@@ -123,36 +123,42 @@ async function untilFound(look: () => Promise<boolean>): Promise<void> {
   while (!(await look())) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
-let faults: FaultStack | undefined;
-let mutant: Mutant | undefined;
-afterEach(async () => {
-  await faults?.close();
-  await mutant?.close();
-  faults = undefined;
-  mutant = undefined;
-});
+describe('with all checks', () => {
+  const stack = shareFaultStack(() => startFaultStack({ workers: 2, env }));
 
-describe.each(cases)('$name', ({ mark, expected, stack, scenario }) => {
-  test('is there: all invariants hold', async () => {
-    faults = await startFaultStack(stack);
-    await scenario(faults);
-    const { violations } = await faults.check();
+  test.each(cases)('$name is there: all invariants hold', async ({ scenario }) => {
+    await scenario(stack());
+    const { violations } = await stack().check();
     expect(describeViolations(violations)).toBe('');
   });
+});
 
-  test('is taken out: the checker goes red', async () => {
-    mutant = await createMutant(mark);
-    faults = await startFaultStack({ ...stack, root: mutant.root });
-    await scenario(faults);
-    // Something will be left over: what is looked for is another violation.
-    const { violations } = await faults.check({ quiet: false });
-    expect(violations).toContainEqual(
-      expect.objectContaining({
-        invariant: expected.invariant,
-        detail: expect.stringMatching(expected.detail),
-      }),
-    );
+describe('with one check less', () => {
+  let faults: FaultStack | undefined;
+  let mutant: Mutant | undefined;
+  afterEach(async () => {
+    await faults?.close();
+    await mutant?.close();
+    faults = undefined;
+    mutant = undefined;
   });
+
+  test.each(cases)(
+    '$name is taken out: the checker goes red',
+    async ({ mark, expected, workers = 1, scenario }) => {
+      mutant = await createMutant(mark);
+      faults = await startFaultStack({ workers, env, root: mutant.root });
+      await scenario(faults);
+      // Something will be left over: what is looked for is another violation.
+      const { violations } = await faults.check({ quiet: false });
+      expect(violations).toContainEqual(
+        expect.objectContaining({
+          invariant: expected.invariant,
+          detail: expect.stringMatching(expected.detail),
+        }),
+      );
+    },
+  );
 });
 
 test('a mark that nothing carries, or that stands on something else than a check, is refused', async () => {

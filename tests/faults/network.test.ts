@@ -1,23 +1,23 @@
 /** Network × cut-off × moment: a gateway or the workers cannot reach Redis, for less and for more than a lease. */
 import { describeViolations, type FaultProxy } from '@cc-executor/testing';
-import { afterEach, expect, test } from 'vitest';
-import { meetOutage, type Outage, type OutageStack, startOutageStack, untilDone } from './all-moments.ts';
+import { expect, test } from 'vitest';
+import { meetOutage, type Outage, startOutageStack, untilDone } from './all-moments.ts';
 import { expectAsWithoutFault } from './fault-free.ts';
 import { LEASE_MS } from './harness.ts';
+import { shareFaultStack } from './shared-stack.ts';
 
-let faults: OutageStack;
-afterEach(() => faults.close());
+const stack = shareFaultStack(startOutageStack);
 
 async function expectNoViolations(): Promise<void> {
-  const { violations } = await faults.check();
+  const { violations } = await stack().check();
   expect(describeViolations(violations)).toBe('');
 }
 
 /** Has the outage and expects that it left no trace in any job. */
 async function expectUnharmed(outage: Outage): Promise<void> {
-  const { jobs } = await meetOutage(faults, outage);
+  const { jobs } = await meetOutage(stack(), outage);
   await Promise.all(
-    Object.values(jobs).map(({ jobId, prompt }) => expectAsWithoutFault(faults, jobId, prompt)),
+    Object.values(jobs).map(({ jobId, prompt }) => expectAsWithoutFault(stack(), jobId, prompt)),
   );
   await expectNoViolations();
 }
@@ -46,28 +46,23 @@ function reset(proxy: FaultProxy, lastsMs: number): Outage {
 }
 
 test('network · gateway-Redis held for less than a lease · b c d e g: every job ends as if nothing had been', async () => {
-  faults = await startOutageStack();
-  await expectUnharmed(held(faults.proxies.gatewayRedis, LEASE_MS / 2));
+  await expectUnharmed(held(stack().proxies.gatewayRedis, LEASE_MS / 2));
 });
 
 test('network · gateway-Redis held for more than a lease · b c d e g: every job ends as if nothing had been', async () => {
-  faults = await startOutageStack();
-  await expectUnharmed(held(faults.proxies.gatewayRedis, 3 * LEASE_MS));
+  await expectUnharmed(held(stack().proxies.gatewayRedis, 3 * LEASE_MS));
 });
 
 test('network · gateway-Redis reset · b c d e g: every job ends as if nothing had been', async () => {
-  faults = await startOutageStack();
-  await expectUnharmed(reset(faults.proxies.gatewayRedis, LEASE_MS));
+  await expectUnharmed(reset(stack().proxies.gatewayRedis, LEASE_MS));
 });
 
 test('network · worker-Redis held for less than a lease · b c d e g: every job ends as if nothing had been', async () => {
-  faults = await startOutageStack();
-  await expectUnharmed(held(faults.proxies.workerRedis, LEASE_MS / 2));
+  await expectUnharmed(held(stack().proxies.workerRedis, LEASE_MS / 2));
 });
 
 test('network · worker-Redis reset · b c d e g: every job ends as if nothing had been', async () => {
-  faults = await startOutageStack();
-  await expectUnharmed(reset(faults.proxies.workerRedis, LEASE_MS / 3));
+  await expectUnharmed(reset(stack().proxies.workerRedis, LEASE_MS / 3));
 });
 
 for (const cut of [held, reset]) {
@@ -76,9 +71,10 @@ for (const cut of [held, reset]) {
       ? 'network · worker-Redis held for more than a lease · b c d e g: what ran ends as worker_lost, what waited runs'
       : 'network · worker-Redis reset for more than a lease · b c d e g: what ran ends as worker_lost, what waited runs',
     async () => {
-      faults = await startOutageStack();
+      const faults = stack();
       const { upstream, proxies, recorder } = faults;
       const client = await faults.client();
+      const callsBefore = upstream.calls().length;
       const plans = {
         claimed: faults.plan({ chunks: 1, paceMs: 30_000 }),
         streaming: faults.plan({ chunks: 1_500 }),
@@ -93,7 +89,7 @@ for (const cut of [held, reset]) {
       const finishing = await execute(plans.finishing.prompt);
       const repeatable = await execute(plans.repeatable.prompt, 'always');
       await Promise.all([streaming, finishing, repeatable].map((jobId) => upstream.untilOutput(jobId)));
-      await upstream.untilCalls(4);
+      await upstream.untilCalls(callsBefore + 4);
       const { prompt } = faults.plan();
       const queued = await execute(prompt);
 

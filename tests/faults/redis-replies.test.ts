@@ -1,22 +1,20 @@
 /** Redis × reply lost after execution × moment: what was done and not answered is done once. */
 import { commandContains, describeViolations, type FaultProxy, type ReplyDrop } from '@cc-executor/testing';
-import { afterEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { untilDone } from './all-moments.ts';
 import { expectAsWithoutFault } from './fault-free.ts';
 import { type FaultStack, startFaultStack } from './harness.ts';
 import { callsOf, onceEach, type Script } from './script-commands.ts';
+import { shareFaultStack } from './shared-stack.ts';
 
 let faults: FaultStack;
-afterEach(() => faults.close());
 
-/** A gateway whose batch of commands broke half-way answers `unavailable`: then the same is asked again. */
-async function asTheProtocolSays<T>(work: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await work();
-    } catch (error) {
-      if ((error as { code?: string }).code !== 'unavailable' || tries === 3) throw error;
-    }
-  }
+/** For a suite. */
+function useStack(workers: number): void {
+  const stack = shareFaultStack(() => startFaultStack({ workers }));
+  beforeEach(() => {
+    faults = stack();
+  });
 }
 
 /** Loses replies while `work` is done; expects that some were lost. */
@@ -24,7 +22,8 @@ async function losing<T>(proxy: FaultProxy, drop: ReplyDrop, work: () => Promise
   const over = faults.recorder.fault('replies of Redis lost');
   const before = proxy.counters().droppedReplies;
   await proxy.set({ dropReply: drop });
-  const result = await asTheProtocolSays(work);
+  // A gateway whose batch of commands broke half-way answers `unavailable`: then the same is asked again.
+  const result = await untilDone(work);
   await proxy.reset();
   over();
   expect(proxy.counters().droppedReplies).toBeGreaterThan(before);
@@ -35,47 +34,6 @@ async function expectNoViolations(): Promise<void> {
   const { violations } = await faults.check();
   expect(describeViolations(violations)).toBe('');
 }
-
-test('redis · reply lost after execution · a: an execute whose record, index or queue entry was not acknowledged is one job', async () => {
-  faults = await startFaultStack();
-  const client = await faults.client();
-  const matchers = [
-    await callsOf(faults.redis, 'schedule'),
-    await callsOf(faults.redis, 'create'),
-    commandContains('evalsha', 'execute', '{cce:queue}:jobs'),
-    await callsOf(faults.redis, 'reserve'),
-  ];
-  for (const [i, matches] of matchers.entries()) {
-    const { prompt } = faults.plan();
-    const jobId = await losing(faults.proxies.gatewayRedis, { matches }, () =>
-      client.execute({ prompt, idempotencyKey: `key-${i}` }),
-    );
-    expect(await client.terminal(jobId)).toMatchObject({ type: 'completed' });
-    await expectAsWithoutFault(faults, jobId, prompt);
-  }
-  expect(client.wire.messages.flatMap(({ result }) => result?.created ?? [])).toEqual(
-    matchers.map(() => true),
-  );
-  await expectNoViolations();
-});
-
-test('redis · reply lost after execution · b: a worker that does not hear which entry it took takes it all the same', async () => {
-  faults = await startFaultStack();
-  const client = await faults.client();
-  const { prompt } = faults.plan();
-  const jobId = await losing(
-    faults.proxies.workerRedis,
-    // Waiting for an entry, and taking it.
-    { matches: commandContains('{cce:queue}:jobs:active'), times: 2 },
-    async () => {
-      const accepted = await client.execute({ prompt });
-      expect(await client.terminal(accepted)).toMatchObject({ type: 'completed' });
-      return accepted;
-    },
-  );
-  await expectAsWithoutFault(faults, jobId, prompt);
-  await expectNoViolations();
-});
 
 /** Moments of an attempt, and the script whose every reply is lost. */
 const writes: { name: string; script: Script; texts: string[] }[] = [
@@ -96,75 +54,124 @@ const writes: { name: string; script: Script; texts: string[] }[] = [
   },
 ];
 
-for (const { name, script, texts } of writes) {
-  test(name, async () => {
-    faults = await startFaultStack({ workers: 2 });
+describe('with one worker', () => {
+  useStack(1);
+
+  test('redis · reply lost after execution · a: an execute whose record, index or queue entry was not acknowledged is one job', async () => {
     const client = await faults.client();
-    const matches = onceEach(await callsOf(faults.redis, script, ...texts));
-    const { plan, prompt } = faults.plan();
+    const matchers = [
+      await callsOf(faults.redis, 'schedule'),
+      await callsOf(faults.redis, 'create'),
+      commandContains('evalsha', 'execute', '{cce:queue}:jobs'),
+      await callsOf(faults.redis, 'reserve'),
+    ];
+    for (const [i, matches] of matchers.entries()) {
+      const { prompt } = faults.plan();
+      const jobId = await losing(faults.proxies.gatewayRedis, { matches }, () =>
+        client.execute({ prompt, idempotencyKey: `key-${i}` }),
+      );
+      expect(await client.terminal(jobId)).toMatchObject({ type: 'completed' });
+      await expectAsWithoutFault(faults, jobId, prompt);
+    }
+    expect(client.wire.messages.flatMap(({ result }) => result?.created ?? [])).toEqual(
+      matchers.map(() => true),
+    );
+    await expectNoViolations();
+  });
+
+  test('redis · reply lost after execution · b: a worker that does not hear which entry it took takes it all the same', async () => {
+    const client = await faults.client();
+    const { prompt } = faults.plan();
     const jobId = await losing(
       faults.proxies.workerRedis,
-      { matches, times: Number.POSITIVE_INFINITY },
+      // Waiting for an entry, and taking it.
+      { matches: commandContains('{cce:queue}:jobs:active'), times: 2 },
       async () => {
         const accepted = await client.execute({ prompt });
         expect(await client.terminal(accepted)).toMatchObject({ type: 'completed' });
         return accepted;
       },
     );
-    const lost = faults.proxies.workerRedis.counters().droppedReplies;
-    // `started` and the first chunks, at least, come apart.
-    expect(lost).toBeGreaterThanOrEqual(texts.length === 0 && script === 'append' ? plan.chunks / 4 : 1);
     await expectAsWithoutFault(faults, jobId, prompt);
     await expectNoViolations();
   });
-}
 
-test('redis · reply lost after execution · c d: a cancel that was not acknowledged is carried out, and said', async () => {
-  faults = await startFaultStack();
-  const client = await faults.client();
-  const matches = await callsOf(faults.redis, 'cancel');
-  for (const chunks of [1, 400]) {
-    const jobId = await client.execute({
-      prompt: faults.plan({ chunks, paceMs: chunks === 1 ? 3_000 : 20 }).prompt,
+  test('redis · reply lost after execution · c d: a cancel that was not acknowledged is carried out, and said', async () => {
+    const client = await faults.client();
+    const matches = await callsOf(faults.redis, 'cancel');
+    const callsBefore = faults.upstream.calls().length;
+    for (const chunks of [1, 400]) {
+      const jobId = await client.execute({
+        prompt: faults.plan({ chunks, paceMs: chunks === 1 ? 3_000 : 20 }).prompt,
+      });
+      await faults.upstream.untilCalls(callsBefore + (chunks === 1 ? 1 : 2));
+      if (chunks > 1) await faults.upstream.untilOutput(jobId);
+      const answer = await losing(faults.proxies.gatewayRedis, { matches }, () => client.cancel(jobId));
+      // Asked again it may have been carried out already.
+      expect(['running', 'cancelled']).toContain(answer.status);
+      expect(await client.terminal(jobId)).toMatchObject({ type: 'cancelled', by: 'client' });
+    }
+    await expectNoViolations();
+  });
+
+  test('redis · reply lost after execution · f g: what a listener asked for and was not told is read again', async () => {
+    const client = await faults.client();
+    const { prompt } = faults.plan({ chunks: 100 });
+    const jobId = await client.execute({ prompt });
+    await faults.upstream.untilOutput(jobId);
+    const attachLosing = async (matches: ReplyDrop['matches']) => {
+      const listener = await faults.client();
+      await losing(faults.proxies.gatewayRedis, { matches }, () => listener.attach(jobId));
+      return listener.terminal(jobId);
+    };
+    const page = await callsOf(faults.redis, 'range');
+    const whileRunning = await Promise.all([attachLosing(page), client.terminal(jobId)]);
+    const whenEnded = [await attachLosing(page), await attachLosing(commandContains('hmget', jobId))];
+    for (const terminal of [...whileRunning, ...whenEnded])
+      expect(terminal).toMatchObject({ type: 'completed' });
+    await expectAsWithoutFault(faults, jobId, prompt);
+    await expectNoViolations();
+  });
+});
+
+describe('with two workers', () => {
+  useStack(2);
+
+  for (const { name, script, texts } of writes) {
+    test(name, async () => {
+      const client = await faults.client();
+      const matches = onceEach(await callsOf(faults.redis, script, ...texts));
+      const { plan, prompt } = faults.plan();
+      const lostBefore = faults.proxies.workerRedis.counters().droppedReplies;
+      const jobId = await losing(
+        faults.proxies.workerRedis,
+        { matches, times: Number.POSITIVE_INFINITY },
+        async () => {
+          const accepted = await client.execute({ prompt });
+          expect(await client.terminal(accepted)).toMatchObject({ type: 'completed' });
+          return accepted;
+        },
+      );
+      const lost = faults.proxies.workerRedis.counters().droppedReplies - lostBefore;
+      // `started` and the first chunks, at least, come apart.
+      expect(lost).toBeGreaterThanOrEqual(texts.length === 0 && script === 'append' ? plan.chunks / 4 : 1);
+      await expectAsWithoutFault(faults, jobId, prompt);
+      await expectNoViolations();
     });
-    await faults.upstream.untilCalls(chunks === 1 ? 1 : 2);
-    if (chunks > 1) await faults.upstream.untilOutput(jobId);
-    const answer = await losing(faults.proxies.gatewayRedis, { matches }, () => client.cancel(jobId));
-    // Asked again it may have been carried out already.
-    expect(['running', 'cancelled']).toContain(answer.status);
-    expect(await client.terminal(jobId)).toMatchObject({ type: 'cancelled', by: 'client' });
   }
-  await expectNoViolations();
 });
 
-test('redis · reply lost after execution · b: the cancel of a queued job that was not acknowledged ends it once', async () => {
-  faults = await startFaultStack({ workers: 0 });
-  const client = await faults.client();
-  const jobId = await client.execute({ prompt: faults.plan().prompt });
-  const matches = await callsOf(faults.redis, 'cancel');
-  const answer = await losing(faults.proxies.gatewayRedis, { matches }, () => client.cancel(jobId));
-  expect(answer.status).toBe('cancelled');
-  expect(await client.terminal(jobId)).toMatchObject({ type: 'cancelled', by: 'client' });
-  await faults.startWorker();
-  await expectNoViolations();
-});
+describe('with a worker that comes later', () => {
+  useStack(0);
 
-test('redis · reply lost after execution · f g: what a listener asked for and was not told is read again', async () => {
-  faults = await startFaultStack();
-  const client = await faults.client();
-  const { prompt } = faults.plan({ chunks: 100 });
-  const jobId = await client.execute({ prompt });
-  await faults.upstream.untilOutput(jobId);
-  const attachLosing = async (matches: ReplyDrop['matches']) => {
-    const listener = await faults.client();
-    await losing(faults.proxies.gatewayRedis, { matches }, () => listener.attach(jobId));
-    return listener.terminal(jobId);
-  };
-  const page = await callsOf(faults.redis, 'range');
-  const whileRunning = await Promise.all([attachLosing(page), client.terminal(jobId)]);
-  const whenEnded = [await attachLosing(page), await attachLosing(commandContains('hmget', jobId))];
-  for (const terminal of [...whileRunning, ...whenEnded])
-    expect(terminal).toMatchObject({ type: 'completed' });
-  await expectAsWithoutFault(faults, jobId, prompt);
-  await expectNoViolations();
+  test('redis · reply lost after execution · b: the cancel of a queued job that was not acknowledged ends it once', async () => {
+    const client = await faults.client();
+    const jobId = await client.execute({ prompt: faults.plan().prompt });
+    const matches = await callsOf(faults.redis, 'cancel');
+    const answer = await losing(faults.proxies.gatewayRedis, { matches }, () => client.cancel(jobId));
+    expect(answer.status).toBe('cancelled');
+    expect(await client.terminal(jobId)).toMatchObject({ type: 'cancelled', by: 'client' });
+    await faults.startWorker();
+    await expectNoViolations();
+  });
 });
