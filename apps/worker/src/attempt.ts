@@ -20,7 +20,7 @@ import {
   sleep,
 } from '@cc-executor/runtime';
 import type { Leases } from './leases.ts';
-import { createLogWriter } from './log-writer.ts';
+import { createLogWriter, type OutputBounds } from './log-writer.ts';
 import { codeOf, type WorkerMetrics } from './metrics.ts';
 import { createPausing } from './pausing.ts';
 import { didNotBegin, planRetry, type Retry } from './retry.ts';
@@ -36,6 +36,7 @@ export type AttemptContext = {
   claudeApi: ClaudeApiClient;
   leases: Leases;
   metrics: Pick<WorkerMetrics, 'attemptsEnded' | 'firstOutput' | 'upstreamRetries'>;
+  bounds: OutputBounds;
   logger: Logger;
   /** Aborts when running jobs must end now. */
   drain: AbortSignal;
@@ -63,13 +64,15 @@ export function createAttempt(
   context: AttemptContext,
   { jobId, takenAt, begun, slot }: { jobId: string; takenAt: number; begun: Begun; slot: Slot },
 ): Attempt {
-  const { log, metrics } = context;
+  const { log, metrics, bounds } = context;
   const { fence, spec, lastSeq, hasOutput: hadOutput } = begun.attempt;
   const policy = spec.retry ?? 'safe';
   const logger = context.logger.child({ jobId, attempt: fence });
   const stop = createStop();
   const writer = createLogWriter({
     ...{ log, jobId, fence, lastSeq, logger },
+    bounds: { ...bounds, maxBodyBytes: bounds.maxBodyBytes - begun.attempt.bodyBytes },
+    onOverflow: () => stop.request({ kind: 'overflow', maxBytes: bounds.maxOutputBytes }),
     onRefused: lose,
     onFault: giveUp,
     onWishes: heed,

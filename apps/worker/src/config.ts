@@ -48,6 +48,20 @@ export const settings = {
     description:
       'How many jobs may wait without a slot, on top of those that run: paused ones, and ones that wait for another try. Beyond it a pause is refused, and what waits for another try keeps its slot.',
   }),
+  maxOutputBytes: setting({
+    env: 'JOB_MAX_OUTPUT_BYTES',
+    schema: positiveInt({ min: 1024 * 1024 }),
+    default: 256 * 1024 * 1024,
+    description:
+      'How many bytes the events of one job may take in Redis. A job that puts out more is stopped and fails with output_too_large.',
+  }),
+  maxBodyBytes: setting({
+    env: 'JOB_MAX_BODY_BYTES',
+    schema: positiveInt({ min: 0 }),
+    default: 64 * 1024 * 1024,
+    description:
+      'How many bytes of messages too large for an event are kept whole of one job, on top. Longer ones are only shortened.',
+  }),
   connectTimeoutMs: setting({
     env: 'WORKER_CONNECT_TIMEOUT_MS',
     schema: durationMs({ min: 100 }),

@@ -4,13 +4,14 @@
  * What waiting cannot cure is not sent again: what waited to be written is dropped, and the attempt may only end its job.
  * So it is with output that a full Redis does not take, as soon as the job is to end.
  *
- * Invariants: events keep their order; seq has no hole; after a refusal nothing more is written, and
+ * Invariants: no event is larger than any client takes; events keep their order; seq has no hole; after a refusal nothing more is written, and
  * after something was dropped only the terminal event.
  */
-import type { AppendCode, Batch, RecordChange, Wishes, WriteLog } from '@cc-executor/job-log';
+import type { AppendCode, Batch, KeptBody, RecordChange, Wishes, WriteLog } from '@cc-executor/job-log';
 import { carriesOutput, type EventBody, type TerminalBody } from '@cc-executor/protocol';
 import { isCurable, isFull } from '@cc-executor/redis';
 import { createRepeatedWarning, type Logger, repeatUntilAnswered } from '@cc-executor/runtime';
+import { sizeEvent } from './event-size.ts';
 
 /** Larger batches would hold up Redis for others. */
 const MAX_BATCH_EVENTS = 512;
@@ -22,6 +23,14 @@ export type Refusal = Exclude<AppendCode, 'ok' | 'duplicate'>;
 
 /** Why events were dropped: Redis will never take them, or was full when the job had to end. */
 export type DropReason = 'fault' | 'full';
+
+/** What may be kept of one job, in bytes. */
+export type OutputBounds = {
+  /** Of its events. */
+  maxOutputBytes: number;
+  /** Of messages that are kept whole, apart from their events. */
+  maxBodyBytes: number;
+};
 
 export type LogWriter = {
   /** Queues an event and returns its seq; `change` is what it changes in the record, unless its type says so. */
@@ -38,15 +47,24 @@ export type LogWriter = {
   dropped(): DropReason | undefined;
 };
 
+type Pending = {
+  json: string;
+  kept: KeptBody | undefined;
+  hasOutput: boolean;
+  change: RecordChange | undefined;
+};
+
 export function createLogWriter({
   log,
   jobId,
   fence,
   lastSeq,
+  bounds,
   logger,
   onRefused,
   onFault,
   onWishes,
+  onOverflow,
   onFirstOutput,
   isEnding = () => false,
 }: {
@@ -54,6 +72,8 @@ export function createLogWriter({
   jobId: string;
   fence: number;
   lastSeq: number;
+  /** Of the attempt: what earlier ones have had kept is no part of `maxBodyBytes`. */
+  bounds: OutputBounds;
   logger: Logger;
   /** Called once, when Redis refuses what this attempt writes: it is not the attempt that counts. */
   onRefused: (code: Refusal) => void;
@@ -61,12 +81,15 @@ export function createLogWriter({
   onFault: (error: unknown) => void;
   /** Called with every reply: what clients wish of the job. */
   onWishes: (wishes: Wishes) => void;
+  /** Called with every reply when the job's events take more than they may. */
+  onOverflow: () => void;
   onFirstOutput?: () => void;
   /** Whether the job is to end, so that room for more output is not waited for. */
   isEnding?: () => boolean;
 }): LogWriter {
-  const pending: { body: string; hasOutput: boolean; change: RecordChange | undefined }[] = [];
+  const pending: Pending[] = [];
   let pendingLength = 0;
+  let bodyRoom = bounds.maxBodyBytes;
   let written = lastSeq;
   let queued = lastSeq;
   let output = false;
@@ -85,9 +108,10 @@ export function createLogWriter({
       output = true;
       onFirstOutput?.();
     }
-    const body = JSON.stringify(event);
-    pending.push({ body, hasOutput, change });
-    pendingLength += body.length;
+    const { json, kept } = sizeEvent(event, bodyRoom);
+    bodyRoom -= kept?.bytes ?? 0;
+    pending.push({ json, kept: kept && { seq: queued, ...kept }, hasOutput, change });
+    pendingLength += json.length + (kept?.bytes ?? 0);
     flushing ??= flush();
     return queued;
   }
@@ -96,8 +120,10 @@ export function createLogWriter({
     while (pending.length > 0 && !isStopped()) {
       const batch = takeBatch();
       const change = batch.at(-1)?.change;
+      const kept = batch.flatMap((event) => event.kept ?? []);
       const code = await append({
-        bodies: batch.map(({ body }) => body),
+        bodies: batch.map(({ json }) => json),
+        ...(kept.length > 0 ? { kept } : {}),
         hasOutput: batch.some(({ hasOutput }) => hasOutput),
         ...(change ? { change } : {}),
       });
@@ -111,8 +137,8 @@ export function createLogWriter({
     let count = 0;
     let length = 0;
     while (count < pending.length && count < MAX_BATCH_EVENTS && length < MAX_BATCH_LENGTH) {
-      const { body, change } = pending[count] as (typeof pending)[number];
-      length += body.length;
+      const { json, kept, change } = pending[count] as Pending;
+      length += json.length + (kept?.bytes ?? 0);
       count += 1;
       // The record changes with it, once a batch.
       if (change) break;
@@ -133,8 +159,9 @@ export function createLogWriter({
         isCurable: isRepeated,
         onUnanswered,
       });
-      const { code, lastSeq: last, ...wishes } = answer;
+      const { code, lastSeq: last, logBytes, ...wishes } = answer;
       onWishes(wishes);
+      if (logBytes > bounds.maxOutputBytes) onOverflow();
       if (code !== 'ok' && code !== 'duplicate') return code;
       written = last;
       hasWrittenOutput ||= batch.hasOutput;
@@ -177,7 +204,7 @@ export function createLogWriter({
   async function finish(event: TerminalBody): Promise<'ok' | Refusal | DropReason> {
     await flushed();
     if (refused) return refused;
-    return append({ bodies: [JSON.stringify(event)], hasOutput: false, terminal: event.type });
+    return append({ bodies: [sizeEvent(event, 0).json], hasOutput: false, terminal: event.type });
   }
 
   return { write, room, flushed, finish, hasOutput: () => output, dropped: () => dropReason };

@@ -54,8 +54,9 @@ await runService({
     });
 
     const drain = new AbortController();
-    const { leaseMs } = config;
-    const context = { log, claudeApi, leases, leaseMs, metrics, logger, drain: drain.signal };
+    const { leaseMs, maxOutputBytes, maxBodyBytes } = config;
+    const bounds = { maxOutputBytes, maxBodyBytes };
+    const context = { log, claudeApi, leases, leaseMs, metrics, bounds, logger, drain: drain.signal };
     const consumer = startConsumer({
       redis: queueRedis,
       keyPrefix: config.keyPrefix,

@@ -13,6 +13,8 @@ export type StopReason =
   | { kind: 'cancel'; by: CancelBy }
   | { kind: 'deadline'; limit: AttemptLimit }
   | { kind: 'drain' }
+  /** The job's events take more than they may. */
+  | { kind: 'overflow'; maxBytes: number }
   /** Redis will never do what the attempt needs: what it has put out may be incomplete. */
   | { kind: 'fault' }
   /** Another attempt, or the sweeper, owns the job: nothing more may be written. */

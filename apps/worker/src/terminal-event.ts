@@ -84,6 +84,10 @@ function stoppedEvent(stop: StopReason, ending: { partial: boolean }): TerminalB
       return { type: 'timed_out', limit: stop.limit, ...ending };
     case 'drain':
       return failed('worker_lost', 'the worker was shut down before the job had ended', ending);
+    case 'overflow': {
+      const message = `the job put out more than the ${stop.maxBytes} bytes that are kept of one`;
+      return failed('output_too_large', message, ending);
+    }
     case 'fault':
       return failed('internal', FAULT, ending);
     case 'lost':

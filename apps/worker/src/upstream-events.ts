@@ -2,8 +2,8 @@
 import type { UpstreamEvent } from '@cc-executor/claude-api-client';
 import type { LogWriter } from './log-writer.ts';
 
-/** A longer piece of text becomes several events, so that no frame is huge (UTF-16 units). */
-const MAX_TEXT_LENGTH = 64 * 1024;
+/** A longer piece of text becomes several events (UTF-16 units): in JSON one takes six bytes at most, and all fit a frame. */
+const MAX_TEXT_LENGTH = 32 * 1024;
 
 export type EventTranslator = {
   take(event: Exclude<UpstreamEvent, { type: 'end' | 'paused' | 'resumed' }>): void;

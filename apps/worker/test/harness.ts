@@ -17,11 +17,15 @@ import { RedisUnavailableError } from '@cc-executor/redis';
 import { createLogger } from '@cc-executor/runtime';
 import { createMemoryJobLog, type WholeLog } from '@cc-executor/testing';
 import { createLeases } from '../src/leases.ts';
+import type { OutputBounds } from '../src/log-writer.ts';
 import { createWorkerMetrics } from '../src/metrics.ts';
 import { type ProcessContext, processJob } from '../src/process-job.ts';
 
 /** Whose the jobs are: to a worker it makes no difference. */
 export const TENANT = 'tenant';
+
+/** Bounds that no test reaches unawares. */
+export const PLENTY: OutputBounds = { maxOutputBytes: 1e9, maxBodyBytes: 1e9 };
 
 export const silent = createLogger({ name: 'test', level: 'silent', format: 'json' });
 
@@ -173,6 +177,7 @@ export async function createBench({
   leaseMs = 60_000,
   canWait = true,
   log = createMemoryJobLog().log,
+  bounds = PLENTY,
 }: {
   scripts: Step[][];
   spec?: Partial<JobSpec>;
@@ -182,6 +187,7 @@ export async function createBench({
   /** Whether it may wait without a slot. */
   canWait?: boolean;
   log?: WholeLog;
+  bounds?: OutputBounds;
 }): Promise<Bench> {
   const jobId = createJobId();
   const whole: JobSpec = { prompt: 'say hello', ...spec };
@@ -218,6 +224,7 @@ export async function createBench({
       isTaking: () => true,
       ping: async () => 'PONG',
     }),
+    bounds,
     logger: silent,
     drain: drain.signal,
   };

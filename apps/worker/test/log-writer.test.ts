@@ -4,7 +4,7 @@ import { RedisFaultError } from '@cc-executor/redis';
 import { createMemoryJobLog, type WholeLog } from '@cc-executor/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createLogWriter, type LogWriter } from '../src/log-writer.ts';
-import { away, full, losingAnswers, silent, TENANT, untilTrue } from './harness.ts';
+import { away, full, losingAnswers, PLENTY, silent, TENANT, untilTrue } from './harness.ts';
 
 const done = { type: 'completed', evidence: 'complete-line' } as const;
 
@@ -40,6 +40,8 @@ function writerOn(log: WholeLog): LogWriter {
     jobId,
     fence: 1,
     lastSeq: 1,
+    bounds: PLENTY,
+    onOverflow: () => faults.push('overflow'),
     logger: silent,
     onRefused: (code) => refusals.push(code),
     onFault: (error) => faults.push(error),
@@ -370,4 +372,21 @@ test('whoever writes faster than Redis takes it waits until there is room', asyn
   const flushed = writer.flushed();
   while ((await Promise.race([flushed.then(() => 'all'), turn()])) !== 'all') letThrough();
   expect(await texts()).toHaveLength(20);
+});
+
+test('a message that is kept apart takes room while it waits to be written', async () => {
+  const { log, letThrough } = gatedLog();
+  const writer = writerOn(log);
+  writer.write(output('a'));
+  writer.write({ type: 'message', message: { content: 'x'.repeat(5 * 1024 * 1024) } });
+  let hasRoom = false;
+  const room = writer.room().then(() => {
+    hasRoom = true;
+  });
+  await turn();
+  expect(hasRoom).toBe(false);
+  letThrough();
+  await turn();
+  letThrough();
+  await room;
 });

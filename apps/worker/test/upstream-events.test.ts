@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { createEventTranslator, type EventTranslator } from '../src/upstream-events.ts';
 import { started, text } from './harness.ts';
 
-const PIECE = 64 * 1024;
+const PIECE = 32 * 1024;
 
 /** What is written for these events, with the seq each gets; the log begins at `lastSeq`. */
 function translate(

@@ -3,6 +3,7 @@
  * answer, or a `ClientError`. A lost connection comes back, and every job goes on where it stood.
  */
 import type { ExecuteParams, Params, Result } from '@cc-executor/protocol';
+import { fetchBody } from './body.ts';
 import { type ClientLogger, type ClientState, type Connected, createConnection } from './connection.ts';
 import { ClientError } from './errors.ts';
 import type { ServerFrame } from './frames.ts';
@@ -58,6 +59,11 @@ export type Client = {
   resume(jobId: string): Promise<Result<'resume'>>;
   get(jobId: string): Promise<Result<'get'>>;
   list(params?: Params<'list'>): Promise<Result<'list'>>;
+  /**
+   * The whole message of an event that holds a shortened one (`truncated`), checked against its digest. It may have many
+   * megabytes. Errors: `body_not_found` (nothing was cut, or it was not kept), `job_not_found`, `protocol_violation`, …
+   */
+  eventBody(jobId: string, seq: number): Promise<Record<string, unknown>>;
   /**
    * Checks an ended job: its log against its digest, and that against Claude's own transcript. May take 10 s.
    * Errors: `job_not_found`, `unavailable`, …
@@ -198,6 +204,8 @@ export function createClient(options: ClientOptions): Client {
     pause: (jobId) => control('pause', jobId),
     resume: (jobId) => control('resume', jobId),
     get: (jobId) => connection.request('get', { jobId }, { resend: true }),
+    eventBody: (jobId, seq) =>
+      fetchBody((offset) => connection.request('eventBody', { jobId, seq, offset }, { resend: true })),
     verify: (jobId) => connection.request('verify', { jobId }, { resend: true }),
     list: (params = {}) => connection.request('list', params, { resend: true }),
     on(event, listener) {

@@ -22,6 +22,7 @@ export type {
   WishLog,
   WriteLog,
 } from './job-log.ts';
+export { type KeptBody, pageOf } from './kept-body.ts';
 export { createKeys, DEFAULT_KEY_PREFIX, type Keys } from './keys.ts';
 export { createRedisAcceptLog } from './redis-accept-log.ts';
 export { createRedisFeed } from './redis-feed.ts';

@@ -5,6 +5,7 @@
  * older one is refused; a log has one terminal event, and nothing follows it; any write may be repeated.
  */
 import type { ExecuteParams, Job, JobStatus, RetryPolicy, TerminalStatus } from '@cc-executor/protocol';
+import type { BodyPage, KeptBody } from './kept-body.ts';
 
 /** What the client asked for: kept in the record, and read by the worker, which has no use for the metadata. */
 export type JobSpec = Omit<ExecuteParams, 'idempotencyKey' | 'attach'>;
@@ -37,6 +38,8 @@ export type Attempt = {
   hasOutput: boolean;
   /** The job is to be paused as soon as it runs. */
   pauseWish: boolean;
+  /** How many bytes of messages are kept apart from their events already. */
+  bodyBytes: number;
 };
 
 export type BeginOutcome =
@@ -49,6 +52,8 @@ export type Batch = {
   fence: number;
   firstSeq: number;
   bodies: string[];
+  /** Messages that these events hold shortened, to be kept whole. */
+  kept?: KeptBody[];
   /** One of the events carries output: from now on, running the job again would repeat it. */
   hasOutput: boolean;
   /** Given when the last event is a terminal one. */
@@ -70,7 +75,8 @@ export type AppendCode = 'ok' | 'duplicate' | 'fenced' | 'terminal' | 'cancel_re
 /** What clients have asked of a running job, as every reply to its worker says. */
 export type Wishes = { cancelBy: string | undefined; pauseWish: boolean };
 
-export type AppendOutcome = { code: AppendCode; lastSeq: number } & Wishes;
+/** `logBytes`: what all events of the job take. */
+export type AppendOutcome = { code: AppendCode; lastSeq: number; logBytes: number } & Wishes;
 
 export type RenewOutcome = { code: 'ok' | 'fenced' | 'terminal' | 'missing' } & Wishes;
 
@@ -132,6 +138,8 @@ export type ReadLog = {
   /** True last positions, for heartbeats; a job without a record is left out. */
   positions(tenant: string, jobIds: string[]): Promise<Map<string, Position>>;
   get(tenant: string, jobId: string): Promise<StoredJob | undefined>;
+  /** A page of the whole message of an event that was shortened; undefined when there is no such job. */
+  body(tenant: string, jobId: string, at: { seq: number; offset: number }): Promise<BodyPage | undefined>;
   /** A page holds fewer jobs than `limit` where their metadata is long; a cursor says that there are more. */
   list(tenant: string, query: { status?: JobStatus; limit: number; cursor?: string }): Promise<JobList>;
 };

@@ -2,6 +2,7 @@
 import { isTerminal, type JobStatus } from '@cc-executor/protocol';
 import { type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
 import type { Page, Position, ReadLog, StoredJob, Stretch } from './job-log.ts';
+import { type BodyPage, bodyFields, pageOf } from './kept-body.ts';
 import type { Keys } from './keys.ts';
 import { jobOfRecord, readFields } from './record.ts';
 import { listJobs } from './redis-list.ts';
@@ -50,10 +51,21 @@ export function createRedisReadLog({ redis, keys }: { redis: RedisConnection; ke
     return { job, mayBeAbandoned: record.onDisconnect === 'cancel', terminalEvent: last ?? undefined };
   }
 
+  async function body(
+    tenant: string,
+    jobId: string,
+    { seq, offset }: { seq: number; offset: number },
+  ): Promise<BodyPage | undefined> {
+    const fields = await redis.hmget(keys.record(jobId), 'tenant', ...bodyFields(seq, offset));
+    const [owner, size, text] = fields;
+    return owner === tenant ? pageOf(size, text) : undefined;
+  }
+
   return {
     range: (...args) => tellErrorsApart(range(...args)),
     positions: (tenant, jobIds) => tellErrorsApart(positions(tenant, jobIds)),
     get: (tenant, jobId) => tellErrorsApart(get(tenant, jobId)),
+    body: (...args) => tellErrorsApart(body(...args)),
     list: (tenant, query) => tellErrorsApart(listJobs({ redis, keys }, tenant, query)),
   };
 }

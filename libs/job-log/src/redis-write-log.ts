@@ -11,6 +11,7 @@ import type {
   Wishes,
   WriteLog,
 } from './job-log.ts';
+import { fieldsOf } from './kept-body.ts';
 import type { Keys } from './keys.ts';
 import { defineScripts } from './scripts.ts';
 
@@ -30,7 +31,7 @@ export function createRedisWriteLog(options: {
     // Lowered before the lease exists, raised lazily by the sweeper: so no lease lapses unseen.
     await scripts.schedule([keys.due, keys.unqueued], [jobId, leaseMs, 'LT', '']);
     const reply = await scripts.begin([keys.record(jobId)], [leaseMs, owner]);
-    const [code, fence, lastSeq, epoch, spec, remainingMs, output, pauseWish, attempts] = reply;
+    const [code, fence, lastSeq, epoch, spec, remainingMs, output, pauseWish, attempts, bodyBytes] = reply;
     if (code === 'begun' || code === 'queue_timeout' || code === 'total_timeout') {
       return {
         code,
@@ -43,6 +44,7 @@ export function createRedisWriteLog(options: {
           attempts: Number(attempts),
           hasOutput: output === '1',
           pauseWish: pauseWish === '1',
+          bodyBytes: Number(bodyBytes),
         },
       };
     }
@@ -50,10 +52,12 @@ export function createRedisWriteLog(options: {
     return { code: code as 'held' | 'terminal' | 'missing' };
   }
 
-  async function append({ jobId, fence, firstSeq, bodies, hasOutput, terminal, change }: Batch) {
+  async function append(batch: Batch) {
+    const { jobId, fence, firstSeq, bodies, hasOutput, terminal, change } = batch;
+    const kept = fieldsOf(batch.kept ?? []);
     // The end of a job, and what stands between it and its output, is little and always has room.
     const write = hasOutput ? scripts.append : scripts.appendWhenFull;
-    const [code, lastSeq, cancelBy, pauseWish] = await write(
+    const [code, lastSeq, cancelBy, pauseWish, logBytes] = await write(
       [keys.record(jobId), keys.log(jobId)],
       [
         keys.channel(jobId),
@@ -65,12 +69,16 @@ export function createRedisWriteLog(options: {
         hasOutput ? '1' : '',
         change?.code ?? '',
         change?.code === 'paused' ? change.limitMs : '',
+        kept.bytes,
+        kept.fields.length / 2,
+        ...kept.fields,
         ...bodies,
       ],
     );
     const hasEnded = code === 'terminal' || (terminal && (code === 'ok' || code === 'duplicate'));
     if (hasEnded) forget({ redis, keys }, jobId);
-    return { code: code as AppendCode, lastSeq: Number(lastSeq), ...wishesOf(cancelBy, pauseWish) };
+    const wishes = wishesOf(cancelBy, pauseWish);
+    return { code: code as AppendCode, lastSeq: Number(lastSeq), logBytes: Number(logBytes), ...wishes };
   }
 
   async function renew(jobId: string, fence: number, leaseMs: number): Promise<RenewOutcome> {

@@ -1,6 +1,7 @@
 /** The one suite that every implementation of the job log must pass. */
 import { lacks, needs, type RedisAbility } from '@cc-executor/testing';
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
+import { describeBodies } from './suite/body-suite.ts';
 import { describeFeed } from './suite/feed-suite.ts';
 import { describeList } from './suite/list-suite.ts';
 import { describeLog } from './suite/log-suite.ts';
@@ -28,6 +29,7 @@ export function describeJobLog(name: string, open: () => Promise<Twin>, needed?:
     describePause(opened);
     describeRepeats(opened);
     describeLog(opened);
+    describeBodies(opened);
     describeList(opened);
     describeFeed(opened);
     describeTenants(opened);

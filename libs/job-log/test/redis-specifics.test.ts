@@ -62,7 +62,8 @@ describe('retention', () => {
       jobId,
       fence: 1,
       firstSeq: 2,
-      bodies: [completed],
+      bodies: [output('x'), completed],
+      kept: [{ seq: 2, bytes: 4, sha256: 'x', pages: ['ab', 'cd'] }],
       hasOutput: false,
       terminal: 'completed',
     });
@@ -70,6 +71,7 @@ describe('retention', () => {
     await twin.server.assertNoKeys(`{${jobId}}`);
     expect(await log.range(TENANT, jobId, { afterSeq: 0, maxEvents: 10, maxBytes: 1_000 })).toBeUndefined();
     expect(await log.get(TENANT, jobId)).toBeUndefined();
+    expect(await log.body(TENANT, jobId, { seq: 2, offset: 0 })).toBeUndefined();
     const { jobs } = await log.list('tenant', { limit: 100 });
     expect(jobs.map((job) => job.jobId)).not.toContain(jobId);
   });

@@ -178,6 +178,7 @@ async function meddle(log: WholeLog, jobId: string): Promise<unknown[]> {
     await log.range('stranger', jobId, { afterSeq: 0, maxEvents: 10, maxBytes: 1e9 }),
     await log.positions('stranger', [jobId]),
     await log.get('stranger', jobId),
+    await log.body('stranger', jobId, { seq: 1, offset: 0 }),
   ];
 }
 

@@ -57,6 +57,12 @@ export const protocolErrors = {
     description:
       'A parameter goes beyond what the operator of the gateway allows; the message names each ceiling.',
   },
+  body_not_found: {
+    rpcCode: -32008,
+    retryable: false,
+    description:
+      'The job keeps no body of this event: there is no such event, it stands whole in the log, or its `truncated.kept` is false.',
+  },
   unavailable: {
     rpcCode: -32010,
     retryable: true,
@@ -80,6 +86,8 @@ export const failureCodes = {
   internal: 'A fault of the worker; it is in its log.',
   redis_full:
     'The work was done, but Redis was full until the job had to end: the last of its output was not kept.',
+  output_too_large:
+    'The job put out more than is kept of one (`JOB_MAX_OUTPUT_BYTES`) and was stopped; the output up to there is kept.',
   upstream_unreachable: 'claude-api could not be reached; the message says under which name and address.',
   upstream_busy:
     'claude-api was at capacity or shutting down (429, 503, 529), or the workspace or conversation was in use (409).',

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { DialectStatus } from './dialect.ts';
 import type { FailureCode } from './errors.ts';
 
-/** SHA-256 (hexadecimal) and length in bytes of the answer's text, as UTF-8, after resets. */
+/** SHA-256 (hexadecimal) and length in bytes of a text as UTF-8: of the answer, after resets, or of a message as JSON. */
 export const digestSchema = z.object({ bytes: z.number().int().nonnegative(), sha256: z.string() });
 
 type EventRow = {
@@ -27,6 +27,13 @@ type EndingRow = {
 /** Output stands in the log. */
 const partial = z.boolean();
 
+/** One of Claude Code's structured messages. */
+const messageFields = {
+  message: z.record(z.string(), z.unknown()),
+  /** It was too large for a frame: this is a shortened one, and `eventBody` gives the whole, if it was kept. */
+  truncated: digestSchema.extend({ kept: z.boolean() }).optional(),
+};
+
 /** Events after which the job goes on. */
 export const passingEvents = {
   queued: { fields: {} },
@@ -45,9 +52,9 @@ export const passingEvents = {
       begin: z.literal(true).optional(),
     },
   },
-  message: { carriesOutput: true, fields: { message: z.record(z.string(), z.unknown()) } },
+  message: { carriesOutput: true, fields: messageFields },
   /** What Claude Code says about the run itself: an error of the model's API, a limit, a note. No model wrote it. */
-  notice: { fields: { message: z.record(z.string(), z.unknown()) } },
+  notice: { fields: messageFields },
   throttled: {
     fields: {
       /** Unix time in milliseconds of the next try. */

@@ -2,6 +2,12 @@
 
 /** A WebSocket message from a client may not be larger (bytes). */
 export const MAX_FRAME_BYTES = 256 * 1024;
+/** A frame to a client is not larger (bytes): what every ordinary client takes. */
+export const MAX_SENT_FRAME_BYTES = 256 * 1024;
+/** An event may not be larger before it has its head: what frames put around one, a `get` its metadata, fits in the rest. */
+export const MAX_EVENT_BYTES = MAX_SENT_FRAME_BYTES - 32 * 1024;
+/** What `eventBody` gives at once: as a string in JSON it doubles at most, and fits a frame. */
+export const MAX_BODY_PAGE_BYTES = 120 * 1024;
 /** A frame may not be nested deeper: the request is the first level, its parameters are the second. */
 export const MAX_FRAME_DEPTH = 32;
 /** A frame may not hold more values, at all levels together. */

@@ -1,6 +1,7 @@
 /** The native protocol's requests: parameters and results by method. */
 import { optionSchemas } from '@cc-executor/claude-options/schema';
 import { z } from 'zod';
+import { digestSchema } from './event-table.ts';
 import { eventSchema } from './events.ts';
 import { jobIdSchema } from './ids.ts';
 import { jobSchema, jobStatusSchema } from './job.ts';
@@ -85,6 +86,21 @@ const listParamsSchema = z.strictObject({
 
 const listResultSchema = z.object({ jobs: z.array(jobSchema), cursor: z.string().optional() });
 
+const eventBodyParamsSchema = z.strictObject({
+  jobId: jobIdSchema,
+  seq: z.number().int().positive(),
+  /** Where the page begins, in bytes: 0, or the `nextOffset` of the page before. */
+  offset: z.number().int().nonnegative().optional(),
+});
+
+/** `bytes` and `sha256` are those of the whole body, a message as JSON. */
+const eventBodyResultSchema = digestSchema.extend({
+  offset: z.number().int().nonnegative(),
+  text: z.string(),
+  /** Missing on the last page. */
+  nextOffset: z.number().int().positive().optional(),
+});
+
 export const methods = {
   execute: { params: executeParamsSchema, result: executeResultSchema },
   attach: { params: attachParamsSchema, result: attachResultSchema },
@@ -93,6 +109,7 @@ export const methods = {
   pause: { params: jobParamsSchema, result: controlResultSchema },
   resume: { params: jobParamsSchema, result: controlResultSchema },
   get: { params: jobParamsSchema, result: getResultSchema },
+  eventBody: { params: eventBodyParamsSchema, result: eventBodyResultSchema },
   verify: { params: jobParamsSchema, result: verifyResultSchema },
   list: { params: listParamsSchema, result: listResultSchema },
 } as const;

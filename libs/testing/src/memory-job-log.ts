@@ -1,5 +1,13 @@
 /** The job log in memory: the twin of the one in Redis; the suite in libs/job-log/test runs over both. Its rules are in memory-state.ts. */
-import type { JobFeed, NewJob, Position, Publication, Reservation, Wishes } from '@cc-executor/job-log';
+import {
+  type JobFeed,
+  type NewJob,
+  type Position,
+  type Publication,
+  pageOf,
+  type Reservation,
+  type Wishes,
+} from '@cc-executor/job-log';
 import { isTerminal, type Job } from '@cc-executor/protocol';
 import {
   appendBatch,
@@ -111,12 +119,13 @@ export function createMemoryJobLog({
           attempts: state.attempts,
           hasOutput,
           pauseWish,
+          bodyBytes: state.kept.reduce((sum, { bytes }) => sum + bytes, 0),
         },
       };
     },
     async append(batch) {
       const before = recordAt(batch.jobId);
-      if (!before) return { code: 'missing', lastSeq: 0, ...noWishes };
+      if (!before) return { code: 'missing', lastSeq: 0, logBytes: 0, ...noWishes };
       const { outcome, state } = appendBatch(before, batch, now());
       store(batch.jobId, before, state);
       return outcome;
@@ -178,6 +187,19 @@ export function createMemoryJobLog({
         mayBeAbandoned: state.job.spec.onDisconnect === 'cancel',
         terminalEvent: isTerminal(state.status) ? state.events.at(-1) : undefined,
       };
+    },
+    async body(tenant, jobId, { seq, offset }) {
+      const state = recordOf(tenant, jobId);
+      if (!state) return undefined;
+      const kept = state.kept.find((body) => body.seq === seq);
+      if (!kept) return pageOf(undefined, undefined);
+      let begin = 0;
+      const page = kept.pages.find((text) => {
+        if (begin === offset) return true;
+        begin += Buffer.byteLength(text);
+        return false;
+      });
+      return pageOf(`${kept.bytes} ${kept.sha256}`, page);
     },
     async list(tenant, { status, limit, cursor }) {
       const all = [...records.keys()]

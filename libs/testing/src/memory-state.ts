@@ -2,7 +2,7 @@
  * The rules of the record and its log as pure functions of (state, input, now): the same rules as the scripts.
  * The in-memory job log wraps them, and the property tests check them against Redis.
  */
-import type { AppendOutcome, Batch, NewJob, RecordChange, Wishes } from '@cc-executor/job-log';
+import type { AppendOutcome, Batch, KeptBody, NewJob, RecordChange, Wishes } from '@cc-executor/job-log';
 import { DEFAULT_TIMEOUTS, isTerminal, type JobStatus, type TerminalStatus } from '@cc-executor/protocol';
 
 export type RecordState = {
@@ -10,6 +10,10 @@ export type RecordState = {
   status: JobStatus;
   fence: number;
   events: string[];
+  /** Of all events but the first. */
+  logBytes: number;
+  /** Messages that are kept whole, apart from their events. */
+  kept: KeptBody[];
   createdAt: number;
   startedAt: number | undefined;
   endedAt: number | undefined;
@@ -35,6 +39,8 @@ export function createRecord(job: NewJob, now: number): RecordState {
     status: 'queued',
     fence: 0,
     events: [],
+    logBytes: 0,
+    kept: [],
     createdAt: now,
     startedAt: undefined,
     endedAt: undefined,
@@ -87,7 +93,7 @@ export function appendBatch(
   now: number,
 ): { outcome: AppendOutcome; state: RecordState } {
   const refuse = (code: AppendOutcome['code']) => ({
-    outcome: { code, lastSeq: state.events.length, ...wishesOf(state) },
+    outcome: { code, lastSeq: state.events.length, logBytes: state.logBytes, ...wishesOf(state) },
     state,
   });
   if (batch.fence !== state.fence) return refuse('fenced');
@@ -99,11 +105,18 @@ export function appendBatch(
   const appended = withEvents(state, batch.bodies, now);
   const next: RecordState = {
     ...appended,
+    logBytes: state.logBytes + bytesOf(appended.events.slice(state.events.length)),
+    kept: [...state.kept, ...(batch.kept ?? [])],
     hasOutput: state.hasOutput || batch.hasOutput,
     ...(batch.change ? changeRecord(state, batch.change, now) : {}),
     ...(batch.terminal ? { status: batch.terminal, endedAt: now } : {}),
   };
-  return { outcome: { code: 'ok', lastSeq: next.events.length, ...wishesOf(next) }, state: next };
+  const { events, logBytes } = next;
+  return { outcome: { code: 'ok', lastSeq: events.length, logBytes, ...wishesOf(next) }, state: next };
+}
+
+function bytesOf(events: string[]): number {
+  return events.reduce((sum, event) => sum + Buffer.byteLength(event), 0);
 }
 
 function changeRecord(

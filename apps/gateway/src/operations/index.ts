@@ -9,6 +9,7 @@ import { attach } from './attach.ts';
 import { createCancel } from './cancel.ts';
 import type { Ceilings } from './ceilings.ts';
 import { detach } from './detach.ts';
+import { createEventBody } from './event-body.ts';
 import { createExecute } from './execute.ts';
 import { createGet } from './get.ts';
 import { createList } from './list.ts';
@@ -41,6 +42,7 @@ export function createOperations(parts: OperationParts): Operations {
     resume: createResume(parts),
     get: createGet(parts),
     list: createList(parts),
+    eventBody: createEventBody(parts),
     verify: createVerify(parts),
   };
 }

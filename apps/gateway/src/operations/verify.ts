@@ -20,6 +20,9 @@ import { type JobText, readJobText } from './read-job-text.ts';
 
 type Found = Result<'verify'>;
 
+/** What others say is cut beyond it (UTF-16 units). */
+const MAX_MESSAGE_LENGTH = 2_000;
+
 /**
  * @param options.transcriptAnswerMs how long to wait for a worker's answer; default 10 s
  * Errors: `job_not_found`.
@@ -82,7 +85,11 @@ export function createVerify(options: {
 }
 
 function compareTranscript(text: Buffer, { type }: TerminalEvent, answer: TranscriptAnswer): Found {
-  if ('reason' in answer) return { verdict: 'not_verifiable', ...answer };
+  if ('reason' in answer) {
+    // Said by a service that need not be ours, at any length.
+    const [reason, message] = [answer.reason.slice(0, 100), answer.message.slice(0, MAX_MESSAGE_LENGTH)];
+    return { verdict: 'not_verifiable', reason, message };
+  }
   if (isDigestOf(text, answer)) {
     const message = `Claude's own transcript has the same ${answer.bytes} bytes of text as the log`;
     return { verdict: 'verified', message };

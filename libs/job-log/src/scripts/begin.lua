@@ -3,7 +3,7 @@
 --   KEYS 1 record
 --   ARGV 1 leaseMs, 2 owner: a name of this pick-up, so that a begin whose reply was lost can be sent again
 -- Returns {code, fence, seq, epoch, spec, remainingMs until the deadline, output,
---   '1' when it is to be paused, how often it has been begun}
+--   '1' when it is to be paused, how often it has been begun, how many bytes of messages are kept apart from events}
 --   'begun'          go on; the fence is yours
 --   'queue_timeout'  it was not taken in time: the fence is yours, end it as timed_out
 --   'total_timeout'  likewise, but it was queued again, and no time is left to it
@@ -11,14 +11,14 @@
 --                    an outage of Redis a lease can look lapsed that its owner is about to renew
 --   'terminal'       it has ended
 --   'missing'        there is no record
-local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'spec', 'deadline', 'totalMs', 'output', 'owner', 'late', 'pauseWish', 'endBy', 'attempts')
+local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'spec', 'deadline', 'totalMs', 'output', 'owner', 'late', 'pauseWish', 'endBy', 'attempts', 'bodyBytes')
 local status, fence = r[1], tonumber(r[2])
 local now = now_ms()
 local time = tonumber(now)
 
 local function reply(code, attempts)
   local left = code == 'begun' and math.min(tonumber(r[7]), (tonumber(r[12]) or math.huge) - time) or tonumber(r[7])
-  return { code, fence, tonumber(r[3]), r[4], r[5], left, r[8] or '', r[11] or '', attempts }
+  return { code, fence, tonumber(r[3]), r[4], r[5], left, r[8] or '', r[11] or '', attempts, tonumber(r[14] or 0) }
 end
 
 if not status then

@@ -13,7 +13,7 @@ end
 -- Appends event bodies (JSON objects) to the log, gives each its head, and publishes them all as one
 -- message: the line "epoch firstSeq lastSeq status", then one event a line (JSON holds no raw line feed). A message over
 -- 1 MiB would fill the subscribers' buffers: then only the first line goes out, and they read the log.
--- Returns the last seq. Raises what PUBLISH says, to whom it is not allowed, and appends nothing then: the caller has
+-- Returns the last seq, and how many bytes the events have. Raises what PUBLISH says, to whom it is not allowed, and appends nothing then: the caller has
 -- not written the new seq yet, and the next event would stand at the wrong index.
 local function append_events(log, channel, job_id, epoch, attempt, seq, status, now, bodies)
   local first = seq + 1
@@ -39,5 +39,5 @@ local function append_events(log, channel, job_id, epoch, attempt, seq, status, 
     redis.call('LTRIM', log, 0, -#events - 1)
     error(heard)
   end
-  return seq
+  return seq, bytes
 end

@@ -29,12 +29,14 @@ export function describeLog(twin: () => Twin): void {
       expect(await log.append(batch)).toEqual({
         code: 'ok',
         lastSeq: 4,
+        logBytes: expect.any(Number),
         cancelBy: undefined,
         pauseWish: false,
       });
       expect(await log.append(batch)).toEqual({
         code: 'duplicate',
         lastSeq: 4,
+        logBytes: expect.any(Number),
         cancelBy: undefined,
         pauseWish: false,
       });
@@ -52,6 +54,7 @@ export function describeLog(twin: () => Twin): void {
         expect(await log.append(batch)).toEqual({
           code: 'gap',
           lastSeq: 3,
+          logBytes: expect.any(Number),
           cancelBy: undefined,
           pauseWish: false,
         });
@@ -79,12 +82,14 @@ export function describeLog(twin: () => Twin): void {
       expect(await log.append(end)).toEqual({
         code: 'ok',
         lastSeq: 3,
+        logBytes: expect.any(Number),
         cancelBy: undefined,
         pauseWish: false,
       });
       expect(await log.append(end)).toEqual({
         code: 'duplicate',
         lastSeq: 3,
+        logBytes: expect.any(Number),
         cancelBy: undefined,
         pauseWish: false,
       });
@@ -98,7 +103,7 @@ export function describeLog(twin: () => Twin): void {
 
     it('of a job that is not there is refused', async () => {
       const { log } = twin();
-      const outcome = { code: 'missing', lastSeq: 0, cancelBy: undefined, pauseWish: false };
+      const outcome = { code: 'missing', lastSeq: 0, logBytes: 0, cancelBy: undefined, pauseWish: false };
       expect(await log.append(batchOf(createJobId(), 1, ['a']))).toEqual(outcome);
     });
 
