@@ -4,8 +4,8 @@
  */
 import { type Client, createClient } from '@cc-executor/client';
 import { emptyFold, foldEvents, foldedText, isTerminalEvent, type JobEvent } from '@cc-executor/protocol';
-import { connectWire, type Stack, startStack } from '@cc-executor/testing';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { connectWire, type ServiceProcess, type Stack, startStack } from '@cc-executor/testing';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { startBalancer } from './support/balancer.ts';
 import { fixture, runNode } from './support/child.ts';
 import { lookAround, RESTLESS, watchLeftovers } from './support/leftovers.ts';
@@ -14,11 +14,11 @@ import { nonce } from './support/nonce.ts';
 let stack: Stack;
 let nothingLeft: () => Promise<void>;
 
-beforeEach(async () => {
+beforeAll(async () => {
   stack = await startStack({ gateways: 2, env: RESTLESS });
   nothingLeft = watchLeftovers(stack);
 });
-afterEach(() => stack.close());
+afterAll(() => stack.close());
 
 const REPEAT = 150;
 
@@ -107,8 +107,16 @@ describe('a client that is killed in the middle of the stream', () => {
 });
 
 describe('a client of the SDK behind a load balancer', () => {
+  /** The first that clients get to, which does not outlive the test. */
+  let gateway: ServiceProcess;
+
+  beforeEach(async () => {
+    gateway = await stack.startGateway();
+  });
+
   async function connect(): Promise<{ client: Client; states: string[] }> {
-    const balancer = await startBalancer(stack.gateways.map(({ ready }) => Number(ready.port)));
+    const ports = [gateway, stack.gateways[1]].map((either) => Number(either?.ready.port));
+    const balancer = await startBalancer(ports);
     const client = createClient({ url: `ws://127.0.0.1:${balancer.port}/ws`, reconnect: { maxMs: 200 } });
     const states: string[] = [];
     client.on('state', (state) => states.push(state));
@@ -126,7 +134,6 @@ describe('a client of the SDK behind a load balancer', () => {
       await client.connect();
       const { prompt, text } = streamingJob();
       const job = await client.execute({ prompt });
-      const gateway = stack.gateways[0]!;
       const events: JobEvent[] = [];
       for await (const event of job.events()) {
         events.push(event);
@@ -162,7 +169,7 @@ describe('a client of the SDK behind a load balancer', () => {
       expectWholeLog(events, text);
     });
     for await (const { seq } of jobs[0]!.handle.events()) if (seq === 10) break;
-    stack.gateways[0]!.kill('SIGKILL');
+    gateway.kill('SIGKILL');
     await Promise.all(running);
   });
 });
