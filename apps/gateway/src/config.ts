@@ -12,6 +12,7 @@ import {
   listOf,
   loadConfig,
   metricsSettings,
+  oneOf,
   port,
   redisSettings,
   serviceSettings,
@@ -65,6 +66,13 @@ export const settings = {
     description: 'How long clients have to leave after `goaway`, before they are closed.',
   }),
   ...ceilingSettings,
+  durability: setting({
+    env: 'DURABILITY',
+    schema: oneOf(['local', 'replicated']),
+    default: 'local',
+    description:
+      '`replicated`: an `execute` is answered only when a replica of Redis has the job too, so that a failover does not lose it; it is refused as `unavailable` when none says so within a second.',
+  }),
   ...jobSettings,
   ...serviceSettings,
   sweepMs: setting({
@@ -81,12 +89,18 @@ export type GatewayConfig = Config<typeof settings>;
 
 export const rules: ConfigRules<typeof settings> = {
   prefixes: ['GATEWAY_', 'LIMIT_'],
-  check: ({ host, authMode }) =>
-    host === undefined || isLoopback(host) || authMode !== undefined
+  check: ({ host, authMode, durability, redisUrl }) => [
+    ...(host === undefined || isLoopback(host) || authMode !== undefined
       ? []
       : [
           `GATEWAY_HOST is ${host}, which others can reach, and AUTH_MODE is not set; say AUTH_MODE=none if everybody who reaches it may run Claude Code`,
-        ],
+        ]),
+    ...(durability === 'replicated' && redisUrl?.includes('+cluster:')
+      ? [
+          'DURABILITY=replicated is not for a Redis Cluster: its masters would have to be asked one by one; use Sentinel, or DURABILITY=local',
+        ]
+      : []),
+  ],
 };
 
 /** Reads the configuration. Errors: `ConfigError`, with every fault. */

@@ -9,7 +9,7 @@ import {
   createRedisWishLog,
 } from '@cc-executor/job-log';
 import { createProducer } from '@cc-executor/queue';
-import { closeRedis, untilConnected, watchRoom } from '@cc-executor/redis';
+import { closeRedis, createReplication, untilConnected, watchRoom } from '@cc-executor/redis';
 import { logEvents } from '@cc-executor/runtime';
 import { createHealth, runService } from '@cc-executor/service';
 import { joinFleet } from '@cc-executor/service/fleet-member';
@@ -27,6 +27,8 @@ import { createServices } from './services.ts';
 
 /** How often Redis's memory and disk are looked at, in ms: much less than it takes to fill what is kept free. */
 const ROOM_LOOK_MS = 1_000;
+/** How long a replica may take to confirm a job, where that is asked for, in ms. */
+const REPLICA_MS = 1_000;
 
 await runService({
   name: appName,
@@ -38,7 +40,12 @@ await runService({
     const subscriber = member.open('subscriber');
     const keys = createKeys(config.keyPrefix);
     const kept = { redis, keys, retentionMs: config.retentionMs };
-    const acceptLog = createRedisAcceptLog(kept);
+    const isReplicated = config.durability === 'replicated';
+    const accepting = isReplicated ? member.open('impatient') : redis;
+    const acceptLog = createRedisAcceptLog({ ...kept, redis: accepting });
+    const replication = isReplicated
+      ? createReplication({ redis: accepting, key: keys.replicated, boundMs: REPLICA_MS })
+      : undefined;
     const readLog = limitReads(createRedisReadLog(kept));
     const wishLog = createRedisWishLog(kept);
     const feed = createRedisFeed({ redis: subscriber, keys });
@@ -81,7 +88,7 @@ await runService({
     });
     const reports = member.reports({ health });
     // Clients reconnect the moment that the door opens, and would all be refused as `unavailable` meanwhile.
-    await untilConnected([redis, subscriber]);
+    await untilConnected([redis, subscriber, accepting]);
     const ceilings = ceilingsOf(config);
     await roomWatch.look();
     const gateway = await startGateway({
@@ -93,6 +100,7 @@ await runService({
       roomWatch,
       operations: createOperations({
         acceptLog,
+        replication,
         readLog,
         wishLog,
         producer,
@@ -115,7 +123,7 @@ await runService({
         await Promise.all([sweeper.close(), queueCheck.close()]);
         await producer.close();
         await feed.close();
-        await closeRedis(redis);
+        await Promise.all([...new Set([redis, accepting])].map(closeRedis));
       },
     };
   },

@@ -14,6 +14,13 @@ test('an address that others can reach needs AUTH_MODE: nobody opens Claude Code
   expect(loadGatewayConfig()).toMatchObject({ host: '0.0.0.0', authMode: 'none' });
 });
 
+test('a Redis Cluster cannot be asked for a replica: DURABILITY=replicated is refused with it', () => {
+  vi.stubEnv('DURABILITY', 'replicated');
+  expect(loadGatewayConfig()).toMatchObject({ durability: 'replicated' });
+  vi.stubEnv('REDIS_URL', 'redis+cluster://a,b');
+  expect(loadGatewayConfig).toThrow(/DURABILITY=replicated is not for a Redis Cluster/);
+});
+
 test('without any variable it listens on loopback', () => {
   expect(loadGatewayConfig()).toMatchObject({ host: '127.0.0.1', port: 8003, allowedOrigins: [] });
 });

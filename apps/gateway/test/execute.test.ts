@@ -139,6 +139,7 @@ test('an accepted job whose gateway died before enqueueing it gets its entry fro
   const client = await rig.connect(gateway);
   const dead = createAccept({
     acceptLog: rig.log,
+    replication: undefined,
     ceilings: noCeilings,
     producer: { enqueue: () => Promise.reject(new Error('the gateway died here')) },
     metrics: freshMetrics(),

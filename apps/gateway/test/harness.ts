@@ -15,7 +15,13 @@ import {
 import { createMetrics } from '@cc-executor/metrics';
 import { createEpoch, createJobId, type EventBody, type TerminalBody } from '@cc-executor/protocol';
 import { createProducer, openQueue, type Producer } from '@cc-executor/queue';
-import { closeRedis, openRedis, type RedisConnection, watchRoom } from '@cc-executor/redis';
+import {
+  closeRedis,
+  createReplication,
+  openRedis,
+  type RedisConnection,
+  watchRoom,
+} from '@cc-executor/redis';
 import { createLogger } from '@cc-executor/runtime';
 import { createHealth } from '@cc-executor/service';
 import { createTranscriptRequests } from '@cc-executor/signals';
@@ -61,6 +67,8 @@ type GatewayOverrides = Partial<Omit<GatewayOptions, 'ceilings'>> & {
   abandonGraceMs?: number;
   /** Those that are not the defaults. */
   ceilings?: Partial<Ceilings>;
+  /** Makes `execute` wait for a replica, so long. */
+  replicaMs?: number;
   /** Wraps the gateway's log, to lose or delay what it asks. */
   wrapLog?: (log: WholeLog) => WholeLog;
   /** Wraps its look at who listens. */
@@ -106,6 +114,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
   async function gateway(options: GatewayOverrides = {}) {
     const {
       commandTimeoutMs,
+      replicaMs,
       wrapLog,
       wrapCount,
       abandonGraceMs = 60_000,
@@ -150,6 +159,10 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
       roomWatch,
       operations: createOperations({
         acceptLog: gatewayLog,
+        replication:
+          replicaMs === undefined
+            ? undefined
+            : createReplication({ redis, key: keys.replicated, boundMs: replicaMs }),
         readLog: gatewayLog,
         wishLog: gatewayLog,
         producer,

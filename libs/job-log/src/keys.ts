@@ -28,6 +28,8 @@ export type Keys = {
   tenants: string;
   /** String: 'jobId payloadHash since' of an idempotency key. */
   idempotency(tenant: string, keyHash: string): string;
+  /** String that is written before asking whether replicas have all that stands before it. */
+  replicated: string;
   /** Channel: words to workers. */
   control: string;
 };
@@ -45,6 +47,7 @@ export function createKeys(prefix: string): Keys {
     jobs: (tenant) => `${prefix}:{jobs}:${tenant}`,
     tenants: `${prefix}:tenants:{jobs}`,
     idempotency: (tenant, keyHash) => `${prefix}:idempotency:${tenant}:${keyHash}`,
+    replicated: `${prefix}:replicated`,
     control: controlChannel(prefix),
   };
 }

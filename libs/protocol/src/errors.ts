@@ -67,7 +67,7 @@ export const protocolErrors = {
     rpcCode: -32010,
     retryable: true,
     description:
-      'The gateway cannot reach Redis, or Redis is full: the message says which. An `execute` may be sent again with its idempotency key: it cannot run twice.',
+      'The gateway cannot reach Redis, Redis is full, or no replica of it has the job where one must: the message says which. An `execute` may be sent again with its idempotency key: it cannot run twice.',
   },
   draining: {
     rpcCode: -32011,

@@ -1,6 +1,6 @@
 /**
- * Accept: record first, then queue entry, then the answer. When the answer is out, the job will have its one
- * terminal event: a record without an entry is found by the queue check.
+ * Accept: record first, which may have to be on a replica of Redis too, then queue entry, then the answer. When the answer
+ * is out, the job will have its one terminal event: a record without an entry is found by the queue check.
  */
 import { createHash } from 'node:crypto';
 import type { AcceptLog, JobSpec, NewJob } from '@cc-executor/job-log';
@@ -14,7 +14,8 @@ import {
   type Result,
 } from '@cc-executor/protocol';
 import type { Producer } from '@cc-executor/queue';
-import type { Logger } from '@cc-executor/runtime';
+import type { Replication } from '@cc-executor/redis';
+import { createRepeatedWarning, type Logger } from '@cc-executor/runtime';
 import type { GatewayMetrics } from '../metrics.ts';
 import { type Ceilings, refuseBeyond, withinCeilings } from './ceilings.ts';
 
@@ -29,22 +30,27 @@ export type Accept = (tenant: string, params: ExecuteParams) => Promise<Result<'
 
 /**
  * Makes the accept step.
- * Errors of the returned function: `beyond_ceiling`, `idempotency_conflict`, `unavailable`; what Redis throws, when nothing
- * was accepted for sure.
+ * Errors of the returned function: `beyond_ceiling`, `idempotency_conflict`, `unavailable`; what Redis throws. Then nobody
+ * knows whether the job is there: who repeats it with its idempotency key finds out.
  */
 export function createAccept({
   acceptLog,
+  replication,
   producer,
   ceilings,
   metrics,
   logger,
 }: {
   acceptLog: AcceptLog;
+  /** Of the accept log's connection, when nothing is to be answered that only one server has. */
+  replication: Replication | undefined;
   producer: Pick<Producer, 'enqueue'>;
   ceilings: Ceilings;
   metrics: Pick<GatewayMetrics, 'jobsAccepted'>;
   logger: Logger;
 }): Accept {
+  const onUnreplicated = createRepeatedWarning(logger, 'no replica has the job: its execute is unavailable');
+
   /** Creates a job, or finds the one that its idempotency key stands for. */
   async function create(tenant: string, idempotencyKey: string | undefined, { asked, spec }: Payload) {
     const job: Omit<NewJob, 'jobId'> = {
@@ -85,7 +91,13 @@ export function createAccept({
     const { idempotencyKey, attach: _attach, ...asked } = params;
     refuseBeyond(asked, ceilings);
     const spec = withinCeilings(asked, ceilings);
+    const replicated = replication?.begin();
     const { jobId, created, epoch, status } = await create(tenant, idempotencyKey, { asked, spec });
+    // Before it can run: what a failover loses is repeated, and must not have run.
+    await replicated?.().catch((err) => {
+      onUnreplicated(err);
+      throw err;
+    });
     // Also for a job that was there: whoever accepted it may have died before this line.
     if (!isTerminal(status)) {
       try {

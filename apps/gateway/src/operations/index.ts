@@ -1,6 +1,7 @@
 /** Every request method and its operation: a method of the protocol that has none does not compile here. */
 import type { AcceptLog, ReadLog, WishLog } from '@cc-executor/job-log';
 import type { Producer } from '@cc-executor/queue';
+import type { Replication } from '@cc-executor/redis';
 import type { Logger } from '@cc-executor/runtime';
 import type { TranscriptRequests } from '@cc-executor/signals';
 import type { GatewayMetrics } from '../metrics.ts';
@@ -20,6 +21,7 @@ import { createVerify } from './verify.ts';
 
 export type OperationParts = {
   acceptLog: AcceptLog;
+  replication: Replication | undefined;
   readLog: ReadLog;
   wishLog: WishLog;
   producer: Producer;
