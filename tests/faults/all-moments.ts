@@ -25,6 +25,10 @@ type Moment = 'accepting' | 'queued' | 'claimed' | 'streaming' | 'finishing' | '
 export type OutageStack = FaultStack & {
   /** Between the second gateway and Redis. */
   lateRedis: FaultProxy;
+  /** From now on the second gateway does not hear of what happens. */
+  deafen(): Promise<void>;
+  /** It hears again; what was on its way to it is lost. */
+  undeafen(): Promise<void>;
 };
 
 export type Met = {
@@ -37,14 +41,34 @@ const PACE_MS = 20;
 
 /** Two workers of two slots, and a second gateway whose Redis can be cut off alone. */
 export async function startOutageStack(options: FaultStackOptions = {}): Promise<OutageStack> {
-  const faults = await startFaultStack({ workers: 2, ...options, env: { WORKER_CONCURRENCY: '2' } });
+  const faults = await startFaultStack({
+    workers: 2,
+    ...options,
+    env: { WORKER_CONCURRENCY: '2', ...options.env },
+  });
   const lateRedis = await startFaultProxy({ target: { port: faults.redis.port }, protocol: 'redis' });
-  await faults.startGateway({ REDIS_URL: lateRedis.url() });
+  const { sentinels } = options;
+  const second = await faults.startGateway(sentinels ? {} : { REDIS_URL: lateRedis.url() });
   async function close(): Promise<void> {
     await faults.close();
     await lateRedis.close();
   }
-  return { ...faults, lateRedis, close };
+  const ears = sentinels
+    ? {
+        async deafen() {
+          second.kill('SIGSTOP');
+          await (await sentinels.master()).killClients('subscribers');
+        },
+        undeafen: async () => second.kill('SIGCONT'),
+      }
+    : {
+        deafen: () => lateRedis.set({ toClient: { hold: true } }),
+        async undeafen() {
+          lateRedis.cutAll('rst');
+          await lateRedis.reset();
+        },
+      };
+  return { ...faults, ...ears, lateRedis, close };
 }
 
 /*
@@ -54,7 +78,7 @@ export async function startOutageStack(options: FaultStackOptions = {}): Promise
 
 /** Brings a job to every moment, has the outage, and resolves when every client has its terminal event. */
 export async function meetOutage(faults: OutageStack, outage: Outage): Promise<Met> {
-  const { upstream, recorder, lateRedis } = faults;
+  const { upstream, recorder } = faults;
   const lastsMs = outage.lastsMs ?? 0;
   const [client, late] = [await faults.client(0), await faults.client(1)];
   const callsBefore = upstream.calls().length;
@@ -73,7 +97,7 @@ export async function meetOutage(faults: OutageStack, outage: Outage): Promise<M
   const undelivered = await untilDone(() => late.execute({ prompt: prompts.undelivered.prompt }));
   await upstream.untilOutput(undelivered);
   await late.wire.until((message) => message.params?.type === 'output');
-  await lateRedis.set({ toClient: { hold: true } });
+  await faults.deafen();
   upstream.release();
   await untilLogged(faults, undelivered, 'job_ended');
 
@@ -98,9 +122,7 @@ export async function meetOutage(faults: OutageStack, outage: Outage): Promise<M
   await upstream.untilEnded(finishing);
   await sleep(Math.max(0, endsAt - performance.now()));
   await outage.end();
-  // What was on its way to the second gateway is lost.
-  lateRedis.cutAll('rst');
-  await lateRedis.reset();
+  await faults.undeafen();
   over();
 
   const accepting = await accepted;

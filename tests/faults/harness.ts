@@ -20,6 +20,7 @@ import {
   startStack,
   startTestRedis,
   type TestRedis,
+  type TestSentinels,
   type Violation,
 } from '@cc-executor/testing';
 import { findLeftovers, readStoredJobs } from './final-state.ts';
@@ -62,12 +63,17 @@ export type FaultStackOptions = {
   env?: Record<string, string>;
   /** Redis keeps its data on disk, so that it survives a restart. */
   appendonly?: boolean;
+  /** Redis is what these watch over, without a proxy between; closed with the stack. */
+  sentinels?: TestSentinels;
   /** Where apps/ and libs/ of the gateways and workers are; default is this repository. Ends in a slash. */
   root?: URL;
 };
 
 export async function startFaultStack(options: FaultStackOptions = {}): Promise<FaultStack> {
-  const redis = await startTestRedis({ appendonly: options.appendonly ?? false });
+  const { sentinels } = options;
+  const redis = sentinels
+    ? behindSentinels(sentinels)
+    : await startTestRedis({ appendonly: options.appendonly ?? false });
   const upstream = await startRecordingUpstream();
   const proxies = {
     gatewayRedis: await startFaultProxy({ target: { port: redis.port }, protocol: 'redis' }),
@@ -94,8 +100,10 @@ export async function startFaultStack(options: FaultStackOptions = {}): Promise<
     },
   });
 
-  const startGateway = (env = {}) => stack.startGateway({ REDIS_URL: proxies.gatewayRedis.url(), ...env });
-  const startWorker = (env = {}) => stack.startWorker({ REDIS_URL: proxies.workerRedis.url(), ...env });
+  const redisUrl = (proxy: FaultProxy) => sentinels?.url ?? proxy.url();
+  const startGateway = (env = {}) =>
+    stack.startGateway({ REDIS_URL: redisUrl(proxies.gatewayRedis), ...env });
+  const startWorker = (env = {}) => stack.startWorker({ REDIS_URL: redisUrl(proxies.workerRedis), ...env });
   await Promise.all([
     ...Array.from({ length: options.gateways ?? 1 }, () => startGateway()),
     ...Array.from({ length: options.workers ?? 1 }, () => startWorker()),
@@ -159,4 +167,9 @@ export async function startFaultStack(options: FaultStackOptions = {}): Promise<
       return closing;
     },
   };
+}
+
+/** What looks behind the scenes looks at whoever is the master. */
+function behindSentinels({ servers: [first], url, admin, close }: TestSentinels): TestRedis {
+  return { ...first, url, admin, close };
 }

@@ -101,6 +101,7 @@ await runService({
       operations: createOperations({
         acceptLog,
         replication,
+        isConnected: () => redis.status === 'ready',
         readLog,
         wishLog,
         producer,

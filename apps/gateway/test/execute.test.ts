@@ -1,3 +1,4 @@
+import { RedisUnavailableError } from '@cc-executor/redis';
 import { startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createAccept } from '../src/operations/accept.ts';
@@ -134,12 +135,31 @@ test('an idempotency key whose job is gone gives a new one, and no job runs twic
   }
 });
 
+test('what could be neither enqueued nor listened to now is not accepted', async () => {
+  let isConnected = false;
+  const enqueued: string[] = [];
+  const accept = createAccept({
+    acceptLog: rig.log,
+    replication: undefined,
+    isConnected: () => isConnected,
+    ceilings: noCeilings,
+    producer: { enqueue: async (jobId) => void enqueued.push(jobId) },
+    metrics: freshMetrics(),
+    logger: silent,
+  });
+  await expect(accept(TENANT, { prompt: 'x', idempotencyKey: 'k' })).rejects.toThrow(RedisUnavailableError);
+  isConnected = true;
+  const { jobId, created } = await accept(TENANT, { prompt: 'x', idempotencyKey: 'k' });
+  expect([created, enqueued]).toEqual([true, [jobId]]);
+});
+
 test('an accepted job whose gateway died before enqueueing it gets its entry from a repeated execute', async () => {
   const gateway = await rig.gateway();
   const client = await rig.connect(gateway);
   const dead = createAccept({
     acceptLog: rig.log,
     replication: undefined,
+    isConnected: () => true,
     ceilings: noCeilings,
     producer: { enqueue: () => Promise.reject(new Error('the gateway died here')) },
     metrics: freshMetrics(),

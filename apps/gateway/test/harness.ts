@@ -163,6 +163,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
           replicaMs === undefined
             ? undefined
             : createReplication({ redis, key: keys.replicated, boundMs: replicaMs }),
+        isConnected: () => redis.status === 'ready',
         readLog: gatewayLog,
         wishLog: gatewayLog,
         producer,

@@ -23,8 +23,8 @@ export {
 } from './failure.ts';
 export { type Memory, percentOf } from './memory.ts';
 export { probeRedis, seeRedis } from './probe.ts';
-export { type Room, type RoomWatch, watchRoom } from './room.ts';
 export { createReplication, type Replication } from './replication.ts';
+export { type Room, type RoomWatch, watchRoom } from './room.ts';
 export { defineScript, type ScriptCall, scriptSource } from './script.ts';
 export { serversOf } from './servers.ts';
 export { describeSoftware } from './software.ts';

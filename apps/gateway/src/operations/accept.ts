@@ -14,7 +14,7 @@ import {
   type Result,
 } from '@cc-executor/protocol';
 import type { Producer } from '@cc-executor/queue';
-import type { Replication } from '@cc-executor/redis';
+import { RedisUnavailableError, type Replication } from '@cc-executor/redis';
 import { createRepeatedWarning, type Logger } from '@cc-executor/runtime';
 import type { GatewayMetrics } from '../metrics.ts';
 import { type Ceilings, refuseBeyond, withinCeilings } from './ceilings.ts';
@@ -36,6 +36,7 @@ export type Accept = (tenant: string, params: ExecuteParams) => Promise<Result<'
 export function createAccept({
   acceptLog,
   replication,
+  isConnected,
   producer,
   ceilings,
   metrics,
@@ -44,6 +45,8 @@ export function createAccept({
   acceptLog: AcceptLog;
   /** Of the accept log's connection, when nothing is to be answered that only one server has. */
   replication: Replication | undefined;
+  /** Whether jobs can be enqueued and listened to now: they may be accepted over another connection. */
+  isConnected: () => boolean;
   producer: Pick<Producer, 'enqueue'>;
   ceilings: Ceilings;
   metrics: Pick<GatewayMetrics, 'jobsAccepted'>;
@@ -90,6 +93,7 @@ export function createAccept({
   return async (tenant, params) => {
     const { idempotencyKey, attach: _attach, ...asked } = params;
     refuseBeyond(asked, ceilings);
+    if (!isConnected()) throw new RedisUnavailableError('away', new Error('a job could not be enqueued'));
     const spec = withinCeilings(asked, ceilings);
     const replicated = replication?.begin();
     const { jobId, created, epoch, status } = await create(tenant, idempotencyKey, { asked, spec });

@@ -22,6 +22,7 @@ import { createVerify } from './verify.ts';
 export type OperationParts = {
   acceptLog: AcceptLog;
   replication: Replication | undefined;
+  isConnected: () => boolean;
   readLog: ReadLog;
   wishLog: WishLog;
   producer: Producer;
