@@ -79,6 +79,8 @@ await runService({
     const sweeper = startSweeper({ ...chore, sweep });
     const queueCheck = startQueueCheck({ ...chore, unqueued: createRedisUnqueued(kept), producer });
     redis.on('close', sweeper.redisWasAway);
+    // From now on workers can renew their leases: the lease of patience that began in the outage may be over.
+    redis.on('ready', sweeper.redisWasAway);
     const health = createHealth({
       service: appName,
       checks: {

@@ -69,8 +69,8 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   async function settleSome(): Promise<boolean> {
     const startedAt = performance.now();
     const claim = await sweep.claim(CLAIM_LIMIT, HOLD_MS);
-    // Redis stood still: this claim and the leases around it tell nothing.
-    const isVoid = performance.now() - startedAt > intervalMs;
+    // Redis stood still, or the claim was sent again when it was back: it and the leases around it tell nothing.
+    const isVoid = performance.now() - startedAt > intervalMs || performance.now() < quietUntil;
     if (isVoid) redisWasAway();
     const looks = claim.jobIds.map((jobId) =>
       isVoid ? dueStill(jobId, claim) : settle(jobId, claim).catch((err) => setAside(jobId, claim, err)),
