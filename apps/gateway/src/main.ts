@@ -55,7 +55,7 @@ await runService({
     roomWatch.onChange((room) => {
       if (room === 'enough')
         logger.info({ event: logEvents.redisHasRoom }, 'Redis has room: jobs are accepted');
-      else
+      else if (room !== 'no_replicas')
         logger.warn(
           { event: logEvents.redisFull, room, ...roomWatch.memory() },
           'Redis is full: jobs are refused',

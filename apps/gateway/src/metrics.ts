@@ -62,7 +62,7 @@ export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
     }),
     degraded: metrics.gauge({
       name: 'cc_executor_gateway_degraded',
-      help: '1 while clients are told that Redis cannot be read, or has no room.',
+      help: '1 while clients are told that Redis cannot be read, has no room, or takes no writes.',
     }),
     sweeperJobs: metrics.counter({
       name: 'cc_executor_gateway_sweeper_jobs_total',
@@ -123,7 +123,7 @@ export function watchSharedState(
   metrics.gauge({
     name: 'cc_executor_redis_full',
     help: '1 while new jobs are refused, because Redis has no room: `REDIS_FULL_PERCENT` of its memory is used, or its disk is full.',
-    read: () => (roomWatch.room() === 'enough' ? 0 : 1),
+    read: () => (['memory_full', 'disk_full'].includes(roomWatch.room()) ? 1 : 0),
   });
   const used = metrics.gauge({
     name: 'cc_executor_redis_memory_used_ratio',

@@ -2,7 +2,7 @@ import { needs, startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { completed, createRig, type Rig, takeJob } from './harness.ts';
 
-const REPLICA_MS = 300;
+const REPLICA_MS = 1_000;
 
 let master: TestRedis;
 let replica: TestRedis;

@@ -93,6 +93,29 @@ describe('while Redis is nearly full', () => {
   });
 });
 
+test('while too few replicas follow Redis, new jobs are refused, and clients are told what is wrong', async (context) => {
+  await needs('replication')(context);
+  const client = await rig.connect(await rig.gateway());
+  const unwatched = await rig.connect(await rig.gateway({ roomWatch: blind() }));
+  await server.admin.config('SET', 'min-replicas-to-write', '1');
+  await client.until(({ method }) => method === 'degraded');
+  for (const one of [client, unwatched]) {
+    expect((await one.request('execute', { prompt: 'x', idempotencyKey: 'k' })).error).toMatchObject({
+      message: expect.stringMatching(/^Too few replicas follow Redis/),
+      data: { code: 'unavailable', retryable: true, retryAfterMs: 1_000 },
+    });
+  }
+  await server.admin.config('SET', 'min-replicas-to-write', '0');
+  await client.until(({ method }) => method === 'restored');
+  expect(told(client)).toEqual([
+    ['degraded', 'Redis takes no writes: too few replicas follow it'],
+    ['restored', undefined],
+  ]);
+  expect(await execute(client, { idempotencyKey: 'k' })).toBe(
+    await execute(unwatched, { idempotencyKey: 'k' }),
+  );
+});
+
 describe('while Redis is full', () => {
   test('a job that was refused there leaves nothing, and the same key may ask again', async () => {
     const gateway = await rig.gateway({ roomWatch: blind() });

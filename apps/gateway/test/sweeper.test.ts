@@ -212,6 +212,32 @@ test('it waits for one lease before its first sweep, and after Redis was away', 
   expect(next - awayAt).toBeGreaterThanOrEqual(400);
 });
 
+test('a claim during which Redis went away and came back ends nobody, and one lease of patience begins', async () => {
+  const jobId = await createJob();
+  await takeJob(rig.log, jobId, 1);
+  await makeDue(jobId);
+  const claims: number[] = [];
+  let looks = 0;
+  const interrupted: JobSweep = {
+    ...sweep,
+    async claim(...args) {
+      const claim = await sweep.claim(...args);
+      claims.push(performance.now());
+      if (claims.length === 1) sweeper.redisWasAway();
+      return claim;
+    },
+    settle(...args) {
+      looks += 1;
+      expect(claims.length).toBeGreaterThan(1);
+      return sweep.settle(...args);
+    },
+  };
+  const sweeper = start({ sweep: interrupted, leaseMs: 300 });
+  await untilStatus(jobId, 'failed');
+  expect(looks).toBe(1);
+  expect((claims[1] ?? 0) - (claims[0] ?? 0)).toBeGreaterThanOrEqual(300);
+});
+
 test('a sweep that fails is a sign that Redis is away', async () => {
   const jobId = await createJob();
   await takeJob(rig.log, jobId, 1);

@@ -12,6 +12,7 @@ export type TroubleKind =
   | 'busy'
   | 'memory_full'
   | 'disk_full'
+  | 'no_replicas'
   | 'other';
 
 const KINDS: Record<string, TroubleKind> = {
@@ -35,6 +36,7 @@ const KINDS: Record<string, TroubleKind> = {
   MASTERDOWN: 'busy',
   OOM: 'memory_full',
   MISCONF: 'disk_full',
+  NOREPLICAS: 'no_replicas',
 };
 
 const WORDS: Record<TroubleKind, string> = {
@@ -48,6 +50,7 @@ const WORDS: Record<TroubleKind, string> = {
   busy: 'it is not ready yet',
   memory_full: 'it is full',
   disk_full: 'its disk is full, or cannot be written',
+  no_replicas: 'too few replicas follow it, and it takes no writes',
   other: 'it does not work',
 };
 

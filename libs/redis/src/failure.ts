@@ -4,14 +4,15 @@
  * next time. Whether a write happened is unknown after either; every write of ours may be repeated.
  */
 
-/** `away`: no answer, or not from here or now. The other two last until somebody makes room. */
-export type UnavailableReason = 'away' | 'memory_full' | 'disk_full';
+/** `away`: no answer, or not from here or now. The others last until somebody makes room, or brings a replica back. */
+export type UnavailableReason = 'away' | 'memory_full' | 'disk_full' | 'no_replicas';
 
 /** What is wrong, for people: logs, answers and notifications begin with it. */
 const UNAVAILABLE_WORDS: Readonly<Record<UnavailableReason, string>> = {
   away: 'Redis cannot do it now',
   memory_full: 'Redis is full',
   disk_full: 'Redis cannot write: its disk is full',
+  no_replicas: 'too few replicas follow Redis',
 };
 
 /** Redis cannot do it now. */
@@ -48,7 +49,7 @@ const CURABLE_WORDS: Readonly<Record<string, UnavailableReason>> = {
   MOVED: 'away',
   ASK: 'away',
   BUSY: 'away',
-  NOREPLICAS: 'away',
+  NOREPLICAS: 'no_replicas',
   OOM: 'memory_full',
   MISCONF: 'disk_full',
 };

@@ -1,6 +1,6 @@
 /** How much of its limit (`maxmemory`) a Redis uses: from INFO, which users without CONFIG may run too. */
 import type { RedisConnection } from './connection.ts';
-import { readInfo } from './info.ts';
+import { readSection } from './info.ts';
 import { mastersOf } from './servers.ts';
 
 export type Memory = { usedBytes: number; maxBytes: number };
@@ -22,15 +22,7 @@ export function percentOf({ usedBytes, maxBytes }: Memory): number {
 }
 
 async function readServer(server: { info(section: string): Promise<string> }): Promise<Memory | undefined> {
-  try {
-    return judgeMemory(readInfo(await server.info('memory')));
-  } catch (error) {
-    if (/^(NOPERM|ERR unknown)/.test((error as Error).message)) return undefined;
-    throw error;
-  }
-}
-
-function judgeMemory(info: Readonly<Record<string, string>>): Memory | undefined {
+  const info = (await readSection(server, 'memory')) ?? {};
   const maxBytes = Number(info.maxmemory ?? 0);
   if (!(maxBytes > 0)) return undefined;
   // Buffers of replicas and of the append-only file do not count towards the limit.

@@ -37,7 +37,7 @@ export function createReplication(options: {
     const answers = (await redis.pipeline().set(key, '1').wait(1, boundMs).exec()) ?? [];
     for (const [error] of answers) if (error) throw error;
     const [, [, replicas] = []] = answers;
-    if (!replicas) throw new RedisUnavailableError('away', new Error('no replica has confirmed in time'));
+    if (!replicas) throw new RedisUnavailableError('no_replicas', new Error('none has confirmed in time'));
   }
 
   /** The next WAIT: the one under way was sent before the last writes. */

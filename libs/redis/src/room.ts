@@ -1,14 +1,15 @@
 /**
- * Whether Redis has room for more: watched, so that new jobs are refused before there is none for the ends of those that
- * were accepted, and so that people are told what is wrong.
+ * Whether Redis has room for more, and takes it: watched, so that new jobs are refused before there is none for the ends of
+ * those that were accepted, and so that people are told what is wrong.
  */
 import type { RedisConnection } from './connection.ts';
 import { RedisUnavailableError, redisErrorOf } from './failure.ts';
 import { type Memory, percentOf, readMemory } from './memory.ts';
+import { lacksReplicas } from './replicas.ts';
 import { mastersOf } from './servers.ts';
 
-/** `memory_full`: more of `maxmemory` is used than may be; `disk_full`: Redis refuses every write. */
-export type Room = 'enough' | 'memory_full' | 'disk_full';
+/** `memory_full`: more of `maxmemory` is used than may be; the other two: Redis refuses every write, for want of what they say. */
+export type Room = 'enough' | 'memory_full' | 'disk_full' | 'no_replicas';
 
 export type RoomWatch = {
   room(): Room;
@@ -42,7 +43,9 @@ export function watchRoom(
   async function see(): Promise<Room> {
     // PING is refused too while the disk is full.
     await Promise.all(mastersOf(redis).map((server) => server.ping()));
-    memory = await readMemory(redis);
+    const [lacks, read] = await Promise.all([lacksReplicas(redis), readMemory(redis)]);
+    memory = read;
+    if (lacks) return 'no_replicas';
     const limit = room === 'memory_full' ? fullPercent - EASE_PERCENT : fullPercent;
     return memory && percentOf(memory) >= limit ? 'memory_full' : 'enough';
   }

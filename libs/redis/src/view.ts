@@ -3,6 +3,7 @@ import { describeAddress, parseRedisUrl } from './address.ts';
 import type { RedisConnection } from './connection.ts';
 import { checkDurability, type Durability } from './durability.ts';
 import { type Memory, readMemory } from './memory.ts';
+import { lacksReplicas } from './replicas.ts';
 import { describeSoftware, type Software } from './software.ts';
 
 /** One host of the REDIS_URL, from here. */
@@ -19,7 +20,7 @@ export type RedisView = {
   /** Without credentials. */
   address: string;
   ok: boolean;
-  /** Why not: the system's code, Redis's word (WRONGPASS, NOAUTH, NOPERM, LOADING …), NOT_REDIS or TIMEOUT. */
+  /** Why not: the system's code, Redis's word (WRONGPASS, NOAUTH, NOPERM, LOADING, NOREPLICAS …), NOT_REDIS or TIMEOUT. */
   code?: string | undefined;
   detail?: string | undefined;
   /** Only looked at where Redis does not answer, and by `probeRedis`. */
@@ -39,13 +40,14 @@ export async function viewRedis(redis: RedisConnection, url: string): Promise<Re
   const from = performance.now();
   await redis.ping();
   const latencyMs = round(performance.now() - from);
+  const address = describeAddress(parseRedisUrl(url));
+  if (await lacksReplicas(redis)) return { address, ok: false, code: 'NOREPLICAS' };
   const clockOffsetMs = await measureClock(redis);
   const [durability, memory, software] = await Promise.all([
     checkDurability(redis),
     readMemory(redis),
     describeSoftware(redis),
   ]);
-  const address = describeAddress(parseRedisUrl(url));
   return { address, ok: true, latencyMs, clockOffsetMs, durability, memory, software };
 }
 

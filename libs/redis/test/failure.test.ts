@@ -128,7 +128,7 @@ describe('what waiting cures', () => {
   it('is a master without its replicas, and a replica without its master', async (context) => {
     await needs('settings', 'replication')(context);
     await admin.config('SET', 'min-replicas-to-write', 1);
-    expect(await reasonOf(admin.set('key', 'x'))).toBe('away');
+    expect(await reasonOf(admin.set('key', 'x'))).toBe('no_replicas');
     await admin.config('SET', 'replica-serve-stale-data', 'no');
     // Nothing listens there.
     await admin.replicaof('127.0.0.1', 1);

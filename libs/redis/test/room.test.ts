@@ -1,16 +1,19 @@
 /** Whether a Redis has room, seen from outside: real limits, and a disk that is not there. */
 import { rm } from 'node:fs/promises';
 import { needs, startTestRedis, type TestRedis } from '@cc-executor/testing';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   closeRedis,
   openRedis,
   percentOf,
   type RedisConnection,
   type Room,
+  seeRedis,
   untilConnected,
   watchRoom,
 } from '../src/index.ts';
+
+const WAIT = { timeout: 10_000 };
 
 let server: TestRedis;
 const open: RedisConnection[] = [];
@@ -91,6 +94,32 @@ describe('a Redis', () => {
     await server.admin.config('SET', 'save', '');
     await look();
     expect(room()).toBe('memory_full');
+    close();
+  });
+
+  it('that takes no writes, because too few replicas follow it, is told apart, also when it is full besides', async (context) => {
+    await needs('replication')(context);
+    const { look, room, seen, close } = await watch();
+    const see = () => seeRedis(connect(), server.url, { timeoutMs: 5_000, name: 'test' });
+    await server.admin.config('SET', 'min-replicas-to-write', '1');
+    await use(95);
+    await look();
+    expect(room()).toBe('no_replicas');
+    expect(await see()).toMatchObject({ ok: false, code: 'NOREPLICAS' });
+    await server.admin.config('SET', 'maxmemory', '0', 'repl-diskless-sync-delay', '0');
+    const replica = await startTestRedis();
+    try {
+      await replica.admin.replicaof('127.0.0.1', server.port);
+      await vi.waitFor(async () => expect(await server.admin.set('key', 'x')).toBe('OK'), WAIT);
+      await look();
+      expect([seen, (await see()).ok]).toEqual([['no_replicas', 'enough'], true]);
+      // A replica has none of its own, and need not.
+      await replica.admin.config('SET', 'min-replicas-to-write', '1');
+      const view = await seeRedis(replica.admin, replica.url, { timeoutMs: 5_000, name: 'test' });
+      expect(view.code).toBeUndefined();
+    } finally {
+      await replica.close();
+    }
     close();
   });
 

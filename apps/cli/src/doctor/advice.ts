@@ -46,6 +46,8 @@ export function adviseOnKind(kind: TroubleKind, target: Target): string {
       return `Raise its maxmemory, or lower JOB_RETENTION_MS; \`redis-cli --bigkeys\` shows what fills it. What was accepted still ends.`;
     case 'disk_full':
       return `Make room where ${target} writes: \`docker compose exec ${target} df -h\`, \`docker compose logs ${target}\`. Until then nothing is accepted, and nothing ends.`;
+    case 'no_replicas':
+      return 'Start its replicas, or look at their logs: so many as `min-replicas-to-write` says must follow it, no further behind than `min-replicas-max-lag`. Until then nothing is accepted, and nothing ends.';
     case 'other':
       return `Look at the logs of both sides: \`docker compose logs ${target}\`.`;
   }

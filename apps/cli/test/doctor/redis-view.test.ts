@@ -41,6 +41,7 @@ test.each([
     /its disk is full.*no space/,
     /df/,
   ],
+  ['fail', { ok: false, code: 'NOREPLICAS' }, undefined, /too few replicas follow it/, /min-replicas/],
 ])('says whether there is room: %s, %o', (level, view, fullPercent, words, advice) => {
   const [finding] = judgeRedis('here', { address: 'redis://here:1', ...view }, fullPercent);
   expect(finding).toMatchObject({ level, message: expect.stringMatching(words) });

@@ -7,6 +7,7 @@ import type { GatewayMetrics } from '../metrics.ts';
 const troubles = {
   unreadable: 'the gateway cannot reach Redis',
   disk_full: 'Redis cannot write: its disk is full',
+  no_replicas: 'Redis takes no writes: too few replicas follow it',
   memory_full: 'Redis is full',
 } as const;
 

@@ -138,8 +138,9 @@ export function createHeartbeats({
     checkAll: catchUp.checkNow,
     readSoon: catchUp.readSoon,
     setRoom(room) {
-      degradation.set('memory_full', room === 'memory_full');
-      degradation.set('disk_full', room === 'disk_full');
+      for (const trouble of ['memory_full', 'disk_full', 'no_replicas'] as const) {
+        degradation.set(trouble, room === trouble);
+      }
     },
     countAttachments() {
       let count = 0;

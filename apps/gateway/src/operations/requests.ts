@@ -23,6 +23,7 @@ export type Requests = {
 /** Methods that accept a job: a gateway that drains, or whose Redis is full, does not take them. */
 const acceptingMethods: ReadonlySet<Method> = new Set<Method>(['execute']);
 
+/** Also where replicas are missing: after a failover they are soon back. */
 const RETRY_AFTER_MS = 1_000;
 /** Memory gets free when jobs expire, disks when somebody makes room. */
 const ROOM_RETRY_AFTER_MS = 10_000;
@@ -30,6 +31,7 @@ const ROOM_RETRY_AFTER_MS = 10_000;
 const NO_ROOM: Record<Exclude<Room, 'enough'>, string> = {
   memory_full: 'Redis is full: nothing new is accepted until there is room again.',
   disk_full: 'Redis cannot write, its disk is full: nothing is accepted until there is room again.',
+  no_replicas: 'Too few replicas follow Redis: nothing is accepted until there are enough again.',
 };
 
 export function createRequests(options: {
@@ -82,5 +84,6 @@ export function createRequests(options: {
 }
 
 function withoutRoom(room: Exclude<Room, 'enough'>): ProtocolError {
-  return new ProtocolError('unavailable', NO_ROOM[room], ROOM_RETRY_AFTER_MS);
+  const retryAfterMs = room === 'no_replicas' ? RETRY_AFTER_MS : ROOM_RETRY_AFTER_MS;
+  return new ProtocolError('unavailable', NO_ROOM[room], retryAfterMs);
 }
