@@ -14,6 +14,7 @@ const ADVICE: Record<string, string> = {
   request_timeout: 'Try again; `cc-executor jobs` shows whether the job was accepted.',
   protocol_violation: 'Is the address the native door of a gateway of this version? It ends in /ws.',
   job_not_found: '`cc-executor jobs` lists the jobs that the gateway knows.',
+  body_not_found: '`cc-executor attach JOB --json` shows which events have one: `truncated.kept` is true.',
   idempotency_conflict: 'Take another --idempotency-key, or the same prompt and options as before.',
   position_ahead: 'Take a lower --after.',
   unavailable: 'The gateway is there but its Redis is not: try again in a moment.',

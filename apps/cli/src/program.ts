@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { registerAttach } from './commands/attach.ts';
+import { registerBody } from './commands/body.ts';
 import { registerCancel } from './commands/cancel.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerGet } from './commands/get.ts';
@@ -56,6 +57,7 @@ async function createProgram(args: string[]): Promise<Command> {
     registerGet,
     registerJobs,
     registerDoctor,
+    registerBody,
     registerVerify,
   ]) {
     register(program);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { jobStatuses } from '@cc-executor/protocol';
 import { describe, expect, it } from 'vitest';
 import { completed, output, queued, scriptJob } from '../../../libs/client/test/scripted-gateway.ts';
@@ -107,6 +108,45 @@ describe('verify', () => {
       const stdout = args.length > 0 ? JSON.stringify(result) : `${jobId} ${said}`;
       expect(await run.ended).toMatchObject({ code, stdout: `${stdout}\n` });
     }
+  });
+});
+
+describe('body', () => {
+  const text = '{"type":"user","content":"é"}';
+  const sha256 = createHash('sha256').update(text).digest('hex');
+  const bytes = Buffer.byteLength(text);
+
+  it('prints the whole message, fetched page by page', async () => {
+    const gateway = await startGateway();
+    const { jobId } = scriptJob();
+    const run = runCli(['body', jobId, '7'], { url: gateway.url });
+    const connection = await gateway.accept();
+    const first = await connection.expect('eventBody');
+    expect(first.params).toEqual({ jobId, seq: 7, offset: 0 });
+    connection.reply(first, { bytes, sha256, offset: 0, text: text.slice(0, 9), nextOffset: 9 });
+    const second = await connection.expect('eventBody');
+    expect(second.params).toEqual({ jobId, seq: 7, offset: 9 });
+    connection.reply(second, { bytes, sha256, offset: 9, text: text.slice(9) });
+    expect(await run.ended).toMatchObject({ code: 0, stdout: `${text}\n` });
+  });
+
+  it('prints nothing that is not what its digest says, or was not kept', async () => {
+    for (const isKept of [true, false]) {
+      const gateway = await startGateway();
+      const run = runCli(['body', scriptJob().jobId, '7'], { url: gateway.url });
+      const connection = await gateway.accept();
+      const request = await connection.expect('eventBody');
+      if (isKept) connection.reply(request, { bytes, sha256, offset: 0, text: text.replace('é', 'ö') });
+      else connection.refuse(request, 'body_not_found');
+      const { code, stdout, stderr } = await run.ended;
+      expect([code, stdout]).toEqual([1, '']);
+      expect(stderr).toContain(isKept ? 'digest' : 'truncated.kept');
+    }
+  });
+
+  it.each(['0', '-1', 'x', '1.5'])('knows no event %s', async (seq) => {
+    const { code } = await runCli(['body', scriptJob().jobId, '--', seq]).ended;
+    expect(code).toBe(2);
   });
 });
 

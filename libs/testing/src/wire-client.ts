@@ -28,12 +28,16 @@ export type WireClient = {
   close(): Promise<void>;
 };
 
-/** Connects; with `subprotocol: null` as the prototype's clients do. */
+/**
+ * Connects; with `subprotocol: null` as the prototype's clients do.
+ * @param options.maxPayload the largest message that is taken, in bytes: a larger one closes the connection with 1009
+ */
 export async function connectWire(
   url: string,
-  { subprotocol = 'cc-executor.v1' }: { subprotocol?: string | null } = {},
+  options: { subprotocol?: string | null; maxPayload?: number } = {},
 ): Promise<WireClient> {
-  const socket = subprotocol === null ? new WebSocket(url) : new WebSocket(url, subprotocol);
+  const { subprotocol = 'cc-executor.v1', ...limits } = options;
+  const socket = new WebSocket(url, subprotocol ?? [], limits);
   const messages: Message[] = [];
   // Looked at with every message: a search through all of them would not carry hundreds of jobs.
   const answers = new Map<number, Message>();
