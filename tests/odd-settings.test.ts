@@ -14,7 +14,7 @@ import { expectationOf, type Setting, type Settings } from '../libs/runtime/src/
 const apps: Record<string, Settings> = { 'claude-api': claudeApi, worker, gateway, dashboard, up };
 const numbers = Object.entries(apps).flatMap(([app, settings]) =>
   Object.values(settings)
-    .filter(({ schema }) => /^a (duration|whole number|port number)/.test(expectationOf(schema)))
+    .filter(({ schema }) => /^a (duration|size|whole number|port number)/.test(expectationOf(schema)))
     .map((definition) => [app, definition.env, definition] as const),
 );
 const ODD = [0, 1, 2, 3, 7, 51, 101, 299, 301, 1_009, 9_973, 10_000, 10_007, 65_535, 299_993, 86_399_999];

@@ -2,6 +2,7 @@
 import { DEFAULT_HEARTBEAT_MS } from '@cc-executor/protocol';
 import {
   authSettings,
+  byteSize,
   type Config,
   type ConfigRules,
   commonSettings,
@@ -52,6 +53,13 @@ export const settings = {
     schema: durationMs({ min: 50, max: 60_000 }),
     default: DEFAULT_HEARTBEAT_MS,
     description: 'How often each connection gets a heartbeat and a ping, and its positions are checked.',
+  }),
+  memoryBudgetBytes: setting({
+    env: 'GATEWAY_MEMORY_BUDGET',
+    schema: byteSize({ min: 16 * 1024 * 1024 }),
+    default: 128 * 1024 * 1024,
+    description:
+      'What all connections together may hold: incomplete frames, requests under way, what waits to be sent. Above it whoever holds most is closed, resumably.',
   }),
   abandonGraceMs: setting({
     env: 'GATEWAY_ABANDON_GRACE_MS',

@@ -21,6 +21,8 @@ export type GatewayMetrics = {
   sweepFailures: Counter;
   /** From now on the attachments are counted at each scrape. */
   watchAttachments(count: () => number): void;
+  /** From now on what connections hold is counted at each scrape. */
+  watchHeldBytes(count: () => number): void;
   /** With what every service has: all that is shown. */
   all: Metrics;
 };
@@ -31,6 +33,7 @@ const sweepResults: readonly SweepResult[] = [...terminalStatuses, 'enqueued', '
 /** Registers the metrics of a gateway's own work. */
 export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
   let attachments = () => 0;
+  let heldBytes = () => 0;
   const own: GatewayMetrics = {
     connections: metrics.gauge({
       name: 'cc_executor_gateway_connections',
@@ -76,12 +79,20 @@ export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
     watchAttachments(count) {
       attachments = count;
     },
+    watchHeldBytes(count) {
+      heldBytes = count;
+    },
     all: metrics,
   };
   metrics.gauge({
     name: 'cc_executor_gateway_attachments',
     help: 'Attachments of all connections.',
     read: () => attachments(),
+  });
+  metrics.gauge({
+    name: 'cc_executor_gateway_held_bytes',
+    help: 'Memory that connections hold: incomplete frames, requests under way, what waits to be sent.',
+    read: () => heldBytes(),
   });
   // A series that begins when the first one happens hides that one from `rate`.
   for (const door of doors) {

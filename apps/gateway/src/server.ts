@@ -28,6 +28,8 @@ export type GatewayOptions = {
   allowedOrigins: readonly string[];
   /** Told to every native client. */
   ceilings: Ceilings;
+  /** What all connections together may hold in memory, in bytes. */
+  memoryBudgetBytes: number;
   readLog: ReadLog;
   feed: JobFeed;
   /** Closed with the gateway. */

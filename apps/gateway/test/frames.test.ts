@@ -1,4 +1,5 @@
-import { MAX_FRAME_BYTES } from '@cc-executor/protocol';
+import { randomUUID } from 'node:crypto';
+import { MAX_FRAME_BYTES, MAX_PROMPT_LENGTH } from '@cc-executor/protocol';
 import { startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createRig, type Rig, type TestGateway } from './harness.ts';
@@ -90,7 +91,7 @@ test('a binary frame is answered under its id', async () => {
   expect(answer.error.message).toContain('Binary');
 });
 
-test('a frame above the limit is answered under its id; one four times as large closes with 1009', async () => {
+test('a frame above the limit is answered under its id; one twice as large closes with 1009', async () => {
   const frame = (bytes: number) => `{"jsonrpc":"2.0","id":"x","method":"list"}`.padEnd(bytes);
   client.send(frame(MAX_FRAME_BYTES));
   expect((await client.until(({ id }) => (id as unknown) === 'x')).result.jobs).toEqual([]);
@@ -98,8 +99,48 @@ test('a frame above the limit is answered under its id; one four times as large 
   const answer = await client.until(({ id }) => (id as unknown) === 'y');
   expect(answer.error.data.code).toBe('invalid_request');
   expect(answer.error.message).toContain(String(MAX_FRAME_BYTES));
-  client.send(frame(4 * MAX_FRAME_BYTES + 1));
+  client.send(frame(2 * MAX_FRAME_BYTES + 1));
   expect((await client.closed).code).toBe(1009);
+});
+
+test.each([
+  [
+    'in front',
+    (bytes: number) => `{"id":"mine","jsonrpc":"2.0","method":"execute","params":"${'x'.repeat(bytes)}"}`,
+  ],
+  [
+    'behind all else',
+    (bytes: number) => `{"jsonrpc":"2.0","method":"execute","params":"${'x'.repeat(bytes)}","id":"mine"}`,
+  ],
+])('a frame above the limit is answered under its id also when that stands %s', async (_where, frame) => {
+  client.send(frame(MAX_FRAME_BYTES));
+  const answer = await client.until(({ id, error }) => error !== undefined && (id as unknown) !== undefined);
+  expect(answer).toMatchObject({ id: 'mine', error: { data: { code: 'invalid_request' } } });
+});
+
+test.each([
+  ['of one byte each', 'a'],
+  ['of two bytes', 'ж'],
+  ['of three bytes', '字'],
+  ['that are control characters, which JSON escapes', '\u0001'],
+  ['that take a surrogate pair', '😀'],
+])('the longest prompt, of characters %s, is taken, also when each is escaped', async (_name, character) => {
+  const prompt = character.repeat(MAX_PROMPT_LENGTH / character.length);
+  const plain = JSON.stringify(prompt);
+  const escaped = `"${prompt.replaceAll(/./gs, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)}"`;
+  for (const [id, text] of Object.entries({ plain, escaped })) {
+    client.send(
+      `{"jsonrpc":"2.0","id":"${id}","method":"execute","params":{"prompt":${text},"attach":false}}`,
+    );
+    const answer = await client.until((message) => (message.id as unknown) === id);
+    const begun = await rig.log.begin(answer.result.jobId, 60_000, randomUUID());
+    expect('attempt' in begun && begun.attempt.spec.prompt === prompt).toBe(true);
+  }
+});
+
+test('a message in more fragments than one needs closes with 1008', async () => {
+  for (let i = 0; i < 600; i += 1) client.socket.send(' ', { fin: false });
+  expect((await client.closed).code).toBe(1008);
 });
 
 test('the twentieth malformed frame closes the connection with 4500', async () => {

@@ -1,6 +1,14 @@
 import { readFile } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { mayReconnect } from '@cc-executor/protocol';
-import { connectWire, needs, startService, startTestRedis, type TestRedis } from '@cc-executor/testing';
+import {
+  connectWire,
+  needs,
+  startService,
+  startTestRedis,
+  type TestRedis,
+  type WireClient,
+} from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { completed, createRig, output, type Rig, takeJob, untilTrue } from './harness.ts';
 
@@ -67,6 +75,21 @@ test('a client that stops reading costs the gateway little memory, and loses not
   } finally {
     await gateway.stop();
   }
+}, 60_000);
+
+test('who holds most is closed with 4004 when all together hold too much, and others are served', async () => {
+  const gateway = await rig.gateway({ memoryBudgetBytes: 16 * MB });
+  const hoarders = await Promise.all(Array.from({ length: 16 }, () => rig.connect(gateway)));
+  for (const hoarder of hoarders) {
+    // A message that is never ended.
+    for (let i = 0; i < 24; i += 1) hoarder.socket.send('x'.repeat(64 * 1024), { fin: false });
+  }
+  const { code, reason } = await Promise.race(hoarders.map(({ closed }) => closed));
+  expect({ code, reason }).toEqual({ code: 4004, reason: 'too_much_held' });
+  expect(mayReconnect(code)).toBe(true);
+  const other = await rig.connect(gateway);
+  const { result } = await other.request('execute', { prompt: '字'.repeat(200_000), attach: false });
+  expect(result).toMatchObject({ created: true });
 });
 
 test('a client that stops reading for too long is closed resumably, and goes on where it was', async () => {
@@ -114,3 +137,42 @@ test('a client that reads, but has much to catch up on, is not taken for a slow 
   for (const jobId of jobIds) expect(await client.untilTerminal(jobId)).toHaveLength(lastSeq ?? 0);
   expect(client.socket.readyState).toBe(client.socket.OPEN);
 });
+
+/**
+ * Reads so many bytes in each heartbeat, in small steps, as a client behind a thin line does.
+ * Returns what makes it read without a pause again.
+ */
+function readSlowly(client: WireClient, bytesPerStep: number, stepMs: number): () => void {
+  let budget = 0;
+  const stream = (client.socket as unknown as { _socket: Socket })._socket;
+  stream.prependListener('data', (piece: Buffer) => {
+    budget -= piece.length;
+    if (budget <= 0) client.socket.pause();
+  });
+  const timer = setInterval(() => {
+    budget = Math.min(budget + bytesPerStep, bytesPerStep);
+    if (budget > 0) client.socket.resume();
+  }, stepMs);
+  return () => clearInterval(timer);
+}
+
+test('a client that reads slowly keeps its connection and gets everything, and one that stops is closed', async (context) => {
+  await needs('throughput')(context);
+  // In each heartbeat as much as one at 200 KB/s reads in one of 10 s: ten times as fast.
+  const gateway = await rig.gateway({ heartbeatMs: 1_000 });
+  const [slow, stopped] = [await rig.connect(gateway), await rig.connect(gateway)];
+  const jobId = await rig.createJob();
+  const lastSeq = await writeBytes(jobId, 20 * MB);
+  const stop = readSlowly(slow, 100 * 1024, 50);
+  await Promise.all([slow, stopped].map((client) => client.request('attach', { jobId })));
+  stopped.socket.pause();
+  const began = performance.now();
+  expect(await slow.untilTerminal(jobId)).toHaveLength(lastSeq);
+  stop();
+  // It was slow: so slow that it would have been closed, had it done nothing meanwhile.
+  expect(performance.now() - began).toBeGreaterThan(5_000);
+  expect(slow.socket.readyState).toBe(slow.socket.OPEN);
+  expect(gateway.connections()).toBe(1);
+  stopped.socket.resume();
+  expect(mayReconnect((await stopped.closed).code)).toBe(true);
+}, 60_000);

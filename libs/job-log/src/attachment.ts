@@ -195,7 +195,14 @@ export async function attach(
     },
     close,
   };
-  return { code: 'attached', attachment, begin: () => void read(firstPage) };
+  function begin(): void {
+    const page = firstPage;
+    // The attachment lives on, and what was delivered need not.
+    firstPage = undefined;
+    void read(page);
+  }
+
+  return { code: 'attached', attachment, begin };
 }
 
 function refuse(

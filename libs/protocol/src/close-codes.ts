@@ -4,9 +4,16 @@
  */
 export const closeCodes = {
   going_away: { code: 4000, description: 'The gateway drains; a `goaway` came first.' },
-  slow_consumer: { code: 4001, description: 'You read too slowly: resume from the last seq you saw.' },
-  heartbeat_missed: { code: 4002, description: 'You did not answer the pings.' },
+  slow_consumer: {
+    code: 4001,
+    description: 'You read nothing for three heartbeats: resume from the last seq you saw.',
+  },
+  heartbeat_missed: { code: 4002, description: 'You did not answer the pings of three heartbeats.' },
   internal: { code: 4003, description: 'A fault of the gateway.' },
+  too_much_held: {
+    code: 4004,
+    description: 'The gateway held too much for you, unfinished or unread: resume from the last seq you saw.',
+  },
   protocol_violation: { code: 4500, description: 'Too many malformed frames.' },
 } as const;
 

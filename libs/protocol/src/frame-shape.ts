@@ -17,7 +17,7 @@ export type FrameShape = {
 /** Longer names are cut where a fault names them (UTF-16 units). */
 const SHOWN_NAME_LENGTH = 64;
 
-/** Looks at a frame, or at the beginning of one that is too large to be taken: then only its id counts. */
+/** Looks at a frame; of one that is refused for other reasons, only its id counts. */
 export function inspectFrame(text: string): FrameShape {
   /** Of each open container: the names so far of an object, undefined for an array. */
   const open: (Set<string> | undefined)[] = [];
@@ -55,7 +55,7 @@ export function inspectFrame(text: string): FrameShape {
     if (!expectsName || depth > MAX_FRAME_DEPTH) return;
     expectsName = false;
     const name = json.includes('\\') ? String(parse(json)) : json.slice(1, -1);
-    const names = open.at(-1);
+    const names = fault === undefined ? open.at(-1) : undefined;
     const shown = name.slice(0, SHOWN_NAME_LENGTH);
     if (names?.has(name)) fault ??= `The name '${shown}' stands twice in one object.`;
     if (name === '__proto__') fault ??= `The name '${shown}' is not allowed.`;

@@ -1,7 +1,7 @@
 /** Sizes, counts and default durations of the protocol. A gateway announces its own in `connected.limits`. */
 
-/** A WebSocket message from a client may not be larger (bytes). */
-export const MAX_FRAME_BYTES = 256 * 1024;
+/** A WebSocket message from a client may not be larger (bytes): the longest prompt, with every unit escaped, has room. */
+export const MAX_FRAME_BYTES = 2 * 1024 * 1024;
 /** A frame to a client is not larger (bytes): what every ordinary client takes. */
 export const MAX_SENT_FRAME_BYTES = 256 * 1024;
 /** An event may not be larger before it has its head: what frames put around one, a `get` its metadata, fits in the rest. */
@@ -12,7 +12,7 @@ export const MAX_BODY_PAGE_BYTES = 120 * 1024;
 export const MAX_FRAME_DEPTH = 32;
 /** A frame may not hold more values, at all levels together. */
 export const MAX_FRAME_VALUES = 10_000;
-/** A prompt may not be larger (UTF-16 units; what JSON needs on top must fit the frame). */
+/** A prompt may not be larger (UTF-16 units). */
 export const MAX_PROMPT_LENGTH = 200_000;
 /** Serialised `metadata` may not be larger (UTF-16 units). */
 export const MAX_METADATA_LENGTH = 4_096;

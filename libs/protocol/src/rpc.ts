@@ -104,7 +104,7 @@ function isMethod(name: string): name is Method {
 }
 
 /**
- * The id under which to answer a frame that is not a request, or too large to be read (pass its beginning then). Null
+ * The id under which to answer a frame that is not a request, or too large to be taken; it may stand anywhere in it. Null
  * where there is none: a message that is not a request cannot pass for a notification, so it is answered.
  */
 export function readFrameId(text: string): RequestId {

@@ -32,6 +32,6 @@ export {
   serviceSettings,
 } from './shared-settings.ts';
 export { describeSystem, type SystemView } from './system.ts';
-export { durationMs, flag, listOf, oneOf, port, positiveInt, text, urlText } from './values.ts';
+export { byteSize, durationMs, flag, listOf, oneOf, port, positiveInt, text, urlText } from './values.ts';
 export { version } from './version.ts';
 export { TimeoutError, unlessAborted, within } from './within.ts';

@@ -7,6 +7,8 @@ import { z } from 'zod';
 /** Timers take at most this many milliseconds (about 24.8 days); a longer delay would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+const UNIT_BYTES: Record<string, number> = { kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
+
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** A TCP port. 0 lets the system choose a free one. */
@@ -33,6 +35,24 @@ export function durationMs({ min = 0, max = LONGEST_TIMER_MS } = {}) {
       return z.NEVER;
     })
     .describe('a duration: milliseconds, or a number with ms, s, m, h or d (30s, 5m)');
+}
+
+/** A size in bytes: `1048576`, `'512kb'`, `'128mb'`, `'1gb'`. `min` is in bytes. */
+export function byteSize({ min = 0 } = {}) {
+  return z
+    .string()
+    .transform((value, context) => {
+      const match = /^(\d+(?:\.\d+)?)\s*(kb|mb|gb)?$/.exec(value.trim().toLowerCase());
+      const result =
+        match === null ? Number.NaN : Math.round(Number(match[1]) * (UNIT_BYTES[match[2] ?? ''] ?? 1));
+      if (result >= min && result <= Number.MAX_SAFE_INTEGER) return result;
+      context.addIssue({
+        code: 'custom',
+        message: Number.isNaN(result) ? 'is not a size' : `is not at least ${min} bytes`,
+      });
+      return z.NEVER;
+    })
+    .describe('a size: bytes, or a number with kb, mb or gb (128mb)');
 }
 
 /** true, yes, on, 1 or false, no, off, 0, in any case. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { z } from 'zod';
-import { durationMs, flag, listOf, oneOf, port, positiveInt, text, urlText } from '../src/index.ts';
+import { byteSize, durationMs, flag, listOf, oneOf, port, positiveInt, text, urlText } from '../src/index.ts';
 
 /** [schema, accepted text, value] */
 const accepted: [string, z.ZodType, unknown, unknown][] = [
@@ -15,6 +15,9 @@ const accepted: [string, z.ZodType, unknown, unknown][] = [
   ['part of a second', durationMs(), '1.5s', 1500],
   ['minutes', durationMs(), '5m', 300_000],
   ['a long duration where one is allowed', durationMs({ max: 60 * 86_400_000 }), '30d', 30 * 86_400_000],
+  ['a size in bytes', byteSize(), '1048576', 1_048_576],
+  ['a size in megabytes', byteSize(), '1.5 MB', 1.5 * 1024 ** 2],
+  ['a size in gigabytes', byteSize(), '1gb', 1024 ** 3],
   ['true', flag(), 'true', true],
   ['YES', flag(), 'YES', true],
   ['0', flag(), '0', false],
@@ -37,6 +40,8 @@ const refused: [string, z.ZodType, unknown, string][] = [
   ['a negative duration', durationMs(), -1, 'not a duration'],
   ['a duration no timer can wait for', durationMs(), '30d', 'not between'],
   ['a duration under the minimum', durationMs({ min: 100 }), '99ms', 'not between'],
+  ['a size in unknown units', byteSize(), '5 apples', 'not a size'],
+  ['a size under the minimum', byteSize({ min: 1024 }), '1023', 'not at least'],
   ['a word as a flag', flag(), 'maybe', 'neither true nor false'],
   ['another choice', oneOf(['a', 'b']), 'c', 'not one of the choices'],
   ['a URL of another protocol', urlText(['redis']), 'http://h', 'not such a URL'],

@@ -46,6 +46,7 @@ export function openDialectDoor(context: DoorContext): Door {
       },
       lost: (_jobId, _lastSeq, reason) => end('FAILED', { code: 'job_lost', message: reason }),
       hasRoom: outbox.hasRoom,
+      pageBytes: outbox.roomBytes,
     },
   );
   const { attachments } = session;

@@ -3,18 +3,19 @@
  * one right after the other, with the same array, so remembering the last one is enough.
  */
 import { rawNotificationFrame } from '@cc-executor/protocol';
+import { type Batch, createBatch } from './batch.ts';
 
 /** Gives the frames of these events, as the bytes to send. */
-export type EventFrames = (events: readonly string[]) => readonly Buffer[];
+export type EventFrames = (events: readonly string[]) => Batch;
 
 export function createEventFrames(): EventFrames {
   let lastEvents: readonly string[] = [];
-  let lastFrames: readonly Buffer[] = [];
+  let lastBatch = createBatch([]);
   return (events) => {
     if (events !== lastEvents) {
       lastEvents = events;
-      lastFrames = events.map((event) => Buffer.from(rawNotificationFrame('event', event)));
+      lastBatch = createBatch(events.map((event) => rawNotificationFrame('event', event)));
     }
-    return lastFrames;
+    return lastBatch;
   };
 }

@@ -28,10 +28,11 @@ export function openNativeDoor(context: DoorContext, framesOf: EventFrames): Doo
     { door: 'native', canReturn: true, logger },
     {
       events(_jobId, events) {
-        for (const frame of framesOf(events)) outbox.send(frame);
+        outbox.send(framesOf(events));
       },
       lost: (jobId, lastSeq, reason) => notify('job_lost', { jobId, lastSeq, reason }),
       hasRoom: outbox.hasRoom,
+      pageBytes: outbox.roomBytes,
     },
   );
   const { attachments } = session;

@@ -1,7 +1,7 @@
 /**
- * What the WebSocket doors share of a socket: frames in, pings, limits, closing. A client that sends faster than it is
- * answered is paused; one that does not read, or does not answer pings, is closed with a code that says to come back.
- * Whatever is thrown for a connection, in here or in its door, closes that connection and reaches nobody else.
+ * What the WebSocket doors share of a socket: frames in and out, pings, limits, closing. A client that is no longer there,
+ * or holds too much of the gateway's memory, is closed with a code that says to come back. Whatever is thrown for a
+ * connection, in here or in its door, closes that connection and reaches nobody else.
  */
 import type { Duplex } from 'node:stream';
 import {
@@ -13,23 +13,22 @@ import {
   readFrameId,
 } from '@cc-executor/protocol';
 import { logEvents } from '@cc-executor/runtime';
-import type { RawData, WebSocket } from 'ws';
+import type { WebSocket } from 'ws';
 import type { Beating } from '../listening/heartbeats.ts';
 import type { Door, DoorContext } from './door.ts';
+import { createInbox } from './inbox.ts';
+import { createLiveness } from './liveness.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 import { createOutbox } from './outbox.ts';
 
-/** Requests of one connection that may be under way at once. */
-const MAX_PENDING = 64;
 const MAX_MALFORMED = 20;
-/** Beats without a pong after which the client counts as gone. */
-const MAX_SILENT_BEATS = 2;
-/** In so many bytes at the beginning of a frame that is refused unread its id is looked for. */
-const HEAD_BYTES = 4_096;
+/** While so much waits to be sent, no request is taken: whoever asks has to take the answers. */
+const MAX_WAITING_BYTES = 2 * 1024 * 1024;
 /** How long a client that does not keep up may take to read its close frame. */
 const FAREWELL_MS = 1_000;
 
 /** What a door is given besides its connection. The logger becomes one that names the connection. */
-export type SocketContext = Omit<DoorContext, 'connectionId' | 'outbox' | 'close'>;
+export type SocketContext = Omit<DoorContext, 'connectionId' | 'outbox' | 'close'> & { memory: MemoryBudget };
 
 export type Connection = Beating & {
   goAway(reason: string, reconnectAfterMs: number): void;
@@ -48,14 +47,41 @@ export function runConnection(
 ): Connection {
   const connectionId = createConnectionId();
   const logger = context.logger.child({ connectionId });
-  let pending = 0;
+  const { memory } = context;
+  const liveness = createLiveness();
   let malformed = 0;
-  let silentBeats = 0;
   let closedFor: CloseReason | undefined;
 
-  const outbox = createOutbox(webSocket, stream, () => resume());
+  const outbox = createOutbox(webSocket, stream, {
+    roomBytes: memory.sendRoom,
+    onRoom: () => resume(),
+    onGrown: memory.grew,
+  });
   const door = openDoor({ ...context, connectionId, outbox, logger, close, openSession });
-  const resume = guard(door.resume);
+  const inbox = createInbox(
+    webSocket,
+    stream,
+    (message, isBinary) => receive(message, isBinary).catch(fail),
+    {
+      mayTake: () => outbox.waitingBytes() < MAX_WAITING_BYTES,
+      memory,
+    },
+  );
+  const resume = guard(() => {
+    door.resume();
+    inbox.resume();
+  });
+  const leaveMemory = memory.add({
+    heldBytes: () => inbox.heldBytes() + outbox.waitingBytes(),
+    batches: outbox.batches,
+    shed() {
+      // What it sends from now on would be held, too.
+      webSocket.pause();
+      dismiss('too_much_held');
+      // The close frame is on its way, or never will be. Until the socket is gone, what it held is held.
+      setImmediate(() => webSocket.terminate());
+    },
+  });
 
   /** The door is called with events from outside of its connection, too: by a feed that serves others as well. */
   function openSession(...[client, sink]: Parameters<DoorContext['openSession']>) {
@@ -80,6 +106,7 @@ export function runConnection(
 
   function close(reason: CloseReason): void {
     closedFor ??= reason;
+    outbox.flush();
     webSocket.close(closeCodes[reason].code, reason);
   }
 
@@ -87,35 +114,28 @@ export function runConnection(
   function dismiss(reason: CloseReason): void {
     if (webSocket.readyState !== webSocket.OPEN) return;
     logger.info({ reason }, 'closing a connection');
+    outbox.clear();
     close(reason);
     setTimeout(() => webSocket.terminate(), FAREWELL_MS).unref();
   }
 
-  async function receive(data: RawData, isBinary: boolean): Promise<void> {
-    const bytes = data as Buffer;
-    const refusal = refuse(bytes, isBinary);
+  async function receive(message: Buffer, isBinary: boolean): Promise<void> {
+    const refusal = refuse(message, isBinary);
     let outcome: 'taken' | 'malformed' = 'malformed';
-    if (refusal) door.refuse(refusal, readFrameId(bytes.toString('utf8', 0, HEAD_BYTES)));
-    else {
-      pending += 1;
-      if (pending >= MAX_PENDING) webSocket.pause();
-      outcome = await door.receive(bytes.toString('utf8'));
-      pending -= 1;
-      if (webSocket.isPaused && webSocket.readyState === webSocket.OPEN) webSocket.resume();
-      if (outbox.isOverflowing()) dismiss('slow_consumer');
-    }
+    if (refusal) door.refuse(refusal, readFrameId(message.toString('utf8')));
+    else outcome = await door.receive(message.toString('utf8'));
     if (outcome === 'malformed') malformed += 1;
     if (malformed >= MAX_MALFORMED) close('protocol_violation');
   }
 
-  webSocket.on('message', (data, isBinary) => void receive(data, isBinary).catch(fail));
-  webSocket.on('pong', () => {
-    silentBeats = 0;
-  });
+  webSocket.on('pong', liveness.answered);
   // A broken connection and an oversized message end in 'close', which follows.
   webSocket.on('error', (err) => logger.debug({ err }, 'socket error'));
   webSocket.on('close', (code) => {
     logger.debug({ code }, 'connection closed');
+    leaveMemory();
+    outbox.clear();
+    inbox.clear();
     guard(door.close)();
     onClose(closedFor ?? 'client');
   });
@@ -126,9 +146,11 @@ export function runConnection(
     attachments: door.attachments,
     beat: guard((positions) => {
       if (webSocket.readyState !== webSocket.OPEN) return;
-      if (outbox.isOverflowing()) return dismiss('slow_consumer');
-      if (silentBeats > MAX_SILENT_BEATS) return dismiss('heartbeat_missed');
-      silentBeats += 1;
+      const outgoing = { takenBytes: outbox.takenBytes(), waitingBytes: outbox.waitingBytes() };
+      // While we do not listen, it cannot answer.
+      if (webSocket.isPaused && outgoing.waitingBytes === 0) liveness.answered();
+      const gone = liveness.beat(outgoing);
+      if (gone) return dismiss(gone);
       webSocket.ping();
       door.beat(positions);
     }),

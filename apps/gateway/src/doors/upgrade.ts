@@ -13,8 +13,12 @@ import type { DoorName, GatewayMetrics } from '../metrics.ts';
 import { openDialectDoor } from './dialect.ts';
 import type { Door, DoorContext } from './door.ts';
 import { createEventFrames } from './event-frames.ts';
+import { createMemoryBudget } from './memory-budget.ts';
 import { openNativeDoor } from './native.ts';
 import { type Connection, runConnection, type SocketContext } from './socket.ts';
+
+/** Fragments that a message may come in: each is an object, however short it is. */
+const MAX_FRAGMENTS = 512;
 
 export type WebSocketDoors = {
   /** Answers an upgrade request: with a connection, or by hanging up. */
@@ -30,10 +34,12 @@ export type WebSocketDoorsOptions = {
   /** How long clients have to leave after `goaway`, in ms. */
   drainGraceMs: number;
   heartbeats: Heartbeats;
-  metrics: Pick<GatewayMetrics, 'connections' | 'connectionsOpened' | 'connectionsClosed'>;
+  metrics: Pick<GatewayMetrics, 'connections' | 'connectionsOpened' | 'connectionsClosed' | 'watchHeldBytes'>;
   logger: Logger;
+  /** What all connections together may hold in memory, in bytes. */
+  memoryBudgetBytes: number;
   /** What every connection is given. */
-  context: SocketContext;
+  context: Omit<SocketContext, 'memory'>;
 };
 
 type DoorPlan = {
@@ -43,13 +49,16 @@ type DoorPlan = {
 };
 
 export function createWebSocketDoors(options: WebSocketDoorsOptions): WebSocketDoors {
-  const { heartbeats, metrics, logger, context } = options;
+  const { heartbeats, metrics, logger } = options;
+  const memory = createMemoryBudget(options.memoryBudgetBytes);
+  const context: SocketContext = { ...options.context, memory };
   const framesOf = createEventFrames();
   const doors = new Map<string, DoorPlan>([
     ['/ws', { name: 'native', open: (given) => openNativeDoor(given, framesOf), subprotocol: SUBPROTOCOL }],
     ['/ws/mcp', { name: 'dialect', open: openDialectDoor, subprotocol: undefined }],
   ]);
   const connections = new Set<Connection>();
+  metrics.watchHeldBytes(memory.heldBytes);
   let isClosing = false;
   let onEmpty: (() => void) | undefined;
 
@@ -58,7 +67,8 @@ export function createWebSocketDoors(options: WebSocketDoorsOptions): WebSocketD
   const webSockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
-    maxPayload: 4 * MAX_FRAME_BYTES,
+    maxPayload: 2 * MAX_FRAME_BYTES,
+    maxFragments: MAX_FRAGMENTS,
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   });
 

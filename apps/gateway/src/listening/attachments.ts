@@ -14,6 +14,8 @@ export type EventSink = {
   events(jobId: string, events: string[]): void;
   lost(jobId: string, lastSeq: number, reason: string): void;
   hasRoom(): boolean;
+  /** How much to read at once, at most; an event that is longer comes alone. */
+  pageBytes(): number;
 };
 
 export type Attachments = {
@@ -56,7 +58,11 @@ export function createAttachments(
   // Attaching takes a moment: a second request for the same job meanwhile is refused as well. True: detached since.
   const pending = new Map<string, boolean>();
   const pagedLog = {
-    range: (...page: Parameters<ReadLog['range']>) => reads.take(() => readLog.range(...page)),
+    range: (...[whose, jobId, stretch]: Parameters<ReadLog['range']>) =>
+      reads.take(() => {
+        const maxBytes = Math.min(stretch.maxBytes, sink.pageBytes());
+        return readLog.range(whose, jobId, { ...stretch, maxBytes });
+      }),
   };
   const onFailed = createRepeatedWarning(logger, 'reading a log failed; it is tried again');
   let closed = false;

@@ -5,7 +5,7 @@
  */
 import type { ReadLog } from '@cc-executor/job-log';
 
-/** A page of a log has some 512 KiB. */
+/** A page of a log has 512 KiB, and less where there are many connections. */
 const MAX_READS = 32;
 
 /** The same log, read no more than so often at once. Positions are not held up: they are small, and tell of life. */

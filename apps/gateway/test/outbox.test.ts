@@ -1,0 +1,109 @@
+import { once } from 'node:events';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createBatch } from '../src/doors/batch.ts';
+import { createOutbox, type Outbox } from '../src/doors/outbox.ts';
+import { connectPair, type SocketPair } from './fixtures/socket-pair.ts';
+import { untilTrue } from './harness.ts';
+
+const ROOM_BYTES = 200_000;
+/** More than the system buffers between two ends. */
+const MUCH = 400;
+
+let pair: SocketPair;
+let outbox: Outbox;
+let received: string[];
+let rooms: number;
+let grownBytes: number;
+
+beforeEach(async () => {
+  pair = await connectPair();
+  received = [];
+  rooms = 0;
+  grownBytes = 0;
+  pair.client.on('message', (data) => received.push(String(data)));
+  outbox = createOutbox(pair.webSocket, pair.stream, {
+    roomBytes: () => ROOM_BYTES,
+    onRoom() {
+      rooms += 1;
+    },
+    onGrown(bytes) {
+      grownBytes += bytes;
+    },
+  });
+});
+afterEach(() => pair.close());
+
+const frame = (i: number) => `${i} ${'x'.repeat(64 * 1024)}`;
+const numbers = () => received.map((text) => Number.parseInt(text, 10));
+const upTo = (count: number) => Array.from({ length: count }, (_, i) => i);
+
+test('sends texts and batches in their order', async () => {
+  outbox.send('0');
+  outbox.send(createBatch(['1', '2']));
+  outbox.send('3');
+  await untilTrue(() => received.length === 4);
+  expect(received).toEqual(['0', '1', '2', '3']);
+  expect(grownBytes).toBe(4);
+  expect(outbox.takenBytes()).toBeGreaterThanOrEqual(4);
+});
+
+test('keeps what a client does not take, counts it, and says when there is room again', async () => {
+  pair.client.pause();
+  for (let i = 0; i < MUCH; i += 1) outbox.send(frame(i));
+  await untilTrue(() => pair.stream.writableNeedDrain);
+  expect(outbox.hasRoom()).toBe(false);
+  expect(outbox.waitingBytes()).toBeGreaterThan(ROOM_BYTES);
+  expect([...outbox.batches()].length).toBeGreaterThan(0);
+  // What the socket itself holds is little: what is dropped is dropped.
+  expect(pair.stream.writableLength).toBeLessThan(200_000);
+  const takenBefore = outbox.takenBytes();
+  pair.client.resume();
+  await untilTrue(() => received.length === MUCH);
+  expect(numbers()).toEqual(upTo(MUCH));
+  expect(rooms).toBeGreaterThan(0);
+  await untilTrue(() => outbox.waitingBytes() === 0);
+  expect(outbox.takenBytes()).toBeGreaterThan(takenBefore);
+  expect([...outbox.batches()]).toEqual([]);
+});
+
+test('pings between the frames, so that the answers tell how far the client has read', async () => {
+  let pings = 0;
+  pair.client.on('ping', () => {
+    pings += 1;
+  });
+  for (let i = 0; i < 20; i += 1) outbox.send(frame(i));
+  await untilTrue(() => received.length === 20);
+  expect(pings).toBeGreaterThanOrEqual(19);
+});
+
+test('drops what waits when it is told to, and only that', async () => {
+  pair.client.pause();
+  for (let i = 0; i < MUCH; i += 1) outbox.send(frame(i));
+  await untilTrue(() => pair.stream.writableNeedDrain);
+  outbox.clear();
+  expect([...outbox.batches()]).toEqual([]);
+  outbox.send('the last');
+  pair.client.resume();
+  await untilTrue(() => received.at(-1) === 'the last');
+  expect(received.length).toBeGreaterThan(1);
+  expect(received.length).toBeLessThan(MUCH);
+  expect(numbers().slice(0, -1)).toEqual(upTo(received.length - 1));
+});
+
+test('hands everything to the socket before a close frame', async () => {
+  pair.client.pause();
+  for (let i = 0; i < MUCH; i += 1) outbox.send(frame(i));
+  outbox.flush();
+  pair.webSocket.close(4000);
+  pair.client.resume();
+  await once(pair.client, 'close');
+  expect(numbers()).toEqual(upTo(MUCH));
+});
+
+test('sends nothing on a socket that has closed', async () => {
+  pair.client.terminate();
+  await once(pair.webSocket, 'close');
+  outbox.send('too late');
+  expect(outbox.waitingBytes()).toBe(0);
+  expect(grownBytes).toBe(0);
+});
