@@ -1,4 +1,5 @@
 /** Who may call claude-api: over real sockets, with the client that workers use. */
+import { createHash } from 'node:crypto';
 import { createClaudeApiClient, type UpstreamEvent } from '@cc-executor/claude-api-client';
 import { expect, onTestFinished, test } from 'vitest';
 import { createDemoEngine } from '../apps/claude-api/src/demo-engine.ts';
@@ -6,9 +7,10 @@ import { readConfiguration } from '../apps/claude-api/src/start-check.ts';
 import { startApi } from '../apps/claude-api/test/harness.ts';
 
 const TOKEN = 'a-secret-that-is-long-enough';
+const SHA256 = createHash('sha256').update(TOKEN).digest('hex');
 
 async function start() {
-  const api = await startApi(createDemoEngine(), { token: TOKEN });
+  const api = await startApi(createDemoEngine(), { tokenSha256: SHA256 });
   const { url } = api;
   function client(token?: string) {
     const made = createClaudeApiClient({ url, token });
@@ -24,7 +26,9 @@ test('only callers that know the token run anything, pause, stop, or read transc
     ...['POST /execute/claude-stream', 'POST /execute/stream', 'DELETE /executions/x', 'GET /nothing'],
     ...['POST /executions/x/pause', 'POST /executions/x/resume', 'GET /executions/x/transcript'],
   ];
-  for (const authorization of [undefined, '', TOKEN, `Basic ${TOKEN}`, `Bearer ${TOKEN}x`, 'Bearer ']) {
+  for (const authorization of [
+    ...[undefined, '', TOKEN, `Basic ${TOKEN}`, `Bearer ${TOKEN}x`, 'Bearer ', `Bearer ${SHA256}`],
+  ]) {
     for (const [method = '', path] of paths.map((each) => each.split(' '))) {
       const headers = new Headers(authorization === undefined ? {} : { authorization });
       const response = await fetch(url + path, { method, headers });
@@ -57,4 +61,11 @@ test('an address that others can reach is refused without a token, and named', (
   expect(() => readConfiguration(env)).toThrow(/CLAUDE_API_TOKEN is not set/);
   expect(() => readConfiguration({ ...env, CLAUDE_API_TOKEN: 'short' })).toThrow(/CLAUDE_API_TOKEN .*secret/);
   expect(readConfiguration({ ...env, CLAUDE_API_TOKEN: TOKEN })).toMatchObject({ claudeApiToken: TOKEN });
+});
+
+test('it may know the digest of the token only, but not both', () => {
+  const env = { CLAUDE_ENGINE: 'demo', CLAUDE_API_HOST: '0.0.0.0', CLAUDE_API_TOKEN_SHA256: SHA256 };
+  expect(readConfiguration(env)).toMatchObject({ claudeApiTokenSha256: SHA256 });
+  expect(() => readConfiguration({ ...env, CLAUDE_API_TOKEN_SHA256: TOKEN })).toThrow(/digest.*secret/);
+  expect(() => readConfiguration({ ...env, CLAUDE_API_TOKEN: TOKEN })).toThrow(/both set/);
 });

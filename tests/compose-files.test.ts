@@ -1,5 +1,6 @@
 /** What docker-compose.yml and the Dockerfiles must keep to, read from the files: no engine is needed. */
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -162,19 +163,20 @@ describe('docker-compose.yml', () => {
   });
 });
 
-test('the token of claude-api is drawn once, and the same for workers', () => {
+test('the token of claude-api is drawn once, for workers; claude-api has its digest', () => {
   const folder = mkdtempSync(join(tmpdir(), 'make-users-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   for (const app of ['redis', 'gateway', 'worker', 'dashboard', 'claude-api']) mkdirSync(join(folder, app));
   function draw() {
     execFileSync(process.execPath, [`${root}deploy/redis/make-users.mjs`, folder]);
-    return ['claude-api/token', 'worker/claude-api-token'].map((file) =>
-      readFileSync(join(folder, file), 'utf8'),
+    return ['worker/claude-api-token', 'claude-api/token-sha256'].map((file) =>
+      readFileSync(join(folder, file), 'utf8').trim(),
     );
   }
   const [first, second] = [draw(), draw()];
-  expect(first[0]).toMatch(/^[0-9a-f]{64}\n$/);
-  expect(first[1]).toBe(first[0]);
+  expect(first[0]).toMatch(/^[0-9a-f]{64}$/);
+  expect(first[1]).toBe(createHash('sha256').update(first[0]!).digest('hex'));
+  expect(readdirSync(join(folder, 'claude-api'))).toEqual(['token-sha256']);
   expect(second).toEqual(first);
 });
 
@@ -190,7 +192,9 @@ describe.each(Object.entries(DOCKERFILES))('the Dockerfile of %s', (app, path) =
   const last = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '));
 
   test('stands on the slim image of a chosen Node, in stages', () => {
-    expect(dockerfile).toMatch(/^ARG NODE_VERSION=\d+\n\nFROM node:\$\{NODE_VERSION\}-trixie-slim AS base$/m);
+    expect(dockerfile).toMatch(
+      /^ARG NODE_VERSION=\d+\nARG NODE_DIGEST=\n\nFROM node:\$\{NODE_VERSION\}-trixie-slim\$\{NODE_DIGEST\} AS base$/m,
+    );
     expect(dockerfile).toMatch(/^FROM base AS packages$/m);
     expect(last).toMatch(/^\nFROM base\n/);
   });
@@ -223,6 +227,22 @@ describe.each(Object.entries(DOCKERFILES))('the Dockerfile of %s', (app, path) =
     expect(dockerfile).not.toMatch(/^(ARG|ENV) .*(KEY|TOKEN|PASSWORD|SECRET)/m);
     expect(dockerfile).toContain('--mount=type=secret,id=npmrc,target=/root/.npmrc,required=false');
   });
+});
+
+test('Claude Code is installed from its lock file, which alone says the version', () => {
+  const dockerfile = read(DOCKERFILES['claude-api']);
+  expect(dockerfile).toContain('source=tools/claude-code,target=/locked');
+  expect(Object.values(DOCKERFILES).map(read).join()).not.toMatch(/npm (install|i|exec)\b|npx/);
+  expect(read('deploy/image/stage.sh')).toMatch(/cp \/locked\/package\.json \/locked\/package-lock\.json/);
+  const { dependencies } = JSON.parse(read('tools/claude-code/package.json'));
+  const { packages } = JSON.parse(read('tools/claude-code/package-lock.json')) as {
+    packages: Record<string, { version: string; integrity?: string }>;
+  };
+  const locked = packages['node_modules/@anthropic-ai/claude-code'];
+  expect(locked?.version).toBe(dependencies['@anthropic-ai/claude-code']);
+  const unchecked = Object.entries(packages).filter(([path, { integrity }]) => path !== '' && !integrity);
+  expect(unchecked).toEqual([]);
+  expect(read('docs/deployment.md')).toContain(`CLAUDE_CODE_VERSION=${locked?.version} `);
 });
 
 test('.dockerignore lets in nothing but what the images are made of', () => {

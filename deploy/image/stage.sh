@@ -3,6 +3,7 @@
 #
 #   stage.sh manifests       what npm ci reads: a change of the code leaves it, and so the next step, as it was
 #   stage.sh packages NAME…  the production dependencies of these workspaces, and links to the workspaces they use
+#   stage.sh claude-code VERSION  Claude Code in /opt/claude-code, as the lock file in /locked has it; none without a version
 #   stage.sh sources FOLDER  the code of the workspaces that FOLDER, a node_modules, links to
 set -eu
 
@@ -20,6 +21,20 @@ case "$1" in
     # package says that it would get along with one.
     rm -rf node_modules/js-redis-server node_modules/lua-redis-wasm node_modules/typescript node_modules/@typescript
     ;;
+  claude-code)
+    mkdir -p /opt/claude-code
+    [ -n "$2" ] || exit 0
+    cd /opt/claude-code
+    cp /locked/package.json /locked/package-lock.json .
+    locked=$(node -p 'require("./package.json").dependencies["@anthropic-ai/claude-code"]')
+    if [ "$2" != "$locked" ]; then
+      echo "CLAUDE_CODE_VERSION is $2, and tools/claude-code locks $locked. Ask for that one, or lock another:" >&2
+      echo "npm install --prefix tools/claude-code --package-lock-only --save-exact @anthropic-ai/claude-code@$2" >&2
+      exit 64
+    fi
+    npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
+    node_modules/.bin/claude --version
+    ;;
   sources)
     cd /repository
     # Real folders outside of node_modules: inside it Node does not strip types.
@@ -29,7 +44,7 @@ case "$1" in
     cp package.json /app/
     ;;
   *)
-    sed -n '2,6p' "$0" >&2
+    sed -n '2,7p' "$0" >&2
     exit 64
     ;;
 esac

@@ -3,7 +3,8 @@
  * reads with REDIS_URL_FILE, in a volume that only this app sees. Redis gets digests.
  *
  *   FOLDER/gateway/redis-url …   redis://gateway:<password>@redis:6379
- *   FOLDER/claude-api/token      what workers show claude-api; they have it as FOLDER/worker/claude-api-token
+ *   FOLDER/worker/claude-api-token       what workers show claude-api
+ *   FOLDER/claude-api/token-sha256       its digest: the tools that Claude Code runs can read what claude-api can
  *   FOLDER/redis/users.acl       made anew from the URLs at every start, so that the two cannot differ
  */
 import { createHash, randomBytes } from 'node:crypto';
@@ -31,8 +32,7 @@ const USERS = {
 const folder = process.argv[2] ?? '/secrets';
 
 const lines = Object.entries(USERS).map(([user, rules]) => {
-  const digest = createHash('sha256').update(passwordOf(user)).digest('hex');
-  return `user ${user} reset on #${digest} ${rules}`;
+  return `user ${user} reset on #${sha256(passwordOf(user))} ${rules}`;
 });
 // Nobody can be `default`, which is off. But Redis reads its own log as this user, and without a word leaves out every
 // transaction and script in it that the user may not run: without these rights a restart loses jobs.
@@ -40,7 +40,8 @@ lines.push('user default reset off ~* &* +@all');
 // The health check's, which proves that Redis answers and has loaded its data.
 lines.push('user health reset on nopass -@all +ping');
 write(`${folder}/redis/users.acl`, `${lines.join('\n')}\n`, 0o444);
-write(`${folder}/worker/claude-api-token`, tokenOf(`${folder}/claude-api/token`), 0o440);
+const token = tokenOf(`${folder}/worker/claude-api-token`);
+write(`${folder}/claude-api/token-sha256`, `${sha256(token)}\n`, 0o440);
 process.stdout.write(`users: ${Object.keys(USERS).join(', ')}\n`);
 
 function passwordOf(user) {
@@ -58,13 +59,17 @@ function passwordOf(user) {
 
 function tokenOf(file) {
   try {
-    return readFileSync(file, 'utf8');
+    return readFileSync(file, 'utf8').trim();
   } catch (error) {
     if (error.code !== 'ENOENT') throw error;
   }
-  const token = `${randomBytes(32).toString('hex')}\n`;
-  write(file, token, 0o440);
+  const token = randomBytes(32).toString('hex');
+  write(file, `${token}\n`, 0o440);
   return token;
+}
+
+function sha256(text) {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 /** In one step, so that an interrupted start leaves no half of a file. */

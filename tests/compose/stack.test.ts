@@ -1,10 +1,12 @@
 /** What one of everything gives: who can be reached, what the images hold, who may do what in Redis. */
+import { createHash } from 'node:crypto';
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runNode } from '../e2e/support/child.ts';
 import { nonce } from '../e2e/support/nonce.ts';
 import { docker } from './support/docker.ts';
 import { diagnose, type Finding } from './support/doctor.ts';
+import { openProject } from './support/project.ts';
 import { restore, SERVICES, useStack } from './support/stack.ts';
 
 const stack = useStack();
@@ -47,6 +49,35 @@ test('the dashboard answers this machine, and no web page whose name was pointed
     });
   expect(await status('localhost')).toBe(200);
   expect(await status('pointed-here.example')).toBe(403);
+});
+
+test('a port that is published for others is refused by those behind it, until somebody says that it is meant', async () => {
+  const open = { ...stack(), env: { ...stack().env, BIND_ADDRESS: '0.0.0.0' } };
+  const start = (project: typeof open, service: string) =>
+    openProject(project).compose('run', '--rm', '--no-deps', '-T', service);
+  for (const service of ['gateway', 'dashboard']) {
+    await expect(start(open, service)).rejects.toThrow(
+      /PUBLISHED_ADDRESS is 0\.0\.0\.0.*ALLOW_UNAUTHENTICATED=yes/,
+    );
+  }
+  const meant = { ...open, env: { ...open.env, ALLOW_UNAUTHENTICATED: 'yes' } };
+  const command = ['run', '--rm', '--no-deps', '-T', 'gateway', 'node', '--input-type=module', '-e'];
+  const script = "import { loadGatewayConfig } from '/app/apps/gateway/src/config.ts'; loadGatewayConfig();";
+  await openProject(meant).compose(...command, script);
+});
+
+test('claude-api, and with it what Claude Code runs, knows no token with which it could be called', async () => {
+  const [worker, claudeApi] = await Promise.all(
+    ['worker', 'claude-api'].map(async (name) => (await stack().container(name)).id),
+  );
+  const token = (await docker(['exec', worker!, 'cat', '/run/worker-secrets/claude-api-token'])).trim();
+  expect(token).toMatch(/^[0-9a-f]{64}$/);
+  const readable = await docker([
+    ...['exec', claudeApi!, 'sh', '-c'],
+    'cat /run/*secrets/* /run/secrets/* /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null; true',
+  ]);
+  expect(readable).toContain(createHash('sha256').update(token).digest('hex'));
+  expect(readable).not.toContain(token);
 });
 
 /** Which services each one can open a connection to, when it knows the address. */

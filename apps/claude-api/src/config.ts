@@ -22,6 +22,7 @@ import {
   text,
   userSuffix,
 } from '@cc-executor/runtime';
+import { z } from 'zod';
 import { policySettings } from './policy-settings.ts';
 
 export const appName = 'claude-api';
@@ -42,6 +43,17 @@ export const settings = {
     description: 'Port to listen on; 0 takes a free one.',
   }),
   ...claudeApiSettings,
+  claudeApiTokenSha256: setting({
+    env: 'CLAUDE_API_TOKEN_SHA256',
+    schema: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/, { error: 'is not such a digest' })
+      .optional()
+      .describe('64 hexadecimal digits'),
+    secret: true,
+    description:
+      'The SHA-256 of CLAUDE_API_TOKEN, in its place: a tool that Claude Code runs as the same user, and that finds it, cannot call claude-api with it.',
+  }),
   ...listenerSettings,
   engine: setting({
     env: 'CLAUDE_ENGINE',
@@ -192,10 +204,12 @@ export const settings = {
 export type ClaudeApiConfig = Config<typeof settings>;
 
 export const rules: ConfigRules<typeof settings> = {
-  check: ({ host, claudeApiToken }) =>
-    host === undefined || isLoopback(host) || claudeApiToken !== undefined
-      ? []
-      : [
-          `CLAUDE_API_HOST is ${host}, which others can reach, and CLAUDE_API_TOKEN is not set; expected the token that workers have, too`,
-        ],
+  check: ({ host, claudeApiToken, claudeApiTokenSha256 }) => {
+    const given = [claudeApiToken, claudeApiTokenSha256].filter((each) => each !== undefined).length;
+    if (given === 2) return ['CLAUDE_API_TOKEN and CLAUDE_API_TOKEN_SHA256 are both set; expected only one'];
+    if (host === undefined || isLoopback(host) || given === 1) return [];
+    return [
+      `CLAUDE_API_HOST is ${host}, which others can reach, and CLAUDE_API_TOKEN is not set; expected the token that workers have, too, or CLAUDE_API_TOKEN_SHA256`,
+    ];
+  },
 };

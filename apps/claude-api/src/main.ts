@@ -8,6 +8,7 @@ import { choosePolicy } from './policy-choice.ts';
 import { killLeftovers } from './process-tree.ts';
 import { startServer } from './server.ts';
 import { readConfiguration } from './start-check.ts';
+import { digestOfToken } from './token-check.ts';
 
 /** On top of the drain: what stopping the remaining executions takes. */
 const CLOSE_MARGIN_MS = 10_000;
@@ -34,7 +35,7 @@ await runService({
       host: config.host,
       port: config.port,
       allowedHosts: config.allowedHosts,
-      token: config.claudeApiToken,
+      tokenSha256: config.claudeApiToken ? digestOfToken(config.claudeApiToken) : config.claudeApiTokenSha256,
       limits: config,
       policy: choosePolicy(config),
       drainMs: config.drainMs,

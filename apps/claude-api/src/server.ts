@@ -25,7 +25,7 @@ export interface ServerOptions {
   readonly host: string;
   readonly port: number;
   readonly allowedHosts: readonly string[];
-  readonly token: string | undefined;
+  readonly tokenSha256: string | undefined;
   readonly limits: ExecutionLimits;
   readonly policy: Policy;
   readonly drainMs: number;
@@ -75,7 +75,7 @@ export async function startServer(options: ServerOptions): Promise<ClaudeApiServ
         ? { error: { code: 'internal_error', message: 'Unexpected error' } }
         : { error: { code: statusCode === 403 ? 'forbidden' : 'invalid_request', message } },
   });
-  requireToken(app, options.token);
+  requireToken(app, options.tokenSha256);
   registerExecuteRoutes(app, { engine, executions, policy: options.policy, metrics: counted });
   registerExecutionRoutes(app, executions, engine);
   const { host } = options;

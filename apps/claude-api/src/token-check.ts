@@ -7,13 +7,18 @@ import type { HttpServer } from '@cc-executor/service';
 
 const OPEN_PATHS = ['/health', '/ready', '/metrics'];
 
-/** @param token undefined: everybody who reaches the port may call */
-export function requireToken(app: HttpServer, token: string | undefined): void {
-  if (token === undefined) return;
-  const expected = digest(`Bearer ${token}`);
+/**
+ * Only the digest is known here: what Claude Code runs as the same user may read what this process was given.
+ *
+ * @param tokenSha256 in hex; undefined: everybody who reaches the port may call
+ */
+export function requireToken(app: HttpServer, tokenSha256: string | undefined): void {
+  if (tokenSha256 === undefined) return;
+  const expected = Buffer.from(tokenSha256, 'hex');
   app.addHook('onRequest', async ({ headers, routeOptions }, reply) => {
+    const [, sent = ''] = /^Bearer (.+)$/.exec(headers.authorization ?? '') ?? [];
     // Digests are equally long, as timingSafeEqual needs them, and tell nothing of the token's length.
-    if (timingSafeEqual(digest(headers.authorization ?? ''), expected)) return;
+    if (timingSafeEqual(sha256(sent), expected) && sent !== '') return;
     reply.header('www-authenticate', 'Bearer');
     if (OPEN_PATHS.includes(routeOptions.url ?? '')) return;
     const message = `${headers.authorization === undefined ? 'No token was sent' : 'The token is another one'}: CLAUDE_API_TOKEN must be the same for claude-api and its callers`;
@@ -21,6 +26,11 @@ export function requireToken(app: HttpServer, token: string | undefined): void {
   });
 }
 
-function digest(text: string): Buffer {
+/** What `requireToken` wants of a token. */
+export function digestOfToken(token: string): string {
+  return sha256(token).toString('hex');
+}
+
+function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }

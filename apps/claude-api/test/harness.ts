@@ -121,7 +121,7 @@ export async function startApi(engine: Engine, options: ApiOptions = {}): Promis
   const { limits, ...rest } = options;
   const server = await startServer({
     allowedHosts: [],
-    token: undefined,
+    tokenSha256: undefined,
     metrics: createMetrics({ role: 'claude-api', version: 'test', isOn: false }),
     engine,
     host: '127.0.0.1',

@@ -4,7 +4,7 @@ import {
   type Config,
   type ConfigRules,
   commonSettings,
-  isLoopback,
+  findOpenDoor,
   listenerSettings,
   loadConfig,
   metricsSettings,
@@ -40,12 +40,7 @@ export type DashboardConfig = Config<typeof settings>;
 
 export const rules: ConfigRules<typeof settings> = {
   prefixes: ['DASHBOARD_'],
-  check: ({ host, authMode }) =>
-    host === undefined || isLoopback(host) || authMode !== undefined
-      ? []
-      : [
-          `DASHBOARD_HOST is ${host}, which others can reach, and AUTH_MODE is not set; say AUTH_MODE=none if everybody who reaches it may see the jobs`,
-        ],
+  check: (config) => findOpenDoor({ variable: 'DASHBOARD_HOST', may: 'see the jobs' }, config),
 };
 
 /** Reads the configuration. Errors: `ConfigError`, with every fault. */

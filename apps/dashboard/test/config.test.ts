@@ -9,6 +9,8 @@ test('the defaults listen on loopback', () => {
 test('an address that others can reach needs AUTH_MODE to be said', () => {
   expect(() => loadDashboardConfig({ DASHBOARD_HOST: '0.0.0.0' })).toThrow(ConfigError);
   expect(() => loadDashboardConfig({ DASHBOARD_HOST: '0.0.0.0' })).toThrow(/AUTH_MODE=none/);
+  const published = { DASHBOARD_HOST: '0.0.0.0', AUTH_MODE: 'none', PUBLISHED_ADDRESS: '0.0.0.0' };
+  expect(() => loadDashboardConfig(published)).toThrow(/ALLOW_UNAUTHENTICATED=yes/);
   const config = loadDashboardConfig({ DASHBOARD_HOST: '0.0.0.0', AUTH_MODE: 'none' });
   expect(config.host).toBe('0.0.0.0');
 });

@@ -7,7 +7,7 @@ import {
   type ConfigRules,
   commonSettings,
   durationMs,
-  isLoopback,
+  findOpenDoor,
   jobSettings,
   listenerSettings,
   listOf,
@@ -97,13 +97,9 @@ export type GatewayConfig = Config<typeof settings>;
 
 export const rules: ConfigRules<typeof settings> = {
   prefixes: ['GATEWAY_', 'LIMIT_'],
-  check: ({ host, authMode, durability, redisUrl }) => [
-    ...(host === undefined || isLoopback(host) || authMode !== undefined
-      ? []
-      : [
-          `GATEWAY_HOST is ${host}, which others can reach, and AUTH_MODE is not set; say AUTH_MODE=none if everybody who reaches it may run Claude Code`,
-        ]),
-    ...(durability === 'replicated' && redisUrl?.includes('+cluster:')
+  check: (config) => [
+    ...findOpenDoor({ variable: 'GATEWAY_HOST', may: 'run Claude Code' }, config),
+    ...(config.durability === 'replicated' && config.redisUrl?.includes('+cluster:')
       ? [
           'DURABILITY=replicated is not for a Redis Cluster: its masters would have to be asked one by one; use Sentinel, or DURABILITY=local',
         ]

@@ -21,6 +21,23 @@ test('a Redis Cluster cannot be asked for a replica: DURABILITY=replicated is re
   expect(loadGatewayConfig).toThrow(/DURABILITY=replicated is not for a Redis Cluster/);
 });
 
+test('a port that is published for others needs a second word: in a container AUTH_MODE=none is said for everybody', () => {
+  vi.stubEnv('GATEWAY_HOST', '0.0.0.0');
+  vi.stubEnv('AUTH_MODE', 'none');
+  for (const address of ['127.0.0.1', '[::1]', '::1', '127.1.2.3']) {
+    vi.stubEnv('PUBLISHED_ADDRESS', address);
+    expect(loadGatewayConfig().publishedAddress).toBe(address);
+  }
+  for (const address of ['0.0.0.0', '[::]', '192.168.1.5', 'gateway.example.com']) {
+    vi.stubEnv('PUBLISHED_ADDRESS', address);
+    vi.stubEnv('ALLOW_UNAUTHENTICATED', 'no');
+    expect(loadGatewayConfig).toThrow(ConfigError);
+    expect(loadGatewayConfig).toThrow(/BIND_ADDRESS=127\.0\.0\.1.*ALLOW_UNAUTHENTICATED=yes/);
+    vi.stubEnv('ALLOW_UNAUTHENTICATED', 'yes');
+    expect(loadGatewayConfig()).toMatchObject({ allowUnauthenticated: true });
+  }
+});
+
 test('without any variable it listens on loopback', () => {
   expect(loadGatewayConfig()).toMatchObject({ host: '127.0.0.1', port: 8003, allowedOrigins: [] });
 });

@@ -25,6 +25,7 @@ export {
   authSettings,
   claudeApiSettings,
   fetchSettings,
+  findOpenDoor,
   jobSettings,
   listenerSettings,
   metricsSettings,

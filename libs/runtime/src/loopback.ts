@@ -1,8 +1,8 @@
 /** What counts as this machine. */
 
-/** Whether only this machine can reach the address. */
+/** Whether only this machine can reach the address. One of version 6 may stand in brackets. */
 export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+  return ['localhost', '::1', '[::1]'].includes(host) || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 /** Whether the authority of a URL or a Host header (a name, with or without a port) names this machine. */

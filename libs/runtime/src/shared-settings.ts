@@ -1,6 +1,7 @@
 /** Settings that several apps share: declared once, so that they cannot drift apart. */
 import { z } from 'zod';
-import { setting } from './setting.ts';
+import { isLoopback } from './loopback.ts';
+import { type Config, setting } from './setting.ts';
 import { durationMs, flag, listOf, oneOf, positiveInt, text } from './values.ts';
 
 /** Where Redis is, and what every key begins with. Gateways, workers and dashboards that belong together share both. */
@@ -99,7 +100,44 @@ export const authSettings = {
     description:
       '`none`: everybody who reaches the port is let in. It must be said for an address that is not loopback.',
   }),
+  publishedAddress: setting({
+    env: 'PUBLISHED_ADDRESS',
+    schema: text().optional(),
+    example: '127.0.0.1',
+    description:
+      'The address at which others find the port, where it is not the one that is listened on, as with a container. Compose tells it.',
+  }),
+  allowUnauthenticated: setting({
+    env: 'ALLOW_UNAUTHENTICATED',
+    schema: flag(),
+    default: false,
+    description:
+      'Whether AUTH_MODE=none is meant also where PUBLISHED_ADDRESS is not loopback: everybody who reaches it is let in.',
+  }),
 };
+
+/**
+ * Says what is wrong with a door that lets in more than this machine unasked.
+ *
+ * @param door.variable the one that sets `host`
+ * @param door.may what everybody who comes in may do
+ */
+export function findOpenDoor(
+  door: { variable: string; may: string },
+  config: Partial<Config<typeof authSettings>> & { host?: string | undefined },
+): string[] {
+  const { host, authMode, publishedAddress, allowUnauthenticated } = config;
+  if (authMode === undefined) {
+    if (host === undefined || isLoopback(host)) return [];
+    return [
+      `${door.variable} is ${host}, which others can reach, and AUTH_MODE is not set; say AUTH_MODE=none if everybody who reaches it may ${door.may}`,
+    ];
+  }
+  if (publishedAddress === undefined || isLoopback(publishedAddress) || allowUnauthenticated) return [];
+  return [
+    `PUBLISHED_ADDRESS is ${publishedAddress}, which others can reach, and with AUTH_MODE=none nobody is asked who they are; publish it on loopback (with compose, BIND_ADDRESS=127.0.0.1), behind a proxy that asks, or say ALLOW_UNAUTHENTICATED=yes if everybody who reaches it may ${door.may}`,
+  ];
+}
 
 /** What workers show claude-api: with it they may run Claude Code. */
 export const claudeApiSettings = {

@@ -101,19 +101,25 @@ function judgeReady(subject: string, place: string, ready: HttpAnswer, target: T
   if (statusCode === 200)
     return ok(subject, `${place}: ${target}${version} is ready${engineOf(body)}`, latencyMs);
   if (body?.status === 'draining') return warn(subject, `${place}: it is draining`, DRAINING_ADVICE);
-  return fail(
-    subject,
-    `${place}: ${target}${version} is up, but not ready: ${failedChecks(body)}`,
-    `The lines below say more, or \`docker compose logs ${target}\`.`,
-  );
+  const reasons = failedChecks(body);
+  const message = `${place}: ${target}${version} is up, but not ready`;
+  return reasons === ''
+    ? fail(
+        subject,
+        `${message}, and why is not told here`,
+        `\`docker compose exec ${target} cc-executor doctor\`.`,
+      )
+    : fail(
+        subject,
+        `${message}: ${reasons}`,
+        `The lines below say more, or \`docker compose logs ${target}\`.`,
+      );
 }
 
 function failedChecks(body: Record<string, unknown> | undefined): string {
   const checks = Object.entries((body?.checks ?? {}) as Record<string, { ok?: boolean; detail?: string }>);
   const failed = checks.filter(([, check]) => check.ok !== true);
-  return (
-    failed.map(([name, { detail }]) => `${name}: ${detail ?? 'failed'}`).join('; ') || 'it does not say why'
-  );
+  return failed.map(([name, { detail }]) => `${name}: ${detail ?? 'failed'}`).join('; ');
 }
 
 function engineOf(body: Record<string, unknown> | undefined): string {
