@@ -77,7 +77,7 @@ test('every child but claude-api gets the environment, and the addresses of the 
     MINE: 'kept',
     LOG_FORMAT: 'json',
     LOG_LEVEL: 'debug',
-    REDIS_URL: 'redis://127.0.0.1:6',
+    REDIS_URL: 'redis://:pw@127.0.0.1:6',
     CLAUDE_API_URL: 'http://127.0.0.1:1',
     WORKER_HEALTH_HOST: '127.0.0.1',
     WORKER_HEALTH_PORT: '5',
