@@ -6,13 +6,16 @@ import { randomUUID } from 'node:crypto';
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { JobEvent, TerminalEvent } from '@cc-executor/protocol';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { runNode } from './support/child.ts';
 import { useClaudeStack } from './support/claude.ts';
 import { nativeDoor } from './support/doors.ts';
 import { startRefusingTokenEndpoint, type TokenEndpoint } from './support/token-endpoint.ts';
 
 const claude = inject('realClaude');
+const main = fileURLToPath(new URL('../../apps/cli/src/main.ts', import.meta.url));
 
 describe('an ending of the real Claude Code', () => {
   const folder = join(tmpdir(), `cc-executor-scenes-${randomUUID()}`);
@@ -29,6 +32,7 @@ describe('an ending of the real Claude Code', () => {
       script,
       `#!/bin/sh
 case "$SCENE" in
+  schema) set -- "$@" '--json-schema=${SCHEMA}' ;;
   expired) unset ANTHROPIC_API_KEY; export CLAUDE_CONFIG_DIR='${expired}' ${proxied.join(' ')} ;;
 esac
 exec '${'bin' in claude ? claude.bin : 'false'}' "$@"
@@ -37,7 +41,13 @@ exec '${'bin' in claude ? claude.bin : 'false'}' "$@"
     await chmod(script, 0o755);
   });
   const stack = useClaudeStack('real', {
+    // Claude Code asks once more by itself after a refusal.
+    script: ({ prompt }) =>
+      prompt.includes('stopped by a safety classifier') ? { stopReason: 'refusal', text: 'No.' } : undefined,
     claudeEnv: {
+      CLAUDE_TOOLS: 'default',
+      CLAUDE_RESTRICTED: 'false',
+      CLAUDE_ALLOWED_TOOLS: 'Task',
       CLAUDE_BIN: script,
       CLAUDE_REQUEST_ENV: 'SCENE',
       // As many as Claude Code makes where nobody bounds them: it would go on for minutes.
@@ -94,6 +104,59 @@ exec '${'bin' in claude ? claude.bin : 'false'}' "$@"
     expect(stack().model.requests).toHaveLength(asked);
   });
 
+  it('with all tools denied is completed, and names them', async () => {
+    const { end } = await run('[[bash: touch one]] [[bash: touch two]] [[text: I may not.]]');
+    expect(end).toMatchObject({
+      ...{ type: 'completed', text: 'I may not.', stopReason: 'end_turn', turns: 3 },
+      permissionDenials: ['touch one', 'touch two'].map((command) => ({ tool: 'Bash', input: { command } })),
+    });
+  });
+
+  it('with a denied tool fails the job that asks for it, and cc-executor run prints it and exits with 7', async () => {
+    const prompt = '[[bash: touch one]] [[text: I may not.]]';
+    const child = runNode([main, 'run', '--url', stack().url(), '--on-denial', 'fail', prompt]);
+    expect(await child.ended, child.stderr()).toEqual({ code: 7, signal: null });
+    expect(child.stdout()).toContain('I may not.');
+    expect(child.stderr()).toMatch(/not allowed: Bash touch one[\s\S]*claude_denied/);
+  });
+
+  it.each([
+    ['claude_refused', {}],
+    ['completed', { onRefusal: 'report' }],
+  ])('with a refusal of the model is %s with %o', async (ending, params) => {
+    const { end } = await run('[[stop: refusal]] [[text: That I will not]]', params);
+    expect(end).toMatchObject({ stopReason: 'refusal' });
+    expect(end.type === 'failed' ? end.error.code : end.type).toBe(ending);
+  });
+
+  it('counts the tokens of a sub-agent, and times what happened', async () => {
+    const task = { description: 'Look', prompt: 'Say hi', subagent_type: 'general-purpose' };
+    const input = JSON.stringify({ ...task, run_in_background: false });
+    const before = stack().model.requests.length;
+    const { end } = await run(`[[tool: Task ${input}]] [[text: It said hi.]]`);
+    const requests = stack().model.requests.length - before;
+    expect(requests).toBe(3);
+    expect(end).toMatchObject({ type: 'completed', turns: 2, usage: { input_tokens: 12 * requests } });
+    const [model = ''] = Object.keys(end.models ?? {});
+    expect(end.models?.[model]).toMatchObject({ inputTokens: 12 * requests, costUsd: end.costUsd });
+    const { queueMs, startMs = 0, firstRequestMs, firstOutputMs = 0, modelMs } = end.timings ?? {};
+    expect(startMs).toBeGreaterThan(0);
+    expect(firstOutputMs).toBeGreaterThan(startMs);
+    for (const duration of [queueMs, firstRequestMs, modelMs]) expect(duration).toBeGreaterThanOrEqual(0);
+  });
+
+  it('counts in a continued conversation what this job took', async () => {
+    const { end: first } = await run('hello');
+    const { end } = await run('hello again', { conversation: first.conversation });
+    expect(end).toMatchObject({ type: 'completed', usage: { input_tokens: 12 } });
+    expect(end.conversation).toBe(first.conversation);
+  });
+
+  it('with a schema carries the object', async () => {
+    const { end } = await run('[[tool: StructuredOutput {"city":"Bern"}]]', { env: { SCENE: 'schema' } });
+    expect(end).toMatchObject({ type: 'completed', structuredOutput: { city: 'Bern' } });
+  });
+
   it.each([
     ['claude_credit', 'Your credit balance is too low to access the Anthropic API.'],
     ['claude_prompt_too_long', 'prompt is too long: 210000 tokens > 200000 maximum'],
@@ -103,6 +166,12 @@ exec '${'bin' in claude ? claude.bin : 'false'}' "$@"
     expect(end).toMatchObject({ type: 'failed', partial: false, error: { code, retrySafe: true } });
     expect(events.map(({ type }) => type)).toContain('notice');
   });
+});
+
+const SCHEMA = JSON.stringify({
+  type: 'object',
+  properties: { city: { type: 'string' } },
+  required: ['city'],
 });
 
 const EXPIRED_LOGIN = {

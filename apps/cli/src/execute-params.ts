@@ -15,6 +15,8 @@ export type ExecuteOptions = GivenFlags & {
   maxAttempts?: string;
   priority?: string;
   metadata?: string[];
+  onDenial?: string;
+  onRefusal?: string;
   onDisconnect?: string;
   detach?: boolean;
 };
@@ -55,6 +57,8 @@ export function buildExecuteParams(prompt: string, options: ExecuteOptions): Exe
     maxAttempts: numberOf(options.maxAttempts),
     priority: numberOf(options.priority),
     metadata: options.metadata && readPairs('--metadata', options.metadata, faults),
+    onDenial: options.onDenial,
+    onRefusal: options.onRefusal,
     onDisconnect: options.onDisconnect,
     attach: options.detach ? false : undefined,
   });

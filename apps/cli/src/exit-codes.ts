@@ -9,6 +9,7 @@ export const exitCodes = {
   cancelled: 4,
   unreachable: 5,
   notVerifiable: 6,
+  denied: 7,
 } as const;
 
 const endCodes: Record<TerminalType, number> = {
@@ -19,8 +20,9 @@ const endCodes: Record<TerminalType, number> = {
 };
 
 /** The exit code of a job that ended like this. */
-export function exitCodeOfEnd({ type }: TerminalEvent): number {
-  return endCodes[type];
+export function exitCodeOfEnd(event: TerminalEvent): number {
+  const isDenied = event.type === 'failed' && event.error.code === 'claude_denied';
+  return isDenied ? exitCodes.denied : endCodes[event.type];
 }
 
 /** The exit code of an error of the SDK or the gateway, by its code. */

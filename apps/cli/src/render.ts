@@ -49,7 +49,8 @@ export function createRenderer(colors: Colors): Renderer {
   }
 
   function renderEnd(event: TerminalEvent): Rendering {
-    const notes = [describeEnd(event, colors)];
+    const denials = denialLines(event).map((line) => colors.yellow(`⚠ ${line}`));
+    const notes = [...denials, describeEnd(event, colors)];
     // An answer that no output event carried; with `--after` it may have come before we listened.
     const isUnseen = isWhole && printedSeq === 0 && event.type === 'completed';
     return isUnseen && event.text ? { text: event.text, notes } : { notes };
@@ -105,6 +106,14 @@ function renderStart(event: Extract<JobEvent, { type: 'started' }>, colors: Colo
   if (event.engine !== 'demo') return { notes, waiting: 'Claude is at work' };
   const warning = ' DEMO: no Claude runs here; the answer is made up. ';
   return { notes, warnings: [colors.bold(colors.inverse(warning))], waiting: 'the demo is at work' };
+}
+
+/** One line for each tool that was not allowed. */
+function denialLines({ permissionDenials = [], moreDenials = 0 }: TerminalEvent): string[] {
+  const lines = permissionDenials.map(({ tool, input = {} }) => {
+    return oneLine(`not allowed: ${tool} ${describeInput(input)}`, MAX_TOOL_LINE);
+  });
+  return moreDenials === 0 ? lines : [...lines, `and ${moreDenials} more`];
 }
 
 /** One line for each tool that a message of Claude Code uses. */

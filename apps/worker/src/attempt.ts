@@ -19,6 +19,7 @@ import {
   repeatUntilAnswered,
   sleep,
 } from '@cc-executor/runtime';
+import { applyEndPolicy } from './end-policy.ts';
 import type { Leases } from './leases.ts';
 import { createLogWriter, type OutputBounds } from './log-writer.ts';
 import { codeOf, type WorkerMetrics } from './metrics.ts';
@@ -26,6 +27,7 @@ import { createPausing } from './pausing.ts';
 import { didNotBegin, planRetry, type Retry } from './retry.ts';
 import { type CancelBy, createStop } from './stop-reason.ts';
 import { incompleteEvent, terminalEventOf, withAttempts } from './terminal-event.ts';
+import { createTimings } from './timings.ts';
 import { createEventTranslator } from './upstream-events.ts';
 
 /** claude-api ends what we no longer can, were this process frozen: so much later than we would, in ms. */
@@ -86,6 +88,7 @@ export function createAttempt(
   });
   const letGo = context.leases.keep({ jobId, fence, onLost: lose, onFault: giveUp, onWishes: heed });
   const offDrain = onAbort(context.drain, () => stop.request({ kind: 'drain' }));
+  const timings = createTimings(takenAt, begun.attempt.queuedMs);
   /** How the last call ended; before the first, nothing had begun. */
   let outcome: UpstreamOutcome = { status: 'aborted' };
   const maxAttempts = spec.maxAttempts ?? DEFAULT_MAX_ATTEMPTS;
@@ -143,7 +146,7 @@ export function createAttempt(
       // Here nothing is under way, and what was may be repeated.
       if (isDrained()) return 'hand-back';
       if (stop.reason()) return ending();
-      outcome = await callUpstream(call);
+      outcome = timings.addTo(applyEndPolicy(await callUpstream(call), spec));
       hasBegun = outcome.status !== 'failed' || !didNotBegin(outcome);
       const retry = planRetry({
         ...{ outcome, policy, hasOutput: hasOutput(), call },
@@ -159,7 +162,8 @@ export function createAttempt(
 
   /** Makes one call, and writes what it sends. */
   async function callUpstream(call: number): Promise<UpstreamOutcome> {
-    const { prompt, timeouts, metadata, onDisconnect, retry, maxAttempts: _, priority, ...options } = spec;
+    const { prompt, timeouts, metadata, onDisconnect, retry, maxAttempts: _, priority, ...more } = spec;
+    const { onDenial, onRefusal, ...options } = more;
     const timeoutMs = pausing.remainingMs() + UPSTREAM_SLACK_MS;
     const limits = {
       firstOutputMs: timeouts?.firstOutputMs ?? DEFAULT_TIMEOUTS.firstOutputMs,
@@ -174,6 +178,7 @@ export function createAttempt(
     try {
       for await (const batch of upstream) {
         for (const event of batch) {
+          timings.follow(event);
           if (event.type === 'started') pausing.begin(upstream);
           if (event.type === 'end') end = event.outcome;
           else if (event.type === 'paused' || event.type === 'resumed')

@@ -6,6 +6,7 @@ import {
   type Complete,
   createLineSplitter,
   createStreamReader,
+  createUsageSum,
   judgeResult,
   type RunEvent,
   type StreamEvent,
@@ -32,6 +33,7 @@ export function createNdjsonBody(options: {
   const splitter = createLineSplitter(options);
   const reader = createStreamReader();
   const answer = createAnswer();
+  const spent = createUsageSum();
   const noise = { count: 0, sample: '' };
   let started = false;
   let execution: string | undefined;
@@ -98,7 +100,7 @@ export function createNdjsonBody(options: {
         options.notePaused(event.type === 'paused', events);
         return progress.ping;
       case 'result':
-        verdict = judgeResult(event.result, event.cause);
+        verdict = judgeResult(event.result, event.cause, spent);
         isResting = true;
         return progress.alive;
       case 'complete':

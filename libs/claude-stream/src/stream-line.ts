@@ -28,6 +28,12 @@ export type ClaudeResult = JsonObject & {
   duration_ms?: number;
   total_cost_usd?: number;
   usage?: JsonObject;
+  modelUsage?: JsonObject;
+  model_usage_since_last_result?: JsonObject;
+  permission_denials?: unknown[];
+  structured_output?: unknown;
+  duration_api_ms?: number;
+  time_to_request_ms?: number;
 };
 
 export type StreamEventLine = JsonObject & {

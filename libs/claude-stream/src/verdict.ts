@@ -5,7 +5,8 @@
  */
 import type { FailureCode, RunSummary } from '@cc-executor/protocol';
 import { type Cause, isLoginError } from './cause.ts';
-import { type ClaudeResult, isObject, numberOf, stringOf } from './stream-line.ts';
+import { type ClaudeResult, numberOf, stringOf } from './stream-line.ts';
+import { createUsageSum, summarize, type UsageSum } from './summary.ts';
 
 export type ClaudeFailureCode = Extract<FailureCode, `claude_${string}`>;
 
@@ -20,9 +21,18 @@ export type Verdict =
       summary: RunSummary;
     };
 
-/** Says whether the run succeeded, and what it took. @param cause what was said about its failure before the result */
-export function judgeResult(result: ClaudeResult, cause: Cause = {}): Verdict {
-  const summary = summarize(result);
+/**
+ * Says whether the run succeeded, and what it took.
+ *
+ * @param cause what was said about its failure before the result
+ * @param spent of the results of the same run before it
+ */
+export function judgeResult(
+  result: ClaudeResult,
+  cause: Cause = {},
+  spent: UsageSum = createUsageSum(),
+): Verdict {
+  const summary = summarize(result, spent.add(result));
   if (result.subtype === 'success' && result.is_error !== true) {
     return { ok: true, text: stringOf(result.result) ?? '', summary };
   }
@@ -97,18 +107,4 @@ function failureMessage(result: ClaudeResult): string {
     .join('; ');
   const reason = stringOf(result.terminal_reason) ?? stringOf(result.subtype) ?? 'no reason given';
   return `Claude Code ended with ${reason}${details === '' ? '' : `: ${details}`}`;
-}
-
-function summarize(result: ClaudeResult): RunSummary {
-  const summary: RunSummary = {};
-  if (isObject(result.usage)) summary.usage = result.usage;
-  const costUsd = numberOf(result.total_cost_usd);
-  const durationMs = numberOf(result.duration_ms);
-  const turns = numberOf(result.num_turns);
-  const conversation = stringOf(result.session_id);
-  if (costUsd !== undefined) summary.costUsd = costUsd;
-  if (durationMs !== undefined) summary.durationMs = durationMs;
-  if (turns !== undefined) summary.turns = turns;
-  if (conversation !== undefined) summary.conversation = conversation;
-  return summary;
 }

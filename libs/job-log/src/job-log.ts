@@ -32,6 +32,8 @@ export type Attempt = {
   spec: JobSpec;
   /** How long the attempt may take, in ms. */
   remainingMs: number;
+  /** How long ago it was accepted, in ms, when the attempt began. */
+  queuedMs: number;
   /** How often the job has been begun, with this attempt. */
   attempts: number;
   /** Earlier attempts put output out. */

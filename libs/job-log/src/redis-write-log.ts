@@ -31,7 +31,8 @@ export function createRedisWriteLog(options: {
     // Lowered before the lease exists, raised lazily by the sweeper: so no lease lapses unseen.
     await scripts.schedule([keys.due, keys.unqueued], [jobId, leaseMs, 'LT', '']);
     const reply = await scripts.begin([keys.record(jobId)], [leaseMs, owner]);
-    const [code, fence, lastSeq, epoch, spec, remainingMs, output, pauseWish, attempts, bodyBytes] = reply;
+    const [code, fence, lastSeq, epoch, spec, remainingMs, output, pauseWish, attempts, ...more] = reply;
+    const [bodyBytes, queuedMs] = more;
     if (code === 'begun' || code === 'queue_timeout' || code === 'total_timeout') {
       return {
         code,
@@ -42,6 +43,7 @@ export function createRedisWriteLog(options: {
           spec: JSON.parse(String(spec)),
           remainingMs: Number(remainingMs),
           attempts: Number(attempts),
+          queuedMs: Number(queuedMs),
           hasOutput: output === '1',
           pauseWish: pauseWish === '1',
           bodyBytes: Number(bodyBytes),

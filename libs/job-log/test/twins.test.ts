@@ -121,8 +121,9 @@ async function play(log: WholeLog, script: Command[]): Promise<{ answers: unknow
     switch (command.do) {
       case 'begin': {
         const outcome = await log.begin(jobId, 60_000, `worker-${command.by}`);
-        if ('attempt' in outcome) workers[command.by] = outcome.attempt;
-        return outcome;
+        if (!('attempt' in outcome)) return outcome;
+        workers[command.by] = outcome.attempt;
+        return { ...outcome, attempt: { ...outcome.attempt, queuedMs: 0 } };
       }
       case 'append':
       case 'change':

@@ -126,13 +126,60 @@ export const endings = {
   },
 } as const satisfies Record<string, EndingRow>;
 
-/** What is known of the run when it ends, however it ends. */
+const durationMs = z.number().nonnegative();
+const tokens = z.number().nonnegative();
+
+/** What is known of the run when it ends, however it ends. All of it is bounded in size. */
 export const summaryFields = {
+  /** Tokens of the whole run, sub-agents included, by the names that the Messages API has for them. */
   usage: z.record(z.string(), z.unknown()).optional(),
+  /** The same for each model, with its cost. */
+  models: z
+    .record(
+      z.string(),
+      z.object({
+        inputTokens: tokens,
+        outputTokens: tokens,
+        cacheReadTokens: tokens,
+        cacheCreationTokens: tokens,
+        costUsd: z.number(),
+      }),
+    )
+    .optional(),
   costUsd: z.number().optional(),
   durationMs: z.number().optional(),
   turns: z.number().int().optional(),
   conversation: z.string().optional(),
+  /** Why the model stopped, in its API's words: `end_turn`, `refusal`, `max_tokens` … */
+  stopReason: z.string().optional(),
+  /** The first tools that Claude Code wanted and might not use; long input is left out. */
+  permissionDenials: z
+    .array(
+      z.object({
+        tool: z.string(),
+        toolUseId: z.string(),
+        input: z.record(z.string(), z.unknown()).optional(),
+      }),
+    )
+    .optional(),
+  /** How many more there were. */
+  moreDenials: z.number().int().positive().optional(),
+  /** The answer as an object, where Claude Code was given a schema for it. Left out when it is very long, like `text`. */
+  structuredOutput: z.unknown().optional(),
+  timings: z
+    .object({
+      /** From its acceptance until a worker took the job, this time. */
+      queueMs: durationMs.optional(),
+      /** From then until Claude Code was ready. */
+      startMs: durationMs.optional(),
+      /** Within Claude Code, until it first asked the model. */
+      firstRequestMs: durationMs.optional(),
+      /** From when the worker took the job until the first output. */
+      firstOutputMs: durationMs.optional(),
+      /** All requests to the model together. */
+      modelMs: durationMs.optional(),
+    })
+    .optional(),
   digest: digestSchema.optional(),
   /** What claude-api knows the last call by: its transcript can be asked for. */
   executionId: z.string().optional(),

@@ -41,6 +41,8 @@ export const executeParamsSchema = z
         message: `may not be longer than ${MAX_METADATA_LENGTH} characters as JSON`,
       })
       .optional(),
+    onDenial: z.enum(['report', 'fail']).optional(),
+    onRefusal: z.enum(['report', 'fail']).optional(),
     onDisconnect: z.enum(['continue', 'cancel']).optional(),
     attach: z.boolean().optional(),
   })

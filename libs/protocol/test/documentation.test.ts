@@ -78,7 +78,9 @@ describe('PROTOCOL.md says what the code does', () => {
     const rows = readTable('PROTOCOL.md', 'Events');
     expect(firstCells(rows)).toEqual(Object.keys(eventSchemas));
     const head = Object.keys(eventSchemas.queued.shape);
-    const summary = ['usage', 'costUsd', 'durationMs', 'turns', 'conversation', 'digest', 'executionId'];
+    const summary = readTable('PROTOCOL.md', 'The summary').flatMap(([members = '']) =>
+      [...members.matchAll(/`(\w+)`/g)].map(([, name]) => name),
+    );
     for (const [type, members = '', meaning = ''] of rows) {
       const schema = eventSchemas[code(type) as keyof typeof eventSchemas];
       const named = [...members.matchAll(/`(\w+)\??[:`]/g)].map(([, name]) => name);

@@ -52,7 +52,7 @@ export { type LogLine, type ServiceProcess, startService } from './service-proce
 export { type Stack, type StackOptions, startStack } from './stack.ts';
 export { claudeEnvironment } from './stand-in-model/claude-environment.ts';
 
-export { type StandInModel, startStandInModel } from './stand-in-model/server.ts';
+export { type ModelScript, type StandInModel, startStandInModel } from './stand-in-model/server.ts';
 export {
   chooseTestRedis,
   startTestRedis,

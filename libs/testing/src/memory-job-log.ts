@@ -117,6 +117,7 @@ export function createMemoryJobLog({
           spec,
           remainingMs: remainingMsOf(state, now()),
           attempts: state.attempts,
+          queuedMs: state.begunAt - state.createdAt,
           hasOutput,
           pauseWish,
           bodyBytes: state.kept.reduce((sum, { bytes }) => sum + bytes, 0),

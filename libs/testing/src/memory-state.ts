@@ -15,6 +15,8 @@ export type RecordState = {
   /** Messages that are kept whole, apart from their events. */
   kept: KeptBody[];
   createdAt: number;
+  /** When the last attempt began. */
+  begunAt: number;
   startedAt: number | undefined;
   endedAt: number | undefined;
   deadline: number;
@@ -42,6 +44,7 @@ export function createRecord(job: NewJob, now: number): RecordState {
     logBytes: 0,
     kept: [],
     createdAt: now,
+    begunAt: now,
     startedAt: undefined,
     endedAt: undefined,
     deadline: now + job.queueMs,
@@ -75,6 +78,7 @@ export function beginAttempt(
     fence: state.fence + 1,
     owner,
     begun,
+    begunAt: now,
     attempts: state.attempts + 1,
     lease: now + leaseMs,
     startedAt: state.startedAt ?? now,

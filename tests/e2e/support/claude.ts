@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   claudeEnvironment,
+  type ModelScript,
   type Stack,
   type StandInModel,
   startStack,
@@ -34,7 +35,12 @@ export type ClaudeKind = 'real' | 'fixture';
 
 export const claudeKinds: readonly ClaudeKind[] = ['fixture', 'real'];
 
-type Options = { claudeEnv?: Record<string, string>; env?: Record<string, string> };
+type Options = {
+  claudeEnv?: Record<string, string>;
+  env?: Record<string, string>;
+  /** What the model does, where the prompt's directives are not to decide. */
+  script?: ModelScript;
+};
 
 /**
  * A stack for the tests of a suite, which leave nothing behind on it; returns how to get at it. Without the real CLI
@@ -72,10 +78,10 @@ export function useClaudeStack(kind: ClaudeKind, options: Options = {}): () => C
 /** Starts a stack whose claude-api runs such a CLI and lets it use Bash unasked. */
 export async function startClaudeStack(
   kind: ClaudeKind,
-  { claudeEnv = {}, env = {} }: Options = {},
+  { claudeEnv = {}, env = {}, script }: Options = {},
 ): Promise<ClaudeStack> {
   const home = await mkdtemp(join(tmpdir(), 'cc-executor-claude-'));
-  const model = await startStandInModel();
+  const model = await startStandInModel({ ...(script && { script }) });
   const bin = kind === 'real' ? realClaude : await installFixture(home);
   if (bin === undefined) throw new Error(NO_CLAUDE);
   async function cleanUp(): Promise<void> {

@@ -33,6 +33,15 @@ export function registerRun(program: Command): void {
     .option('--max-attempts <n>', 'how often it is begun at most, with --retry always (default 3)')
     .option('--priority <n>', '0 (default) goes first, 1000 last')
     .option('--metadata <key=value>', 'kept with the job; may be repeated', collect)
+    .addOption(
+      new Option('--on-denial <what>', 'tools were not allowed: fail exits with 7').choices([
+        'report',
+        'fail',
+      ]),
+    )
+    .addOption(
+      new Option('--on-refusal <what>', 'the model refused (default fail)').choices(['report', 'fail']),
+    )
     .addOption(new Option('--on-disconnect <what>', 'once nobody listens').choices(['continue', 'cancel']))
     .option('--detach', 'print the job id and leave')
     .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')

@@ -3,7 +3,8 @@
 --   KEYS 1 record
 --   ARGV 1 leaseMs, 2 owner: a name of this pick-up, so that a begin whose reply was lost can be sent again
 -- Returns {code, fence, seq, epoch, spec, remainingMs until the deadline, output,
---   '1' when it is to be paused, how often it has been begun, how many bytes of messages are kept apart from events}
+--   '1' when it is to be paused, how often it has been begun, how many bytes of messages are kept apart from events,
+--   ms from acceptance until then}
 --   'begun'          go on; the fence is yours
 --   'queue_timeout'  it was not taken in time: the fence is yours, end it as timed_out
 --   'total_timeout'  likewise, but it was queued again, and no time is left to it
@@ -11,14 +12,14 @@
 --                    an outage of Redis a lease can look lapsed that its owner is about to renew
 --   'terminal'       it has ended
 --   'missing'        there is no record
-local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'spec', 'deadline', 'totalMs', 'output', 'owner', 'late', 'pauseWish', 'endBy', 'attempts', 'bodyBytes')
+local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'spec', 'deadline', 'totalMs', 'output', 'owner', 'late', 'pauseWish', 'endBy', 'attempts', 'bodyBytes', 'createdAt', 'begunAt')
 local status, fence = r[1], tonumber(r[2])
 local now = now_ms()
 local time = tonumber(now)
 
-local function reply(code, attempts)
+local function reply(code, attempts, begun_at)
   local left = code == 'begun' and math.min(tonumber(r[7]), (tonumber(r[12]) or math.huge) - time) or tonumber(r[7])
-  return { code, fence, tonumber(r[3]), r[4], r[5], left, r[8] or '', r[11] or '', attempts, tonumber(r[14] or 0) }
+  return { code, fence, tonumber(r[3]), r[4], r[5], left, r[8] or '', r[11] or '', attempts, tonumber(r[14] or 0), begun_at - tonumber(r[15]) }
 end
 
 if not status then
@@ -29,7 +30,7 @@ if is_terminal(status) then
 end
 if status == 'running' then
   if r[9] == ARGV[2] then
-    return reply(r[10] ~= '' and r[10] or 'begun', tonumber(r[13] or 1))
+    return reply(r[10] ~= '' and r[10] or 'begun', tonumber(r[13] or 1), tonumber(r[16] or now))
   end
   return { 'held' }
 end
@@ -38,9 +39,9 @@ if tonumber(r[6]) < time then
   code = limit_of_queue(r[6], r[12]) .. '_timeout'
 end
 fence = fence + 1
-local begun = reply(code, redis.call('HINCRBY', KEYS[1], 'attempts', 1))
+local begun = reply(code, redis.call('HINCRBY', KEYS[1], 'attempts', 1), time)
 redis.call('HSETNX', KEYS[1], 'startedAt', now)
-redis.call('HSET', KEYS[1], 'status', 'running', 'fence', fence, 'owner', ARGV[2],
+redis.call('HSET', KEYS[1], 'status', 'running', 'fence', fence, 'owner', ARGV[2], 'begunAt', now,
   'late', code == 'begun' and '' or code,
   'deadline', string.format('%.0f', time + begun[6]),
   'lease', string.format('%.0f', time + tonumber(ARGV[1])))

@@ -132,6 +132,7 @@ export function describeRecord(twin: () => Twin): void {
           spec: job.spec,
           remainingMs: 5_000,
           attempts: 1,
+          queuedMs: expect.any(Number),
           hasOutput: false,
           pauseWish: false,
           bodyBytes: 0,

@@ -31,14 +31,16 @@ export interface StandInModel {
   close(): Promise<void>;
 }
 
+/** Chooses the behaviour of a request; undefined leaves it to the prompt's directives. */
+export type ModelScript = (request: ModelRequest) => ModelBehaviour | undefined;
+
 /**
  * Starts the server on loopback.
  *
- * @param options.script chooses the behaviour of a request; undefined leaves it to the prompt's directives
  * @param options.port default 0, a free one
  */
 export async function startStandInModel(
-  options: { script?: (request: ModelRequest) => ModelBehaviour | undefined; port?: number } = {},
+  options: { script?: ModelScript; port?: number } = {},
 ): Promise<StandInModel> {
   const requests: ModelCall[] = [];
   const watchers = new Set<() => void>();
