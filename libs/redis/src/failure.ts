@@ -49,6 +49,8 @@ const CURABLE_WORDS: Readonly<Record<string, UnavailableReason>> = {
   MOVED: 'away',
   ASK: 'away',
   BUSY: 'away',
+  // The driver has sent the script and goes on with its digest, though a server that took no writes did not take it either.
+  NOSCRIPT: 'away',
   NOREPLICAS: 'no_replicas',
   OOM: 'memory_full',
   MISCONF: 'disk_full',

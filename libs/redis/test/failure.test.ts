@@ -5,6 +5,7 @@ import { needs, startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   closeRedis,
+  defineScript,
   isCurable,
   openRedis,
   type RedisConnection,
@@ -74,10 +75,9 @@ describe('what waiting does not cure', () => {
     expect(await wordOf(admin.eval(script, 1, 'text'))).toBe('WRONGTYPE');
   });
 
-  it('is a mistake in a script, in its name or in a command', async () => {
+  it('is a mistake in a script or in a command', async () => {
     expect(await wordOf(admin.eval('return nothing.at.all', 0))).toBe('ERR');
     expect(await wordOf(admin.eval('this is no Lua', 0))).toBe('ERR');
-    expect(await wordOf(admin.evalsha('0'.repeat(40), 0))).toBe('NOSCRIPT');
     expect(await wordOf(admin.call('GET'))).toBe('ERR');
   });
 
@@ -136,6 +136,25 @@ describe('what waiting cures', () => {
   });
 });
 
+it('a server that refused a script while it took no writes knows it no better afterwards, which is no fault', async (context) => {
+  await needs('settings', 'replication')(context);
+  const redis = await ready(connect('patient'));
+  const set = defineScript(redis, {
+    name: 'set',
+    numberOfKeys: 1,
+    lua: "return { redis.call('SET', KEYS[1], ARGV[1])['ok'] }",
+    whenFull: true,
+  });
+  await admin.config('SET', 'min-replicas-to-write', 1);
+  const refused = await Promise.all(
+    Array.from({ length: 50 }, () => tellErrorsApart(set(['key'], ['x'])).catch((error) => error)),
+  );
+  const others = refused.filter((error) => !(error instanceof RedisUnavailableError));
+  expect(others).toEqual([]);
+  await admin.config('SET', 'min-replicas-to-write', 0);
+  expect(await set(['key'], ['x'])).toEqual(['OK']);
+});
+
 describe('what an operator cures', () => {
   beforeEach(needs('settings'));
 
@@ -163,6 +182,7 @@ it.each([
   'TRYAGAIN',
   'MOVED',
   'ASK',
+  'NOSCRIPT',
   'ERR max number of clients reached',
 ])('a server that answers %s is about to change, or another one is asked', (word) => {
   const reply = Object.assign(new Error(`${word} and some words`), { name: 'ReplyError' });

@@ -21,7 +21,10 @@ export type TestSentinels = {
   readonly admin: RedisConnection;
   /** Who the sentinels say is the master. */
   master(): Promise<TestRedis>;
-  /** Resolves with the new master when it takes writes. */
+  /**
+   * Resolves with the new master when it takes writes, and nothing is left of the election: now and then two sentinels are
+   * elected, one after the other, and each promotes a replica, until the second one's choice is everybody's.
+   */
   untilReplaced(old: TestRedis): Promise<TestRedis>;
   /** Resolves when both replicas have all that the master has. */
   untilReplicated(): Promise<void>;
@@ -57,15 +60,20 @@ export async function startTestSentinels(options: { password?: string } = {}): P
   const url = `redis+sentinel://${hosts}/${MASTER}${secret}`;
   const admin = open(url);
 
-  async function master(): Promise<TestRedis> {
-    const [view] = views;
-    const address = (await view?.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER)) as [string, string];
+  async function masterOf(view: RedisConnection): Promise<TestRedis> {
+    const address = (await view.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER)) as [string, string];
     return servers.find(({ port }) => String(port) === address[1]) ?? first;
   }
 
   async function untilReplaced(old: TestRedis): Promise<TestRedis> {
-    await untilTrue(async () => (await master()) !== old);
-    const promoted = await master();
+    let promoted = old;
+    await untilTrue(async () => {
+      const [chosen = old, ...others] = await Promise.all(views.map(masterOf));
+      promoted = chosen;
+      if (chosen === old || others.some((other) => other !== chosen)) return false;
+      const replica = servers.find((server) => server !== old && server !== chosen);
+      return replica !== undefined && (await follows(replica, chosen));
+    });
     await untilTrue(() => promoted.admin.set('promoted', '1').then(Boolean, () => false));
     await promoted.admin.del('promoted');
     return promoted;
@@ -84,10 +92,10 @@ export async function startTestSentinels(options: { password?: string } = {}): P
     url,
     servers,
     admin,
-    master,
+    master: () => masterOf(views[0] as RedisConnection),
     untilReplaced,
     async untilReplicated() {
-      const current = await master();
+      const current = await masterOf(views[0] as RedisConnection);
       await current.admin.wait(replicas.length, 0);
     },
     close() {
@@ -128,6 +136,11 @@ function open(url: string): RedisConnection {
       // Tests kill servers; the connection comes back by itself.
     },
   });
+}
+
+async function follows({ admin }: TestRedis, { port }: TestRedis): Promise<boolean> {
+  const info = String(await admin.info('replication'));
+  return info.includes(`master_port:${port}\r`) && info.includes('master_link_status:up');
 }
 
 async function countFollowers({ admin }: TestRedis): Promise<number> {
