@@ -2,10 +2,12 @@
  * A tool whose result has 15 MB: every ordinary client comes to the end of its job, however small the frames that it takes
  * and however slowly it reads, and the whole result can be fetched apart.
  */
+import { execFile, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { type Client, createClient } from '@cc-executor/client';
 import {
   emptyFold,
@@ -23,7 +25,7 @@ import {
   type WireClient,
 } from '@cc-executor/testing';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { runNode } from './support/child.ts';
+import { fixture, runNode } from './support/child.ts';
 import { RESTLESS } from './support/leftovers.ts';
 import { nonce } from './support/nonce.ts';
 import { enlarge, readRecording, writeReplayCli } from './support/replay-cli.ts';
@@ -107,6 +109,19 @@ describe('a client that takes frames of 1 MiB', () => {
       expect(largest()).toBeGreaterThan(30_000);
       expect(largest()).toBeLessThanOrEqual(MAX_SENT_FRAME_BYTES);
     }
+  });
+
+  it('is what Python’s `websockets` is unless it is told otherwise', async (context) => {
+    const lacking = spawnSync('python3', ['-c', 'import websockets']).status !== 0;
+    if (lacking) context.skip('there is no python3 with websockets here');
+    const job = await client.execute({ prompt: 'big' });
+    await job.done();
+    const script = fixture('websockets-client.py');
+    const { stdout, stderr } = await promisify(execFile)('python3', [script, stack.url(), job.jobId]);
+    expect(stderr).toBe('');
+    const [, ending, largest] = /^(\w+) (\d+)\n$/.exec(stdout) ?? [];
+    expect(ending).toBe('completed');
+    expect(Number(largest)).toBeLessThanOrEqual(MAX_SENT_FRAME_BYTES);
   });
 
   it('comes to the end in the prototype’s dialect, too', async () => {

@@ -74,6 +74,12 @@ async function verify(jobId: string) {
   return methods.verify.result.strict().parse(result);
 }
 
+test('what a service says of a transcript is told at no more than a reader wants', async () => {
+  await answerWith({ reason: 'r'.repeat(1_000_000), message: '漢'.repeat(1_000_000) });
+  const { reason, message } = await verify(await ended(done));
+  expect([reason.length, message.length]).toEqual([100, 2_000]);
+});
+
 describe('a job', () => {
   test('whose text, digest and transcript are one is verified', async () => {
     await answerWith(digestOf(text));
