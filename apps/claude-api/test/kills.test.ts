@@ -72,20 +72,20 @@ async function runMany(total: number, atOnce: number, run: () => ReturnType<type
 }
 
 describe.runIf(process.platform === 'linux')('killed at a random moment', () => {
-  test('200 runs give one complete line each, and leave no process and no folder', async () => {
+  test('100 runs give one complete line each, and leave no process and no folder', async () => {
     const prefix = `kills-${randomUUID()}-`;
     const engine = claudeEngine({ bin: quickCli() });
     const api = await startApi(engine);
-    const results = await runMany(200, 8, () => runAndKill(api, prefix, 'hello', randomInt(0, 120)));
-    expect(results).toHaveLength(200);
+    const results = await runMany(100, 8, () => runAndKill(api, prefix, 'hello', randomInt(0, 120)));
+    expect(results).toHaveLength(100);
     for (const { complete, killed } of results) {
       // One that is killed after its result may count as either: its exit decides.
       if (!killed) expect(complete.status).toBe('success');
       else expect(['error', 'success']).toContain(complete.status);
     }
     const failures = results.filter(({ complete }) => complete.status === 'error').length;
-    expect(failures).toBeGreaterThan(20);
-    expect(failures).toBeLessThan(200);
+    expect(failures).toBeGreaterThan(10);
+    expect(failures).toBeLessThan(100);
     await untilProcesses(() => processesOf(prefix).length === 0);
     expect(leftFolders(engine)).toEqual([]);
   }, 60_000);
@@ -93,14 +93,14 @@ describe.runIf(process.platform === 'linux')('killed at a random moment', () => 
   describe('the real Claude Code', () => {
     beforeEach(({ skip }) => skip(realCli === undefined, MISSING));
 
-    test('20 runs with a tool at work give one complete line each, and leave no process', async () => {
+    test('12 runs with a tool at work give one complete line each, and leave no process', async () => {
       const prefix = `kills-${randomUUID()}-`;
       const { engine } = await realEngine();
       const api = await startApi(engine);
       const question =
         '[[bash: (setsid sleep 600 &) ; echo begun]] [[bash: sleep 0.2]] [[chunks: 30]] [[delay: 10]]';
-      const results = await runMany(20, 3, () => runAndKill(api, prefix, question, randomInt(0, 1_800)));
-      expect(results).toHaveLength(20);
+      const results = await runMany(12, 3, () => runAndKill(api, prefix, question, randomInt(0, 1_800)));
+      expect(results).toHaveLength(12);
       await untilProcesses(() => processesOf(prefix).length === 0);
       expect(leftFolders(engine)).toEqual([]);
     }, 60_000);

@@ -12,21 +12,13 @@ export interface ProcessOfExecution {
 
 /** The living processes of executions whose id begins like this. */
 export function processesOf(executionId: string): ProcessOfExecution[] {
-  const start = `${MARKER_VARIABLE}=${executionId}`;
-  return processesThat((folder) =>
-    readFileSync(`${folder}/environ`, 'latin1')
-      .split('\0')
-      .some((entry) => entry.startsWith(start)),
-  );
+  const start = `\0${MARKER_VARIABLE}=${executionId}`;
+  return lookAround().filter(({ environment }) => environment.includes(start));
 }
 
 /** The living processes with such an argument, whatever their environment. */
 export function processesNamed(name: string): ProcessOfExecution[] {
-  return processesThat((folder) =>
-    readFileSync(`${folder}/cmdline`, 'latin1')
-      .split('\0')
-      .some((argument) => argument.includes(name)),
-  );
+  return lookAround().filter(({ command }) => command.includes(name));
 }
 
 /** Those of `processesOf` that are not there to hold the others together. */
@@ -35,27 +27,62 @@ export function heldProcessesOf(executionId: string): ProcessOfExecution[] {
   return processesOf(executionId).filter(({ pid }) => !supervisors.has(pid));
 }
 
-/** The CLI of an execution: the one that the others descend from. */
+/** The CLI of an execution that this process began: the one that the others descend from. */
 export function cliOf(executionId: string): ProcessOfExecution | undefined {
-  const held = heldProcessesOf(executionId);
+  const start = `\0${MARKER_VARIABLE}=${executionId}`;
+  const held = descendantsOf(process.pid).filter(
+    ({ command, environment }) => environment.includes(start) && !command.includes(SUPERVISOR_NAME),
+  );
   const pids = new Set(held.map(({ pid }) => pid));
   return held.find(({ parent }) => parent !== 1 && !pids.has(parent));
 }
 
-function processesThat(condition: (folder: string) => boolean): ProcessOfExecution[] {
-  const found: ProcessOfExecution[] = [];
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      if (!condition(`/proc/${name}`)) continue;
-      const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
-      const [state = '', parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      if (state !== 'Z') found.push({ pid: Number(name), parent: Number(parent), state });
-    } catch {
-      // It ended while we looked.
-    }
+type Seen = ProcessOfExecution & { command: string; environment: string };
+
+/** What was seen in this turn of the event loop: many may wait for something in it, and to look is expensive. */
+let seen: Seen[] | undefined;
+
+function lookAround(): Seen[] {
+  if (seen !== undefined) return seen;
+  seen = readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? lookAt(name) : []));
+  setImmediate(() => {
+    seen = undefined;
+  });
+  return seen;
+}
+
+/** Much less to look at than all processes; those whose parent has ended are not among them. */
+function descendantsOf(pid: number): Seen[] {
+  const children = tasksOf(pid).flatMap(
+    (task) => readFile(`${pid}/task/${task}`, 'children').match(/\d+/g) ?? [],
+  );
+  return children.flatMap((child) => [...lookAt(child), ...descendantsOf(Number(child))]);
+}
+
+function tasksOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    // It ended while we looked.
+    return [];
   }
-  return found;
+}
+
+function lookAt(name: string): Seen[] {
+  const stat = readFile(name, 'stat');
+  const [state = '', parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  if (parent === undefined || state === 'Z') return [];
+  const [command, environment] = [readFile(name, 'cmdline'), `\0${readFile(name, 'environ')}`];
+  return [{ pid: Number(name), parent: Number(parent), state, command, environment }];
+}
+
+function readFile(pid: string, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'latin1');
+  } catch {
+    // It ended while we looked, or is another user's.
+    return '';
+  }
 }
 
 /** Waits until a condition on the process table holds; it has no event to wait for. */
@@ -63,6 +90,6 @@ export async function untilProcesses(condition: () => boolean, withinMs = 10_000
   const endAt = performance.now() + withinMs;
   while (!condition()) {
     if (performance.now() > endAt) throw new Error(`not so within ${withinMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
