@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createLineSplitter } from '@cc-executor/claude-stream';
 import type { Logger } from '@cc-executor/runtime';
+import { readTaskOutput } from './background-watch.ts';
 import { buildCliArguments, type CliProfile } from './cli-arguments.ts';
 import { buildCliEnvironment, type Credentials, type Environment } from './cli-environment.ts';
 import { locateCli, readCliVersion } from './cli-location.ts';
@@ -51,6 +52,7 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
   const { bin, logger, profile, workDir } = options;
   const env = buildCliEnvironment(options.environment, options.credentials, options.passEnv);
   const configFolder = configFolderOf(env);
+  const temporaryFolder = env.CLAUDE_CODE_TMPDIR ?? env.TMPDIR ?? '/tmp';
   const places = createPlaces({ workDir, workspacesDir: options.workspacesDir, configFolder, logger });
   const index = openExecutionIndex(join(workDir, 'executions.jsonl'), options.indexLimits, logger);
   const versions = new Map<string, Promise<string>>();
@@ -183,6 +185,7 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     describe,
     prepare: (request) => places.open(request),
     run,
+    backgroundBytes: (conversation) => readTaskOutput(temporaryFolder, conversation),
     readTranscript,
     sweep: () => places.sweep(),
   };

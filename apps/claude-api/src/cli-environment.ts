@@ -41,6 +41,8 @@ export function buildCliEnvironment(
       !SESSION_VARIABLES.test(name),
   );
   return {
+    // How long it waits for what runs in the background: whoever asked for the run says how long that may take.
+    CLAUDE_CODE_PRINT_BG_WAIT_CEILING_MS: '0',
     ...Object.fromEntries(inherited),
     ANTHROPIC_API_KEY: credentials.apiKey || undefined,
     ANTHROPIC_AUTH_TOKEN: credentials.authToken,

@@ -78,6 +78,8 @@ export interface Engine {
   prepare(request: ExecutionRequest): Promise<{ place: Place } | PlaceRefusal>;
   /** Never rejects for what the run did; that is in the ending. */
   run(request: ExecutionRequest, options: RunOptions): Promise<EngineEnding>;
+  /** How much the background tasks of a conversation have put out, in bytes; where that can be told. */
+  backgroundBytes?(conversation: string): Promise<number>;
   /** Looks an earlier execution up. */
   readTranscript(executionId: string): Promise<TranscriptAnswer | NotVerifiable>;
 }

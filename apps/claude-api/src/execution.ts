@@ -5,6 +5,7 @@
  * there.
  */
 import {
+  type BackgroundTask,
   createStreamReader,
   createTextDigest,
   judgeResult,
@@ -12,6 +13,7 @@ import {
   type Verdict,
 } from '@cc-executor/claude-stream';
 import { createPausableClock, type Logger, logEvents } from '@cc-executor/runtime';
+import { createBackgroundWatch } from './background-watch.ts';
 import type { Engine, EngineEnding, ExecutionRequest } from './engine.ts';
 import type { ExecutionLimits } from './executions.ts';
 import { createExitWatch } from './exit-watch.ts';
@@ -28,6 +30,8 @@ interface Completion extends Outcome {
   readonly digest: string;
   /** What Claude Code knows it by, once it has said so: it can be continued. */
   readonly conversation?: string;
+  /** What still ran in the background, and was ended. */
+  readonly backgroundTasks?: readonly BackgroundTask[];
 }
 
 /** Only this service may say these. */
@@ -41,7 +45,7 @@ export interface ExecutionOutput {
   /** A promise means: wait, the caller does not keep up. It settles at the latest when the caller has gone. */
   flush(): Promise<void> | undefined;
   ping(): void;
-  notice(type: 'paused' | 'resumed'): void;
+  notice(type: 'paused' | 'resumed' | 'background_output'): void;
   complete(completion: Completion): void;
 }
 
@@ -72,9 +76,12 @@ export function startExecution(options: {
   const reader = createStreamReader();
   const digest = createTextDigest();
   const login = createLoginWatch();
+  const background = createBackgroundWatch(async (id) => (await engine.backgroundBytes?.(id)) ?? 0);
   let verdict: Verdict | undefined;
   let conversation: string | undefined;
   let stopReason: StopReason | undefined;
+  /** What ran in the background when it was to stop; before it is stopped, Claude Code ends that itself. */
+  let interrupted: readonly BackgroundTask[] = [];
   let waiting = false;
   let ended = false;
 
@@ -93,6 +100,7 @@ export function startExecution(options: {
   function stop(reason: StopReason): void {
     if (ended || stopReason !== undefined) return;
     stopReason = reason;
+    interrupted = background.tasks;
     logger.info({ reason }, 'execution stopping');
     abort.abort();
   }
@@ -102,6 +110,7 @@ export function startExecution(options: {
     else if (event.type === 'discard') digest.discard();
     else if (event.type === 'session') conversation = event.sessionId || undefined;
     else if (event.type === 'result') verdict = judgeResult(event.result, event.cause);
+    background.follow(event);
     if (login.isRefused(event)) stop('login-refused');
     exitWatch.follow(event);
   }
@@ -128,7 +137,8 @@ export function startExecution(options: {
     for (const clock of [...clocks, pauseLimit]) clock.stop();
     clearInterval(silence);
     const { bytes, sha256 } = digest.value();
-    const outcome = decideOutcome(ending, verdict, stopReason);
+    const tasks = stopReason === undefined ? background.tasks : interrupted;
+    const outcome = decideOutcome({ ending, verdict, stopReason, isBackgroundOver: tasks.length === 0 });
     const completion = {
       executionId,
       ...outcome,
@@ -136,6 +146,7 @@ export function startExecution(options: {
       bytes,
       digest: sha256,
       ...(conversation !== undefined && { conversation }),
+      ...(tasks.length > 0 && { backgroundTasks: tasks }),
     };
     const durationMs = Math.round(performance.now() - startedAt);
     const { status, exitCode, error } = completion;
@@ -165,7 +176,11 @@ export function startExecution(options: {
   deadline.start(Math.min(limits.executionTimeoutMs, request.timeoutMs ?? Number.POSITIVE_INFINITY));
   const silence = setInterval(() => {
     // A caller that does not keep up is not silent for want of lines.
-    if (!waiting) output.ping();
+    if (waiting) return;
+    output.ping();
+    void background.hasPutOut().then((hasPutOut) => {
+      if (hasPutOut && !ended) output.notice('background_output');
+    });
   }, limits.pingMs);
   output.start(executionId, engine.name);
   return {

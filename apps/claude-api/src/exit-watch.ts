@@ -22,7 +22,7 @@ export function createExitWatch(clock: PausableClock, graceMs: number): ExitWatc
   return {
     follow(event) {
       if (event.type === 'result') resultStands = true;
-      else if (event.type === 'message') tasks = backgroundTasks(event.message) ?? tasks;
+      else if (event.type === 'background') tasks = event.tasks.length;
       else if (isTurn(event)) resultStands = false;
       else return;
       adjust();
@@ -38,9 +38,4 @@ function isTurn(event: StreamEvent): boolean {
     event.type === 'throttled' ||
     (event.type === 'activity' && event.generating)
   );
-}
-
-function backgroundTasks(message: { subtype?: unknown; tasks?: unknown }): number | undefined {
-  if (message.subtype !== 'background_tasks_changed') return undefined;
-  return Array.isArray(message.tasks) ? message.tasks.length : undefined;
 }

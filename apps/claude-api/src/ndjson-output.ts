@@ -23,7 +23,7 @@ export function createNdjsonOutput(writer: ResponseWriter): ExecutionOutput {
     notice(type) {
       writer.write(`${JSON.stringify({ type })}\n`);
     },
-    complete({ executionId, status, exitCode, bytes, digest, conversation, error }) {
+    complete({ executionId, status, exitCode, bytes, digest, conversation, backgroundTasks, error }) {
       const line = {
         type: 'complete',
         execution_id: executionId,
@@ -32,6 +32,7 @@ export function createNdjsonOutput(writer: ResponseWriter): ExecutionOutput {
         bytes,
         digest,
         ...(conversation !== undefined && { conversation }),
+        ...(backgroundTasks !== undefined && { background_tasks: backgroundTasks }),
         timestamp: new Date().toISOString(),
         ...(error !== undefined && { error }),
       };

@@ -22,25 +22,37 @@ export interface Outcome {
   readonly error?: ExecutionError;
 }
 
+interface Findings {
+  readonly ending: EngineEnding;
+  /** Of the last result. */
+  readonly verdict: Verdict | undefined;
+  readonly stopReason: StopReason | undefined;
+  /** Nothing that Claude Code started ran in the background when it was stopped, or ended. */
+  readonly isBackgroundOver: boolean;
+}
+
 const STDERR_SHOWN = 2_000;
 
 /**
  * Decides. A run that had succeeded when the wish to stop it came remains a success; one that exits with 0
  * because it was interrupted does not become one. How a run exits that was made to, after its result, says nothing.
  */
-export function decideOutcome(
-  ending: EngineEnding,
-  verdict: Verdict | undefined,
-  stopReason: StopReason | undefined,
-): Outcome {
+export function decideOutcome({ ending, verdict, stopReason, isBackgroundOver }: Findings): Outcome {
   if (ending.failure !== undefined) return { status: 'error', error: ending.failure };
   const lingered = stopReason === 'lingered';
-  if (verdict?.ok === true && (ending.exitCode === 0 || lingered)) return { status: 'success' };
+  if (verdict?.ok === true && isBackgroundOver && (ending.exitCode === 0 || lingered))
+    return { status: 'success' };
   if (stopReason !== undefined && !lingered) return stopped(stopReason);
   if (verdict?.ok === false) {
     return verdict.code === 'claude_auth'
       ? loginRefused(verdict.message)
       : failed(verdict.code, verdict.message);
+  }
+  if (!isBackgroundOver && verdict?.ok === true) {
+    return failed(
+      'claude_background',
+      'Claude Code ended while tasks ran in the background, and they with it',
+    );
   }
   const how = ending.signal === null ? `with exit code ${ending.exitCode}` : `by ${ending.signal}`;
   if (verdict?.ok === true) return failed('claude_exit', `Claude Code gave an answer, but ended ${how}`);

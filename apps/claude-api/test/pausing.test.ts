@@ -150,6 +150,29 @@ describe('Claude Code after its result', () => {
     expect(complete).toMatchObject({ status: 'success', bytes: 4 });
   });
 
+  test('lives on while a task in the background puts something out, which is passed on; a cancel names the task', async () => {
+    const limits = { exitGraceMs: 50, pingMs: 30 };
+    const over = claudeEngine();
+    const environment = { PATH: process.env.PATH, HOME: over.workDir, TMPDIR: over.workDir };
+    const api = await startApi(claudeEngine({ workDir: over.workDir, environment }), { limits });
+    const executionId = `background-${randomUUID()}`;
+    const question = { question: 'hello', model: 'hasBackground', executionId };
+    const lines = streamLines(await api.execute(question));
+    for (let seen = 0; seen < 3; seen += 1) {
+      await readUntil(lines, ({ type }) => type === 'background_output');
+    }
+    await api.cancel(executionId);
+    const background_tasks = [{ id: 'b', type: 'local_bash', description: 'builds' }];
+    expect(await readUntil(lines, isComplete)).toMatchObject({ status: 'cancelled', background_tasks });
+  });
+
+  test('that ends while tasks run in the background has not succeeded', async () => {
+    const api = await startApi(claudeEngine());
+    const complete = soleCompletion(await api.lines({ question: 'hello', model: 'leavesBackground' }));
+    expect(complete).toMatchObject({ status: 'error', error: { code: 'claude_background' } });
+    expect(complete.background_tasks).toEqual([{ id: 'b' }]);
+  });
+
   test('may wait for what it does in the background, and take a further turn', async () => {
     const api = await startApi(claudeEngine(), { limits: { exitGraceMs: 300 } });
     const lines = await api.lines({ question: 'hello', model: 'turnsTwice' });

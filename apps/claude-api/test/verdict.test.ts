@@ -82,7 +82,20 @@ const cases: [
   ['shut down', ending(0), interrupted, 'shutdown', { status: 'error', code: 'shutting_down' }],
 ];
 
+test('with tasks in the background no end is a success', () => {
+  const decide = (end: EngineEnding, stopReason?: StopReason) =>
+    decideOutcome({ ending: end, verdict: judgeResult(success), stopReason, isBackgroundOver: false });
+  expect(decide(ending(0))).toMatchObject({ status: 'error', error: { code: 'claude_background' } });
+  expect(decide(ending(0), 'cancelled')).toEqual({ status: 'cancelled' });
+  expect(decide(ending(0), 'timeout')).toMatchObject({ status: 'timeout' });
+});
+
 test.each(cases)('%s', (_name, end, result, stopReason, expected) => {
-  const { status, error } = decideOutcome(end, result && judgeResult(result), stopReason);
+  const { status, error } = decideOutcome({
+    ending: end,
+    verdict: result && judgeResult(result),
+    stopReason,
+    isBackgroundOver: true,
+  });
   expect({ status, code: error?.code }).toEqual({ code: undefined, ...expected });
 });

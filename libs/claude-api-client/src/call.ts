@@ -171,7 +171,7 @@ export function createCall(options: CallOptions): UpstreamCall {
     } else if (made >= progress.alive && hasOutput) {
       clock.restart();
     } else if (resting && made === progress.ping && performance.now() - restingSince < options.idleMs) {
-      // Claude Code may wait for a background task and take another turn: who pings will also say `complete`.
+      // Claude Code is slow to exit, or claude-api to end it: who pings will also say `complete`.
       clock.restart();
     }
     hasOutput ||= made === progress.output;

@@ -14,6 +14,8 @@ export type Findings = {
   verdict: Verdict | undefined;
   /** No further turn began after the result. */
   resultStands: boolean;
+  /** Nothing that Claude Code started ran in the background at the last. */
+  isBackgroundOver: boolean;
   /** The model did something, or something was done for it. */
   hasOutput: boolean;
   /** The last text block. */
@@ -26,7 +28,7 @@ export type Findings = {
 
 export function judgeNdjson(findings: Findings, end: BodyEnd, summary: RunSummary): UpstreamOutcome {
   if (findings.complete !== undefined) return judgeComplete(findings.complete, findings, summary);
-  if (findings.verdict !== undefined && findings.resultStands) {
+  if (findings.verdict !== undefined && findings.resultStands && findings.isBackgroundOver) {
     return judgeVerdict(findings.verdict, 'result-line', findings, summary);
   }
   return { ...lacking(findings, end), ...summary };
@@ -37,6 +39,10 @@ function judgeComplete(complete: Complete, findings: Findings, summary: RunSumma
   if (complete.status === 'success') {
     const upstream = sha256Of(complete.digest);
     if (verdict?.ok === false) return judgeVerdict(verdict, 'complete-line', findings, summary);
+    if (!findings.isBackgroundOver) {
+      const message = 'Claude Code ended while tasks ran in the background, and they with it';
+      return fail({ code: 'claude_background', message }, 'complete-line', findings, summary);
+    }
     if (upstream === undefined || upstream === findings.digest.sha256) {
       const completed = succeed('complete-line', findings, summary);
       return upstream === undefined ? completed : { ...completed, upstreamDigest: upstream };
@@ -107,7 +113,7 @@ function failed(code: UpstreamFailure['code'], message: string, summary: RunSumm
 }
 
 /** Why there is no evidence. */
-function lacking({ understood, noise, verdict }: Findings, end: BodyEnd): UpstreamFailure {
+function lacking({ understood, noise, verdict, resultStands }: Findings, end: BodyEnd): UpstreamFailure {
   const said =
     noise.count === 0
       ? ''
@@ -125,7 +131,8 @@ function lacking({ understood, noise, verdict }: Findings, end: BodyEnd): Upstre
     return fail('upstream_garbage', "claude-api's answer holds nothing of the protocol");
   }
   if (verdict !== undefined) {
-    return fail('upstream_incomplete', "claude-api's answer ended in a turn after the last result");
+    const when = resultStands ? 'while tasks ran in the background' : 'in a turn after the last result';
+    return fail('upstream_incomplete', `claude-api's answer ended ${when}`);
   }
   if (!understood) return fail('upstream_incomplete', "claude-api's answer was empty");
   return fail(

@@ -12,7 +12,7 @@ import {
   type StreamEvent,
   type Verdict,
 } from '@cc-executor/claude-stream';
-import type { RunSummary } from '@cc-executor/protocol';
+import type { BackgroundTask, RunSummary } from '@cc-executor/protocol';
 import { createAnswer } from './answer.ts';
 import { type Findings, judgeNdjson } from './judge-ndjson.ts';
 import { type Progress, progress, type ResponseBody } from './response-body.ts';
@@ -39,7 +39,9 @@ export function createNdjsonBody(options: {
   let execution: string | undefined;
   let conversation: string | undefined;
   let verdict: Verdict | undefined;
-  let isResting = false;
+  /** Until a further turn begins: then it is no longer how the run ended. */
+  let resultStands = false;
+  let tasks: readonly BackgroundTask[] = [];
   let hasOutput = false;
   let complete: Complete | undefined;
 
@@ -72,8 +74,7 @@ export function createNdjsonBody(options: {
       case 'started':
         return progress.alive;
       case 'text':
-        // A further turn after a result: that result is no longer how the run ended.
-        isResting = false;
+        resultStands = false;
         answer.append(event.text, event.begin);
         events.push(event);
         return progress.output;
@@ -85,14 +86,19 @@ export function createNdjsonBody(options: {
         events.push(event);
         return progress.output;
       case 'session':
+        resultStands = false;
         conversation = event.sessionId || undefined;
         events.push(event);
         return progress.alive;
-      case 'notice':
       case 'throttled':
+        resultStands = false;
+        events.push(event);
+        return progress.alive;
+      case 'notice':
         events.push(event);
         return progress.alive;
       case 'activity':
+        resultStands &&= !event.generating;
         // A model that thinks, or writes a long tool call, streams no text for minutes and is well.
         return event.generating ? progress.output : progress.alive;
       case 'paused':
@@ -101,10 +107,14 @@ export function createNdjsonBody(options: {
         return progress.ping;
       case 'result':
         verdict = judgeResult(event.result, event.cause, spent);
-        isResting = true;
+        resultStands = true;
+        return progress.alive;
+      case 'background':
+        tasks = event.tasks;
         return progress.alive;
       case 'complete':
         complete = event.complete;
+        tasks = complete.backgroundTasks ?? tasks;
         return progress.alive;
       default:
         return event satisfies never;
@@ -119,6 +129,7 @@ export function createNdjsonBody(options: {
       ...(session && { conversation: session }),
       digest: answer.digest(),
       ...(execution && { executionId: execution }),
+      ...(tasks.length > 0 && { backgroundTasks: [...tasks] }),
     };
   }
 
@@ -127,7 +138,7 @@ export function createNdjsonBody(options: {
       return complete !== undefined;
     },
     get isResting() {
-      return isResting;
+      return resultStands && tasks.length === 0;
     },
     read(chunk, events) {
       let best: Progress = progress.none;
@@ -146,7 +157,8 @@ export function createNdjsonBody(options: {
       const findings: Findings = {
         complete,
         verdict,
-        resultStands: isResting,
+        resultStands,
+        isBackgroundOver: tasks.length === 0,
         hasOutput,
         text: answer.lastBlock(),
         digest: answer.digest(),

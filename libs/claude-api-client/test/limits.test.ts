@@ -198,7 +198,7 @@ function manyTexts(characters: number): UpstreamStep[] {
 }
 
 describe('a stream that stays open behind the result', () => {
-  it('is waited for while claude-api pings: Claude Code may take another turn after a background task', async () => {
+  it('is waited for while claude-api pings: it may take Claude Code a while to exit', async () => {
     const { outcome } = await runScript(
       { steps: [lines.text('first'), lines.result({ result: 'first' }), ...pings(10), lines.complete()] },
       { resultLingerMs: 100, idleMs: 60_000 },
@@ -212,5 +212,53 @@ describe('a stream that stays open behind the result', () => {
       { resultLingerMs: 60, idleMs: 100 },
     );
     expect(outcome).toMatchObject({ status: 'completed', evidence: 'result-line' });
+  });
+});
+
+describe('a result while tasks run in the background', () => {
+  const task = { task_id: 'b1', task_type: 'local_bash', description: 'waits' };
+  const tasks = (...list: object[]): UpstreamStep => ({
+    line: { type: 'system', subtype: 'background_tasks_changed', tasks: list },
+  });
+  const before = [lines.text('first'), tasks(task), lines.result({ result: 'first' })];
+  const limits = { resultLingerMs: 60, idleMs: 150 };
+  const session: UpstreamStep = { line: { type: 'system', subtype: 'init', session_id: 's1' } };
+  const backgroundTasks = [{ id: 'b1', type: 'local_bash', description: 'waits' }];
+
+  it('is not the end: the answer of the further turn is the result', async () => {
+    const turn = [tasks(), lines.text('second'), lines.result({ result: 'second' }), lines.complete()];
+    const { outcome } = await runScript({ steps: [...before, ...pings(5), ...turn] }, limits);
+    expect(outcome).toMatchObject({ status: 'completed', text: 'second', evidence: 'complete-line' });
+    expect(outcome).not.toHaveProperty('backgroundTasks');
+  });
+
+  it('is ended by the silence of all of them, pings or not, and that names them', async () => {
+    const { outcome, upstream } = await runScript(
+      { steps: [...before, ...pings(40), { hang: true }] },
+      limits,
+    );
+    expect(outcome).toMatchObject({ status: 'timed_out', limit: 'idle', backgroundTasks });
+    expect(await upstream.calls[0]?.closed).toBe('caller');
+  });
+
+  it('is not silent while a task puts something out', async () => {
+    const output: UpstreamStep[] = [{ line: { type: 'background_output' } }, { delayMs: 60 }];
+    const busy = Array.from({ length: 5 }, () => output).flat();
+    const turn = [tasks(), lines.text('second'), lines.result({ result: 'second' }), lines.complete()];
+    const { outcome } = await runScript({ steps: [...before, ...busy, ...turn] }, limits);
+    expect(outcome).toMatchObject({ status: 'completed', text: 'second' });
+  });
+
+  it('is no success when they are ended with it, whoever says so', async () => {
+    const complete = await runScript({ steps: [...before, lines.complete()] }, limits);
+    expect(complete.outcome).toMatchObject({ status: 'failed', code: 'claude_background', backgroundTasks });
+    const cut = await runScript({ steps: before }, limits);
+    expect(cut.outcome).toMatchObject({ status: 'failed', code: 'upstream_incomplete', backgroundTasks });
+  });
+
+  it('is over when the further turn begins, however long the model takes', async () => {
+    const steps = [...before, tasks(), session, ...pings(25), lines.text('second'), lines.complete()];
+    const { outcome } = await runScript({ steps }, { resultLingerMs: 250, idleMs: 60_000 });
+    expect(outcome).toMatchObject({ status: 'completed', text: 'second', evidence: 'complete-line' });
   });
 });

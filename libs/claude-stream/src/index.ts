@@ -1,4 +1,5 @@
 /** Reads what Claude Code prints: lines, events, the answer's digest, the verdict. Pure. */
+export type { BackgroundTask } from '@cc-executor/protocol';
 export { isLoginError } from './cause.ts';
 export {
   createLineSplitter,

@@ -2,6 +2,7 @@
  * The one union of what the lines of a run mean. `RunEvent` is what whoever asked for the run wants to know:
  * claude-api-client hands it on as it is, and the worker makes the job's events of it. The rest is about the stream.
  */
+import type { BackgroundTask } from '@cc-executor/protocol';
 import type { Cause } from './cause.ts';
 import type { ClaudeResult, Complete, JsonObject } from './stream-line.ts';
 
@@ -42,6 +43,8 @@ export type StreamEvent =
   /** `cause`: what was said about its failure before it. */
   | { type: 'result'; result: ClaudeResult; cause: Cause }
   | { type: 'complete'; complete: Complete }
+  /** What runs in the background now; the run goes on as long as something does. */
+  | { type: 'background'; tasks: BackgroundTask[] }
   | { type: 'ping' }
   /** Something happened that is of no other interest. `generating`: it is the model that does it. */
   | { type: 'activity'; generating: boolean }

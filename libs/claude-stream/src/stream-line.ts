@@ -2,6 +2,7 @@
  * The shapes of the lines we look into, as far as we look: Claude Code's stream-json, and claude-api's own lines.
  * Everything is optional because nothing here validates; readers check what they use.
  */
+import type { BackgroundTask } from '@cc-executor/protocol';
 
 export type JsonObject = Record<string, unknown>;
 
@@ -61,6 +62,8 @@ export type Complete = {
   digest?: string;
   error?: string;
   message?: string;
+  /** What still ran in the background, and was ended. */
+  backgroundTasks?: BackgroundTask[];
 };
 
 export function isObject(value: unknown): value is JsonObject {

@@ -5,6 +5,7 @@
  * up in the model's or the user's place is `notice`.
  */
 import { createAnswerTracker } from './answer-tracker.ts';
+import { readBackgroundTasks } from './background-tasks.ts';
 import { createCauseWatch } from './cause.ts';
 import { lineKindOf } from './line-kinds.ts';
 import { boundNesting } from './nesting.ts';
@@ -28,6 +29,7 @@ export type StreamReader = {
 
 const NOTHING: readonly StreamEvent[] = [];
 const PING: readonly StreamEvent[] = [{ type: 'ping' }];
+const ALIVE: readonly StreamEvent[] = [{ type: 'activity', generating: false }];
 const GENERATING: readonly StreamEvent[] = [{ type: 'activity', generating: true }];
 
 /** Makes a reader for the lines of one run. */
@@ -115,6 +117,8 @@ export function createStreamReader(): StreamReader {
           return readResult(value as ClaudeResult);
         case 'ping':
           return PING;
+        case 'background_output':
+          return ALIVE;
         case 'paused':
         case 'resumed':
           return [{ type: value.type }];
@@ -165,7 +169,8 @@ function readSystem(line: JsonObject): readonly StreamEvent[] {
       },
     ];
   }
-  return [readOther(line)];
+  const tasks = line.subtype === 'background_tasks_changed' ? readBackgroundTasks(line.tasks) : undefined;
+  return tasks === undefined ? [readOther(line)] : [readOther(line), { type: 'background', tasks }];
 }
 
 /** A line that is not looked into. */
@@ -198,5 +203,7 @@ function readComplete(line: JsonObject): Complete {
   if (digest !== undefined) complete.digest = digest;
   if (error !== undefined) complete.error = error;
   if (message !== undefined) complete.message = message;
+  const tasks = readBackgroundTasks(line.background_tasks);
+  if (tasks !== undefined) complete.backgroundTasks = tasks;
   return complete;
 }

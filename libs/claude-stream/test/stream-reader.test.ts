@@ -179,11 +179,27 @@ describe('the stream reader, on lines that are no text', () => {
       { type: 'something_new' },
       { type: 'system', subtype: 'something_new' },
       { type: 'system', subtype: 'compact_boundary' },
-      { type: 'system', subtype: 'background_tasks_changed', tasks: [] },
       assistant([{ type: 'thinking', thinking: 'hm' }]),
       { type: 'assistant' },
     ];
     expect(readAll(lines)).toEqual(lines.map((message) => ({ type: 'message', message })));
+  });
+
+  it('says what runs in the background, cut to what may be kept, and passes the line through', () => {
+    const tasks = Array.from({ length: 25 }, (_, index) => ({
+      task_id: `b${index}`,
+      task_type: 'local_bash',
+      description: `${'x'.repeat(199)}🚀`,
+      more: true,
+    }));
+    const line = { type: 'system', subtype: 'background_tasks_changed', tasks };
+    const [message, background] = readAll([line]);
+    expect(message).toEqual({ type: 'message', message: line });
+    const description = `${'x'.repeat(199)}\ufffd`;
+    const kept = tasks.slice(0, 20).map(({ task_id: id, task_type: type }) => ({ id, type, description }));
+    expect(background).toEqual({ type: 'background', tasks: kept });
+    expect(readAll([{ ...line, tasks: [{}] }]).at(-1)).toEqual({ type: 'background', tasks: [{ id: '' }] });
+    expect(readAll([{ ...line, tasks: 'none' }])).toHaveLength(1);
   });
 
   it('passes on as notices, which are no output, what Claude Code says itself', () => {

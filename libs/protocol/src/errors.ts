@@ -119,6 +119,8 @@ export const failureCodes = {
   claude_auth:
     'Claude Code has no valid login or key: it is missing, refused, or expired and cannot be renewed.',
   claude_interrupted: 'Claude Code was interrupted.',
+  claude_background:
+    'Claude Code gave an answer and ended while tasks of its ran in the background; `backgroundTasks` names them.',
   claude_max_turns: 'The limit on turns was reached.',
   claude_budget: 'The budget was used up.',
 } as const;

@@ -129,6 +129,14 @@ export const endings = {
 const durationMs = z.number().nonnegative();
 const tokens = z.number().nonnegative();
 
+/** Something that Claude Code had started and did not wait for: a command, a sub-agent. */
+export const backgroundTaskSchema = z.object({
+  id: z.string(),
+  /** Claude Code's word: `local_bash`, `local_agent` … */
+  type: z.string().optional(),
+  description: z.string().optional(),
+});
+
 /** What is known of the run when it ends, however it ends. All of it is bounded in size. */
 export const summaryFields = {
   /** Tokens of the whole run, sub-agents included, by the names that the Messages API has for them. */
@@ -183,4 +191,6 @@ export const summaryFields = {
   digest: digestSchema.optional(),
   /** What claude-api knows the last call by: its transcript can be asked for. */
   executionId: z.string().optional(),
+  /** What still ran in the background, and was ended with the job; the first 20. */
+  backgroundTasks: z.array(backgroundTaskSchema).optional(),
 };

@@ -5,7 +5,13 @@
  */
 import { z } from 'zod';
 import type { DialectStatus } from './dialect.ts';
-import { type digestSchema, endings, passingEvents, summaryFields } from './event-table.ts';
+import {
+  type backgroundTaskSchema,
+  type digestSchema,
+  endings,
+  passingEvents,
+  summaryFields,
+} from './event-table.ts';
 import { jobIdSchema } from './ids.ts';
 
 const head = {
@@ -36,6 +42,8 @@ export type JobEvent = Events[EventType];
 export type EventBody = Bodies[EventType];
 export type TerminalEvent = Events[TerminalType];
 export type TerminalBody = Bodies[TerminalType];
+export type BackgroundTask = z.infer<typeof backgroundTaskSchema>;
+
 export type RunSummary = z.input<z.ZodObject<typeof summaryFields>>;
 export type Digest = z.infer<typeof digestSchema>;
 

@@ -17,6 +17,7 @@ export {
   protocolErrors,
 } from './errors.ts';
 export {
+  type BackgroundTask,
   carriesOutput,
   type Digest,
   dialectStatusOf,
