@@ -257,7 +257,8 @@ describe('a result while tasks run in the background', () => {
   });
 
   it('is over when the further turn begins, however long the model takes', async () => {
-    const steps = [...before, tasks(), session, ...pings(25), lines.text('second'), lines.complete()];
+    const turn = [lines.text('second'), lines.result({ result: 'second' }), lines.complete()];
+    const steps = [...before, tasks(), session, ...pings(25), ...turn];
     const { outcome } = await runScript({ steps }, { resultLingerMs: 250, idleMs: 60_000 });
     expect(outcome).toMatchObject({ status: 'completed', text: 'second', evidence: 'complete-line' });
   });
