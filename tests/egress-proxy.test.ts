@@ -1,0 +1,138 @@
+/** The way out of claude-api's network, as a process: what goes through it, and what does not. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, request } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
+
+const program = fileURLToPath(new URL('../deploy/egress/proxy.mjs', import.meta.url));
+
+/** Something inside, on this machine. */
+let inside: number;
+const received: string[] = [];
+
+beforeAll(async () => {
+  const server = createServer((asked, response) => {
+    received.push(`${asked.method} ${asked.headers.host} ${asked.url}`);
+    const { 'content-length': length } = asked.headers;
+    if (length !== undefined) response.setHeader('content-length', length);
+    response.setHeader('x-seen', JSON.stringify(asked.headers));
+    asked.pipe(response);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  inside = (server.address() as AddressInfo).port;
+  return () => server.close();
+});
+
+async function start(env: Record<string, string> = {}): Promise<number> {
+  const child = spawn(process.execPath, [program], {
+    env: { EGRESS_PORT: '0', EGRESS_HOST: '127.0.0.1', ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'exit');
+  onTestFinished(async () => {
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+  });
+  for await (const line of createInterface(child.stdout)) {
+    const { event, port } = JSON.parse(line);
+    child.stdout.resume();
+    if (event === 'ready') return port;
+  }
+  throw new Error('it ended before it was ready');
+}
+
+/** Asks for a tunnel, and sends something through it if there is one; gives all that comes back. */
+async function tunnel(proxy: number, target: string, then = ''): Promise<string> {
+  const socket = connect(proxy, '127.0.0.1');
+  socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n\r\n${then}`);
+  let text = '';
+  for await (const chunk of socket) text += chunk;
+  return text;
+}
+
+/** Asks for a page as a client of a proxy does. */
+async function get(proxy: number, url: string, headers: Record<string, string> = {}) {
+  const asked = request({ host: '127.0.0.1', port: proxy, path: url, method: 'POST', headers });
+  asked.end('a body');
+  const [answer] = await once(asked, 'response');
+  let text = '';
+  for await (const chunk of answer) text += chunk;
+  return { status: answer.statusCode as number, text, seen: answer.headers['x-seen'] as string };
+}
+
+test.each([
+  ...['127.0.0.1', 'localhost', '0.0.0.0', '10.0.0.1', '172.16.0.1', '172.31.255.255', '192.168.1.1'],
+  ...[
+    '169.254.169.254',
+    '100.100.100.200',
+    '224.0.0.1',
+    '255.255.255.255',
+    '2130706433',
+    '0x7f.1',
+    '0177.0.0.1',
+  ],
+  ...[
+    '[::1]',
+    '[::]',
+    '[::ffff:10.0.0.1]',
+    '[::ffff:a9fe:a9fe]',
+    '[fe80::1]',
+    '[fd00:ec2::254]',
+    '[fc00::1]',
+  ],
+  ...['[64:ff9b::a9fe:a9fe]', '[2002:a00:1::1]', '[2001:0:a00::1]', '[ff02::1]'],
+])('nothing goes to %s', async (host) => {
+  const proxy = await start({ EGRESS_PORTS: `${inside},80,443` });
+  const from = received.length;
+  const page = 'GET /secret HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
+  for (const port of [inside, 443]) {
+    expect(await tunnel(proxy, `${host}:${port}`, page)).toMatch(/^HTTP\/1\.1 403 .*no public address/s);
+  }
+  const answer = await get(proxy, `http://${host}:${inside}/secret`);
+  expect(answer).toMatchObject({ status: 403, text: expect.stringContaining('no public address') });
+  expect(received.slice(from)).toEqual([]);
+});
+
+test('a public address is tried, on the ports that are open only', async () => {
+  // This machine may have no way to it: what counts is who says no.
+  const proxy = await start({ EGRESS_PORTS: '443' });
+  for (const target of ['1.1.1.1:25', 'example.com:22', '[2606:4700::1111]:6379']) {
+    expect(await tunnel(proxy, target)).toMatch(/^HTTP\/1\.1 403 .*EGRESS_PORTS/s);
+  }
+  expect(await get(proxy, 'http://1.1.1.1/')).toMatchObject({ status: 403 });
+});
+
+test('what is allowed by name goes through, both ways, unchanged', async () => {
+  const proxy = await start({ EGRESS_ALLOW: `localhost:${inside}, other:1` });
+  const body = 'x'.repeat(1_000_000);
+  const page = `POST /in HTTP/1.1\r\nHost: in\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`;
+  const answer = await tunnel(proxy, `localhost:${inside}`, page);
+  expect(answer).toMatch(/^HTTP\/1\.1 200 Connection established\r\n\r\nHTTP\/1\.1 200 OK/);
+  expect(answer.endsWith(`\r\n\r\n${body}`)).toBe(true);
+  expect(received.at(-1)).toBe('POST in /in');
+  const plain = await get(proxy, `http://localhost:${inside}/page?q=1`, { 'proxy-authorization': 'Basic x' });
+  expect(plain).toMatchObject({ status: 200, text: 'a body' });
+  expect(plain.seen).not.toContain('proxy-');
+  expect(received.at(-1)).toBe(`POST localhost:${inside} /page?q=1`);
+  // By that name only.
+  expect(await tunnel(proxy, `127.0.0.1:${inside}`)).toMatch(/^HTTP\/1\.1 403/);
+});
+
+test('what cannot be read, or reached, is answered, and ends nothing', async () => {
+  const proxy = await start({ EGRESS_ALLOW: '127.0.0.1:1,nowhere.invalid:443' });
+  expect(await tunnel(proxy, '127.0.0.1:1')).toMatch(/^HTTP\/1\.1 502/);
+  expect(await tunnel(proxy, 'nowhere.invalid:443')).toMatch(/^HTTP\/1\.1 502/);
+  for (const target of ['', '::::', 'a b', 'x:99999', '/', '%']) {
+    expect(await tunnel(proxy, target)).toMatch(/^HTTP\/1\.1 (4|5)\d\d/);
+  }
+  expect(await get(proxy, 'https://localhost/')).toMatchObject({ status: 403 });
+  expect(await get(proxy, 'ftp://localhost/')).toMatchObject({ status: 403 });
+  const broken = connect(proxy, '127.0.0.1');
+  broken.write('CONNECT 10.0.0.1:443 HTTP/1.1\r\n');
+  broken.resetAndDestroy();
+  expect((await get(proxy, '/ready')).status).toBe(200);
+});
