@@ -257,7 +257,7 @@ describe('usage', () => {
     expect(stderr).toContain('CC_EXECUTOR_URL');
   });
 
-  it.each(['run', 'attach', 'cancel', 'pause', 'resume', 'get', 'jobs'])(
+  it.each(['run', 'attach', 'cancel', 'pause', 'resume', 'get', 'body', 'jobs'])(
     'has help with an example for %s',
     async (command) => {
       const { code, stdout } = await runCli([command, '--help']).ended;

@@ -33,7 +33,7 @@ async function statistic(name: string): Promise<number> {
 }
 
 /** Wraps a log; counts how many of these reads are under way at once. */
-function countAtOnce(log: WholeLog, method: 'list' | 'get') {
+function countAtOnce(log: WholeLog, method: 'list' | 'get' | 'eventBody') {
   const seen = { now: 0, most: 0 };
   async function counted<T>(read: () => Promise<T>): Promise<T> {
     seen.now += 1;
@@ -44,11 +44,12 @@ function countAtOnce(log: WholeLog, method: 'list' | 'get') {
       seen.now -= 1;
     }
   }
-  const wrapped: WholeLog =
-    method === 'list'
-      ? { ...log, list: (...args) => counted(() => log.list(...args)) }
-      : { ...log, get: (...args) => counted(() => log.get(...args)) };
-  return { seen, wrapped };
+  const reads: Record<typeof method, Partial<WholeLog>> = {
+    list: { list: (...args) => counted(() => log.list(...args)) },
+    get: { get: (...args) => counted(() => log.get(...args)) },
+    eventBody: { body: (...args) => counted(() => log.body(...args)) },
+  };
+  return { seen, wrapped: { ...log, ...reads[method] } };
 }
 
 describe('a list', () => {
@@ -65,10 +66,14 @@ describe('a list', () => {
     expect(result.jobs[0].metadata).toEqual({ who: 'me' });
   });
 
-  test.each(['list', 'get'] as const)(
-    'or a `get` of one connection waits for the one before: %s',
+  test.each(['list', 'get', 'eventBody'] as const)(
+    'or a `get`, or a body, of one connection waits for the one before: %s',
     async (method) => {
       const [jobId = ''] = await createJobs(1, 'x');
+      const { fence } = await takeJob(rig.log, jobId);
+      const kept = [{ seq: 2, bytes: 2, sha256: 'x', pages: ['{}'] }];
+      const bodies = [JSON.stringify(output('x'))];
+      await rig.log.append({ jobId, fence, firstSeq: 2, bodies, kept, hasOutput: true });
       const counts: ReturnType<typeof countAtOnce>['seen'][] = [];
       const gateway = await rig.gateway({
         wrapLog(log) {
@@ -78,7 +83,7 @@ describe('a list', () => {
         },
       });
       const [one, other] = [await rig.connect(gateway), await rig.connect(gateway)];
-      const params = method === 'get' ? { jobId } : {};
+      const params = { list: {}, get: { jobId }, eventBody: { jobId, seq: 2 } }[method];
       const answers = await Promise.all(Array.from({ length: 64 }, () => one.request(method, params)));
       expect(answers.every(({ result }) => result)).toBe(true);
       expect(answers.map(({ id }) => id)).toEqual(

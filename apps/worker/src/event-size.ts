@@ -11,6 +11,9 @@ import { pagesOf } from './utf8-cuts.ts';
 /** What a shortened message may take: enough to see what it is, little for those who want no more. */
 const SHORT_MESSAGE_BYTES = 64 * 1024;
 
+/** Members of an ending that are whole or left out: a part could be taken for all. The output events have the text. */
+const ANSWERS = ['text', 'structuredOutput'] as const;
+
 export type SizedEvent = {
   /** The event as JSON, with no more than `MAX_EVENT_BYTES`. */
   json: string;
@@ -26,10 +29,10 @@ export function sizeEvent(event: EventBody, bodyRoom: number): SizedEvent {
   if (event.type === 'message') return cutMessage(event, bodyRoom);
   // It is no output, and has to find room also when Redis is full: nothing of it is kept apart.
   if (event.type === 'notice') return cutMessage(event, 0);
-  if (event.type === 'completed' && event.text !== undefined) {
-    // A part of the answer could be taken for all of it; the output events have it whole.
-    const { text: _, ...rest } = event;
-    return sizeEvent(rest, bodyRoom);
+  const answer = ANSWERS.find((name) => name in event);
+  if (answer) {
+    const { [answer]: _, ...rest } = event as EventBody & Record<string, unknown>;
+    return sizeEvent(rest as EventBody, bodyRoom);
   }
   return { json: JSON.stringify(shorten(event, MAX_EVENT_BYTES)) };
 }

@@ -135,6 +135,23 @@ describe('an ending', () => {
     });
   });
 
+  test('is without the object that is the answer, too, when that does not suffice', () => {
+    const structuredOutput = { text: '漢'.repeat(100_000) };
+    const event = {
+      type: 'completed',
+      text: 'a',
+      structuredOutput,
+      evidence: 'result-line',
+      digest,
+    } as const;
+    expect(read(sizeEvent(event, 0))).toEqual({
+      type: 'completed',
+      evidence: 'result-line',
+      digest,
+      ...head,
+    });
+  });
+
   test('keeps all that it must say, however much there is of the rest', () => {
     const error = { code: 'claude_error', message: 'm'.repeat(2 * MB), retrySafe: false } as const;
     const usage = Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`member ${i}`, i]));
