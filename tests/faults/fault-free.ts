@@ -23,7 +23,13 @@ async function readLog({ redis }: FaultStack, jobId: string): Promise<unknown[]>
   return log.map((json) => {
     // The execution is named after the job.
     const anonymous = json.replaceAll(jobId, 'job');
-    const { epoch: _epoch, time: _time, durationMs: _duration, ...rest } = JSON.parse(anonymous);
+    const {
+      epoch: _epoch,
+      time: _time,
+      durationMs: _duration,
+      timings: _timings,
+      ...rest
+    } = JSON.parse(anonymous);
     return rest;
   });
 }
