@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { MAX_FRAME_BYTES, MAX_PROMPT_LENGTH } from '@cc-executor/protocol';
 import { startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createRig, type Rig, type TestGateway } from './harness.ts';
+import { createRig, type Rig, type TestGateway, untilTrue } from './harness.ts';
 
 let server: TestRedis;
 let rig: Rig;
@@ -148,6 +148,12 @@ test('the twentieth malformed frame closes the connection with 4500', async () =
   expect(await answersWithoutId()).toHaveLength(19);
   client.send('no json');
   expect(await client.closed).toEqual({ code: 4500, reason: 'protocol_violation' });
+});
+
+test('a client that does not take its leave after that is cut off', async () => {
+  client.socket.pause();
+  for (let i = 0; i < 20; i += 1) client.send('no json');
+  await untilTrue(() => gateway.connections() === 0);
 });
 
 test('faults in well-formed requests do not count as malformed', async () => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createInbox, type Inbox } from '../src/doors/inbox.ts';
+import { createTurns } from '../src/doors/turns.ts';
 import { connectPair, type SocketPair } from './fixtures/socket-pair.ts';
 import { untilTrue } from './harness.ts';
 
@@ -39,6 +40,7 @@ beforeEach(async () => {
           return mayRead;
         },
       },
+      turns: createTurns(),
     },
   );
 });
@@ -88,6 +90,17 @@ test('counts what came of a message that is not complete, and tells the budget',
   expect(taken[0]?.text).toHaveLength(100_000 + 'the end'.length);
 });
 
+test('who does not complete a message is to blame more and more for it', async () => {
+  sendPart(50_000);
+  await untilTrue(() => inbox.blame() >= 50_000);
+  const before = inbox.blame();
+  await untilTrue(() => inbox.blame() > 1.5 * before);
+  expect(inbox.heldBytes()).toBeLessThan(1.5 * before);
+  pair.client.send('the end');
+  await untilTrue(() => taken.length === 1);
+  expect(inbox.blame()).toBeLessThan(60_000);
+});
+
 test('counts many small pieces as more than their bytes', async () => {
   for (let i = 0; i < 20; i += 1) {
     sendPart(1);
@@ -124,6 +137,15 @@ test('gives the memory of an incomplete message back when the connection has clo
   const bytesLeft = pieces.map(({ buffer }) => buffer.byteLength).filter((bytes) => bytes > 32 * 1024);
   expect(pieces.length).toBeGreaterThan(1);
   expect(bytesLeft).toEqual([]);
+});
+
+test('takes nothing once the connection is being closed', async () => {
+  pair.client.pause();
+  pair.webSocket.close(4500);
+  for (let i = 0; i < 100; i += 1) pair.client.send(`message ${i}`);
+  pair.client.resume();
+  await once(pair.client, 'close');
+  expect(taken).toEqual([]);
 });
 
 test('takes nothing more of what waits when the connection has closed', async () => {

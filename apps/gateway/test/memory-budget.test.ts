@@ -14,6 +14,7 @@ function createHolder(ownBytes: number, shared: Batch[] = []) {
     heldBytes: () =>
       holder.isShed ? 0 : holder.ownBytes + shared.reduce((sum, batch) => sum + batch.bytes, 0),
     batches: () => shared,
+    blame: () => holder.heldBytes(),
     shed() {
       holder.isShed = true;
     },
@@ -38,6 +39,22 @@ test('lets those go that hold most, until there is room', () => {
   expect(larger?.isShed).toBe(true);
   expect([large, ...small].some((holder) => holder?.isShed)).toBe(false);
   expect(memory.heldBytes()).toBe(9 * MB);
+});
+
+test('lets those go first that are to blame most, though others hold more', () => {
+  const memory = createMemoryBudget(BUDGET);
+  const [large, hoarder] = [createHolder(10 * MB), { ...createHolder(8 * MB), blame: () => 100 * MB }];
+  let isGone = false;
+  memory.add(large);
+  memory.add({
+    ...hoarder,
+    shed() {
+      isGone = true;
+    },
+  });
+  memory.grew(18 * MB);
+  expect(isGone).toBe(true);
+  expect(large.isShed).toBe(false);
 });
 
 test('sees that a request holds several times what came in', () => {

@@ -1,17 +1,13 @@
 /** What crowds of clients can make a gateway hold: a process of its own, a crowd in another, and its memory as the system sees it. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { availableParallelism, loadavg } from 'node:os';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { createJobId } from '@cc-executor/protocol';
 import {
+  type Crowd,
   connectWire,
-  killWithParent,
-  quickStart,
+  onBusyMachine,
   type ServiceProcess,
+  startCrowd,
   startService,
   startTestRedis,
   type TestRedis,
@@ -30,7 +26,7 @@ const LOOK_MS = 10_000;
 let server: TestRedis;
 let rig: Rig;
 let gateway: ServiceProcess;
-let crowd: ChildProcess | undefined;
+let crowd: Crowd | undefined;
 
 beforeAll(async () => {
   server = await startTestRedis();
@@ -45,40 +41,15 @@ beforeEach(async (context) => {
   });
 });
 afterEach(async () => {
-  crowd?.stdin?.end();
-  if (crowd?.exitCode === null) await once(crowd, 'exit');
+  await crowd?.close();
   crowd = undefined;
   await gateway.stop();
   await rig.close();
 });
 
-/** A second, on a machine that has time for us; where others want the processors, too, it is as much longer. */
-function healthyMs(): number {
-  const [load = 0] = loadavg();
-  return HEALTHY_MS * Math.max(1, load / (2 * availableParallelism()));
-}
-
 async function residentBytes(): Promise<number> {
   const status = await readFile(`/proc/${gateway.pid}/status`, 'utf8');
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
-}
-
-/** Starts a crowd; `ready` resolves when all of it has done what it does. */
-function gather(mode: string, count: number, detail: string) {
-  const script = fileURLToPath(new URL('./fixtures/crowd.ts', import.meta.url));
-  const args = [...quickStart, script, String(gateway.ready.port), mode, String(count), detail];
-  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-  killWithParent(child);
-  crowd = child;
-  const seen = { closed: 0 };
-  const ready = new Promise<void>((resolve, reject) => {
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      if (line.includes('closed')) seen.closed += 1;
-      if (line.includes('ready')) resolve();
-    });
-    child.once('exit', (code) => reject(new Error(`the crowd exited with ${code}`)));
-  });
-  return { seen, ready };
 }
 
 /** Looks at memory and health until the crowd is ready and memory has not grown for a while; resolves with the worst. */
@@ -117,14 +88,15 @@ async function expectServed() {
 test('a thousand frames of 1 MiB that are never finished cost a gateway no more than its budget', async () => {
   await expectServed();
   const baseline = await residentBytes();
-  const { seen, ready } = gather('unfinished', 1_000, String(MB));
-  const { mostBytes, slowestMs } = await watch(ready);
+  const { port } = gateway.ready;
+  crowd = startCrowd({ port: Number(port), count: 1_000, mode: 'unfinished', frameBytes: MB });
+  const { mostBytes, slowestMs } = await watch(crowd.ready);
   console.info(
     `grew by ${Math.round((mostBytes - baseline) / MB)} MiB; slowest /health ${Math.round(slowestMs)} ms`,
   );
   expect(mostBytes - baseline).toBeLessThan(ALLOWED_BYTES);
-  expect(slowestMs).toBeLessThan(healthyMs());
-  expect(seen.closed).toBeGreaterThan(500);
+  expect(slowestMs).toBeLessThan(onBusyMachine(HEALTHY_MS));
+  expect(crowd.closed()).toBeGreaterThan(500);
   await expectServed();
 }, 120_000);
 
@@ -135,13 +107,13 @@ test('five hundred listeners of a job of 6 MB who read nothing cost a gateway no
     await attempt.write(...Array.from({ length: 16 }, () => output('x'.repeat(32 * 1024))));
   await expectServed();
   const baseline = await residentBytes();
-  const { ready } = gather('deaf', 500, jobId);
-  const { mostBytes, slowestMs } = await watch(ready);
+  crowd = startCrowd({ port: Number(gateway.ready.port), count: 500, mode: 'deaf', jobId });
+  const { mostBytes, slowestMs } = await watch(crowd.ready);
   console.info(
     `grew by ${Math.round((mostBytes - baseline) / MB)} MiB; slowest /health ${Math.round(slowestMs)} ms`,
   );
   expect(mostBytes - baseline).toBeLessThan(ALLOWED_BYTES);
-  expect(slowestMs).toBeLessThan(healthyMs());
+  expect(slowestMs).toBeLessThan(onBusyMachine(HEALTHY_MS));
   // Whoever reads has it all.
   const client = await connectWire(`ws://127.0.0.1:${gateway.ready.port}/ws`);
   await client.request('attach', { jobId });

@@ -1,5 +1,6 @@
 /** What tests share: stand-ins for the world around the product, and programs to run against it. */
 
+export { onBusyMachine } from './busy-machine.ts';
 export { checkHistory, describeViolations } from './checker.ts';
 export type { Invariant, Violation } from './checks/violation.ts';
 export {
@@ -8,6 +9,7 @@ export {
   recordedEndings,
 } from './claude-recorder.ts';
 
+export { type Crowd, type CrowdPlan, startCrowd } from './crowd.ts';
 export {
   type FaultProxy,
   type HowToCut,

@@ -1,15 +1,19 @@
 /**
- * The receiving side of one WebSocket. Requests are taken in the order in which they came; a client that sends faster than
- * it is answered, or does not take its answers, is not read from meanwhile. Knows what is held of frames that are not
+ * The receiving side of one WebSocket. Requests are taken in the order in which they came, when it is the connection's turn; a
+ * client that sends faster than it is answered, or does not take its answers, is not read from meanwhile. Knows what is held of frames that are not
  * complete: the WebSocket library tells of them only when they are.
  */
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { MemoryBudget } from './memory-budget.ts';
+import type { Turns } from './turns.ts';
 
 /** Requests of one connection that may be under way at once, and what their frames may have in bytes; one may always. */
 const MAX_UNDER_WAY = 64;
 const MAX_UNDER_WAY_BYTES = 4 * 1024 * 1024;
+/** Requests that may wait for their turn while more is read, and what their frames may have in bytes. */
+const MAX_WAITING = 16;
+const MAX_WAITING_BYTES = 16 * 1024;
 /** What a request holds besides its frame, in frames: its text and what is parsed of it. */
 const COPIES = 3;
 /** What a piece that came in holds besides its bytes: many small pieces make a large frame, too. */
@@ -24,6 +28,11 @@ const HEAD_BYTES = 14;
 export type Inbox = {
   /** What is held for incomplete frames and for requests, in bytes. */
   heldBytes(): number;
+  /**
+   * The bytes that the client sent for it, those of an incomplete frame as many times as it has been incomplete for seconds:
+   * one that will never be complete weighs more in the end than a large one that soon will be.
+   */
+  blame(): number;
   /** There may be room for answers again. */
   resume(): void;
   /** Lets everything go: the WebSocket has closed. */
@@ -38,7 +47,7 @@ export function createInbox(
   webSocket: WebSocket,
   stream: Duplex,
   take: (message: Buffer, isBinary: boolean) => Promise<void>,
-  watch: { mayTake(): boolean; memory: Pick<MemoryBudget, 'grew' | 'mayRead'> },
+  watch: { mayTake(): boolean; memory: Pick<MemoryBudget, 'grew' | 'mayRead'>; turns: Turns },
 ): Inbox {
   const waiting: { message: Buffer; isBinary: boolean }[] = [];
   let waitingBytes = 0;
@@ -46,10 +55,13 @@ export function createInbox(
   let underWayBytes = 0;
   let incompleteBytes = 0;
   let pieces: Buffer[] = [];
+  /** When the incomplete frame began. */
+  let beganAt = 0;
   let waitsForMemory = false;
 
   // Before the library's own listener, which tells of the message that this piece completes.
   stream.prependListener('data', (piece: Buffer) => {
+    if (incompleteBytes === 0) beganAt = performance.now();
     incompleteBytes += piece.length;
     pieces.push(piece);
     watch.memory.grew(piece.length + PIECE_BYTES);
@@ -65,6 +77,7 @@ export function createInbox(
   function complete(frameBytes: number): void {
     incompleteBytes = Math.max(0, Math.min(incompleteBytes - frameBytes, pieces.at(-1)?.length ?? 0));
     pieces = incompleteBytes > 0 ? pieces.slice(-1) : [];
+    beganAt = performance.now();
   }
 
   function mayStart(): boolean {
@@ -72,14 +85,22 @@ export function createInbox(
     return underWay < MAX_UNDER_WAY && underWayBytes < MAX_UNDER_WAY_BYTES && watch.mayTake();
   }
 
-  function pump(): void {
-    while (mayStart()) {
-      const next = waiting.shift();
-      if (!next) break;
+  const turn = watch.turns.add(() => {
+    const next = mayStart() ? waiting.shift() : undefined;
+    if (next) {
       waitingBytes -= next.message.length;
       void start(next.message, next.isBinary);
     }
-    const isFull = waitsForMemory || waiting.length > 0 || !mayStart();
+    pump();
+    return waiting.length > 0 && mayStart();
+  });
+
+  /** Begins what may begin, and reads while there is need. */
+  function pump(): void {
+    const isAble = mayStart();
+    if (waiting.length > 0 && isAble) turn.want();
+    const isFull =
+      waitsForMemory || !isAble || waiting.length > MAX_WAITING || waitingBytes > MAX_WAITING_BYTES;
     if (isFull && !webSocket.isPaused) webSocket.pause();
     else if (!isFull && webSocket.isPaused && webSocket.readyState === webSocket.OPEN) webSocket.resume();
   }
@@ -96,6 +117,8 @@ export function createInbox(
   webSocket.on('message', (data, isBinary) => {
     const message = data as Buffer;
     complete(message.length + HEAD_BYTES);
+    // Nobody would be answered.
+    if (webSocket.readyState !== webSocket.OPEN) return;
     waiting.push({ message, isBinary });
     waitingBytes += message.length;
     pump();
@@ -112,8 +135,10 @@ export function createInbox(
   return {
     heldBytes: () =>
       incompleteBytes + pieces.length * PIECE_BYTES + waitingBytes + underWayBytes * (1 + COPIES),
+    blame: () => incompleteBytes * (1 + (performance.now() - beganAt) / 1_000) + waitingBytes + underWayBytes,
     resume: pump,
     clear() {
+      turn.leave();
       waiting.length = 0;
       waitingBytes = 0;
       incompleteBytes = 0;

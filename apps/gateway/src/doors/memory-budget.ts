@@ -1,7 +1,7 @@
 /**
  * One budget for what a gateway holds for its connections: frames that are not complete, requests under way, what waits to
  * be sent. No limit of a single connection bounds the sum. When half of it is held, large frames are read on only as there
- * is room; while such frames wait, and above the budget in any case, whoever holds most is let go, to come back and resume.
+ * is room; while such frames wait, and above the budget in any case, those go that are to blame most; they may resume.
  *
  * A batch of events that waits for many connections is one piece of memory, and is counted once.
  */
@@ -12,6 +12,8 @@ export type Holder = {
   heldBytes(): number;
   /** Of it, what waits to be sent. */
   batches(): Iterable<Batch>;
+  /** How much it is to blame: who has most is let go first. */
+  blame(): number;
   /** Lets everything go, soon. */
   shed(): void;
 };
@@ -64,11 +66,11 @@ export function createMemoryBudget(budgetBytes: number): MemoryBudget {
     return counted > limitBytes;
   }
 
-  /** Lets the largest go until no more than this is held. */
+  /** Lets those go that are to blame most, until no more than this is held. */
   function shedTo(limitBytes: number): void {
     const count = countOnce(holders);
-    const held = [...holders].map((holder) => ({ holder, bytes: holder.heldBytes() }));
-    for (const { holder } of held.sort((a, b) => b.bytes - a.bytes)) {
+    const ranked = [...holders].map((holder) => ({ holder, blame: holder.blame() }));
+    for (const { holder } of ranked.sort((a, b) => b.blame - a.blame)) {
       if (count.bytes() <= limitBytes) break;
       count.remove(holder);
       holders.delete(holder);

@@ -20,15 +20,19 @@ import { createInbox } from './inbox.ts';
 import { createLiveness } from './liveness.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { createOutbox } from './outbox.ts';
+import type { Turns } from './turns.ts';
 
 const MAX_MALFORMED = 20;
 /** While so much waits to be sent, no request is taken: whoever asks has to take the answers. */
 const MAX_WAITING_BYTES = 2 * 1024 * 1024;
-/** How long a client that does not keep up may take to read its close frame. */
+/** How long a client may take to read its close frame, and what goes before, and to answer it. */
 const FAREWELL_MS = 1_000;
 
 /** What a door is given besides its connection. The logger becomes one that names the connection. */
-export type SocketContext = Omit<DoorContext, 'connectionId' | 'outbox' | 'close'> & { memory: MemoryBudget };
+export type SocketContext = Omit<DoorContext, 'connectionId' | 'outbox' | 'close'> & {
+  memory: MemoryBudget;
+  turns: Turns;
+};
 
 export type Connection = Beating & {
   goAway(reason: string, reconnectAfterMs: number): void;
@@ -51,6 +55,7 @@ export function runConnection(
   const liveness = createLiveness();
   let malformed = 0;
   let closedFor: CloseReason | undefined;
+  let farewell: NodeJS.Timeout | undefined;
 
   const outbox = createOutbox(webSocket, stream, {
     roomBytes: memory.sendRoom,
@@ -65,6 +70,7 @@ export function runConnection(
     {
       mayTake: () => outbox.waitingBytes() < MAX_WAITING_BYTES,
       memory,
+      turns: context.turns,
     },
   );
   const resume = guard(() => {
@@ -74,6 +80,7 @@ export function runConnection(
   const leaveMemory = memory.add({
     heldBytes: () => inbox.heldBytes() + outbox.waitingBytes(),
     batches: outbox.batches,
+    blame: () => inbox.blame() + outbox.waitingBytes(),
     shed() {
       // What it sends from now on would be held, too.
       webSocket.pause();
@@ -108,6 +115,7 @@ export function runConnection(
     closedFor ??= reason;
     outbox.flush();
     webSocket.close(closeCodes[reason].code, reason);
+    farewell ??= setTimeout(() => webSocket.terminate(), FAREWELL_MS).unref();
   }
 
   /** Closes on a client that may not read it. */
@@ -116,7 +124,6 @@ export function runConnection(
     logger.info({ reason }, 'closing a connection');
     outbox.clear();
     close(reason);
-    setTimeout(() => webSocket.terminate(), FAREWELL_MS).unref();
   }
 
   async function receive(message: Buffer, isBinary: boolean): Promise<void> {
@@ -133,6 +140,7 @@ export function runConnection(
   webSocket.on('error', (err) => logger.debug({ err }, 'socket error'));
   webSocket.on('close', (code) => {
     logger.debug({ code }, 'connection closed');
+    clearTimeout(farewell);
     leaveMemory();
     outbox.clear();
     inbox.clear();

@@ -16,6 +16,7 @@ import { createEventFrames } from './event-frames.ts';
 import { createMemoryBudget } from './memory-budget.ts';
 import { openNativeDoor } from './native.ts';
 import { type Connection, runConnection, type SocketContext } from './socket.ts';
+import { createTurns } from './turns.ts';
 
 /** Fragments that a message may come in: each is an object, however short it is. */
 const MAX_FRAGMENTS = 512;
@@ -39,7 +40,7 @@ export type WebSocketDoorsOptions = {
   /** What all connections together may hold in memory, in bytes. */
   memoryBudgetBytes: number;
   /** What every connection is given. */
-  context: Omit<SocketContext, 'memory'>;
+  context: Omit<SocketContext, 'memory' | 'turns'>;
 };
 
 type DoorPlan = {
@@ -51,7 +52,7 @@ type DoorPlan = {
 export function createWebSocketDoors(options: WebSocketDoorsOptions): WebSocketDoors {
   const { heartbeats, metrics, logger } = options;
   const memory = createMemoryBudget(options.memoryBudgetBytes);
-  const context: SocketContext = { ...options.context, memory };
+  const context: SocketContext = { ...options.context, memory, turns: createTurns() };
   const framesOf = createEventFrames();
   const doors = new Map<string, DoorPlan>([
     ['/ws', { name: 'native', open: (given) => openNativeDoor(given, framesOf), subprotocol: SUBPROTOCOL }],

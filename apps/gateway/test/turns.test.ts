@@ -1,0 +1,119 @@
+import { expect, test } from 'vitest';
+import { createTurns, type Turn } from '../src/doors/turns.ts';
+import { untilTrue } from './harness.ts';
+
+/** Keeps the processor busy, as a request does that is parsed. */
+function work(ms: number): void {
+  for (const end = performance.now() + ms; performance.now() < end; ) {
+    // Nothing else.
+  }
+}
+
+test('requests of one connection are begun one after another, not while somebody is calling', async () => {
+  const turns = createTurns();
+  let left = 3;
+  const turn = turns.add(() => {
+    left -= 1;
+    return left > 0;
+  });
+  turn.want();
+  turn.want();
+  expect(left).toBe(3);
+  await untilTrue(() => left === 0);
+});
+
+test('who asks rarely is next, beside many that ask without end, however long each of their requests takes', async () => {
+  const turns = createTurns();
+  const begun: string[] = [];
+  let isOver = false;
+  for (let i = 0; i < 20; i += 1) {
+    const flood = turns.add(() => {
+      begun.push(`flood ${i}`);
+      work(2);
+      return !isOver;
+    });
+    flood.want();
+  }
+  const rare = turns.add(() => {
+    begun.push('rare');
+    return false;
+  });
+  for (let asked = 1; asked <= 20; asked += 1) {
+    await untilTrue(() => begun.length >= 40 + asked * 10);
+    const before = begun.length;
+    rare.want();
+    await untilTrue(() => begun.includes('rare', before));
+    // What is under way, and at most one more that has had as little.
+    expect(begun.indexOf('rare', before) - before).toBeLessThan(3);
+  }
+  isOver = true;
+});
+
+test('those who ask without end share the time, not the number of requests', async () => {
+  const turns = createTurns();
+  const begun = { long: 0, short: 0 };
+  const add = (name: keyof typeof begun, ms: number) =>
+    turns.add(() => {
+      begun[name] += 1;
+      work(ms);
+      return begun.long < 20;
+    });
+  for (const turn of [add('long', 10), add('short', 1)]) turn.want();
+  await untilTrue(() => begun.long === 20);
+  expect(begun.short / begun.long).toBeGreaterThan(1.5);
+});
+
+test('who was idle has no claim to all the time that it did not use', async () => {
+  const turns = createTurns();
+  const begun: string[] = [];
+  const add = (name: string, count: number): Turn => {
+    let left = count;
+    return turns.add(() => {
+      begun.push(name);
+      work(1);
+      left -= 1;
+      return left > 0;
+    });
+  };
+  add('busy', 250).want();
+  await untilTrue(() => begun.length >= 100);
+  const comesAt = begun.length;
+  add('late', 100).want();
+  await untilTrue(() => begun.length === 350);
+  const meanwhile = begun.slice(comesAt, begun.lastIndexOf('late'));
+  expect(meanwhile.filter((name) => name === 'busy').length).toBeGreaterThan(20);
+});
+
+test('other things have their turn meanwhile', async () => {
+  const turns = createTurns();
+  let begun = 0;
+  turns
+    .add(() => {
+      begun += 1;
+      work(1);
+      return begun < 100;
+    })
+    .want();
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  expect(begun).toBeLessThan(50);
+});
+
+test('who has left is not asked again', async () => {
+  const turns = createTurns();
+  let begun = 0;
+  const leaving = turns.add(() => {
+    begun += 1;
+    return false;
+  });
+  leaving.want();
+  leaving.leave();
+  let isLater = false;
+  turns
+    .add(() => {
+      isLater = true;
+      return false;
+    })
+    .want();
+  await untilTrue(() => isLater);
+  expect(begun).toBe(0);
+});
