@@ -1,7 +1,10 @@
 /** The command line as a process, against a real stack: what goes to which stream, and what it exits with. */
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { findPrograms } from '@cc-executor/local-redis';
 import { emptyFold, foldEvents, foldedText, type JobEvent } from '@cc-executor/protocol';
 import { connectWire, type Stack, startStack } from '@cc-executor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -66,6 +69,35 @@ describe('cc-executor run', () => {
     expect(stderr).toContain('DEMO');
     expect(stderr).toContain('completed');
     expect(stderr).not.toContain(text);
+  });
+
+  it('steers a terminal with nothing that an answer holds, and changes no byte in a pipe', async ({
+    skip,
+  }) => {
+    const [script] = findPrograms(['script'], process.env.PATH);
+    if (script === undefined) return skip('there is no script(1) on PATH, which gives a program a terminal');
+    const text = `${nonce()}\u001b]0;owned\u0007\u009b2J\r\u202e\ttext\n`;
+    const args = ['run', '--quiet', demo({ text })];
+    expect((await expectExit(0, args)).stdout).toBe(text);
+    const { stdout } = await promisify(execFile)(
+      script,
+      ['-qec', 'exec "$NODE" "$MAIN" run --quiet "$PROMPT" 2> /dev/null', '/dev/null'],
+      {
+        env: {
+          PATH: process.env.PATH,
+          CC_EXECUTOR_URL: stack.url(),
+          ...{ NODE: process.execPath, MAIN: main, PROMPT: demo({ text }) },
+        },
+      },
+    );
+    const shown = text
+      .replace('\u001b', '␛')
+      .replace('\u0007', '␇')
+      .replace('\u009b', '<U+009B>')
+      .replace('\r', '␍')
+      .replace('\u202e', '<U+202E>');
+    // The terminal itself makes its line ends.
+    expect(stdout.replaceAll('\r\n', '\n')).toBe(shown);
   });
 
   it('prints the events and nothing else with --json', async () => {

@@ -2,6 +2,7 @@
 import { ClientError } from '@cc-executor/client';
 import { ConfigError } from '@cc-executor/runtime';
 import { exitCodeOfError, exitCodes } from './exit-codes.ts';
+import { harmless } from './harmless.ts';
 import { UsageError } from './usage-error.ts';
 
 export type Description = { message: string; exitCode: number };
@@ -21,6 +22,12 @@ const ADVICE: Record<string, string> = {
 };
 
 export function describeError(error: unknown): Description {
+  const { message, exitCode } = describe(error);
+  // A gateway's words may hold what a job's were.
+  return { message: harmless(message), exitCode };
+}
+
+function describe(error: unknown): Description {
   if (error instanceof UsageError || error instanceof ConfigError) {
     return { message: error.message, exitCode: exitCodes.usage };
   }

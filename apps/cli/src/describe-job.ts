@@ -1,7 +1,7 @@
 /** One job in readable lines. */
 import { isTerminal, isTerminalEvent, type Job, type Result } from '@cc-executor/protocol';
 import { type Colors, colorsFor } from './colors.ts';
-import { formatDuration, formatTime } from './format.ts';
+import { formatDuration, formatTime, oneLine } from './format.ts';
 import { describeEnd } from './render.ts';
 
 /** The status, and what is asked of a job that has not ended. */
@@ -29,7 +29,7 @@ export function describeJob(job: Result<'get'>, colors: Colors = colorsFor(proce
     ],
     ['attempt', String(job.attempt)],
     ['events', String(job.lastSeq)],
-    ['metadata', job.metadata && JSON.stringify(job.metadata)],
+    ['metadata', job.metadata && oneLine(JSON.stringify(job.metadata), Number.POSITIVE_INFINITY)],
     ['conversation', terminal && isTerminalEvent(terminal) ? terminal.conversation : undefined],
     ['end', terminal && isTerminalEvent(terminal) ? describeEnd(terminal, colors) : undefined],
   ].map(([name, value]) => [String(name), value === undefined || value === 0 ? undefined : String(value)]);

@@ -26,6 +26,6 @@ export function formatCost(usd: number): string {
 
 /** One line without control characters, so that foreign text cannot steer the terminal; cut at `maxLength`. */
 export function oneLine(text: string, maxLength: number): string {
-  const line = text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
+  const line = text.replace(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]+/g, ' ').trim();
   return line.length <= maxLength ? line : `${line.slice(0, maxLength - 1).trimEnd()}…`;
 }

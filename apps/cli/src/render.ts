@@ -49,8 +49,8 @@ export function createRenderer(colors: Colors): Renderer {
   }
 
   function renderEnd(event: TerminalEvent): Rendering {
-    const denials = denialLines(event).map((line) => colors.yellow(`⚠ ${line}`));
-    const notes = [...denials, describeEnd(event, colors)];
+    const troubles = [...denialLines(event), ...backgroundLines(event)];
+    const notes = [...troubles.map((line) => colors.yellow(`⚠ ${line}`)), describeEnd(event, colors)];
     // An answer that no output event carried; with `--after` it may have come before we listened.
     const isUnseen = isWhole && printedSeq === 0 && event.type === 'completed';
     return isUnseen && event.text ? { text: event.text, notes } : { notes };
@@ -116,6 +116,12 @@ function denialLines({ permissionDenials = [], moreDenials = 0 }: TerminalEvent)
   return moreDenials === 0 ? lines : [...lines, `and ${moreDenials} more`];
 }
 
+function backgroundLines({ backgroundTasks = [] }: TerminalEvent): string[] {
+  return backgroundTasks.map(({ id, type, description }) => {
+    return `ended in the background: ${oneLine(description ?? type ?? id, MAX_TOOL_LINE)}`;
+  });
+}
+
 /** One line for each tool that a message of Claude Code uses. */
 function toolLines(message: Record<string, unknown>): string[] {
   const { content } = asRecord(message.message);
@@ -164,7 +170,7 @@ function describeEnding(event: TerminalEvent, colors: Colors): string {
       const { code, message, retrySafe, resetsAt } = event.error;
       const again = retrySafe ? '; nothing had begun' : '';
       const until = resetsAt === undefined ? '' : `; until ${formatClock(resetsAt)}`;
-      return `${colors.red('✖ failed')}: ${code}: ${oneLine(message, MAX_MESSAGE)}${until}${again}`;
+      return `${colors.red('✖ failed')}: ${oneLine(code, MAX_TOOL_LINE)}: ${oneLine(message, MAX_MESSAGE)}${until}${again}`;
     }
     case 'cancelled':
       return colors.yellow(`■ cancelled by ${event.by}`);

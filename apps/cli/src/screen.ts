@@ -5,12 +5,13 @@
 import type { Writable } from 'node:stream';
 import yoctoSpinner, { type Spinner } from 'yocto-spinner';
 import { type ColorStream, type Colors, colorsFor } from './colors.ts';
+import { harmlessOn } from './harmless.ts';
 
 export type Screen = {
   readonly colors: Colors;
   /** Standard output has lost its reader. */
   readonly isGone: boolean;
-  /** Writes to standard output; resolves when it is taken. Rejects with the stream's error, unless nobody reads. */
+  /** Writes to standard output, to a terminal only what does not steer it; resolves when it is taken. Rejects with the stream's error, unless nobody reads. */
   write(text: string, freshLine?: boolean): Promise<void>;
   /** A line about the job, unless only the answer is wanted. */
   note(line: string): void;
@@ -43,7 +44,7 @@ export function createScreen(
     if (isGone) return Promise.resolve();
     if (text !== '') isAtLineStart = text.endsWith('\n');
     return new Promise((resolve, reject) => {
-      stdout.write(text, (error) => {
+      stdout.write(json ? text : harmlessOn(stdout, text), (error) => {
         if ((error as NodeJS.ErrnoException | null)?.code === 'EPIPE') isGone = true;
         else if (error) return reject(error);
         resolve();

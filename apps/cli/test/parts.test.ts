@@ -7,6 +7,7 @@ import { describeError } from '../src/describe-error.ts';
 import { describeStatus } from '../src/describe-job.ts';
 import { buildExecuteParams } from '../src/execute-params.ts';
 import { formatCost, formatDuration, oneLine } from '../src/format.ts';
+import { harmless, harmlessOn } from '../src/harmless.ts';
 import { createScreen } from '../src/screen.ts';
 
 describe('parameters of execute', () => {
@@ -186,5 +187,34 @@ describe('screen', () => {
         await screen.finish();
       }
     }
+  });
+});
+
+describe('foreign text on a terminal', () => {
+  const esc = '\u001b';
+
+  it.each([
+    ['a title', `${esc}]0;owned\u0007`, '␛]0;owned␇'],
+    ['a colour, begun by C1', '\u009b31mred', '<U+009B>31mred'],
+    ['a return to the start of the line', 'rm -rf /\rls      ', 'rm -rf /␍ls      '],
+    ['backspaces and DEL', 'a\b\u007f', 'a␈␡'],
+    ['a turned direction', 'a\u202etxt.exe\u2066b', 'a<U+202E>txt.exe<U+2066>b'],
+    ['line ends and tabs', 'a\r\nb\n\tc', 'a\nb\n\tc'],
+    ['everything else', 'grün 🚀 שלום\u200f ümlaut', 'grün 🚀 שלום\u200f ümlaut'],
+  ])('shows %s as what it is', (_what, text, shown) => {
+    expect(harmless(text)).toBe(shown);
+    expect(harmlessOn({ isTTY: true }, text)).toBe(shown);
+    expect(harmlessOn({ isTTY: false }, text)).toBe(text);
+    expect(oneLine(text, 100)).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/);
+  });
+
+  it('is harmless in whatever pieces it comes', () => {
+    const whole = `${esc}]52;c;b3duZWQ=${esc}\\`;
+    expect([...whole].map(harmless).join('')).toBe(harmless(whole));
+  });
+
+  it('is harmless in errors, too', () => {
+    const error = new ClientError('internal', `no${esc}[2J`);
+    expect(describeError(error).message).toContain('no␛[2J');
   });
 });

@@ -26,14 +26,16 @@ export function registerVerify(program: Command): void {
 }
 
 async function verify(jobId: string, { url, json }: VerifyOptions): Promise<number> {
-  const [{ withClient }, { exitCodes }] = await Promise.all([
+  const [{ withClient }, { exitCodes }, { harmlessOn }] = await Promise.all([
     import('../open-client.ts'),
     import('../exit-codes.ts'),
+    import('../harmless.ts'),
   ]);
   const found = await withClient(url, (client) => client.verify(jobId));
   const { verdict, part, reason, message } = found;
   const what = [verdict, part ?? reason].filter((word) => word !== undefined).join(' ');
-  process.stdout.write(json ? `${JSON.stringify(found)}\n` : `${jobId} ${what}: ${message}\n`);
+  const line = `${jobId} ${what}: ${harmlessOn(process.stdout, message)}`;
+  process.stdout.write(`${json ? JSON.stringify(found) : line}\n`);
   if (verdict === 'verified') return exitCodes.completed;
   return verdict === 'mismatch' ? exitCodes.failed : exitCodes.notVerifiable;
 }
