@@ -1,19 +1,28 @@
 /**
- * The order of test files: those that take minutes begin first, of whatever project, so that the end of a run does not
+ * The order of test files: those that take longest begin first, of whatever project, so that the end of a run does not
  * wait for one of them alone. The others follow in vitest's own order, which keeps the files of a project together.
  */
 import { relative } from 'node:path';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 export const LONGEST = [
+  'libs/job-log/test/redis-job-log.test.ts',
+  'apps/claude-api/test/kills.test.ts',
+  'apps/claude-api/test/engines.test.ts',
+  'apps/gateway/test/slow-reader.test.ts',
   'tests/faults/chaos.test.ts',
-  'tests/e2e/up.test.ts',
-  'tests/e2e/catalogue-endings.test.ts',
-  'tests/e2e/catalogue-shapes.test.ts',
   'tests/faults/network.test.ts',
-  'tests/e2e/catalogue-output.test.ts',
   'tests/faults/worker-none.test.ts',
-  'tests/faults/client.test.ts',
+  'tests/e2e/up.test.ts',
+  'tests/e2e/doctor.test.ts',
+  'tests/e2e/catalogue-pause.test.ts',
+  'tests/faults/gateway.test.ts',
+  'tests/e2e/verify.test.ts',
+  'tests/e2e/catalogue-endings.test.ts',
+  'tests/faults/pause.test.ts',
+  'tests/faults/client-crowd.test.ts',
+  'tests/faults/mutation.test.ts',
+  'tests/e2e/catalogue-output.test.ts',
 ];
 
 export default class LongestFirst extends BaseSequencer {

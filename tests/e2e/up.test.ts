@@ -1,61 +1,24 @@
 /** `npm start`'s command as a process: the whole stack comes up, works, and is gone when its supervisor is. */
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fetchServer, serverCache } from '@cc-executor/local-redis';
-import { chooseTestRedis, startTestRedis } from '@cc-executor/testing';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { runNode } from './support/child.ts';
-import { nonce } from './support/nonce.ts';
+import { startTestRedis } from '@cc-executor/testing';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { isAlive } from './support/processes.ts';
-import { launchUp as launchIn, main, startUp as startIn, type Up } from './support/up.ts';
+import {
+  expectToStop,
+  expectToVanish,
+  expectToWork,
+  launchUp as launchIn,
+  startUp as startIn,
+  useFolder,
+} from './support/up.ts';
 
-/** claude-api has the longest: it ends what it runs for others. */
-const ORPHANS_GONE_WITHIN_MS = 25_000;
-
-let folder: string;
-
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'cc-executor-up-'));
-});
-afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
-
-const launchUp = (env: NodeJS.ProcessEnv) => launchIn(folder, env);
-const startUp = (env: NodeJS.ProcessEnv) => startIn(folder, env);
-
-async function run(url: string, ...args: string[]): Promise<string> {
-  const child = runNode([main, ...args, '--url', url]);
-  expect(await child.ended, child.stderr()).toEqual({ code: 0, signal: null });
-  return child.stdout();
-}
-
-async function expectToWork({ url, child }: Up): Promise<void> {
-  const text = nonce();
-  const prompt = `demo:${JSON.stringify({ text, repeat: 10, delayMs: 2 })}`;
-  expect(await run(url, 'run', prompt)).toBe(`${text.repeat(10)}\n`);
-  const [, dashboard] = /dashboard +(http:\S+)/.exec(child.stdout())!;
-  const { status } = await fetch(dashboard!);
-  expect(status).toBe(200);
-}
-
-async function expectGone(pids: number[], withinMs: number): Promise<void> {
-  await vi.waitFor(() => expect(pids.filter(isAlive)).toEqual([]), { timeout: withinMs, interval: 50 });
-}
-
-/** What the tests themselves run on: a real server, found or fetched, or the embedded one. */
-const chosen = await chooseTestRedis();
-const server = 'program' in chosen ? chosen.program : undefined;
-const NO_SERVER = `no real Redis can be had: ${chosen.passedOver.join('; ')}`;
-
-/** A PATH that holds a redis-server and nothing else. */
-async function pathWithServer(): Promise<string> {
-  const bin = join(folder, 'bin');
-  await mkdir(bin);
-  await writeFile(join(bin, 'redis-server'), `#!/bin/sh\nexec '${server?.file}' "$@"\n`, { mode: 0o755 });
-  return bin;
-}
+const folder = useFolder();
+const launchUp = (env: NodeJS.ProcessEnv) => launchIn(folder(), env);
+const startUp = (env: NodeJS.ProcessEnv) => startIn(folder(), env);
 
 type Way = {
   name: string;
@@ -76,13 +39,6 @@ const ways: Way[] = [
     },
     described: /redis +redis:\S+ \(REDIS_URL\)/,
     processes: 4,
-  },
-  {
-    name: 'a redis-server on PATH',
-    env: async () => ({ PATH: await pathWithServer(), FETCH_REDIS: 'off' }),
-    described: /redis +redis:\S+ \(redis-server \d\S+; data in/,
-    processes: 6,
-    missing: server === undefined ? NO_SERVER : undefined,
   },
   {
     name: 'a fetched server',
@@ -119,51 +75,12 @@ describe.each(ways)('cc-executor up with $name', ({ env, described, processes, m
     expect(up.child.stdout()).toContain('DEMO engine');
     expect(up.pids).toHaveLength(processes);
     await expectToWork(up);
-    up.child.process.kill('SIGTERM');
-    expect(await up.child.ended).toEqual({ code: 0, signal: null });
-    expect(up.child.stdout()).toContain('everything has stopped');
-    expect(up.child.stdout()).not.toContain('had to be killed');
-    expect(up.pids.filter(isAlive)).toEqual([]);
+    await expectToStop(up);
   });
 
   it('leaves nothing behind when it is killed in the middle of a job', async () => {
-    const up = await startUp(await env());
-    const text = nonce();
-    const jobId = await run(up.url, 'run', '--detach', `demo:${JSON.stringify({ text, hang: true })}`);
-    const listener = runNode([main, 'attach', jobId.trim(), '--url', up.url]);
-    await listener.untilOutput(new RegExp(text));
-    up.child.process.kill('SIGKILL');
-    expect((await up.child.ended).signal).toBe('SIGKILL');
-    await expectGone(up.pids, ORPHANS_GONE_WITHIN_MS);
+    await expectToVanish(await startUp(await env()));
   });
-});
-
-it('cc-executor up still knows its jobs after it was stopped and started again', async ({ skip }) => {
-  skip(server === undefined, NO_SERVER);
-  const env = { PATH: await pathWithServer() };
-  const first = await startUp(env);
-  const text = nonce();
-  const jobId = (await run(first.url, 'run', '--detach', `demo:${JSON.stringify({ text })}`)).trim();
-  const answer = await run(first.url, 'attach', jobId, '--json');
-  first.child.process.kill('SIGTERM');
-  expect((await first.child.ended).code).toBe(0);
-  const second = await startUp(env);
-  expect(await run(second.url, 'attach', jobId, '--json')).toBe(answer);
-  second.child.process.kill('SIGTERM');
-  expect((await second.child.ended).code).toBe(0);
-});
-
-it('cc-executor up names a redis-server that cannot run, and takes the next Redis', async () => {
-  const bin = join(folder, 'broken');
-  await mkdir(bin);
-  await writeFile(join(bin, 'redis-server'), '#!/bin/sh\necho "libx.so.1: not found" >&2; exit 127\n', {
-    mode: 0o755,
-  });
-  const { child } = await startUp({ PATH: bin, FETCH_REDIS: 'off' });
-  expect(child.stdout()).toContain(`${join(bin, 'redis-server')} cannot run: libx.so.1: not found`);
-  expect(child.stdout()).toMatch(/redis +redis:\S+ \(EMBEDDED/);
-  child.process.kill('SIGTERM');
-  expect((await child.ended).code).toBe(0);
 });
 
 describe('cc-executor up says what is wrong before anything starts:', () => {
@@ -187,24 +104,15 @@ describe('cc-executor up says what is wrong before anything starts:', () => {
     expect(child.stderr()).toMatch(/^gateway: port \d+ on 127.0.0.1 is already in use.*GATEWAY_PORT/);
     expect(child.stdout()).not.toMatch(started);
   });
-
-  it('a data folder that is not a folder', async ({ skip }) => {
-    skip(server === undefined, NO_SERVER);
-    await writeFile(join(folder, 'redis'), '');
-    const child = launchUp({ PATH: await pathWithServer() });
-    expect((await child.ended).code).toBe(1);
-    expect(child.stderr()).toMatch(/redis is not a folder; .*UP_DATA_DIR/);
-    expect(child.stdout()).not.toMatch(started);
-  });
 });
 
 it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
   'cc-executor up ends at %s while it looks for a Redis',
   async (signal) => {
-    const bin = join(folder, 'slow');
+    const bin = join(folder(), 'slow');
     await mkdir(bin);
-    const pidFile = join(folder, 'pid');
-    await writeFile(join(bin, 'redis-server'), `#!/bin/sh\necho $$ >'${pidFile}'\nread line </dev/zero\n`, {
+    const pidFile = join(folder(), 'pid');
+    await writeFile(join(bin, 'redis-server'), `#!/bin/sh\necho $$ >'${pidFile}'\nexec /bin/sleep 600\n`, {
       mode: 0o755,
     });
     const child = launchUp({ PATH: bin, FETCH_REDIS: 'off' });
