@@ -27,11 +27,13 @@ describe('an ending of the real Claude Code', () => {
     const expired = join(folder, 'expired');
     await mkdir(expired, { recursive: true });
     await writeFile(join(expired, '.credentials.json'), JSON.stringify({ claudeAiOauth: EXPIRED_LOGIN }));
+    await writeFile(join(folder, 'dead.json'), JSON.stringify({ mcpServers: DEAD_SERVERS }));
     const proxied = Object.entries(tokens.env).map(([name, value]) => `${name}='${value}'`);
     await writeFile(
       script,
       `#!/bin/sh
 case "$SCENE" in
+  homeless) export CLAUDE_CONFIG_DIR=/dev/null/claude ;;
   schema) set -- "$@" '--json-schema=${SCHEMA}' ;;
   expired) unset ANTHROPIC_API_KEY; export CLAUDE_CONFIG_DIR='${expired}' ${proxied.join(' ')} ;;
 esac
@@ -50,6 +52,7 @@ exec '${'bin' in claude ? claude.bin : 'false'}' "$@"
       CLAUDE_ALLOWED_TOOLS: 'Task',
       CLAUDE_BIN: script,
       CLAUDE_REQUEST_ENV: 'SCENE',
+      CLAUDE_MCP_FOLDER: folder,
       // As many as Claude Code makes where nobody bounds them: it would go on for minutes.
       CLAUDE_CODE_MAX_RETRIES: '10',
     },
@@ -157,6 +160,36 @@ exec '${'bin' in claude ? claude.bin : 'false'}' "$@"
     expect(end).toMatchObject({ type: 'completed', structuredOutput: { city: 'Bern' } });
   });
 
+  it('tells at the start which model, version, tools and MCP servers there are, and which are dead', async () => {
+    const { events, end } = await run('hello', { mcpConfig: ['dead'] });
+    const whole = events.findLast(({ type }) => type === 'started');
+    expect(whole).toMatchObject({
+      ...{ engine: 'claude', model: expect.stringMatching(/^claude-/), version: expect.stringMatching(/^2/) },
+      tools: expect.arrayContaining(['Read']),
+      mcpServers: [
+        { name: 'gone', status: 'failed' },
+        { name: 'closed', status: 'failed' },
+      ],
+    });
+    expect(end).toMatchObject({ type: 'completed' });
+  });
+
+  it('fails the job that needs its MCP servers, before the model has done anything', async () => {
+    const { end } = await run('hello', { mcpConfig: 'dead', onMcpFailure: 'fail' });
+    const error = {
+      code: 'claude_mcp_failed',
+      message: expect.stringMatching(/gone.*closed/),
+      retrySafe: true,
+    };
+    expect(end).toMatchObject({ type: 'failed', error, partial: false });
+  });
+
+  it('offers no conversation where Claude Code could not keep it', async () => {
+    const { end } = await run('hello', { env: { SCENE: 'homeless' } });
+    expect(end.type).toBe('completed');
+    expect(end).not.toHaveProperty('conversation');
+  });
+
   it.each([
     ['claude_credit', 'Your credit balance is too low to access the Anthropic API.'],
     ['claude_prompt_too_long', 'prompt is too long: 210000 tokens > 200000 maximum'],
@@ -167,6 +200,11 @@ exec '${'bin' in claude ? claude.bin : 'false'}' "$@"
     expect(events.map(({ type }) => type)).toContain('notice');
   });
 });
+
+const DEAD_SERVERS = {
+  gone: { command: '/nowhere/server' },
+  closed: { type: 'http', url: 'http://127.0.0.1:9/mcp' },
+};
 
 const SCHEMA = JSON.stringify({
   type: 'object',

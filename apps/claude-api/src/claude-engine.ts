@@ -8,8 +8,9 @@ import { readTaskOutput } from './background-watch.ts';
 import { buildCliArguments, type CliProfile } from './cli-arguments.ts';
 import { buildCliEnvironment, type Credentials, type Environment } from './cli-environment.ts';
 import { locateCli, readCliVersion } from './cli-location.ts';
-import { configFolderOf, findLogin } from './cli-login.ts';
+import { findLogin } from './cli-login.ts';
 import { runCliProcess } from './cli-process.ts';
+import { configFolderOf, warningsOf } from './config-folder.ts';
 import type { Containment } from './containment.ts';
 import type {
   Engine,
@@ -56,12 +57,14 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
   const places = createPlaces({ workDir, workspacesDir: options.workspacesDir, configFolder, logger });
   const index = openExecutionIndex(join(workDir, 'executions.jsonl'), options.indexLimits, logger);
   const versions = new Map<string, Promise<string>>();
+  for (const warning of warningsOf(configFolder)) logger.warn(warning);
 
   async function describe(): Promise<EngineDescription> {
     const file = locateCli(bin, env);
     if (file === undefined) return { ok: false, detail: notFound(bin).message };
     const version = await versionOf(file);
     const { found, fault } = findLogin(env, options.credentials, profile.restricted);
+    const warnings = warningsOf(configFolder);
     const target = options.credentials.baseUrl === undefined ? '' : '; with its own base URL';
     const login = found.length > 0 ? found.join(', ') : fault;
     return {
@@ -69,7 +72,10 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
       version,
       login: found,
       containment: options.containment.kind,
-      detail: `Claude Code ${version}; ${login}${target}; ${options.containment.detail}`,
+      detail: [`Claude Code ${version}; ${login}${target}; ${options.containment.detail}`, ...warnings].join(
+        '; ',
+      ),
+      ...(warnings.length > 0 && { warnings }),
     };
   }
 
@@ -105,8 +111,9 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
       const path = await findTranscript(configFolder, conversation);
       const size = path === undefined ? undefined : (await stat(path).catch(() => undefined))?.size;
       index.put({ ...entry, to: size ?? 0, at: Date.now() });
+      return { ...ending, conversationKept: (size ?? 0) > 0 };
     }
-    return ending;
+    return { ...ending, conversationKept: false };
   }
 
   async function runIn(

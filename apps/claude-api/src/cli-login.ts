@@ -1,8 +1,8 @@
 /** Which ways to the model are configured, said in words; never their values. No model is asked. */
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Credentials, Environment } from './cli-environment.ts';
+import { configFolderOf } from './config-folder.ts';
 
 export interface Login {
   /** Empty: the CLI would ask for a login. */
@@ -14,11 +14,6 @@ export interface Login {
 /** What to do about a missing, expired or refused login; part of every such error. */
 export const LOGIN_ADVICE =
   'where claude-api runs, set ANTHROPIC_API_KEY, or CLAUDE_CODE_OAUTH_TOKEN (from `claude setup-token`), or log in with `claude` and mount its ~/.claude';
-
-/** Where Claude Code keeps its login, settings and transcripts. */
-export function configFolderOf(env: Environment): string {
-  return env.CLAUDE_CONFIG_DIR ?? join(env.HOME ?? homedir(), '.claude');
-}
 
 /** Looks for them. @param restricted settings files are ignored, and an API key helper with them */
 export function findLogin(env: Environment, credentials: Credentials, restricted: boolean): Login {

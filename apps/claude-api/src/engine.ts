@@ -23,6 +23,8 @@ export interface EngineDescription {
   readonly ok: boolean;
   readonly detail: string;
   readonly version?: string;
+  /** What is amiss though it can run prompts. */
+  readonly warnings?: readonly string[];
   /** The ways to the model that were found, in words; never their values. */
   readonly login?: readonly string[];
   /** What holds the processes of an execution together. */
@@ -36,6 +38,8 @@ export interface EngineEnding {
   readonly signal: NodeJS.Signals | null;
   /** The end of what it wrote to standard error. */
   readonly stderr: string;
+  /** False: the conversation that Claude Code named cannot be continued. */
+  readonly conversationKept?: boolean;
   /** Why nothing could be run at all. */
   readonly failure?: { readonly code: string; readonly message: string };
 }

@@ -28,8 +28,8 @@ interface Completion extends Outcome {
   /** Length in bytes and SHA-256 of the answer's text. */
   readonly bytes: number;
   readonly digest: string;
-  /** What Claude Code knows it by, once it has said so: it can be continued. */
-  readonly conversation?: string;
+  /** What Claude Code knows it by, once it has said so; null when it cannot be continued. */
+  readonly conversation?: string | null;
   /** What still ran in the background, and was ended. */
   readonly backgroundTasks?: readonly BackgroundTask[];
 }
@@ -145,7 +145,9 @@ export function startExecution(options: {
       exitCode: ending.exitCode,
       bytes,
       digest: sha256,
-      ...(conversation !== undefined && { conversation }),
+      ...(conversation !== undefined && {
+        conversation: ending.conversationKept === false ? null : conversation,
+      }),
       ...(tasks.length > 0 && { backgroundTasks: tasks }),
     };
     const durationMs = Math.round(performance.now() - startedAt);

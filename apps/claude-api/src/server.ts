@@ -53,8 +53,8 @@ export async function startServer(options: ServerOptions): Promise<ClaudeApiServ
     timeoutMs: CHECK_TIMEOUT_MS,
     checks: {
       async engine() {
-        const { ok, detail, version: engineVersion, login, containment } = await engine.describe();
-        return { ok, detail, data: { engine: engine.name, version: engineVersion, login, containment } };
+        const { ok, detail, version: engineVersion, ...more } = await engine.describe();
+        return { ok, detail, data: { engine: engine.name, version: engineVersion, ...more } };
       },
     },
   });

@@ -17,6 +17,7 @@ export type ExecuteOptions = GivenFlags & {
   metadata?: string[];
   onDenial?: string;
   onRefusal?: string;
+  onMcpFailure?: string;
   onDisconnect?: string;
   detach?: boolean;
 };
@@ -59,6 +60,7 @@ export function buildExecuteParams(prompt: string, options: ExecuteOptions): Exe
     metadata: options.metadata && readPairs('--metadata', options.metadata, faults),
     onDenial: options.onDenial,
     onRefusal: options.onRefusal,
+    onMcpFailure: options.onMcpFailure,
     onDisconnect: options.onDisconnect,
     attach: options.detach ? false : undefined,
   });

@@ -102,7 +102,13 @@ export function createRenderer(colors: Colors): Renderer {
 function renderStart(event: Extract<JobEvent, { type: 'started' }>, colors: Colors): Rendering {
   const attempt = event.attempt > 1 ? `, attempt ${event.attempt}` : '';
   const model = event.model === undefined ? '' : `  ${oneLine(event.model, MAX_TOOL_LINE)}`;
-  const notes = [colors.dim(`▶ started${model}${attempt}`)];
+  const failed = (event.mcpServers ?? []).filter(({ status }) => !['connected', 'pending'].includes(status));
+  const notes = [
+    colors.dim(`▶ started${model}${attempt}`),
+    ...failed.map(({ name, status }) => {
+      return colors.yellow(`⚠ MCP server ${oneLine(name, MAX_TOOL_LINE)}: ${oneLine(status, MAX_TOOL_LINE)}`);
+    }),
+  ];
   if (event.engine !== 'demo') return { notes, waiting: 'Claude is at work' };
   const warning = ' DEMO: no Claude runs here; the answer is made up. ';
   return { notes, warnings: [colors.bold(colors.inverse(warning))], waiting: 'the demo is at work' };

@@ -6,7 +6,7 @@
  * first reason decides how the job ends. An attempt that has lost its job writes nothing more; one that Redis refuses for
  * good what it needs can only try to end its job.
  */
-import type { ClaudeApiClient, UpstreamOutcome } from '@cc-executor/claude-api-client';
+import type { ClaudeApiClient, UpstreamFailure, UpstreamOutcome } from '@cc-executor/claude-api-client';
 import type { BeginOutcome, Wishes, WriteLog } from '@cc-executor/job-log';
 import { DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUTS, summaryOf, type TerminalBody } from '@cc-executor/protocol';
 import type { Processed, Slot } from '@cc-executor/queue';
@@ -22,6 +22,7 @@ import {
 import { applyEndPolicy } from './end-policy.ts';
 import type { Leases } from './leases.ts';
 import { createLogWriter, type OutputBounds } from './log-writer.ts';
+import { mcpFailureOf } from './mcp-failure.ts';
 import { codeOf, type WorkerMetrics } from './metrics.ts';
 import { createPausing } from './pausing.ts';
 import { didNotBegin, planRetry, type Retry } from './retry.ts';
@@ -163,15 +164,17 @@ export function createAttempt(
   /** Makes one call, and writes what it sends. */
   async function callUpstream(call: number): Promise<UpstreamOutcome> {
     const { prompt, timeouts, metadata, onDisconnect, retry, maxAttempts: _, priority, ...more } = spec;
-    const { onDenial, onRefusal, ...options } = more;
+    const { onDenial, onRefusal, onMcpFailure, ...options } = more;
     const timeoutMs = pausing.remainingMs() + UPSTREAM_SLACK_MS;
     const limits = {
       firstOutputMs: timeouts?.firstOutputMs ?? DEFAULT_TIMEOUTS.firstOutputMs,
       idleMs: timeouts?.idleMs ?? DEFAULT_TIMEOUTS.idleMs,
     };
+    const giveUp = new AbortController();
+    let failure: UpstreamFailure | undefined;
     const upstream = context.claudeApi.execute(
       { executionId: `${jobId}-${fence}-${call}`, question: prompt, timeoutMs, options },
-      { signal: stop.signal, limits },
+      { signal: AbortSignal.any([stop.signal, giveUp.signal]), limits },
     );
     const translator = createEventTranslator(writer);
     let end: UpstreamOutcome | undefined;
@@ -179,17 +182,22 @@ export function createAttempt(
       for await (const batch of upstream) {
         for (const event of batch) {
           timings.follow(event);
+          failure ??= mcpFailureOf(event, spec);
+          if (failure) giveUp.abort();
           if (event.type === 'started') pausing.begin(upstream);
           if (event.type === 'end') end = event.outcome;
-          else if (event.type === 'paused' || event.type === 'resumed')
+          else if (event.type === 'paused' || event.type === 'resumed') {
+            translator.settle();
             pausing.confirm(event.type === 'paused');
-          else translator.take(event);
+          } else translator.take(event);
         }
         await writer.room();
       }
     } finally {
+      translator.settle();
       pausing.end();
     }
+    if (failure && end?.status === 'aborted' && !stop.reason()) return { ...end, ...failure };
     if (end) return end;
     return { status: 'failed', code: 'internal', message: 'the call ended without an outcome', sent: true };
   }

@@ -1,12 +1,15 @@
 /** Turns what upstream sends into events of the log. */
 import type { UpstreamEvent } from '@cc-executor/claude-api-client';
 import type { LogWriter } from './log-writer.ts';
+import { createStartNotice } from './start-notice.ts';
 
 /** A longer piece of text becomes several events (UTF-16 units): in JSON one takes six bytes at most, and all fit a frame. */
 const MAX_TEXT_LENGTH = 32 * 1024;
 
 export type EventTranslator = {
   take(event: Exclude<UpstreamEvent, { type: 'end' | 'paused' | 'resumed' }>): void;
+  /** Writes what it waits with: something follows that is to come after it. */
+  settle(): void;
 };
 
 /** Writes to the log what clients are to see; remembers where the current text block began, for a `reset`. */
@@ -14,13 +17,7 @@ export function createEventTranslator(writer: Pick<LogWriter, 'write'>): EventTr
   let blockSeq: number | undefined;
   /** A block begins with the next piece that is not empty. */
   let begins = false;
-  let started = false;
-
-  function start(engine: string | undefined, model: string | undefined): void {
-    if (started) return;
-    started = true;
-    writer.write({ type: 'started', ...(engine ? { engine } : {}), ...(model ? { model } : {}) });
-  }
+  const start = createStartNotice(writer);
 
   function writeText(text: string, begin: boolean): void {
     begins ||= begin;
@@ -38,16 +35,17 @@ export function createEventTranslator(writer: Pick<LogWriter, 'write'>): EventTr
   }
 
   return {
+    settle: start.settle,
     take(event) {
       switch (event.type) {
         case 'started':
-          start(event.engine, undefined);
+          start.begun(event.engine);
           break;
         case 'session':
-          start(undefined, event.model);
+          start.ready(event);
           break;
         case 'text':
-          start(undefined, undefined);
+          start.announce();
           writeText(event.text, event.begin);
           break;
         case 'discard':
@@ -56,11 +54,11 @@ export function createEventTranslator(writer: Pick<LogWriter, 'write'>): EventTr
           }
           break;
         case 'message':
-          start(undefined, undefined);
+          start.announce();
           writer.write({ type: 'message', message: event.message });
           break;
         case 'notice':
-          start(undefined, undefined);
+          start.announce();
           writer.write({ type: 'notice', message: event.message });
           break;
         case 'throttled':

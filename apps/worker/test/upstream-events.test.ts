@@ -19,12 +19,13 @@ function translate(
     },
   });
   for (const event of events) translator.take(event);
+  translator.settle();
   return written;
 }
 
 test('`started` comes once, with what is known of who answers', () => {
   expect(translate([started, { type: 'session', sessionId: 's', model: 'm' }])).toEqual([
-    { type: 'started', engine: 'claude', seq: 2 },
+    { type: 'started', engine: 'claude', model: 'm', seq: 2 },
   ]);
   expect(translate([{ type: 'session', sessionId: 's', model: 'm' }])).toEqual([
     { type: 'started', model: 'm', seq: 2 },

@@ -122,8 +122,8 @@ export function createNdjsonBody(options: {
   }
 
   function summary(): RunSummary {
-    const known = verdict?.summary ?? {};
-    const session = known.conversation ?? conversation;
+    const { conversation: named = conversation, ...known } = verdict?.summary ?? {};
+    const session = complete?.conversation === null ? undefined : named;
     return {
       ...known,
       ...(session && { conversation: session }),

@@ -19,6 +19,8 @@ describe('a call that succeeds', () => {
         cwd: '/workspace',
         keySource: 'ANTHROPIC_API_KEY',
         version: '2.1.330',
+        tools: expect.arrayContaining(['Bash']),
+        mcpServers: [],
       },
       { type: 'text', text: 'You said: Te', begin: true },
       { type: 'text', text: 'll me a thin', begin: false },
@@ -171,6 +173,15 @@ describe('a call that fails on evidence', () => {
       expect(outcome.status).toBe('failed');
       expect('began' in outcome).toBe(nothingBegan);
     }
+  });
+
+  it('offers no conversation that claude-api says was not kept', async () => {
+    const offered = async (complete: object) => {
+      const { outcome } = await runScript(recordingScript('ok', { complete }));
+      return outcome.conversation;
+    };
+    expect(await offered({ status: 'success' })).toBe('25680ab6-6f80-42e7-b927-ec33fd1fcbcb');
+    expect(await offered({ status: 'success', conversation: null })).toBeUndefined();
   });
 
   it("keeps the time at which a limit is lifted, with claude-api's own words", async () => {

@@ -6,6 +6,9 @@ import type { BackgroundTask } from '@cc-executor/protocol';
 import type { Cause } from './cause.ts';
 import type { ClaudeResult, Complete, JsonObject } from './stream-line.ts';
 
+/** `status` is in Claude Code's words: `connected`, `pending`, `failed`, `needs-auth` … */
+export type McpServer = { name: string; status: string };
+
 export type RunEvent =
   /** claude-api has taken the work. */
   | { type: 'started'; executionId?: string; engine?: string }
@@ -15,6 +18,8 @@ export type RunEvent =
       model?: string;
       cwd?: string;
       version?: string;
+      tools?: string[];
+      mcpServers?: McpServer[];
       /** Where the API key came from, in Claude Code's words; `none` for a login or a token. */
       keySource?: string;
     }

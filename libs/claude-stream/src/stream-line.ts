@@ -62,6 +62,8 @@ export type Complete = {
   digest?: string;
   error?: string;
   message?: string;
+  /** Null: the conversation that Claude Code named was not kept, and cannot be continued. */
+  conversation?: null;
   /** What still ran in the background, and was ended. */
   backgroundTasks?: BackgroundTask[];
 };

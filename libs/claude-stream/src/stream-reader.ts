@@ -9,6 +9,7 @@ import { readBackgroundTasks } from './background-tasks.ts';
 import { createCauseWatch } from './cause.ts';
 import { lineKindOf } from './line-kinds.ts';
 import { boundNesting } from './nesting.ts';
+import { readSession } from './session.ts';
 import type { StreamEvent } from './stream-event.ts';
 import {
   type AssistantLine,
@@ -141,22 +142,7 @@ function holdsToolResult({ message, tool_use_result: result }: JsonObject): bool
 }
 
 function readSystem(line: JsonObject): readonly StreamEvent[] {
-  if (line.subtype === 'init') {
-    const model = stringOf(line.model);
-    const cwd = stringOf(line.cwd);
-    const version = stringOf(line.claude_code_version);
-    const keySource = stringOf(line.apiKeySource);
-    return [
-      {
-        type: 'session',
-        sessionId: stringOf(line.session_id) ?? '',
-        ...(model === undefined ? {} : { model }),
-        ...(cwd === undefined ? {} : { cwd }),
-        ...(version === undefined ? {} : { version }),
-        ...(keySource === undefined ? {} : { keySource }),
-      },
-    ];
-  }
+  if (line.subtype === 'init') return [readSession(line)];
   if (line.subtype === 'api_retry') {
     return [
       {
@@ -201,6 +187,7 @@ function readComplete(line: JsonObject): Complete {
   if (exitCode !== undefined) complete.exitCode = exitCode;
   if (bytes !== undefined) complete.bytes = bytes;
   if (digest !== undefined) complete.digest = digest;
+  if (line.conversation === null) complete.conversation = null;
   if (error !== undefined) complete.error = error;
   if (message !== undefined) complete.message = message;
   const tasks = readBackgroundTasks(line.background_tasks);

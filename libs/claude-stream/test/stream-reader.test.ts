@@ -30,6 +30,23 @@ describe('the stream reader, on recordings of the real CLI', () => {
     ]);
   });
 
+  it('says which MCP servers there are and how they are, those that failed first', () => {
+    expect(readAll(recording('dead-mcp-servers'))[0]).toMatchObject({
+      type: 'session',
+      mcpServers: [
+        { name: 'gone', status: 'failed' },
+        { name: 'closed', status: 'failed' },
+      ],
+    });
+    const server = (name: string, status: string) => ({ name, status, source: 'dynamic' });
+    const servers = [...Array(60).fill(server('up', 'connected')), server('down', 'failed')];
+    const [event] = readAll([{ type: 'system', subtype: 'init', mcp_servers: servers, tools: [7, 'Read'] }]);
+    if (event?.type !== 'session') throw new Error('it is no session');
+    expect(event.tools).toEqual(['Read']);
+    expect(event.mcpServers).toHaveLength(50);
+    expect(event.mcpServers?.[0]).toEqual({ name: 'down', status: 'failed' });
+  });
+
   it('passes tool use and tool result on as messages, between which there is no text', () => {
     const events = withoutActivity(readAll(recording('tool')));
     expect(types(events)).toEqual(['session', 'message', 'message', 'text', 'text', 'result']);

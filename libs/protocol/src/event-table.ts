@@ -42,6 +42,11 @@ export const passingEvents = {
       /** `demo` means: no Claude ran; the answer is made up by the demo engine. */
       engine: z.string().optional(),
       model: z.string().optional(),
+      /** Of Claude Code. */
+      version: z.string().optional(),
+      tools: z.array(z.string()).optional(),
+      /** In Claude Code's words: `connected`, `pending`, `failed`, `needs-auth` … */
+      mcpServers: z.array(z.object({ name: z.string(), status: z.string() })).optional(),
     },
   },
   output: {

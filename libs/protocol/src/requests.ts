@@ -43,6 +43,7 @@ export const executeParamsSchema = z
       .optional(),
     onDenial: z.enum(['report', 'fail']).optional(),
     onRefusal: z.enum(['report', 'fail']).optional(),
+    onMcpFailure: z.enum(['report', 'fail']).optional(),
     onDisconnect: z.enum(['continue', 'cancel']).optional(),
     attach: z.boolean().optional(),
   })

@@ -42,6 +42,9 @@ export function registerRun(program: Command): void {
     .addOption(
       new Option('--on-refusal <what>', 'the model refused (default fail)').choices(['report', 'fail']),
     )
+    .addOption(
+      new Option('--on-mcp-failure <what>', 'an MCP server cannot be reached').choices(['report', 'fail']),
+    )
     .addOption(new Option('--on-disconnect <what>', 'once nobody listens').choices(['continue', 'cancel']))
     .option('--detach', 'print the job id and leave')
     .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
