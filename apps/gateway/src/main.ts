@@ -108,7 +108,10 @@ await runService({
       operations: createOperations({
         acceptLog,
         replication,
-        isConnected: () => redis.status === 'ready',
+        connection: {
+          isReady: () => redis.status === 'ready',
+          untilReady: () => untilConnected([redis, accepting]),
+        },
         readLog,
         wishLog,
         producer,

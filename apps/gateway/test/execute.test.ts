@@ -1,4 +1,4 @@
-import { RedisUnavailableError } from '@cc-executor/redis';
+import { RedisUnavailableError, redisErrorOf } from '@cc-executor/redis';
 import { startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createAccept } from '../src/operations/accept.ts';
@@ -135,20 +135,52 @@ test('an idempotency key whose job is gone gives a new one, and no job runs twic
   }
 });
 
+const connected = { isReady: () => true, untilReady: async () => undefined };
+
+test.each(['reserve', 'create', 'createReserved'] as const)(
+  'an execute whose batch broke while it was answered (%s) is accepted all the same, and once',
+  async (broken) => {
+    let breaks = 0;
+    /** Done, and its answer cut off with those of the rest of its batch. */
+    const cutShort = <A extends unknown[], R>(name: string, work: (...args: A) => Promise<R>) => {
+      return async (...args: A) => {
+        const result = await work(...args);
+        if (name !== broken || breaks > 0) return result;
+        breaks += 1;
+        throw redisErrorOf(Object.assign(new Error('Command aborted'), { name: 'AbortError' }));
+      };
+    };
+    const gateway = await rig.gateway({
+      wrapLog: (log) => ({
+        ...log,
+        reserve: cutShort('reserve', log.reserve),
+        create: cutShort('create', log.create),
+        createReserved: cutShort('createReserved', log.createReserved),
+      }),
+    });
+    const client = await rig.connect(gateway);
+    const key = broken === 'create' ? {} : { idempotencyKey: 'k' };
+    const { result } = await client.request('execute', { prompt: 'x', attach: false, ...key });
+    expect([breaks, result.created]).toEqual([1, true]);
+    expect((await client.request('list')).result.jobs).toMatchObject([{ jobId: result.jobId }]);
+    expect(await gateway.producer.ensure([{ jobId: result.jobId, priority: 0 }])).toEqual(['waits']);
+  },
+);
+
 test('what could be neither enqueued nor listened to now is not accepted', async () => {
-  let isConnected = false;
+  let isReady = false;
   const enqueued: string[] = [];
   const accept = createAccept({
     acceptLog: rig.log,
     replication: undefined,
-    isConnected: () => isConnected,
+    connection: { ...connected, isReady: () => isReady },
     ceilings: noCeilings,
     producer: { enqueue: async (jobId) => void enqueued.push(jobId) },
     metrics: freshMetrics(),
     logger: silent,
   });
   await expect(accept(TENANT, { prompt: 'x', idempotencyKey: 'k' })).rejects.toThrow(RedisUnavailableError);
-  isConnected = true;
+  isReady = true;
   const { jobId, created } = await accept(TENANT, { prompt: 'x', idempotencyKey: 'k' });
   expect([created, enqueued]).toEqual([true, [jobId]]);
 });
@@ -159,7 +191,7 @@ test('an accepted job whose gateway died before enqueueing it gets its entry fro
   const dead = createAccept({
     acceptLog: rig.log,
     replication: undefined,
-    isConnected: () => true,
+    connection: connected,
     ceilings: noCeilings,
     producer: { enqueue: () => Promise.reject(new Error('the gateway died here')) },
     metrics: freshMetrics(),

@@ -20,6 +20,7 @@ import {
   createReplication,
   openRedis,
   type RedisConnection,
+  untilConnected,
   watchRoom,
 } from '@cc-executor/redis';
 import { createLogger } from '@cc-executor/runtime';
@@ -164,7 +165,10 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
           replicaMs === undefined
             ? undefined
             : createReplication({ redis, key: keys.replicated, boundMs: replicaMs }),
-        isConnected: () => redis.status === 'ready',
+        connection: {
+          isReady: () => redis.status === 'ready',
+          untilReady: () => untilConnected([redis]),
+        },
         readLog: gatewayLog,
         wishLog: gatewayLog,
         producer,

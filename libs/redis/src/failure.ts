@@ -85,6 +85,11 @@ export function isCurable(error: unknown): boolean {
   return error instanceof RedisUnavailableError;
 }
 
+/** The connection broke while a batch of commands was being answered: it may be up again at once. */
+export function wasCutShort(error: unknown): boolean {
+  return error instanceof RedisUnavailableError && (error.cause as Error).name === 'AbortError';
+}
+
 /** Redis has no memory left for it; what frees some, and what must be written whatever happens, it may take all the same. */
 export function isFull(error: unknown): boolean {
   return error instanceof RedisUnavailableError && error.reason === 'memory_full';

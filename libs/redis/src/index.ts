@@ -20,6 +20,7 @@ export {
   RedisUnavailableError,
   redisErrorOf,
   tellErrorsApart,
+  wasCutShort,
 } from './failure.ts';
 export { type Memory, percentOf } from './memory.ts';
 export { probeRedis, seeRedis } from './probe.ts';

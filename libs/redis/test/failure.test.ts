@@ -1,7 +1,13 @@
 /** What Redis and its driver throw, told apart. Real errors wherever they can be had. */
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
-import { needs, startTestRedis, type TestRedis } from '@cc-executor/testing';
+import {
+  commandContains,
+  needs,
+  startFaultProxy,
+  startTestRedis,
+  type TestRedis,
+} from '@cc-executor/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   closeRedis,
@@ -14,6 +20,8 @@ import {
   RedisUnavailableError,
   redisErrorOf,
   tellErrorsApart,
+  untilConnected,
+  wasCutShort,
 } from '../src/index.ts';
 
 let server: TestRedis;
@@ -153,6 +161,30 @@ it('a server that refused a script while it took no writes knows it no better af
   expect(others).toEqual([]);
   await admin.config('SET', 'min-replicas-to-write', 0);
   expect(await set(['key'], ['x'])).toEqual(['OK']);
+});
+
+it('a batch that is cut short while it is answered may be sent again as soon as the connection is back', async () => {
+  const proxy = await startFaultProxy({ target: { port: server.port }, protocol: 'redis' });
+  const redis = openRedis(proxy.url(), {
+    name: 'test',
+    role: 'impatient',
+    onError: () => {},
+    commandTimeoutMs: 500,
+  });
+  try {
+    await ready(redis);
+    await proxy.set({ dropReply: { matches: commandContains('get', 'second') } });
+    const [first, second] = await Promise.allSettled([redis.get('first'), redis.get('second')]);
+    expect(first.status).toBe('fulfilled');
+    expect(wasCutShort(redisErrorOf((second as PromiseRejectedResult).reason))).toBe(true);
+    await untilConnected([redis]);
+    expect(await redis.get('second')).toBe(null);
+    await server.kill();
+    expect(wasCutShort(redisErrorOf(await failureOf(redis.get('first'))))).toBe(false);
+  } finally {
+    await closeRedis(redis);
+    await proxy.close();
+  }
 });
 
 describe('what an operator cures', () => {

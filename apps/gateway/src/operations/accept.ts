@@ -14,17 +14,22 @@ import {
   type Result,
 } from '@cc-executor/protocol';
 import type { Producer } from '@cc-executor/queue';
-import { RedisUnavailableError, type Replication } from '@cc-executor/redis';
+import { RedisUnavailableError, type Replication, wasCutShort } from '@cc-executor/redis';
 import { createRepeatedWarning, type Logger } from '@cc-executor/runtime';
 import type { GatewayMetrics } from '../metrics.ts';
 import { type Ceilings, refuseBeyond, withinCeilings } from './ceilings.ts';
 
-/** What the client sent, and what it comes to. */
-type Payload = { asked: JobSpec; spec: JobSpec };
-
 /** A job that is gone between the look at its key and its creation, or a gateway that stood still, costs one more. */
 const MAX_RESERVATIONS = 5;
 const RETRY_MS = 1_000;
+
+/** To Redis. */
+export type AcceptConnection = {
+  /** Whether jobs can be enqueued and listened to now: they may be accepted over another connection. */
+  isReady(): boolean;
+  /** Resolves when they can, and be accepted, or that takes too long. */
+  untilReady(): Promise<unknown>;
+};
 
 export type Accept = (tenant: string, params: ExecuteParams) => Promise<Result<'execute'>>;
 
@@ -36,7 +41,7 @@ export type Accept = (tenant: string, params: ExecuteParams) => Promise<Result<'
 export function createAccept({
   acceptLog,
   replication,
-  isConnected,
+  connection,
   producer,
   ceilings,
   metrics,
@@ -45,8 +50,7 @@ export function createAccept({
   acceptLog: AcceptLog;
   /** Of the accept log's connection, when nothing is to be answered that only one server has. */
   replication: Replication | undefined;
-  /** Whether jobs can be enqueued and listened to now: they may be accepted over another connection. */
-  isConnected: () => boolean;
+  connection: AcceptConnection;
   producer: Pick<Producer, 'enqueue'>;
   ceilings: Ceilings;
   metrics: Pick<GatewayMetrics, 'jobsAccepted'>;
@@ -54,25 +58,13 @@ export function createAccept({
 }): Accept {
   const onUnreplicated = createRepeatedWarning(logger, 'no replica has the job: its execute is unavailable');
 
-  /** Creates a job, or finds the one that its idempotency key stands for. */
-  async function create(tenant: string, idempotencyKey: string | undefined, { asked, spec }: Payload) {
-    const job: Omit<NewJob, 'jobId'> = {
-      epoch: createEpoch(),
-      tenant,
-      spec,
-      queueMs: spec.timeouts?.queueMs ?? DEFAULT_TIMEOUTS.queueMs,
-      totalMs: spec.timeouts?.totalMs ?? DEFAULT_TIMEOUTS.totalMs,
-      retry: spec.retry ?? 'safe',
-    };
-    if (idempotencyKey === undefined) {
-      const jobId = createJobId();
-      return { jobId, ...(await acceptLog.create({ ...job, jobId })) };
-    }
-    // By what was asked: a ceiling that has changed makes no other payload of the same request.
-    const hash = createHash('sha256').update(canonicalJson(asked)).digest('hex');
+  /** Creates a job, or finds the one that its idempotency key stands for. `hash` tells payloads apart. */
+  async function create(job: NewJob, key: { idempotencyKey: string; hash: string } | undefined) {
+    if (key === undefined) return { jobId: job.jobId, ...(await acceptLog.create(job)) };
+    const { idempotencyKey, hash } = key;
     for (let tries = 1; tries <= MAX_RESERVATIONS; tries += 1) {
       // Anew each time: one that was reserved before may have been created by others, and be gone.
-      const reservation = await acceptLog.reserve(tenant, idempotencyKey, createJobId(), hash);
+      const reservation = await acceptLog.reserve(job.tenant, idempotencyKey, createJobId(), hash);
       if (reservation.hash !== hash) throw new ProtocolError('idempotency_conflict');
       const { jobId } = reservation;
       const created = await acceptLog.createReserved({ ...job, jobId }, reservation);
@@ -85,6 +77,17 @@ export function createAccept({
     );
   }
 
+  /** The same, to be answered: before it can run, because what a failover loses is repeated, and must not have run. */
+  async function createForSure(...args: Parameters<typeof create>) {
+    const replicated = replication?.begin();
+    const accepted = await create(...args);
+    await replicated?.().catch((err) => {
+      onUnreplicated(err);
+      throw err;
+    });
+    return accepted;
+  }
+
   /** Nobody waits for it: what is not confirmed is looked for. */
   function confirm(jobId: string): void {
     acceptLog.enqueued(jobId).catch((err) => logger.debug({ err, jobId }, 'not confirmed as enqueued'));
@@ -93,14 +96,24 @@ export function createAccept({
   return async (tenant, params) => {
     const { idempotencyKey, attach: _attach, ...asked } = params;
     refuseBeyond(asked, ceilings);
-    if (!isConnected()) throw new RedisUnavailableError('away', new Error('a job could not be enqueued'));
+    if (!connection.isReady()) throw new RedisUnavailableError('away', new Error('jobs cannot be enqueued'));
     const spec = withinCeilings(asked, ceilings);
-    const replicated = replication?.begin();
-    const { jobId, created, epoch, status } = await create(tenant, idempotencyKey, { asked, spec });
-    // Before it can run: what a failover loses is repeated, and must not have run.
-    await replicated?.().catch((err) => {
-      onUnreplicated(err);
-      throw err;
+    const job: NewJob = {
+      jobId: createJobId(),
+      epoch: createEpoch(),
+      tenant,
+      spec,
+      queueMs: spec.timeouts?.queueMs ?? DEFAULT_TIMEOUTS.queueMs,
+      totalMs: spec.timeouts?.totalMs ?? DEFAULT_TIMEOUTS.totalMs,
+      retry: spec.retry ?? 'safe',
+    };
+    // By what was asked: a ceiling that has changed makes no other payload of the same request.
+    const key = idempotencyKey === undefined ? undefined : { idempotencyKey, hash: hashOf(asked) };
+    const { jobId, created, epoch, status } = await createForSure(job, key).catch(async (err) => {
+      if (!wasCutShort(err)) throw err;
+      // Only here it may be repeated without a key, too: it is the same job.
+      await connection.untilReady();
+      return createForSure(job, key);
     });
     // Also for a job that was there: whoever accepted it may have died before this line.
     if (!isTerminal(status)) {
@@ -118,6 +131,10 @@ export function createAccept({
     }
     return { jobId, epoch, status, created };
   };
+}
+
+function hashOf(asked: JobSpec): string {
+  return createHash('sha256').update(canonicalJson(asked)).digest('hex');
 }
 
 /** JSON whose text does not depend on the order in which members were written. */

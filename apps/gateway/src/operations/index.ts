@@ -5,7 +5,7 @@ import type { Replication } from '@cc-executor/redis';
 import type { Logger } from '@cc-executor/runtime';
 import type { TranscriptRequests } from '@cc-executor/signals';
 import type { GatewayMetrics } from '../metrics.ts';
-import { createAccept } from './accept.ts';
+import { type AcceptConnection, createAccept } from './accept.ts';
 import { attach } from './attach.ts';
 import { createCancel } from './cancel.ts';
 import type { Ceilings } from './ceilings.ts';
@@ -22,7 +22,7 @@ import { createVerify } from './verify.ts';
 export type OperationParts = {
   acceptLog: AcceptLog;
   replication: Replication | undefined;
-  isConnected: () => boolean;
+  connection: AcceptConnection;
   readLog: ReadLog;
   wishLog: WishLog;
   producer: Producer;
