@@ -27,6 +27,7 @@ const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
     'service',
     'redis',
     'claude-api-client',
+    'claude-options',
     'metrics',
     'runtime',
   ],

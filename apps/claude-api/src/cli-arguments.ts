@@ -1,5 +1,6 @@
 /** The CLI's arguments for a request. Every value is bound to its flag with `=`, so none can be taken for one. */
 import { type ClaudeOption, claudeOptions, type OptionName, optionNames } from '@cc-executor/claude-options';
+import { withoutDialect } from '@cc-executor/claude-options/output-schema';
 import type { ExecutionRequest } from './engine.ts';
 
 /** What the operator lets Claude Code be, whatever a request says. */
@@ -42,8 +43,11 @@ export function buildCliArguments(
   ];
 }
 
-/** A list is bound member by member. */
+/** A list is bound member by member; an object, which is a schema, as JSON. */
 function bind(reaches: ClaudeOption['reaches'], value: ExecutionRequest[OptionName]): string[] {
   if (value === undefined || !('flag' in reaches)) return [];
-  return [value].flat().map((member) => `${reaches.flag}=${member}`);
+  return [value].flat().map((member) => {
+    const text = typeof member === 'object' ? JSON.stringify(withoutDialect(member)) : member;
+    return `${reaches.flag}=${text}`;
+  });
 }

@@ -52,7 +52,10 @@ export async function findConversation(
   }
 }
 
-/** The answer in a part of a transcript: text blocks of the main conversation, without what Claude Code made up. */
+/**
+ * The answer in a part of a transcript: text blocks of the main conversation, without what Claude Code made up, and the object
+ * of a structured output as JSON, as its result line has it.
+ */
 export async function readAnswer(
   path: string,
   range: { from: number; to: number },
@@ -60,8 +63,10 @@ export async function readAnswer(
   const blocks: string[] = [];
   const digest = createTextDigest();
   const splitter = createLineSplitter({ maxLineBytes: MAX_LINE_BYTES });
+  const objects = createObjectWatch();
   const take = (line: string) => {
-    for (const text of textsOf(parse(line))) {
+    const entry = parse(line);
+    for (const text of [...textsOf(entry), ...objects.take(entry)]) {
       blocks.push(text);
       digest.append(text, true);
     }
@@ -84,14 +89,48 @@ interface Entry {
   message?: { model?: unknown; content?: unknown };
 }
 
+interface Block {
+  type?: unknown;
+  text?: unknown;
+  name?: unknown;
+  id?: unknown;
+  input?: unknown;
+  tool_use_id?: unknown;
+  is_error?: unknown;
+}
+
 function textsOf(entry: Entry | undefined): string[] {
-  if (entry?.type !== 'assistant' || entry.isSidechain === true || entry.isApiErrorMessage === true)
-    return [];
-  const { model, content } = entry.message ?? {};
-  if (model === '<synthetic>' || !Array.isArray(content)) return [];
-  return (content as { type?: unknown; text?: unknown }[])
+  return modelBlocks(entry)
     .filter((block) => block.type === 'text' && typeof block.text === 'string' && block.text !== '')
     .map((block) => block.text as string);
+}
+
+/** Finds the objects that Claude Code took from its model: calls of a tool of its own that did not end as an error. */
+function createObjectWatch(): { take(entry: Entry | undefined): string[] } {
+  const given = new Map<unknown, string>();
+  return {
+    take(entry) {
+      for (const { type, name, id, input } of modelBlocks(entry)) {
+        if (type === 'tool_use' && name === 'StructuredOutput') given.set(id, JSON.stringify(input));
+      }
+      if (given.size === 0 || entry?.type !== 'user') return [];
+      return blocksOf(entry).flatMap(({ tool_use_id: id, is_error: isError }) => {
+        const object = given.get(id);
+        given.delete(id);
+        return object === undefined || isError === true ? [] : [object];
+      });
+    },
+  };
+}
+
+function modelBlocks(entry: Entry | undefined): Block[] {
+  if (entry?.type !== 'assistant' || entry.isSidechain === true || entry.isApiErrorMessage === true)
+    return [];
+  return entry.message?.model === '<synthetic>' ? [] : blocksOf(entry);
+}
+
+function blocksOf({ message }: Entry): Block[] {
+  return Array.isArray(message?.content) ? (message.content as Block[]) : [];
 }
 
 function parse(line: string): Entry | undefined {

@@ -1,4 +1,5 @@
 /** The options of Claude Code on the command line of `run`: flags, help and values follow from the one table. */
+import { readFileSync } from 'node:fs';
 import { type ClaudeOption, claudeOptions, type Kind } from '@cc-executor/claude-options';
 import { type Command, Option } from 'commander';
 
@@ -62,12 +63,25 @@ function readValue(flag: string, value: Kind, texts: readonly string[], faults: 
       return value.joined ? texts.flatMap(splitTools) : texts;
     case 'map':
       return readPairs(flag, texts, faults);
+    case 'schema':
+      return readJson(flag, texts[0] ?? '', faults);
+  }
+}
+
+/** JSON, or what stands as JSON in the file of that name. */
+function readJson(flag: string, text: string, faults: string[]): unknown {
+  try {
+    return JSON.parse(text.trimStart().startsWith('{') ? text : readFileSync(text, 'utf8'));
+  } catch (error) {
+    faults.push(`${flag}: ${(error as Error).message}`);
+    return undefined;
   }
 }
 
 function hint(value: Kind): string {
   if (value.kind === 'choice') return `: ${value.choices.join(', ')}`;
   if (value.kind === 'list' && value.joined) return ', separated by commas';
+  if (value.kind === 'schema') return '; JSON, or a file of it';
   return isRepeatable(value) ? '; may be repeated' : '';
 }
 

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { type ClaudeOption, claudeOptions } from '@cc-executor/claude-options';
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
@@ -11,7 +12,9 @@ const example = new URL(
 const everything = JSON.parse(readFileSync(example, 'utf8')) as Record<string, unknown>;
 
 /** The texts by which a value is given on a command line. */
-function textsOf(value: unknown): string[] {
+function textsOf(name: string): string[] {
+  const value = everything[name];
+  if (name === 'outputSchema') return [JSON.stringify(value)];
   if (Array.isArray(value)) return value.map(String);
   if (typeof value !== 'object') return [String(value)];
   return Object.entries(value as object).map(([name, member]) => `${name}=${member}`);
@@ -27,7 +30,7 @@ function parse(args: string[]): Record<string, unknown> {
 
 describe('the options of Claude Code on the command line', () => {
   it.each(Object.keys(claudeOptions))('%s has a flag, and its value arrives as it was', (name) => {
-    const args = textsOf(everything[name]).flatMap((text) => [claudeFlag(name)!, text]);
+    const args = textsOf(name).flatMap((text) => [claudeFlag(name)!, text]);
     expect(args).not.toEqual([]);
     expect(parse(args)).toEqual({ [name]: everything[name] });
   });
@@ -46,6 +49,14 @@ describe('the options of Claude Code on the command line', () => {
       env: { B: '1' },
       faults: ["--env: 'A' is not key=value"],
     });
+  });
+
+  it('take a schema from a file, and name the flag of one that cannot be read', () => {
+    expect(parse(['--output-schema', fileURLToPath(example)])).toEqual({ outputSchema: everything });
+    for (const text of ['{"type":', '/nowhere/schema.json']) {
+      const { faults } = parse(['--output-schema', text]);
+      expect(faults).toEqual([expect.stringMatching(/^--output-schema: /)]);
+    }
   });
 
   it('do not take other parameters for one of theirs', () => {

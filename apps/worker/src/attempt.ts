@@ -24,6 +24,7 @@ import type { Leases } from './leases.ts';
 import { createLogWriter, type OutputBounds } from './log-writer.ts';
 import { mcpFailureOf } from './mcp-failure.ts';
 import { codeOf, type WorkerMetrics } from './metrics.ts';
+import { requireOutput } from './output-check.ts';
 import { createPausing } from './pausing.ts';
 import { didNotBegin, planRetry, type Retry } from './retry.ts';
 import { type CancelBy, createStop } from './stop-reason.ts';
@@ -147,7 +148,8 @@ export function createAttempt(
       // Here nothing is under way, and what was may be repeated.
       if (isDrained()) return 'hand-back';
       if (stop.reason()) return ending();
-      outcome = timings.addTo(applyEndPolicy(await callUpstream(call), spec));
+      const ended = applyEndPolicy(await callUpstream(call), spec);
+      outcome = timings.addTo(await requireOutput(ended, spec.outputSchema));
       hasBegun = outcome.status !== 'failed' || !didNotBegin(outcome);
       const retry = planRetry({
         ...{ outcome, policy, hasOutput: hasOutput(), call },

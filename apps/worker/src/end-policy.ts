@@ -2,9 +2,9 @@
  * What becomes of ends that are neither a success nor a failure by themselves: the model refused, or tools that Claude Code
  * wanted were denied. The job says what they are to be. Pure.
  */
-import type { UpstreamOutcome } from '@cc-executor/claude-api-client';
+import type { UpstreamFailureCode, UpstreamOutcome } from '@cc-executor/claude-api-client';
 import type { JobSpec } from '@cc-executor/job-log';
-import { type FailureCode, summaryOf } from '@cc-executor/protocol';
+import { summaryOf } from '@cc-executor/protocol';
 
 const MAX_TOOLS_NAMED = 5;
 
@@ -21,16 +21,17 @@ export function applyEndPolicy(
   }
   if (outcome.status !== 'completed') return outcome;
   if (outcome.stopReason === 'refusal' && onRefusal === 'fail') {
-    return failed('claude_refused', outcome.text || 'The model refused to answer', outcome);
+    return failCompleted('claude_refused', outcome.text || 'The model refused to answer', outcome);
   }
   if (outcome.permissionDenials && onDenial === 'fail') {
-    return failed('claude_denied', describeDenials(outcome.permissionDenials), outcome);
+    return failCompleted('claude_denied', describeDenials(outcome.permissionDenials), outcome);
   }
   return outcome;
 }
 
-function failed(
-  code: Extract<FailureCode, `claude_${string}`>,
+/** The end of a run that had completed, for a job to which it is none. */
+export function failCompleted(
+  code: UpstreamFailureCode,
   message: string,
   outcome: Completed,
 ): UpstreamOutcome {

@@ -3,6 +3,7 @@ import type { UpstreamOutcome } from '@cc-executor/claude-api-client';
 import {
   type FailureCode,
   MAX_TERMINAL_TEXT_LENGTH,
+  type RunSummary,
   summaryOf,
   type TerminalBody,
 } from '@cc-executor/protocol';
@@ -26,9 +27,9 @@ export function terminalEventOf(
   if (outcome.status === 'completed' && stop?.kind !== 'fault') {
     const { evidence, text, ...rest } = outcome;
     const short = text !== undefined && text.length <= MAX_TERMINAL_TEXT_LENGTH;
-    return { type: 'completed', ...(short ? { text } : {}), evidence, ...summaryOf(rest) };
+    return { type: 'completed', ...(short ? { text } : {}), evidence, ...boundedSummary(rest) };
   }
-  const ending = { partial: hasOutput, ...summaryOf(outcome) };
+  const ending = { partial: hasOutput, ...boundedSummary(outcome) };
   if (stop) return stoppedEvent(stop, ending);
   if (outcome.status === 'timed_out') return { type: 'timed_out', limit: outcome.limit, ...ending };
   if (outcome.status === 'failed') {
@@ -74,6 +75,13 @@ export function incompleteEvent(wanted: TerminalBody, dropped: DropReason, hasOu
     default:
       return wanted satisfies never;
   }
+}
+
+/** Part of an object would be another object: a long one is left out. */
+function boundedSummary(outcome: RunSummary): RunSummary {
+  const { structuredOutput, ...rest } = summaryOf(outcome);
+  const long = JSON.stringify(structuredOutput ?? null).length > MAX_TERMINAL_TEXT_LENGTH;
+  return structuredOutput === undefined || long ? rest : { ...rest, structuredOutput };
 }
 
 function stoppedEvent(stop: StopReason, ending: { partial: boolean }): TerminalBody {

@@ -45,6 +45,18 @@ describe('without a stop', () => {
     expect(terminalEventOf({ ...completed, text: `${text}x` }, undefined, true)).not.toHaveProperty('text');
   });
 
+  test('so is an object, whatever the end; nothing is one, too', () => {
+    const long = ['x'.repeat(MAX_TERMINAL_TEXT_LENGTH)];
+    for (const outcome of outcomes) {
+      const endWith = (structuredOutput: unknown) =>
+        terminalEventOf({ ...outcome, structuredOutput }, undefined, true);
+      expect(endWith(long)).not.toHaveProperty('structuredOutput');
+      for (const output of [null, false, { city: 'Bern' }]) {
+        expect(endWith(output)).toHaveProperty('structuredOutput', output);
+      }
+    }
+  });
+
   test('a time-out names its limit', () => {
     expect(
       terminalEventOf({ status: 'timed_out', limit: 'firstOutput', turns: 1 }, undefined, false),

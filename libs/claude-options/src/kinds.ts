@@ -36,7 +36,16 @@ type ListKind = {
 /** An object of strings. */
 type MapKind = { kind: 'map'; names: TextKind; values: TextKind };
 
-export type Kind = TextKind | ChoiceKind | IntegerKind | AmountKind | ListKind | MapKind;
+/** A JSON Schema of an object. Whether it is one in all its parts is judged by `./output-schema`. */
+type SchemaKind = {
+  kind: 'schema';
+  /** UTF-16 units as JSON. */
+  max: number;
+  /** Levels of objects and lists. */
+  maxDepth: number;
+};
+
+export type Kind = TextKind | ChoiceKind | IntegerKind | AmountKind | ListKind | MapKind | SchemaKind;
 
 /** The values of a kind. */
 export type ValueOf<K extends Kind> =
@@ -50,7 +59,9 @@ export type ValueOf<K extends Kind> =
           ? string | readonly string[]
           : K extends { kind: 'list' }
             ? readonly string[]
-            : Readonly<Record<string, string>>;
+            : K extends { kind: 'schema' }
+              ? Readonly<Record<string, unknown>>
+              : Readonly<Record<string, string>>;
 
 /** Which values a kind takes, in words for a Markdown table: `integer, 1–10,000`. */
 export function describeKind(kind: Kind): string {
@@ -69,6 +80,8 @@ export function describeKind(kind: Kind): string {
     }
     case 'map':
       return `object of ${kind.values.noun}s by ${kind.names.noun}`;
+    case 'schema':
+      return `JSON Schema of an object, ≤ ${count(kind.max)} characters and ${kind.maxDepth} levels as JSON`;
   }
 }
 

@@ -78,6 +78,14 @@ export const claudeOptions = {
     reaches: { flag: '--append-system-prompt' },
     operator: {},
   },
+  outputSchema: {
+    value: { kind: 'schema', max: 16_384, maxDepth: 20 },
+    meaning:
+      'what the answer has to be: an object of this JSON Schema (draft 7), `structuredOutput` at the end',
+    run: '--output-schema <json>',
+    reaches: { flag: '--json-schema' },
+    operator: {},
+  },
   allowedTools: {
     value: { kind: 'list', of: tool, max: 100, joined: true },
     meaning: 'tools that Claude Code may use unasked',

@@ -29,7 +29,26 @@ function schemaOf(kind: Kind): z.ZodType {
     }
     case 'map':
       return z.record(textSchema(kind.names), textSchema(kind.values));
+    case 'schema':
+      return (
+        z
+          .record(z.string(), z.unknown())
+          .refine(({ type }) => type === 'object', 'must be a JSON Schema with the type "object"')
+          // What is nested too deep is not written as JSON: that could exhaust the stack.
+          .refine((schema) => !isDeeper(schema, kind.maxDepth), {
+            error: `may not be nested more than ${kind.maxDepth} deep`,
+            abort: true,
+          })
+          .refine((schema) => JSON.stringify(schema).length <= kind.max, {
+            error: `may not be longer than ${kind.max} characters as JSON`,
+          })
+      );
   }
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1));
 }
 
 function textSchema({ max, pattern, rule }: TextKind): z.ZodType<string, string> {

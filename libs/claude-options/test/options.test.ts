@@ -11,11 +11,23 @@ describe('the table', () => {
   });
 
   test('says in words which values an option takes', () => {
-    const { fallbackModel, maxTurns, maxBudgetUsd, effort, addDirs, mcpConfig, env, conversation } =
-      claudeOptions;
-    const described = [fallbackModel, maxTurns, maxBudgetUsd, effort, addDirs, mcpConfig, env, conversation];
+    const {
+      fallbackModel,
+      outputSchema,
+      maxTurns,
+      maxBudgetUsd,
+      effort,
+      addDirs,
+      mcpConfig,
+      env,
+      conversation,
+    } = claudeOptions;
+    const described = [
+      ...[fallbackModel, outputSchema, maxTurns, maxBudgetUsd, effort, addDirs, mcpConfig, env, conversation],
+    ];
     expect(described.map(({ value }) => describeKind(value))).toEqual([
       'names of models, ≤ 1,024 characters',
+      'JSON Schema of an object, ≤ 16,384 characters and 20 levels as JSON',
       'integer, 1–10,000',
       'number > 0, ≤ 1,000,000',
       '`"low"`, `"medium"`, `"high"`, `"xhigh"`, `"max"`',

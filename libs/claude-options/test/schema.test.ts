@@ -33,6 +33,18 @@ const values: Record<string, { taken: unknown[]; refused: unknown[] }> = {
     taken: ['', '--anything\n', 'x'.repeat(32_768)],
     refused: ['a\0b', 'x'.repeat(32_769), 7],
   },
+  outputSchema: {
+    taken: [
+      { type: 'object' },
+      { type: 'object', description: 'x'.repeat(16_384 - 34) },
+      { type: 'object', default: nested(19) },
+    ],
+    refused: [
+      ...[{}, { type: 'array' }, { type: ['object'] }, '{"type":"object"}', [{ type: 'object' }], true],
+      { type: 'object', description: 'x'.repeat(16_384 - 33) },
+      ...[20, 2_000].map((levels) => ({ type: 'object', default: nested(levels) })),
+    ],
+  },
   allowedTools: tools,
   disallowedTools: tools,
   permissionMode: { taken: ['plan', 'acceptEdits'], refused: [...FLAGS, '', 'a b', 'x'.repeat(65)] },
@@ -63,6 +75,12 @@ const values: Record<string, { taken: unknown[]; refused: unknown[] }> = {
     refused: [...FLAGS, '', 'hello', '../../x', ` ${UUID}`, `${UUID}0`, UUID.replaceAll('-', '')],
   },
 };
+
+function nested(levels: number): unknown {
+  let value: unknown = 'core';
+  for (let level = 0; level < levels; level += 1) value = [value];
+  return value;
+}
 
 test('every option is tried here', () => {
   expect(Object.keys(values)).toEqual(optionNames);

@@ -1,9 +1,9 @@
 /**
- * What a `result` line says of the run besides how it ended, bounded: whatever a model or a tool makes of it, a terminal
- * event stays small. Tokens and cost are those of the whole tree, sub-agents included, and of this run alone: a continued
+ * What a `result` line says of the run besides how it ended. All but the object of a structured output is bounded: whatever
+ * a model or a tool makes of it, it fits a terminal event. Tokens and cost are those of the whole tree, sub-agents included, and of this run alone: a continued
  * conversation's own totals count from its beginning.
  */
-import { MAX_TERMINAL_TEXT_LENGTH, type RunSummary } from '@cc-executor/protocol';
+import type { RunSummary } from '@cc-executor/protocol';
 import { type ClaudeResult, isObject, type JsonObject, numberOf, stringOf } from './stream-line.ts';
 
 const MAX_NAME_LENGTH = 200;
@@ -41,7 +41,7 @@ export function summarize(result: ClaudeResult, models: Record<string, ModelUse>
     turns: numberOf(result.num_turns),
     conversation: stringOf(result.session_id)?.slice(0, MAX_NAME_LENGTH),
     stopReason: stringOf(result.stop_reason)?.slice(0, MAX_NAME_LENGTH),
-    structuredOutput: small(result.structured_output),
+    structuredOutput: result.structured_output,
     ...readDenials(result.permission_denials),
     timings: readTimings(result),
   };
@@ -123,8 +123,4 @@ function readTimings(result: ClaudeResult): RunSummary['timings'] {
     ...(firstRequestMs !== undefined && { firstRequestMs }),
     ...(modelMs !== undefined && { modelMs }),
   };
-}
-
-function small(value: unknown): unknown {
-  return value !== undefined && JSON.stringify(value).length > MAX_TERMINAL_TEXT_LENGTH ? undefined : value;
 }

@@ -8,7 +8,7 @@ import { type Cause, isLoginError } from './cause.ts';
 import { type ClaudeResult, numberOf, stringOf } from './stream-line.ts';
 import { createUsageSum, summarize, type UsageSum } from './summary.ts';
 
-export type ClaudeFailureCode = Extract<FailureCode, `claude_${string}`>;
+export type ClaudeFailureCode = Extract<FailureCode, `claude_${string}` | 'structured_output_invalid'>;
 
 export type Verdict =
   | { ok: true; text: string; summary: RunSummary }
@@ -51,6 +51,7 @@ function failureCode(result: ClaudeResult, cause: Cause): ClaudeFailureCode {
 /** What the result itself says about its end. */
 function codeOfEnd({ stop_reason, subtype, terminal_reason, api_error }: ClaudeResult) {
   if (stop_reason === 'refusal') return 'claude_refused';
+  if (subtype === 'error_max_structured_output_retries') return 'structured_output_invalid';
   if (subtype === 'error_max_turns') return 'claude_max_turns';
   if (subtype === 'error_max_budget_usd' || subtype === 'error_max_budget') return 'claude_budget';
   if (subtype === 'error_during_execution' && terminal_reason?.startsWith('aborted')) {

@@ -103,6 +103,7 @@ describe('the verdict', () => {
     ['claude_error', { subtype: 'success', is_error: true, api_error_status: 500 }],
     ['claude_error', { subtype: 'success', is_error: true, api_error_status: 404, result: 'no such model' }],
     ['claude_max_turns', { subtype: 'error_max_turns', is_error: true }],
+    ['structured_output_invalid', { subtype: 'error_max_structured_output_retries', is_error: true }],
     ['claude_budget', { subtype: 'error_max_budget_usd', is_error: true }],
     ['claude_error', { subtype: 'error_during_execution', is_error: true, terminal_reason: 'model_error' }],
     ['claude_error', { subtype: 'something_new', is_error: false }],

@@ -110,6 +110,8 @@ export const failureCodes = {
   claude_refused: 'The model refused to answer, or the safeguards around it stopped the answer.',
   claude_denied: 'Claude Code was not allowed to use a tool that it wanted, and the job was to fail then.',
   claude_mcp_failed: 'An MCP server could not be reached, and the job was to fail then.',
+  structured_output_invalid:
+    'Claude Code gave no object, or none that is of the `outputSchema`; the message says what is wrong with it.',
   claude_prompt_too_long: 'Prompt and conversation are longer than the model takes.',
   claude_output_limit: 'The answer was cut off at the limit of output tokens, and could not be continued.',
   claude_model_unknown: 'There is no such model, or the login may not use it.',

@@ -4,6 +4,7 @@
  * A response that is closed before its end cancels the execution.
  */
 import { randomUUID } from 'node:crypto';
+import { findSchemaFault } from '@cc-executor/claude-options/output-schema';
 import type { HttpReply, HttpRequest, HttpServer } from '@cc-executor/service';
 import type { Engine } from '../engine.ts';
 import type { Execution, ExecutionOutput } from '../execution.ts';
@@ -44,17 +45,23 @@ async function execute(
     return sendRefusal(reply, refusal);
   }
 
-  const parsed = parseExecuteBody(request.body);
-  if ('faults' in parsed) {
-    const message = `The request is not valid: ${parsed.faults.join('; ')}`;
-    return refuse({ statusCode: 400, code: 'invalid_request', message, faults: parsed.faults });
+  function refuseFaults(faults: readonly string[]): HttpReply {
+    const message = `The request is not valid: ${faults.join('; ')}`;
+    return refuse({ statusCode: 400, code: 'invalid_request', message, faults });
   }
+
+  const parsed = parseExecuteBody(request.body);
+  if ('faults' in parsed) return refuseFaults(parsed.faults);
   const allowed = applyPolicy(parsed.body, policy);
   if ('code' in allowed) return refuse({ statusCode: 403, ...allowed });
   const executionId = parsed.body.executionId ?? randomUUID();
   const accepted = { executionId, ...allowed.options };
   const unable = executions.refuse(executionId);
   if (unable !== undefined) return refuse(unable);
+  const { outputSchema } = accepted;
+  // After what refuses at no cost: this takes a thread.
+  const fault = outputSchema && (await findSchemaFault(outputSchema));
+  if (fault !== undefined) return refuseFaults([`outputSchema: ${fault}`]);
   const prepared = await engine.prepare(accepted);
   if ('code' in prepared) return refuse(prepared);
   // Others may have started meanwhile.
