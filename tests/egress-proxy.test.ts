@@ -1,13 +1,9 @@
 /** The way out of claude-api's network, as a process: what goes through it, and what does not. */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { beforeAll, expect, onTestFinished, test } from 'vitest';
-
-const program = fileURLToPath(new URL('../deploy/egress/proxy.mjs', import.meta.url));
+import { beforeAll, expect, test } from 'vitest';
+import { startEgress } from './e2e/support/egress.ts';
 
 /** Something inside, on this machine. */
 let inside: number;
@@ -26,24 +22,6 @@ beforeAll(async () => {
   inside = (server.address() as AddressInfo).port;
   return () => server.close();
 });
-
-async function start(env: Record<string, string> = {}): Promise<number> {
-  const child = spawn(process.execPath, [program], {
-    env: { EGRESS_PORT: '0', EGRESS_HOST: '127.0.0.1', ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const ended = once(child, 'exit');
-  onTestFinished(async () => {
-    child.kill('SIGTERM');
-    expect(await ended).toEqual([0, null]);
-  });
-  for await (const line of createInterface(child.stdout)) {
-    const { event, port } = JSON.parse(line);
-    child.stdout.resume();
-    if (event === 'ready') return port;
-  }
-  throw new Error('it ended before it was ready');
-}
 
 /** Asks for a tunnel, and sends something through it if there is one; gives all that comes back. */
 async function tunnel(proxy: number, target: string, then = ''): Promise<string> {
@@ -86,7 +64,7 @@ test.each([
   ],
   ...['[64:ff9b::a9fe:a9fe]', '[2002:a00:1::1]', '[2001:0:a00::1]', '[ff02::1]'],
 ])('nothing goes to %s', async (host) => {
-  const proxy = await start({ EGRESS_PORTS: `${inside},80,443` });
+  const proxy = await startEgress({ EGRESS_PORTS: `${inside},80,443` });
   const from = received.length;
   const page = 'GET /secret HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
   for (const port of [inside, 443]) {
@@ -99,7 +77,7 @@ test.each([
 
 test('a public address is tried, on the ports that are open only', async () => {
   // This machine may have no way to it: what counts is who says no.
-  const proxy = await start({ EGRESS_PORTS: '443' });
+  const proxy = await startEgress({ EGRESS_PORTS: '443' });
   for (const target of ['1.1.1.1:25', 'example.com:22', '[2606:4700::1111]:6379']) {
     expect(await tunnel(proxy, target)).toMatch(/^HTTP\/1\.1 403 .*EGRESS_PORTS/s);
   }
@@ -107,7 +85,7 @@ test('a public address is tried, on the ports that are open only', async () => {
 });
 
 test('what is allowed by name goes through, both ways, unchanged', async () => {
-  const proxy = await start({ EGRESS_ALLOW: `localhost:${inside}, other:1` });
+  const proxy = await startEgress({ EGRESS_ALLOW: `localhost:${inside}, other:1` });
   const body = 'x'.repeat(1_000_000);
   const page = `POST /in HTTP/1.1\r\nHost: in\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`;
   const answer = await tunnel(proxy, `localhost:${inside}`, page);
@@ -123,7 +101,7 @@ test('what is allowed by name goes through, both ways, unchanged', async () => {
 });
 
 test('what cannot be read, or reached, is answered, and ends nothing', async () => {
-  const proxy = await start({ EGRESS_ALLOW: '127.0.0.1:1,nowhere.invalid:443' });
+  const proxy = await startEgress({ EGRESS_ALLOW: '127.0.0.1:1,nowhere.invalid:443' });
   expect(await tunnel(proxy, '127.0.0.1:1')).toMatch(/^HTTP\/1\.1 502/);
   expect(await tunnel(proxy, 'nowhere.invalid:443')).toMatch(/^HTTP\/1\.1 502/);
   for (const target of ['', '::::', 'a b', 'x:99999', '/', '%']) {

@@ -137,6 +137,14 @@ describe('an image', () => {
   );
 });
 
+test('no other Claude Code is put into an image than the locked one', async () => {
+  const build = docker([
+    ...['build', '--progress', 'plain', '--file', 'apps/claude-api/Dockerfile', '--target', 'claude-code'],
+    ...['--build-arg', 'CLAUDE_CODE_VERSION=0.0.1', '.'],
+  ]);
+  await expect(build).rejects.toThrow(/CLAUDE_CODE_VERSION is 0\.0\.1, and tools\/claude-code locks \d+\./);
+});
+
 describe('Redis', () => {
   let passwords: string[];
   /** Runs commands as the user for people; the answers, one a line where they are short. */
