@@ -12,8 +12,9 @@ import {
   startStack,
   startTestRedis,
   type TestRedis,
+  type TestRedisOptions,
 } from '@cc-executor/testing';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { runNode } from './support/child.ts';
 
 const main = fileURLToPath(new URL('../../apps/cli/src/main.ts', import.meta.url));
@@ -42,10 +43,19 @@ async function start(options: StackOptions = {}): Promise<Stack> {
   return stack;
 }
 
-async function startRedis(): Promise<TestRedis> {
-  const redis = await startTestRedis({ appendonly: true });
-  onTestFinished(() => redis.close());
-  return redis;
+/** One stack for the tests of a suite, which leave it as they found it. */
+function useStack(options: StackOptions, redisOptions?: TestRedisOptions): () => Stack {
+  let redis: TestRedis;
+  let stack: Stack;
+  beforeAll(async () => {
+    redis = await startTestRedis(redisOptions);
+    stack = await startStack({ ...options, redis, env: REPORTS });
+  });
+  afterAll(async () => {
+    await stack?.close();
+    await redis?.close();
+  });
+  return () => stack;
 }
 
 /** Looks until the doctor sees it: reports come now and then. */
@@ -62,8 +72,10 @@ async function untilDoctor(
 }
 
 describe('everything works', () => {
+  const working = useStack({ workers: 2 }, { appendonly: true });
+
   it('is told pair by pair, seen through the gateway alone, and proved by a job', async () => {
-    const stack = await start({ redis: await startRedis(), workers: 2 });
+    const stack = working();
     const answer = await untilDoctor(
       ({ findings }) => {
         const pairs = findings.filter(({ subject }) => /^worker-.* → claude-api$/.test(subject));
@@ -96,7 +108,7 @@ describe('everything works', () => {
   });
 
   it('is looked at directly where a worker runs', async () => {
-    const stack = await start({ redis: await startRedis() });
+    const stack = working();
     const env = {
       REDIS_URL: stack.redis.url,
       CLAUDE_API_URL: `http://localhost:${stack.claudeApi?.ready.port}`,
@@ -144,18 +156,6 @@ describe('the broken pair is named', () => {
     expect(finding?.advice).toContain('Another program has this address or port');
   });
 
-  it('a gateway that accepts and says nothing', async () => {
-    const stack = await start({ workers: 0 });
-    const proxy = await startFaultProxy({ target: { port: Number(stack.gateways[0]?.ready.port) } });
-    onTestFinished(() => proxy.close());
-    await proxy.set({ toTarget: { swallow: true } });
-    const [finding] = failed(await doctor(['--url', proxy.url('ws', '/ws')]));
-    expect(finding).toMatchObject({
-      subject: 'client → gateway',
-      message: expect.stringContaining('no answer in time (TIMEOUT)'),
-    });
-  });
-
   it('Redis down', async () => {
     const stack = await start();
     await stack.redis.kill();
@@ -166,22 +166,6 @@ describe('the broken pair is named', () => {
     const pair = failed(answer).find(({ subject }) => subject.endsWith('→ redis'));
     expect(pair?.message).toContain('the connection is refused (ECONNREFUSED)');
     expect(pair?.advice).toContain('docker compose up -d redis');
-  });
-
-  it('a wrong password', async (context) => {
-    await needs('users')(context);
-    const stack = await start({ workers: 0 });
-    await stack.redis.admin.acl('SETUSER', 'app', 'on', '>right', '~*', '&*', '+@all');
-    const url = `redis://app:hunter2@127.0.0.1:${stack.redis.port}`;
-    await stack.startGateway({ REDIS_URL: url });
-    const seen = await doctor(['--url', stack.url(1)]);
-    const direct = await doctor(['--as', 'gateway', '--url', stack.url(1)], { REDIS_URL: url });
-    for (const answer of [seen, direct]) {
-      const pair = failed(answer).find(({ subject }) => subject.endsWith('→ redis'));
-      expect(pair?.message).toContain('wrong credentials (WRONGPASS)');
-      expect(pair?.advice).toContain('REDIS_URL_FILE');
-      expect(JSON.stringify(answer)).not.toContain('hunter2');
-    }
   });
 
   it('claude-api down', async () => {
@@ -201,50 +185,92 @@ describe('the broken pair is named', () => {
     );
   });
 
-  it("a worker that does not know claude-api's name, beside one that does", async () => {
-    const stack = await start();
-    await stack.startWorker({ CLAUDE_API_URL: 'http://claude-api.invalid:8000' });
-    const answer = await untilDoctor(
-      (found) => expect(subjects(failed(found))).toEqual(['worker → claude-api']),
-      ['--url', stack.url()],
-    );
-    const [finding] = failed(answer);
-    expect(finding?.subject).toContain(String(stack.workers[1]?.pid));
-    expect(finding?.message).toMatch(
-      /^claude-api at http:\/\/claude-api\.invalid:8000: the name is not known/,
-    );
-    expect(finding?.advice).toMatch(/same network.*CLAUDE_API_URL/);
+  describe('where no worker is:', () => {
+    // Nobody asks claude-api there, so there is none.
+    const NOWHERE = { url: 'http://127.0.0.1:9' };
+    const idle = useStack({ workers: 0, upstream: NOWHERE });
+
+    it('a gateway that accepts and says nothing', async () => {
+      const stack = idle();
+      const proxy = await startFaultProxy({ target: { port: Number(stack.gateways[0]?.ready.port) } });
+      onTestFinished(() => proxy.close());
+      await proxy.set({ toTarget: { swallow: true } });
+      const [finding] = failed(await doctor(['--url', proxy.url('ws', '/ws')]));
+      expect(finding).toMatchObject({
+        subject: 'client → gateway',
+        message: expect.stringContaining('no answer in time (TIMEOUT)'),
+      });
+    });
+
+    it('a wrong password', async (context) => {
+      await needs('users')(context);
+      const stack = idle();
+      await stack.redis.admin.acl('SETUSER', 'app', 'on', '>right', '~*', '&*', '+@all');
+      const url = `redis://app:hunter2@127.0.0.1:${stack.redis.port}`;
+      const gateway = await stack.startGateway({ REDIS_URL: url });
+      onTestFinished(async () => void (await gateway.stop()));
+      const seen = await doctor(['--url', stack.url(1)]);
+      const direct = await doctor(['--as', 'gateway', '--url', stack.url(1)], { REDIS_URL: url });
+      for (const answer of [seen, direct]) {
+        const pair = failed(answer).find(({ subject }) => subject.endsWith('→ redis'));
+        expect(pair?.message).toContain('wrong credentials (WRONGPASS)');
+        expect(pair?.advice).toContain('REDIS_URL_FILE');
+        expect(JSON.stringify(answer)).not.toContain('hunter2');
+      }
+    });
+
+    it('no worker at all, and jobs that wait', async () => {
+      // A job that waits would be one more at a second try: not on the shared stack.
+      const stack = await start({ workers: 0, upstream: NOWHERE });
+      const run = runNode([main, 'run', '--detach', '--url', stack.url(), 'hello']);
+      expect(await run.ended).toMatchObject({ code: 0 });
+      const [finding] = failed(await doctor(['--url', stack.url()]));
+      expect(finding).toMatchObject({
+        subject: 'queue → worker',
+        message: '1 job waits and no worker is alive',
+        advice: expect.stringContaining('docker compose up -d worker'),
+      });
+    });
   });
 
-  it('a worker that stands still', async () => {
-    const stack = await start({ workers: 2 });
-    const [worker] = stack.workers;
-    await untilDoctor(
-      ({ findings }) =>
-        expect(subjects(findings).filter((name) => name === 'worker → redis')).toHaveLength(2),
-      ['--url', stack.url()],
-    );
-    worker?.kill('SIGSTOP');
-    const answer = await untilDoctor(
-      (found) => expect(failed(found)).toHaveLength(1),
-      ['--url', stack.url()],
-    );
-    const [finding] = failed(answer);
-    expect(finding?.subject).toMatch(new RegExp(`^worker-.*-${worker?.pid} → redis$`));
-    expect(finding?.message).toMatch(/was last seen \d+ s ago/);
-    worker?.kill('SIGCONT');
-    await untilDoctor((found) => expect(failed(found)).toEqual([]), ['--url', stack.url()]);
-  });
+  describe('where others work:', () => {
+    const running = useStack({ workers: 2 });
 
-  it('no worker at all, and jobs that wait', async () => {
-    const stack = await start({ workers: 0 });
-    const run = runNode([main, 'run', '--detach', '--url', stack.url(), 'hello']);
-    expect(await run.ended).toMatchObject({ code: 0 });
-    const [finding] = failed(await doctor(['--url', stack.url()]));
-    expect(finding).toMatchObject({
-      subject: 'queue → worker',
-      message: '1 job waits and no worker is alive',
-      advice: expect.stringContaining('docker compose up -d worker'),
+    it("a worker that does not know claude-api's name, beside one that does", async () => {
+      const stack = running();
+      const worker = await stack.startWorker({ CLAUDE_API_URL: 'http://claude-api.invalid:8000' });
+      onTestFinished(async () => void (await worker.stop()));
+      const answer = await untilDoctor(
+        (found) => expect(subjects(failed(found))).toEqual(['worker → claude-api']),
+        ['--url', stack.url()],
+      );
+      const [finding] = failed(answer);
+      expect(finding?.subject).toContain(String(worker.pid));
+      expect(finding?.message).toMatch(
+        /^claude-api at http:\/\/claude-api\.invalid:8000: the name is not known/,
+      );
+      expect(finding?.advice).toMatch(/same network.*CLAUDE_API_URL/);
+    });
+
+    it('a worker that stands still', async () => {
+      const stack = running();
+      const [worker] = stack.workers;
+      await untilDoctor(
+        ({ findings }) =>
+          expect(subjects(findings).filter((name) => name === 'worker → redis')).toHaveLength(2),
+        ['--url', stack.url()],
+      );
+      worker?.kill('SIGSTOP');
+      onTestFinished(() => worker?.kill('SIGCONT'));
+      const answer = await untilDoctor(
+        (found) => expect(failed(found)).toHaveLength(1),
+        ['--url', stack.url()],
+      );
+      const [finding] = failed(answer);
+      expect(finding?.subject).toMatch(new RegExp(`^worker-.*-${worker?.pid} → redis$`));
+      expect(finding?.message).toMatch(/was last seen \d+ s ago/);
+      worker?.kill('SIGCONT');
+      await untilDoctor((found) => expect(failed(found)).toEqual([]), ['--url', stack.url()]);
     });
   });
 });
