@@ -88,7 +88,7 @@ describe.runIf(process.platform === 'linux')('killed at a random moment', () => 
     expect(failures).toBeLessThan(100);
     await untilProcesses(() => processesOf(prefix).length === 0);
     expect(leftFolders(engine)).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   describe('the real Claude Code', () => {
     beforeEach(({ skip }) => skip(realCli === undefined, MISSING));
@@ -103,6 +103,6 @@ describe.runIf(process.platform === 'linux')('killed at a random moment', () => 
       expect(results).toHaveLength(12);
       await untilProcesses(() => processesOf(prefix).length === 0);
       expect(leftFolders(engine)).toEqual([]);
-    }, 60_000);
+    }, 120_000);
   });
 });

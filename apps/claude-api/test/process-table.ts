@@ -86,7 +86,7 @@ function readFile(pid: string, file: string): string {
 }
 
 /** Waits until a condition on the process table holds; it has no event to wait for. */
-export async function untilProcesses(condition: () => boolean, withinMs = 10_000): Promise<void> {
+export async function untilProcesses(condition: () => boolean, withinMs = 30_000): Promise<void> {
   const endAt = performance.now() + withinMs;
   while (!condition()) {
     if (performance.now() > endAt) throw new Error(`not so within ${withinMs} ms`);
