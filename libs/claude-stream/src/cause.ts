@@ -2,6 +2,7 @@
  * Follows what Claude Code says in typed members about why a run is failing, until the model answers again: the `error`
  * of the lines that it makes up in the model's place, and the limit that a `rate_limit_event` names.
  */
+import type { FailureCode } from '@cc-executor/protocol';
 import { isObject, type JsonObject, numberOf, stringOf } from './stream-line.ts';
 
 export type Cause = {
@@ -11,18 +12,36 @@ export type Cause = {
   resetsAt?: number;
 };
 
-/** The login or key is no good: the same request will be refused until somebody does something about it. */
-const loginErrors = new Set([
-  'authentication_failed',
-  'oauth_org_not_allowed',
-  'account_on_hold',
-  'verification_required',
-  'cloud_credential_error',
-]);
+/** What each typed error means; of some it takes what else is known to tell. */
+export const errorMeanings = {
+  authentication_failed: 'claude_auth',
+  oauth_org_not_allowed: 'claude_auth',
+  account_on_hold: 'claude_auth',
+  verification_required: 'claude_auth',
+  cloud_credential_error: 'claude_auth',
+  billing_error: 'claude_credit',
+  rate_limit: 'claude_rate_limited',
+  overloaded: 'claude_overloaded',
+  max_output_tokens: 'claude_output_limit',
+  model_not_found: 'claude_model_unknown',
+  invalid_request: undefined,
+  server_error: undefined,
+  unknown: undefined,
+} as const satisfies Record<string, FailureCode | undefined>;
 
-/** Whether this typed error is about the login or key. */
-export function isLoginError(error: string | undefined): boolean {
-  return error !== undefined && loginErrors.has(error);
+/** The code of a failure with such a cause. */
+export function codeOfCause({ error, resetsAt }: Cause) {
+  if (error === undefined || !Object.hasOwn(errorMeanings, error)) return undefined;
+  const meaning = errorMeanings[error as keyof typeof errorMeanings];
+  return meaning === 'claude_rate_limited' && resetsAt !== undefined ? 'claude_usage_limit' : meaning;
+}
+
+/**
+ * Whether this typed error says that the login or key is no good: the same request will be refused until somebody does
+ * something about it.
+ */
+export function isLoginError(error: string): boolean {
+  return codeOfCause({ error }) === 'claude_auth';
 }
 
 export type CauseWatch = {

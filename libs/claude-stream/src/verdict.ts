@@ -4,7 +4,7 @@
  * words last; programs must not read the messages.
  */
 import type { FailureCode, RunSummary } from '@cc-executor/protocol';
-import { type Cause, isLoginError } from './cause.ts';
+import { type Cause, codeOfCause } from './cause.ts';
 import { type ClaudeResult, numberOf, stringOf } from './stream-line.ts';
 import { createUsageSum, summarize, type UsageSum } from './summary.ts';
 
@@ -62,24 +62,6 @@ function codeOfEnd({ stop_reason, subtype, terminal_reason, api_error }: ClaudeR
   }
   if (api_error === 'usage_limit_reached') return 'claude_usage_limit';
   return api_error === 'max_output_tokens' ? 'claude_output_limit' : undefined;
-}
-
-function codeOfCause({ error, resetsAt }: Cause): ClaudeFailureCode | undefined {
-  if (isLoginError(error)) return 'claude_auth';
-  switch (error) {
-    case 'billing_error':
-      return 'claude_credit';
-    case 'rate_limit':
-      return resetsAt === undefined ? 'claude_rate_limited' : 'claude_usage_limit';
-    case 'overloaded':
-      return 'claude_overloaded';
-    case 'max_output_tokens':
-      return 'claude_output_limit';
-    case 'model_not_found':
-      return 'claude_model_unknown';
-    default:
-      return undefined;
-  }
 }
 
 /** What the model's API answered. */

@@ -8,6 +8,7 @@ export {
   recordClaude,
   recordedEndings,
 } from './claude-recorder.ts';
+export { findClaudeTypes } from './claude-types.ts';
 
 export { type Crowd, type CrowdPlan, startCrowd } from './crowd.ts';
 export {
