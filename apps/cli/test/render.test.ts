@@ -72,6 +72,54 @@ describe('rendering events', () => {
     expect(notes).toEqual(['▶ started  opus, attempt 3']);
   });
 
+  it('warns of MCP servers that cannot be reached', () => {
+    const mcpServers = ['connected', 'pending', 'failed'].map((status) => ({ name: `is-${status}`, status }));
+    const [started] = renderAll([{ type: 'started', mcpServers }]);
+    expect(started?.notes).toEqual(['▶ started', '⚠ MCP server is-failed: failed']);
+  });
+
+  it('tells what Claude Code itself has to say, in one line, and no more of it', () => {
+    const [error, note, limit] = renderAll([
+      {
+        type: 'notice',
+        message: { type: 'assistant', message: { content: [{ type: 'text', text: 'API\nError' }] } },
+      },
+      { type: 'notice', message: { type: 'system', subtype: 'informational', content: 'once more' } },
+      { type: 'notice', message: { type: 'rate_limit_event', rate_limit_info: { status: 'allowed' } } },
+    ]);
+    expect(error?.notes).toEqual(['⚠ API Error']);
+    expect(note?.notes).toEqual(['⚠ once more']);
+    expect(limit?.notes).toEqual([]);
+  });
+
+  it('names at the end the tools that were not allowed, before how it ended', () => {
+    const permissionDenials = [
+      { tool: 'Bash', toolUseId: 't1', input: { command: 'rm\n-r x' } },
+      { tool: 'Write', toolUseId: 't2' },
+    ];
+    const [end] = renderAll([
+      { type: 'completed', evidence: 'complete-line', permissionDenials, moreDenials: 3 },
+    ]);
+    const notes = end?.notes ?? [];
+    expect(notes.slice(0, -1).map((line) => line.trim())).toEqual([
+      '⚠ not allowed: Bash rm -r x',
+      '⚠ not allowed: Write',
+      '⚠ and 3 more',
+    ]);
+    expect(notes.at(-1)).toContain('completed');
+  });
+
+  it('says until when a usage limit holds', () => {
+    const error = {
+      code: 'claude_usage_limit',
+      message: 'limit',
+      retrySafe: true,
+      resetsAt: 1795500000_000,
+    } as const;
+    const [end] = renderAll([{ type: 'failed', error, partial: false }]);
+    expect(end?.notes?.at(-1)).toMatch(/claude_usage_limit: limit; until \d/);
+  });
+
   it('gives each use of a tool one line without control characters', () => {
     const content = [
       { type: 'text', text: 'I look.' },
