@@ -166,20 +166,23 @@ describe('docker-compose.yml', () => {
   });
 });
 
-test('the token of claude-api is drawn once, for workers; claude-api has its digest', () => {
+test('the token of claude-api is drawn once, for workers; claude-api has its digest; a key, for gateways and workers', () => {
   const folder = mkdtempSync(join(tmpdir(), 'make-users-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   for (const app of ['redis', 'gateway', 'worker', 'dashboard', 'claude-api']) mkdirSync(join(folder, app));
   function draw() {
     execFileSync(process.execPath, [`${root}deploy/redis/make-users.mjs`, folder]);
-    return ['worker/claude-api-token', 'claude-api/token-sha256'].map((file) =>
-      readFileSync(join(folder, file), 'utf8').trim(),
-    );
+    return [
+      ...['worker/claude-api-token', 'claude-api/token-sha256', 'gateway/secrets-key', 'worker/secrets-key'],
+    ].map((file) => readFileSync(join(folder, file), 'utf8').trim());
   }
   const [first, second] = [draw(), draw()];
   expect(first[0]).toMatch(/^[0-9a-f]{64}$/);
   expect(first[1]).toBe(createHash('sha256').update(first[0]!).digest('hex'));
   expect(readdirSync(join(folder, 'claude-api'))).toEqual(['token-sha256']);
+  expect(first[2]).toMatch(/^[0-9a-f]{64}$/);
+  expect(first[3]).toBe(first[2]);
+  expect(first[2]).not.toBe(first[0]);
   expect(second).toEqual(first);
 });
 

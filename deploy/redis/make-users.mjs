@@ -5,6 +5,7 @@
  *   FOLDER/gateway/redis-url …   redis://gateway:<password>@redis:6379
  *   FOLDER/worker/claude-api-token       what workers show claude-api
  *   FOLDER/claude-api/token-sha256       its digest: the tools that Claude Code runs can read what claude-api can
+ *   FOLDER/{gateway,worker}/secrets-key   with what both keep secrets of jobs from Redis
  *   FOLDER/redis/users.acl       made anew from the URLs at every start, so that the two cannot differ
  */
 import { createHash, randomBytes } from 'node:crypto';
@@ -40,8 +41,10 @@ lines.push('user default reset off ~* &* +@all');
 // The health check's, which proves that Redis answers and has loaded its data.
 lines.push('user health reset on nopass -@all +ping');
 write(`${folder}/redis/users.acl`, `${lines.join('\n')}\n`, 0o444);
-const token = tokenOf(`${folder}/worker/claude-api-token`);
+const token = drawnOnce(`${folder}/worker/claude-api-token`);
 write(`${folder}/claude-api/token-sha256`, `${sha256(token)}\n`, 0o440);
+const key = drawnOnce(`${folder}/gateway/secrets-key`);
+write(`${folder}/worker/secrets-key`, `${key}\n`, 0o440);
 process.stdout.write(`users: ${Object.keys(USERS).join(', ')}\n`);
 
 function passwordOf(user) {
@@ -57,15 +60,15 @@ function passwordOf(user) {
   return password;
 }
 
-function tokenOf(file) {
+function drawnOnce(file) {
   try {
     return readFileSync(file, 'utf8').trim();
   } catch (error) {
     if (error.code !== 'ENOENT') throw error;
   }
-  const token = randomBytes(32).toString('hex');
-  write(file, `${token}\n`, 0o440);
-  return token;
+  const secret = randomBytes(32).toString('hex');
+  write(file, `${secret}\n`, 0o440);
+  return secret;
 }
 
 function sha256(text) {

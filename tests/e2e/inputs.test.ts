@@ -1,15 +1,39 @@
 /** What goes into the real Claude Code besides a prompt, from the client down to the stand-in for the model's API. */
+import { createHash, randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { TerminalEvent } from '@cc-executor/protocol';
+import type { TestRedis } from '@cc-executor/testing';
 import { describe, expect, it } from 'vitest';
 import { runNode } from './support/child.ts';
 import { useClaudeStack } from './support/claude.ts';
 import { nativeDoor } from './support/doors.ts';
 
+const readers: Record<string, string[]> = {
+  string: ['GET'],
+  hash: ['HGETALL'],
+  list: ['LRANGE', '0', '-1'],
+  set: ['SMEMBERS'],
+  zset: ['ZRANGE', '0', '-1'],
+  stream: ['XRANGE', '-', '+'],
+};
+
+/** All that a Redis holds, as text. */
+async function contentOf(admin: TestRedis['admin']): Promise<string> {
+  const texts = [];
+  for (const key of await admin.keys('*')) {
+    const [command = '', ...args] = readers[await admin.type(key)] ?? [];
+    texts.push(key, JSON.stringify(await admin.call(command, key, ...args)));
+  }
+  return texts.join('\n');
+}
+
 const main = fileURLToPath(new URL('../../apps/cli/src/main.ts', import.meta.url));
 
 describe('the real Claude Code', () => {
-  const stack = useClaudeStack('real');
+  const stack = useClaudeStack('real', {
+    claudeEnv: { CLAUDE_REQUEST_ENV: 'HIDDEN' },
+    env: { LOG_LEVEL: 'trace', SERVICE_REPORT_MS: '100' },
+  });
 
   async function run(prompt: string, params: object): Promise<TerminalEvent> {
     const { wire, close } = await nativeDoor.connect(stack());
@@ -20,6 +44,33 @@ describe('the real Claude Code', () => {
       await close();
     }
   }
+
+  it('is told the environment of a job, which nothing else shows: not Redis, no log, no answer', async () => {
+    const value = randomBytes(12).toString('hex');
+    const digest = createHash('sha256').update(value).digest('hex');
+    const params = { env: { HIDDEN: value }, idempotencyKey: value.slice(0, 8) };
+    const end = await run('[[bash: printf %s "$HIDDEN" | sha256sum]]', params);
+    expect(end).toMatchObject({ type: 'completed', text: expect.stringContaining(digest) });
+
+    const { wire, close } = await nativeDoor.connect(stack());
+    const answers = [await wire.request('get', { jobId: end.jobId }), await wire.request('list', {})];
+    await close();
+    const { gateways, workers, claudeApi, redis, url } = stack();
+    const services = await fetch(new URL('/services', url().replace('ws', 'http')));
+    const shown = {
+      answers: JSON.stringify(answers) + (await services.text()),
+      logs: [...gateways, ...workers, claudeApi!].map((service) => JSON.stringify(service.logs())).join(),
+      redis: await contentOf(redis.admin),
+    };
+    expect(services.status).toBe(200);
+    expect(shown.redis).toContain('sealedEnv');
+    for (const [where, text] of Object.entries(shown)) {
+      expect(text.includes(end.jobId), where).toBe(true);
+      for (const form of [value, Buffer.from(value).toString('base64').slice(0, 20)]) {
+        expect(text.includes(form), `the value in ${where}`).toBe(false);
+      }
+    }
+  });
 
   describe('with a schema', () => {
     const outputSchema = {

@@ -20,7 +20,8 @@ function secretsOf({ pids }: Up): Record<string, string> {
   const environments = pids.map(environmentOf);
   const url = environments.find(({ REDIS_URL }) => REDIS_URL)?.REDIS_URL ?? '';
   const token = environments.find(({ CLAUDE_API_TOKEN }) => CLAUDE_API_TOKEN)?.CLAUDE_API_TOKEN ?? '';
-  return { apiKey: API_KEY, redisPassword: new URL(url).password, token };
+  const key = environments.find(({ SECRETS_KEY }) => SECRETS_KEY)?.SECRETS_KEY ?? '';
+  return { apiKey: API_KEY, redisPassword: new URL(url).password, token, key };
 }
 
 /** What each listener says to somebody without a token, and to one with a wrong token. */
@@ -104,6 +105,9 @@ it.for([
       }
     }
     expect(open).toEqual([]);
-    expect(inFiles.map((file) => relative(folder, file))).toEqual(isServer ? ['redis/password.conf'] : []);
+    expect(inFiles.map((file) => relative(folder, file)).sort()).toEqual([
+      ...(isServer ? ['redis/password.conf'] : []),
+      'redis/secrets.key',
+    ]);
   },
 );

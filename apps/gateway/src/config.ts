@@ -16,6 +16,7 @@ import {
   oneOf,
   port,
   redisSettings,
+  secretsSettings,
   serviceSettings,
   setting,
   text,
@@ -82,6 +83,7 @@ export const settings = {
       '`replicated`: an `execute` is answered only when a replica of Redis has the job too, so that a failover does not lose it; it is refused as `unavailable` when none says so within a second.',
   }),
   ...jobSettings,
+  ...secretsSettings,
   ...serviceSettings,
   sweepMs: setting({
     env: 'GATEWAY_SWEEP_MS',

@@ -1,6 +1,7 @@
 /** Starts the gateway: configuration, Redis, server; drains on SIGTERM. */
 import { setFlagsFromString } from 'node:v8';
 import {
+  createEnvVault,
   createKeys,
   createRedisAcceptLog,
   createRedisFeed,
@@ -116,6 +117,7 @@ await runService({
         wishLog,
         producer,
         ceilings,
+        vault: config.secretsKey === undefined ? undefined : createEnvVault(config.secretsKey),
         transcripts: createTranscriptRequests({ redis, keyPrefix: config.keyPrefix }),
         metrics,
         logger,

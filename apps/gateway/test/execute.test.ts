@@ -1,3 +1,4 @@
+import type { JobSpec } from '@cc-executor/job-log';
 import { RedisUnavailableError, redisErrorOf } from '@cc-executor/redis';
 import { startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -13,6 +14,7 @@ import {
   TENANT,
   takeJob,
   untilTrue,
+  vault,
 } from './harness.ts';
 
 let server: TestRedis;
@@ -175,6 +177,7 @@ test('what could be neither enqueued nor listened to now is not accepted', async
     replication: undefined,
     connection: { ...connected, isReady: () => isReady },
     ceilings: noCeilings,
+    vault,
     producer: { enqueue: async (jobId) => void enqueued.push(jobId) },
     metrics: freshMetrics(),
     logger: silent,
@@ -193,6 +196,7 @@ test('an accepted job whose gateway died before enqueueing it gets its entry fro
     replication: undefined,
     connection: connected,
     ceilings: noCeilings,
+    vault,
     producer: { enqueue: () => Promise.reject(new Error('the gateway died here')) },
     metrics: freshMetrics(),
     logger: silent,
@@ -212,4 +216,52 @@ test('an `execute` without an id is accepted and attached', async () => {
   await attempt.end(completed);
   await client.untilTerminal(params.jobId);
   expect(client.messages.every(({ result, error }) => !result && !error)).toBe(true);
+});
+
+describe('environment variables', () => {
+  const env = { TOKEN: 'the-value-4711' };
+
+  async function specOf(jobId: string): Promise<JobSpec> {
+    const begun = await rig.log.begin(jobId, 60_000, 'owner');
+    if (!('attempt' in begun)) throw new Error(begun.code);
+    return begun.attempt.spec;
+  }
+
+  test('are kept sealed, for the job alone', async () => {
+    const client = await rig.connect(await rig.gateway());
+    const { result } = await client.request('execute', { prompt: 'x', env, attach: false });
+    const spec = await specOf(result.jobId);
+    expect(Object.keys(spec).sort()).toEqual(['prompt', 'sealedEnv']);
+    expect(vault.open(spec.sealedEnv ?? '', result.jobId)).toEqual(env);
+  });
+
+  test('tell payloads of one idempotency key apart, and the key opens the job that it is of', async () => {
+    const client = await rig.connect(await rig.gateway());
+    const params = { prompt: 'x', idempotencyKey: 'k', env: { A: '1', B: '2' }, attach: false };
+    const first = await client.request('execute', params);
+    const again = await client.request('execute', { ...params, env: { B: '2', A: '1' } });
+    expect(again.result).toEqual({ ...first.result, created: false });
+    const { error } = await client.request('execute', { ...params, env: { A: '1', B: '3' } });
+    expect(error.data.code).toBe('idempotency_conflict');
+    const spec = await specOf(first.result.jobId);
+    expect(vault.open(spec.sealedEnv ?? '', first.result.jobId)).toEqual({ A: '1', B: '2' });
+  });
+
+  test('are refused where there is no key, and nothing is accepted; none at all are not', async () => {
+    const enqueued: string[] = [];
+    const accept = createAccept({
+      acceptLog: rig.log,
+      replication: undefined,
+      connection: connected,
+      ceilings: noCeilings,
+      vault: undefined,
+      producer: { enqueue: async (jobId) => void enqueued.push(jobId) },
+      metrics: freshMetrics(),
+      logger: silent,
+    });
+    await expect(accept(TENANT, { prompt: 'x', env })).rejects.toMatchObject({ code: 'secrets_off' });
+    expect(enqueued).toEqual([]);
+    const { jobId } = await accept(TENANT, { prompt: 'x', env: {} });
+    expect(enqueued).toEqual([jobId]);
+  });
 });

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import {
+  createEnvVault,
   createKeys,
   createRedisFeed,
   createRedisSweep,
@@ -40,6 +41,9 @@ import { createGatewayMetrics } from '../src/metrics.ts';
 import { type Ceilings, ceilingsOf } from '../src/operations/ceilings.ts';
 import { createOperations } from '../src/operations/index.ts';
 import { type Gateway, type GatewayOptions, startGateway } from '../src/server.ts';
+
+/** With a key as gateways and workers share it. */
+export const vault = createEnvVault('a-key-of-these-tests-that-is-long-enough');
 
 export const silent = createLogger({ name: 'test', level: 'silent', format: 'json' });
 
@@ -173,6 +177,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
         wishLog: gatewayLog,
         producer,
         ceilings,
+        vault,
         transcripts: createTranscriptRequests({ redis, keyPrefix }),
         metrics,
         logger: silent,

@@ -7,7 +7,7 @@
  * good what it needs can only try to end its job.
  */
 import type { ClaudeApiClient, UpstreamFailure, UpstreamOutcome } from '@cc-executor/claude-api-client';
-import type { BeginOutcome, Wishes, WriteLog } from '@cc-executor/job-log';
+import type { BeginOutcome, EnvVault, Wishes, WriteLog } from '@cc-executor/job-log';
 import { DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUTS, summaryOf, type TerminalBody } from '@cc-executor/protocol';
 import type { Processed, Slot } from '@cc-executor/queue';
 import { isCurable } from '@cc-executor/redis';
@@ -24,6 +24,7 @@ import type { Leases } from './leases.ts';
 import { createLogWriter, type OutputBounds } from './log-writer.ts';
 import { mcpFailureOf } from './mcp-failure.ts';
 import { codeOf, type WorkerMetrics } from './metrics.ts';
+import { openEnv } from './open-env.ts';
 import { requireOutput } from './output-check.ts';
 import { createPausing } from './pausing.ts';
 import { didNotBegin, planRetry, type Retry } from './retry.ts';
@@ -39,6 +40,8 @@ export type AttemptContext = {
   log: WriteLog;
   claudeApi: ClaudeApiClient;
   leases: Leases;
+  /** Undefined: there is no key to open a job's environment variables with. */
+  vault: EnvVault | undefined;
   metrics: Pick<WorkerMetrics, 'attemptsEnded' | 'firstOutput' | 'upstreamRetries'>;
   bounds: OutputBounds;
   logger: Logger;
@@ -166,7 +169,9 @@ export function createAttempt(
   /** Makes one call, and writes what it sends. */
   async function callUpstream(call: number): Promise<UpstreamOutcome> {
     const { prompt, timeouts, metadata, onDisconnect, retry, maxAttempts: _, priority, ...more } = spec;
-    const { onDenial, onRefusal, onMcpFailure, ...options } = more;
+    const { onDenial, onRefusal, onMcpFailure, sealedEnv, ...options } = more;
+    const opened = openEnv(context.vault, jobId, { sealedEnv });
+    if ('failure' in opened) return opened.failure;
     const timeoutMs = pausing.remainingMs() + UPSTREAM_SLACK_MS;
     const limits = {
       firstOutputMs: timeouts?.firstOutputMs ?? DEFAULT_TIMEOUTS.firstOutputMs,
@@ -175,7 +180,12 @@ export function createAttempt(
     const giveUp = new AbortController();
     let failure: UpstreamFailure | undefined;
     const upstream = context.claudeApi.execute(
-      { executionId: `${jobId}-${fence}-${call}`, question: prompt, timeoutMs, options },
+      {
+        executionId: `${jobId}-${fence}-${call}`,
+        question: prompt,
+        timeoutMs,
+        options: { ...options, ...opened },
+      },
       { signal: AbortSignal.any([stop.signal, giveUp.signal]), limits },
     );
     const translator = createEventTranslator(writer);

@@ -12,6 +12,7 @@ import {
   port,
   positiveInt,
   redisSettings,
+  secretsSettings,
   serviceSettings,
   setting,
   text,
@@ -69,6 +70,7 @@ export const settings = {
     description: 'How long connecting to claude-api may take.',
   }),
   ...jobSettings,
+  ...secretsSettings,
   ...serviceSettings,
   drainGraceMs: setting({
     env: 'WORKER_DRAIN_GRACE_MS',

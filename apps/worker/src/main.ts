@@ -1,7 +1,7 @@
 /** Starts the worker: configuration, Redis, claude-api, the take-loop; drains on SIGTERM. */
 import { createClaudeApiClient } from '@cc-executor/claude-api-client';
 import { shareRunning } from '@cc-executor/fleet';
-import { createKeys, createRedisWriteLog } from '@cc-executor/job-log';
+import { createEnvVault, createKeys, createRedisWriteLog } from '@cc-executor/job-log';
 import { startConsumer } from '@cc-executor/queue';
 import { checkSubscription, closeRedis, untilConnected } from '@cc-executor/redis';
 import { createRepeatedWarning, logEvents } from '@cc-executor/runtime';
@@ -56,7 +56,8 @@ await runService({
     const drain = new AbortController();
     const { leaseMs, maxOutputBytes, maxBodyBytes } = config;
     const bounds = { maxOutputBytes, maxBodyBytes };
-    const context = { log, claudeApi, leases, leaseMs, metrics, bounds, logger, drain: drain.signal };
+    const vault = config.secretsKey === undefined ? undefined : createEnvVault(config.secretsKey);
+    const context = { log, claudeApi, leases, vault, leaseMs, metrics, bounds, logger, drain: drain.signal };
     const consumer = startConsumer({
       redis: queueRedis,
       keyPrefix: config.keyPrefix,

@@ -26,7 +26,7 @@ const restartable = new Set<UpstreamFailureCode>([
 ]);
 
 /** Refused for what was asked: the answer would be the same again. */
-const refusals = new Set<UpstreamFailureCode>(refusalCodes);
+const refusals = new Set<UpstreamFailureCode>([...refusalCodes, 'secrets_unreadable']);
 
 /** It never left, or upstream answered that it took nothing: 429, 503, 529, or a refusal of what was asked. */
 export function didNotBegin({ sent, code }: UpstreamFailure): boolean {

@@ -9,7 +9,7 @@ import type {
   UpstreamOutcome,
   UpstreamRequest,
 } from '@cc-executor/claude-api-client';
-import type { JobSpec } from '@cc-executor/job-log';
+import { createEnvVault, type JobSpec } from '@cc-executor/job-log';
 import { createMetrics } from '@cc-executor/metrics';
 import { createEpoch, createJobId, type JobEvent } from '@cc-executor/protocol';
 import type { Slot } from '@cc-executor/queue';
@@ -178,6 +178,8 @@ export async function createBench({
   canWait = true,
   log = createMemoryJobLog().log,
   bounds = PLENTY,
+  env,
+  hasKey = true,
 }: {
   scripts: Step[][];
   spec?: Partial<JobSpec>;
@@ -188,9 +190,15 @@ export async function createBench({
   canWait?: boolean;
   log?: WholeLog;
   bounds?: OutputBounds;
+  /** The job's, as a gateway seals it. */
+  env?: Readonly<Record<string, string>>;
+  /** Whether the worker has the key. */
+  hasKey?: boolean;
 }): Promise<Bench> {
   const jobId = createJobId();
-  const whole: JobSpec = { prompt: 'say hello', ...spec };
+  const vault = createEnvVault('a-key-of-these-tests-that-is-long-enough');
+  const sealed = env && { sealedEnv: vault.seal(env, jobId) };
+  const whole: JobSpec = { prompt: 'say hello', ...spec, ...sealed };
   await log.create({
     jobId,
     epoch: createEpoch(),
@@ -216,6 +224,7 @@ export async function createBench({
     log,
     claudeApi: claudeApi.client,
     leases,
+    vault: hasKey ? vault : undefined,
     leaseMs,
     metrics: createWorkerMetrics(createMetrics({ role: 'worker', version: 'test', isOn: false }), {
       slots: 1,

@@ -38,11 +38,11 @@ const unreachable = end(failure('upstream_unreachable', { sent: false }));
 test('a job goes from its queue entry to its terminal event', async () => {
   const job = await bench({
     scripts: [hello],
+    env: { CI: '1' },
     spec: {
       model: 'm',
       maxTurns: 3,
       effort: 'low',
-      env: { CI: '1' },
       metadata: { a: 1 },
       priority: 4,
       onDisconnect: 'cancel',
@@ -75,6 +75,14 @@ test('a job goes from its queue entry to its terminal event', async () => {
     firstOutputMs: DEFAULT_TIMEOUTS.firstOutputMs,
     idleMs: DEFAULT_TIMEOUTS.idleMs,
   });
+});
+
+test('a job whose environment cannot be read is not run without it, and not tried again', async () => {
+  const job = await bench({ scripts: [hello], env: { CI: '1' }, hasKey: false, spec: { retry: 'always' } });
+  expect(await job.process()).toMatchObject({ status: 'failed', error: 'secrets_unreadable' });
+  expect(job.claudeApi.calls).toEqual([]);
+  const ending = (await job.events()).at(-1);
+  expect(ending).toMatchObject({ partial: false, error: { retrySafe: true } });
 });
 
 test('the job’s own limits are handed on', async () => {

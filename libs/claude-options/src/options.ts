@@ -171,7 +171,7 @@ export const claudeOptions = {
       values: { ...anyText, max: 32_768 },
     },
     meaning:
-      'environment variables for Claude Code; they are kept with the job in Redis: no place for lasting secrets',
+      'environment variables for Claude Code; Redis holds them encrypted with a key of the services, and nothing shows them',
     run: '--env <name=value>',
     reaches: { as: 'its environment' },
     operator: { ceilings: ['CLAUDE_REQUEST_ENV'] },

@@ -1,5 +1,6 @@
 /** Record and log of a job. */
 export { type Attachment, type AttachOutcome, attach, type Listener } from './attachment.ts';
+export { createEnvVault, type EnvVault } from './env-vault.ts';
 export type {
   AcceptLog,
   AppendCode,

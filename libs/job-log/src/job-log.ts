@@ -8,7 +8,10 @@ import type { ExecuteParams, Job, JobStatus, RetryPolicy, TerminalStatus } from 
 import type { BodyPage, KeptBody } from './kept-body.ts';
 
 /** What the client asked for: kept in the record, and read by the worker, which has no use for the metadata. */
-export type JobSpec = Omit<ExecuteParams, 'idempotencyKey' | 'attach'>;
+export type JobSpec = Omit<ExecuteParams, 'idempotencyKey' | 'attach' | 'env'> & {
+  /** `env`, by the vault of the services. */
+  sealedEnv?: string;
+};
 
 export type NewJob = {
   jobId: string;

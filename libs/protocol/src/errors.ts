@@ -63,6 +63,12 @@ export const protocolErrors = {
     description:
       'The job keeps no body of this event: there is no such event, it stands whole in the log, or its `truncated.kept` is false.',
   },
+  secrets_off: {
+    rpcCode: -32009,
+    retryable: false,
+    description:
+      'The gateway has no key with which it could keep `env`: its operator has not set `SECRETS_KEY`.',
+  },
   unavailable: {
     rpcCode: -32010,
     retryable: true,
@@ -88,6 +94,8 @@ export const failureCodes = {
     'The work was done, but Redis was full until the job had to end: the last of its output was not kept.',
   output_too_large:
     'The job put out more than is kept of one (`JOB_MAX_OUTPUT_BYTES`) and was stopped; the output up to there is kept.',
+  secrets_unreadable:
+    'The worker cannot read the `env` of the job: it has no `SECRETS_KEY`, or another than the gateway.',
   upstream_unreachable: 'claude-api could not be reached; the message says under which name and address.',
   upstream_busy:
     'claude-api was at capacity or shutting down (429, 503, 529), or the workspace or conversation was in use (409).',

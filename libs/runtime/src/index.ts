@@ -30,6 +30,7 @@ export {
   listenerSettings,
   metricsSettings,
   redisSettings,
+  secretsSettings,
   serviceSettings,
 } from './shared-settings.ts';
 export { describeSystem, type SystemView } from './system.ts';

@@ -154,6 +154,21 @@ export const claudeApiSettings = {
   }),
 };
 
+/** With what services keep from Redis what is secret in a job. */
+export const secretsSettings = {
+  secretsKey: setting({
+    env: 'SECRETS_KEY',
+    schema: z
+      .string()
+      .regex(/^[\x21-\x7e]{32,}$/, { error: 'is too short, or has blanks' })
+      .optional()
+      .describe('at least 32 characters without blanks'),
+    secret: true,
+    description:
+      'The key with which the environment variables of a job (`env`) are kept in Redis. The same for gateways and workers; without one a job with `env` is refused. `npm start` and compose draw one.',
+  }),
+};
+
 /** What `npm start` and the tests may fetch. */
 export const fetchSettings = {
   fetchRedis: setting({

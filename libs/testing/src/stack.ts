@@ -1,4 +1,5 @@
 /** The whole product as real processes, on free ports and a Redis of its own, for end-to-end and fault tests. */
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,7 +37,8 @@ export type Stack = {
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const redis = options.redis ?? (await startTestRedis());
   const home = await mkdtemp(join(tmpdir(), 'cc-executor-stack-'));
-  const common = { REDIS_URL: redis.url, HOME: home, ...options.env };
+  const secretsKey = randomBytes(32).toString('hex');
+  const common = { REDIS_URL: redis.url, HOME: home, SECRETS_KEY: secretsKey, ...options.env };
   const place = options.root ? { root: options.root } : {};
   const gateways: ServiceProcess[] = [];
   const workers: ServiceProcess[] = [];

@@ -26,6 +26,9 @@ const COMPILE_CACHE = new URL('tools/runtime/compile-cache.mjs', ROOT).href;
 /** What claude-api reads itself, besides CLAUDE_* and ANTHROPIC_*, and Node. */
 const FOR_CLAUDE_API = /^(ALLOWED_HOSTS|METRICS|LOG_LEVEL|LOG_FORMAT|NODE_\w+)$/;
 
+/** Each is told only to those who need it. */
+const SECRETS = ['CLAUDE_API_TOKEN_FILE', 'CLAUDE_API_TOKEN', 'SECRETS_KEY_FILE', 'SECRETS_KEY'];
+
 /** How long a child may take to close when the supervisor has died. */
 const ORPHAN_GRACE_MS = 5_000;
 /** When the workers are gone their calls break, and claude-api still has to end what it ran for them. */
@@ -49,12 +52,14 @@ export function listServices(options: {
   redis: StackRedis;
   ports: Ports;
   logLevel: string;
+  /** Of gateway and workers. */
+  secretsKey: string;
   env: NodeJS.ProcessEnv;
 }): Service[] {
-  const { config, redis, ports, logLevel, env } = options;
+  const { config, redis, ports, logLevel, secretsKey, env } = options;
   const shared = {
     // Resolved already; both at once would be a fault.
-    ...without(env, ['REDIS_URL_FILE', 'CLAUDE_API_TOKEN_FILE', 'CLAUDE_API_TOKEN']),
+    ...without(env, ['REDIS_URL_FILE', ...SECRETS]),
     REDIS_URL: redis.url,
     CLAUDE_API_URL: urlOf(config.claudeApiHost, ports.claudeApi),
     LOG_FORMAT: config.logFormat,
@@ -110,6 +115,7 @@ export function listServices(options: {
         WORKER_HEALTH_HOST: config.loopback,
         WORKER_HEALTH_PORT: String(port),
         CLAUDE_API_TOKEN: config.claudeApiToken,
+        SECRETS_KEY: secretsKey,
       }),
       probe: probeHttp(urlOf(config.loopback, port)),
       startRank: START.rest,
@@ -120,6 +126,7 @@ export function listServices(options: {
         ...shared,
         GATEWAY_HOST: config.gatewayHost,
         GATEWAY_PORT: String(ports.gateway),
+        SECRETS_KEY: secretsKey,
       }),
       probe: probeHttp(urlOf(config.gatewayHost, ports.gateway)),
       startRank: START.rest,
@@ -144,7 +151,7 @@ export function listServices(options: {
       process: nodeProcess(
         'redis',
         [script, ...args],
-        { ...without(env, ['CLAUDE_API_TOKEN']), ...secret },
+        { ...without(env, SECRETS), ...secret },
         ORPHAN_GRACE_MS,
       ),
       probe: probeRedisServer(redis.url),

@@ -8,6 +8,7 @@ import {
   fetchSettings,
   oneOf,
   port,
+  secretsSettings,
   setting,
   text,
 } from '@cc-executor/runtime';
@@ -49,6 +50,7 @@ export const settings = {
       'The Redis to use. Unset: an installed redis-server or valkey-server, else one that is fetched, else an embedded one.',
   }),
   ...claudeApiSettings,
+  ...secretsSettings,
   ...fetchSettings,
   claudeApiHost: host('CLAUDE_API_HOST'),
   claudeApiPort: servicePort('CLAUDE_API_PORT', 8000),

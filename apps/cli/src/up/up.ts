@@ -7,7 +7,8 @@ import { ConfigError, loadConfig } from '@cc-executor/runtime';
 import { watchInterrupts } from './interrupts.ts';
 import { claimPort, findLoopback } from './ports.ts';
 import { prepareRedis } from './prepare-redis.ts';
-import { createReporter } from './reporter.ts';
+import { createReporter, type Reporter } from './reporter.ts';
+import { keepSecretsKey } from './secrets-key.ts';
 import { checkServiceSettings } from './service-settings.ts';
 import { listServices, nameServices, type Ports, urlOf } from './services.ts';
 import { addAddresses, appName, settings, type UpConfig } from './settings.ts';
@@ -51,8 +52,10 @@ export async function runUp(
       signal: interrupts.stop,
     });
     if (redis !== undefined) {
+      const secretsKey = config.secretsKey ?? drawSecretsKey(config.dataDir, reporter);
+      const logLevel = options.logLevel ?? config.logLevel;
       await runStack({
-        services: listServices({ config, redis, ports, logLevel: options.logLevel ?? config.logLevel, env }),
+        services: listServices({ config, redis, ports, logLevel, secretsKey, env }),
         reporter,
         readyTimeoutMs: config.readyTimeoutMs,
         stop: interrupts.stop,
@@ -94,6 +97,19 @@ async function readSettings(
     faults.push(...error.faults);
   }
   throw new ConfigError(appName, [...new Set(faults)].sort());
+}
+
+/** One that cannot be kept will do, until the stack is started again. */
+function drawSecretsKey(folder: string, reporter: Reporter): string {
+  try {
+    return keepSecretsKey(folder);
+  } catch (error) {
+    const reason = (error as Error).message;
+    reporter.warn(
+      `env of jobs that outlive this stack cannot be read by the next one: ${reason}; set SECRETS_KEY`,
+    );
+    return randomBytes(32).toString('hex');
+  }
 }
 
 async function claimPorts(config: UpConfig, { workers, dashboard }: UpOptions): Promise<Ports> {

@@ -9,6 +9,8 @@ import { addAddresses, settings } from '../../src/up/settings.ts';
 import { planRedis } from '../../src/up/stack-redis.ts';
 import { summarise } from '../../src/up/summary.ts';
 
+const SECRETS_KEY = 'a-key-that-is-drawn-by-npm-start';
+
 const ports: Ports = { claudeApi: 1, gateway: 2, dashboard: 3, workers: [4, 5], redis: 6 };
 
 function list(env: NodeJS.ProcessEnv, overrides: Partial<Ports> = {}) {
@@ -19,7 +21,14 @@ function list(env: NodeJS.ProcessEnv, overrides: Partial<Ports> = {}) {
       : { kind: 'external', url: config.redisUrl, passedOver: [] };
   const redis = planRedis(choice, { host: '127.0.0.1', port: ports.redis, folder: '/data', password: 'pw' });
   const used = { ...ports, ...overrides };
-  const services = listServices({ config, redis, ports: used, logLevel: 'debug', env });
+  const services = listServices({
+    config,
+    redis,
+    ports: used,
+    logLevel: 'debug',
+    secretsKey: SECRETS_KEY,
+    env,
+  });
   const summary = summarise({ config, redis, ports: used, claudeApi: undefined });
   const environment = (name: string) => services.find(({ process }) => process.name === name)?.process.env;
   return { services, environment, summary };
@@ -81,6 +90,7 @@ test('every child but claude-api gets the environment, and the addresses of the 
     CLAUDE_API_URL: 'http://127.0.0.1:1',
     WORKER_HEALTH_HOST: '127.0.0.1',
     WORKER_HEALTH_PORT: '5',
+    SECRETS_KEY,
   });
   expect(environment('gateway')).toMatchObject({ GATEWAY_PORT: '2', GATEWAY_HOST: '127.0.0.1' });
 });
@@ -91,6 +101,13 @@ test('the token of claude-api goes to it and to workers, and to nobody else', ()
     (name) => environment(name)?.CLAUDE_API_TOKEN === 'a-token-of-16-chars',
   );
   expect(holders).toEqual(['claude-api', 'worker-1']);
+});
+
+test('the key for secrets goes to gateway and workers, and to nobody else, whoever gave it', () => {
+  const { environment } = list({ SECRETS_KEY, CLAUDE_PASS_ENV: 'SECRETS_KEY' });
+  const names = ['redis', 'claude-api', 'worker-1', 'gateway', 'dashboard'];
+  const holders = names.filter((name) => JSON.stringify(environment(name)).includes(SECRETS_KEY));
+  expect(holders).toEqual(['worker-1', 'gateway']);
 });
 
 test('a given Redis is handed on, and none is started', () => {

@@ -3,7 +3,7 @@
  * is out, the job will have its one terminal event: a record without an entry is found by the queue check.
  */
 import { createHash } from 'node:crypto';
-import type { AcceptLog, JobSpec, NewJob } from '@cc-executor/job-log';
+import type { AcceptLog, EnvVault, NewJob } from '@cc-executor/job-log';
 import {
   createEpoch,
   createJobId,
@@ -35,7 +35,7 @@ export type Accept = (tenant: string, params: ExecuteParams) => Promise<Result<'
 
 /**
  * Makes the accept step.
- * Errors of the returned function: `beyond_ceiling`, `idempotency_conflict`, `unavailable`; what Redis throws. Then nobody
+ * Errors of the returned function: `beyond_ceiling`, `secrets_off`, `idempotency_conflict`, `unavailable`; what Redis throws. Then nobody
  * knows whether the job is there: who repeats it with its idempotency key finds out.
  */
 export function createAccept({
@@ -44,6 +44,7 @@ export function createAccept({
   connection,
   producer,
   ceilings,
+  vault,
   metrics,
   logger,
 }: {
@@ -53,21 +54,32 @@ export function createAccept({
   connection: AcceptConnection;
   producer: Pick<Producer, 'enqueue'>;
   ceilings: Ceilings;
+  /** Undefined: there is no key, and no environment variables are taken. */
+  vault: EnvVault | undefined;
   metrics: Pick<GatewayMetrics, 'jobsAccepted'>;
   logger: Logger;
 }): Accept {
   const onUnreplicated = createRepeatedWarning(logger, 'no replica has the job: its execute is unavailable');
 
+  /** With its environment variables, which are sealed for it. */
+  function withEnv(job: NewJob, env: Secrets | undefined): NewJob {
+    return env ? { ...job, spec: { ...job.spec, sealedEnv: env.vault.seal(env.values, job.jobId) } } : job;
+  }
+
   /** Creates a job, or finds the one that its idempotency key stands for. `hash` tells payloads apart. */
-  async function create(job: NewJob, key: { idempotencyKey: string; hash: string } | undefined) {
-    if (key === undefined) return { jobId: job.jobId, ...(await acceptLog.create(job)) };
+  async function create(
+    job: NewJob,
+    env: Secrets | undefined,
+    key: { idempotencyKey: string; hash: string } | undefined,
+  ) {
+    if (key === undefined) return { jobId: job.jobId, ...(await acceptLog.create(withEnv(job, env))) };
     const { idempotencyKey, hash } = key;
     for (let tries = 1; tries <= MAX_RESERVATIONS; tries += 1) {
       // Anew each time: one that was reserved before may have been created by others, and be gone.
       const reservation = await acceptLog.reserve(job.tenant, idempotencyKey, createJobId(), hash);
       if (reservation.hash !== hash) throw new ProtocolError('idempotency_conflict');
       const { jobId } = reservation;
-      const created = await acceptLog.createReserved({ ...job, jobId }, reservation);
+      const created = await acceptLog.createReserved(withEnv({ ...job, jobId }, env), reservation);
       if (created) return { jobId, ...created };
     }
     throw new ProtocolError(
@@ -97,7 +109,9 @@ export function createAccept({
     const { idempotencyKey, attach: _attach, ...asked } = params;
     refuseBeyond(asked, ceilings);
     if (!connection.isReady()) throw new RedisUnavailableError('away', new Error('jobs cannot be enqueued'));
-    const spec = withinCeilings(asked, ceilings);
+    const { env: values = {}, ...open } = asked;
+    const env = Object.keys(values).length === 0 ? undefined : { values, vault: vaultOf(vault) };
+    const spec = withinCeilings(open, ceilings);
     const job: NewJob = {
       jobId: createJobId(),
       epoch: createEpoch(),
@@ -108,12 +122,12 @@ export function createAccept({
       retry: spec.retry ?? 'safe',
     };
     // By what was asked: a ceiling that has changed makes no other payload of the same request.
-    const key = idempotencyKey === undefined ? undefined : { idempotencyKey, hash: hashOf(asked) };
-    const { jobId, created, epoch, status } = await createForSure(job, key).catch(async (err) => {
+    const key = idempotencyKey === undefined ? undefined : { idempotencyKey, hash: hashOf(open, env) };
+    const { jobId, created, epoch, status } = await createForSure(job, env, key).catch(async (err) => {
       if (!wasCutShort(err)) throw err;
       // Only here it may be repeated without a key, too: it is the same job.
       await connection.untilReady();
-      return createForSure(job, key);
+      return createForSure(job, env, key);
     });
     // Also for a job that was there: whoever accepted it may have died before this line.
     if (!isTerminal(status)) {
@@ -133,8 +147,17 @@ export function createAccept({
   };
 }
 
-function hashOf(asked: JobSpec): string {
-  return createHash('sha256').update(canonicalJson(asked)).digest('hex');
+type Secrets = { values: Readonly<Record<string, string>>; vault: EnvVault };
+
+function vaultOf(vault: EnvVault | undefined): EnvVault {
+  if (vault === undefined) throw new ProtocolError('secrets_off');
+  return vault;
+}
+
+/** A hash of short secrets tells them to whoever tries all: it is made of their fingerprint. */
+function hashOf(open: object, env: Secrets | undefined): string {
+  const payload = env ? { ...open, env: env.vault.fingerprint(env.values) } : open;
+  return createHash('sha256').update(canonicalJson(payload)).digest('hex');
 }
 
 /** JSON whose text does not depend on the order in which members were written. */
