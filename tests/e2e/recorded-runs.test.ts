@@ -87,6 +87,8 @@ it.each(Object.entries(failing))('the run %s is failed with %s', async (name, co
   const nothingBegan = name in refusedAtOnce;
   expect(end).toMatchObject({ type: 'failed', error: { code, retrySafe: nothingBegan } });
   if (nothingBegan) expect(end).toMatchObject({ partial: false });
+  const resetsAt = end.type === 'failed' ? end.error.resetsAt : undefined;
+  expect(resetsAt).toBe(code === 'claude_usage_limit' ? 1795500000_000 : undefined);
   expect(digestOk).toBe(true);
   // What it had said is kept.
   if (name === 'killed' || name === 'terminated') expect(job.text()).toMatch(/^w0 w1 .*w20 $/);

@@ -68,6 +68,13 @@ describe('without a stop', () => {
     });
   });
 
+  test('a limit that was reached says when it is lifted', () => {
+    const outcome = failure('claude_usage_limit', { resetsAt: 1795500000_000 });
+    expect(terminalEventOf(outcome, undefined, false)).toMatchObject({
+      error: { code: 'claude_usage_limit', resetsAt: 1795500000_000 },
+    });
+  });
+
   test.each([
     ['unsent', failure('upstream_unreachable', { sent: false }), false, true],
     ['refused before the model ran', failure('claude_auth', { began: false }), false, true],
