@@ -9,6 +9,7 @@ export function describeStatus(job: Job): string {
   if (isTerminal(job.status)) return job.status;
   if (job.cancelRequested) return `${job.status}, cancelling`;
   if (job.pausedAt !== undefined) return `${job.status}, ${job.pauseRequested ? 'paused' : 'resuming'}`;
+  if (job.notBefore !== undefined) return `${job.status}, waiting for a usage limit to be lifted`;
   return job.pauseRequested ? `${job.status}, pausing` : job.status;
 }
 
@@ -27,6 +28,7 @@ export function describeJob(job: Result<'get'>, colors: Colors = colorsFor(proce
       job.pausedAt === undefined ? 'must end' : 'must resume',
       isTerminal(job.status) ? undefined : formatTime(job.deadlineAt),
     ],
+    ['not before', job.notBefore && formatTime(job.notBefore)],
     ['attempt', String(job.attempt)],
     ['events', String(job.lastSeq)],
     ['metadata', job.metadata && oneLine(JSON.stringify(job.metadata), Number.POSITIVE_INFINITY)],

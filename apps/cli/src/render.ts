@@ -72,7 +72,9 @@ export function createRenderer(colors: Colors): Renderer {
         case 'notice':
           return { notes: noticeLines(event.message).map((line) => colors.yellow(`⚠ ${line}`)) };
         case 'throttled': {
-          const until = `waiting until ${formatClock(event.untilMs)}: ${oneLine(event.reason, MAX_MESSAGE)}`;
+          const { limit } = event;
+          const why = limit === undefined ? event.reason : `${event.reason} (${limit})`;
+          const until = `waiting until ${formatClock(event.untilMs)}: ${oneLine(why, MAX_MESSAGE)}`;
           return { notes: [colors.yellow(`⏸ ${until}`)], waiting: until };
         }
         case 'paused': {

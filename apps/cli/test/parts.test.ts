@@ -76,6 +76,7 @@ describe('the status of a job', () => {
     ['running, resuming', { pausedAt: 5 }],
     ['running, cancelling', { pausedAt: 5, cancelRequested: true }],
     ['queued, pausing', { status: 'queued', pauseRequested: true }],
+    ['queued, waiting for a usage limit to be lifted', { status: 'queued', notBefore: 5 }],
     ['cancelled', { status: 'cancelled', cancelRequested: true, pauseRequested: true }],
   ] as const)('%s', (said, changes) => {
     const job = { status: 'running', cancelRequested: false, pauseRequested: false, ...changes } as Job;

@@ -157,6 +157,9 @@ describe('rendering events', () => {
   it('says until when it waits', () => {
     const [rendering] = renderAll([{ type: 'throttled', untilMs: 0, reason: 'rate_limit' }]);
     expect(rendering?.notes?.[0]).toMatch(/⏸ waiting until \d\d:\d\d:\d\d: rate_limit/);
+    const reason = 'usage_limit';
+    const [limited] = renderAll([{ type: 'throttled', untilMs: 0, reason, limit: 'five_hour', resetsAt: 0 }]);
+    expect(limited?.notes?.[0]).toMatch(/⏸ waiting until \d\d:\d\d:\d\d: usage_limit \(five_hour\)/);
   });
 
   it('prints the answer of a terminal event when no output carried it', () => {

@@ -8,6 +8,7 @@ import {
   createRedisReadLog,
   createRedisSweep,
   createRedisUnqueued,
+  createRedisUsageBlock,
   createRedisWishLog,
 } from '@cc-executor/job-log';
 import { createProducer } from '@cc-executor/queue';
@@ -67,12 +68,14 @@ await runService({
           'Redis is full: jobs are refused',
         );
     });
+    const usageBlock = createRedisUsageBlock({ redis, keys });
     const metrics = createGatewayMetrics(serviceMetrics);
     watchSharedState(serviceMetrics, {
       ping: () => redis.ping(),
       queueDepth: producer.depth,
       dueJobs: sweep.size,
       roomWatch,
+      usageBlock,
     });
     const abandonWatch = createAbandonWatch({
       readLog,
@@ -124,7 +127,7 @@ await runService({
       }),
       health,
       metrics,
-      services: createServices({ ...reports, producer }),
+      services: createServices({ ...reports, producer, usageBlock }),
       logger,
     });
     const reporter = reports.start();

@@ -1,4 +1,5 @@
 /** What a gateway counts. All of it is per connection, request, heartbeat or sweep; nothing is per event. */
+import type { UsageBlock } from '@cc-executor/job-log';
 import { type Counter, type Gauge, type Metrics, showGauge, watchRedis } from '@cc-executor/metrics';
 import { closeCodes, type TerminalStatus, terminalStatuses } from '@cc-executor/protocol';
 import type { QueueDepth } from '@cc-executor/queue';
@@ -110,12 +111,13 @@ export type SharedState = {
   /** Unfinished jobs in the sweeper's index. */
   dueJobs(): Promise<number>;
   roomWatch: Pick<RoomWatch, 'room' | 'memory'>;
+  usageBlock: Pick<UsageBlock, 'read'>;
 };
 
 /** Registers what all gateways see alike: what stands in Redis. It is read at each scrape. */
 export function watchSharedState(
   metrics: Metrics,
-  { ping, queueDepth, dueJobs, roomWatch }: SharedState,
+  { ping, queueDepth, dueJobs, roomWatch, usageBlock }: SharedState,
 ): void {
   watchRedis(metrics, ping);
   const queueJobs = metrics.gauge({
@@ -153,5 +155,14 @@ export function watchSharedState(
     }
     showGauge(oldest, depth && depth.oldestWaitingMs / 1_000);
   });
+  const blocked = metrics.gauge({
+    name: 'cc_executor_usage_limit_reset_timestamp_seconds',
+    help: 'Unix time until which a usage limit keeps all jobs from the model; 0 when none does. In the past: one job is to try.',
+  });
+  metrics.atScrape(
+    // The block as a list: none is a known answer, too.
+    async () => [await usageBlock.read()],
+    (read) => showGauge(blocked, read && (read[0]?.resetsAt ?? 0) / 1_000),
+  );
   metrics.atScrape(dueJobs, (count) => showGauge(due, count));
 }

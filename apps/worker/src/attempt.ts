@@ -7,7 +7,7 @@
  * good what it needs can only try to end its job.
  */
 import type { ClaudeApiClient, UpstreamFailure, UpstreamOutcome } from '@cc-executor/claude-api-client';
-import type { BeginOutcome, EnvVault, Wishes, WriteLog } from '@cc-executor/job-log';
+import type { BeginOutcome, EnvVault, UsageBlock, Wishes, WriteLog } from '@cc-executor/job-log';
 import { DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUTS, summaryOf, type TerminalBody } from '@cc-executor/protocol';
 import type { Processed, Slot } from '@cc-executor/queue';
 import { isCurable } from '@cc-executor/redis';
@@ -32,6 +32,8 @@ import { type CancelBy, createStop } from './stop-reason.ts';
 import { incompleteEvent, terminalEventOf, withAttempts } from './terminal-event.ts';
 import { createTimings } from './timings.ts';
 import { createEventTranslator } from './upstream-events.ts';
+import { createUsageGate } from './usage-gate.ts';
+import { planWait } from './usage-wait.ts';
 
 /** claude-api ends what we no longer can, were this process frozen: so much later than we would, in ms. */
 const UPSTREAM_SLACK_MS = 5_000;
@@ -39,6 +41,7 @@ const UPSTREAM_SLACK_MS = 5_000;
 export type AttemptContext = {
   log: WriteLog;
   claudeApi: ClaudeApiClient;
+  usageBlock: UsageBlock;
   leases: Leases;
   /** Undefined: there is no key to open a job's environment variables with. */
   vault: EnvVault | undefined;
@@ -55,7 +58,7 @@ export type Begun = Extract<BeginOutcome, { attempt: object }>;
 export type Attempt = {
   /**
    * Works until the outcome is final. Resolves with the event that is to end the job, or with `hand-back` when a drain
-   * came before anything that must not be repeated. Never rejects: a fault of ours ends the job as `internal`.
+   * came before anything that must not be repeated, or the job is to wait for a usage limit to be lifted. Never rejects: a fault of ours ends the job as `internal`.
    */
   run(): Promise<TerminalBody | 'hand-back'>;
   /** Ends the job with this event, or with the cancel that was recorded before it. */
@@ -83,10 +86,14 @@ export function createAttempt(
     onRefused: lose,
     onFault: giveUp,
     onWishes: heed,
-    onFirstOutput: () => metrics.firstOutput.observe((performance.now() - takenAt) / 1_000),
+    onFirstOutput: () => {
+      metrics.firstOutput.observe((performance.now() - takenAt) / 1_000);
+      gate.answered();
+    },
     // A completed answer waits for room as long as the job has time: otherwise the work would be lost.
     isEnding: () => stop.signal.aborted || (isOver && outcome.status !== 'completed'),
   });
+  const gate = createUsageGate({ usageBlock: context.usageBlock, jobId, signal: stop.signal, logger });
   const pausing = createPausing({
     ...{ attempt: begun.attempt, writer, slot, signal: stop.signal, logger },
     onExpired: (limit) => stop.request({ kind: 'deadline', limit }),
@@ -151,9 +158,13 @@ export function createAttempt(
       // Here nothing is under way, and what was may be repeated.
       if (isDrained()) return 'hand-back';
       if (stop.reason()) return ending();
-      const ended = applyEndPolicy(await callUpstream(call), spec);
-      outcome = timings.addTo(await requireOutput(ended, spec.outputSchema));
+      const refused = await gate.enter();
+      if (stop.reason()) continue;
+      outcome = refused ?? (await callOnce(call));
       hasBegun = outcome.status !== 'failed' || !didNotBegin(outcome);
+      const waits = (!stop.reason() || isDrained()) && writeWait();
+      if (!refused) await gate.leave(outcome);
+      if (waits) return 'hand-back';
       const retry = planRetry({
         ...{ outcome, policy, hasOutput: hasOutput(), call },
         ...{ attemptsLeft: attemptsLeft(), remainingMs: pausing.remainingMs() },
@@ -164,6 +175,32 @@ export function createAttempt(
       if (stop.reason() || !retry) return ending();
       await prepareRetry(call, retry);
     }
+  }
+
+  /** Makes one call, judged as the job wants it. */
+  async function callOnce(call: number): Promise<UpstreamOutcome> {
+    const ended = applyEndPolicy(await callUpstream(call), spec);
+    return timings.addTo(await requireOutput(ended, spec.outputSchema));
+  }
+
+  /**
+   * Where the job is to wait for a usage limit to be lifted, log and record say so: given back now, by us or by the sweeper,
+   * it waits until then. Returns whether it is.
+   */
+  function writeWait(): boolean {
+    if (outcome.status !== 'failed') return false;
+    const { began, limit, resetsAt } = outcome;
+    const notBefore = planWait({
+      ...{ failure: outcome, policy, hasOutput: hasOutput(), attemptsLeft: attemptsLeft() },
+      ...{ takeBy: begun.attempt.takeBy, now: Date.now() },
+    });
+    if (notBefore === undefined) return false;
+    if (began === false) hasBegun = false;
+    const known = { ...(limit !== undefined && { limit }), ...(resetsAt !== undefined && { resetsAt }) };
+    const event = { type: 'throttled', untilMs: notBefore, reason: 'usage_limit', ...known } as const;
+    writer.write(event, { code: 'limited', notBefore });
+    logger.info({ notBefore, limit }, 'the job waits for a usage limit to be lifted');
+    return true;
   }
 
   /** Makes one call, and writes what it sends. */

@@ -71,7 +71,7 @@ export function createWorkerMetrics(
   const own: WorkerMetrics = {
     attemptsEnded: metrics.counter({
       name: 'cc_executor_worker_attempts_ended_total',
-      help: "Attempts by outcome: the terminal status, `lost` (the job was no longer this attempt's), `handed_back` (drain), or `not_begun` (nothing to do). `code` is the failure code, the limit or who cancelled.",
+      help: "Attempts by outcome: the terminal status, `lost` (the job was no longer this attempt's), `handed_back` (a drain, or a usage limit), or `not_begun` (nothing to do). `code` is the failure code, the limit or who cancelled.",
       labels: ['outcome', 'code'],
     }),
     attemptDuration: metrics.histogram({

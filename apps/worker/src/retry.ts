@@ -28,6 +28,9 @@ const restartable = new Set<UpstreamFailureCode>([
 /** Refused for what was asked: the answer would be the same again. */
 const refusals = new Set<UpstreamFailureCode>([...refusalCodes, 'secrets_unreadable']);
 
+/** Not to be called for again, whatever the policy; for a usage limit to be lifted a job waits in the queue. */
+const final = new Set<UpstreamFailureCode>([...refusals, 'claude_usage_limit']);
+
 /** It never left, or upstream answered that it took nothing: 429, 503, 529, or a refusal of what was asked. */
 export function didNotBegin({ sent, code }: UpstreamFailure): boolean {
   return !sent || code === 'upstream_busy' || refusals.has(code);
@@ -71,7 +74,7 @@ export function planRetry({
   remainingMs: number;
   random?: () => number;
 }): Retry | undefined {
-  if (outcome.status !== 'failed' || policy === 'never' || refusals.has(outcome.code)) return undefined;
+  if (outcome.status !== 'failed' || policy === 'never' || final.has(outcome.code)) return undefined;
   const restart = !didNotBegin(outcome);
   const mayRepeat = restart
     ? policy === 'always' && attemptsLeft > 0 && restartable.has(outcome.code)

@@ -9,13 +9,13 @@ import type {
   UpstreamOutcome,
   UpstreamRequest,
 } from '@cc-executor/claude-api-client';
-import { createEnvVault, type JobSpec } from '@cc-executor/job-log';
+import { createEnvVault, type JobSpec, type UsageBlock } from '@cc-executor/job-log';
 import { createMetrics } from '@cc-executor/metrics';
 import { createEpoch, createJobId, type JobEvent } from '@cc-executor/protocol';
 import type { Slot } from '@cc-executor/queue';
 import { RedisUnavailableError } from '@cc-executor/redis';
 import { createLogger } from '@cc-executor/runtime';
-import { createMemoryJobLog, type WholeLog } from '@cc-executor/testing';
+import { createMemoryJobLog, createMemoryUsageBlock, type WholeLog } from '@cc-executor/testing';
 import { createLeases } from '../src/leases.ts';
 import type { OutputBounds } from '../src/log-writer.ts';
 import { createWorkerMetrics } from '../src/metrics.ts';
@@ -180,6 +180,7 @@ export async function createBench({
   bounds = PLENTY,
   env,
   hasKey = true,
+  usageBlock = createMemoryUsageBlock(),
 }: {
   scripts: Step[][];
   spec?: Partial<JobSpec>;
@@ -194,6 +195,7 @@ export async function createBench({
   env?: Readonly<Record<string, string>>;
   /** Whether the worker has the key. */
   hasKey?: boolean;
+  usageBlock?: UsageBlock;
 }): Promise<Bench> {
   const jobId = createJobId();
   const vault = createEnvVault('a-key-of-these-tests-that-is-long-enough');
@@ -223,6 +225,7 @@ export async function createBench({
   const context: ProcessContext = {
     log,
     claudeApi: claudeApi.client,
+    usageBlock,
     leases,
     vault: hasKey ? vault : undefined,
     leaseMs,

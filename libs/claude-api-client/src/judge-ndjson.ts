@@ -82,7 +82,14 @@ function judgeVerdict(
 
 /** Claude Code's own failure. */
 function fail(
-  { code, message, resetsAt }: { code: ClaudeFailureCode; message: string; resetsAt?: number },
+  {
+    code,
+    message,
+    limit,
+    resetsAt,
+  }: Pick<UpstreamFailure, 'message' | 'limit' | 'resetsAt'> & {
+    code: ClaudeFailureCode;
+  },
   evidence: 'complete-line' | 'result-line',
   { hasOutput }: Findings,
   summary: RunSummary,
@@ -90,6 +97,7 @@ function fail(
   const began = hasOutput || (summary.costUsd ?? 0) > 0;
   return {
     ...{ status: 'failed', code, message, sent: true, evidence },
+    ...(limit !== undefined && { limit }),
     ...(resetsAt !== undefined && { resetsAt }),
     ...(!began && { began }),
     ...summary,

@@ -62,6 +62,8 @@ export type UpstreamFailure = RunSummary & {
   httpStatus?: number;
   /** How long claude-api asks to wait before another try. */
   retryAfterMs?: number;
+  /** The usage limit that was reached, where Claude Code names it. */
+  limit?: string;
   /** The limit that was reached is lifted at this Unix time, in milliseconds. */
   resetsAt?: number;
   /** False: claude-api took the work, but Claude Code ended before the model did anything. */

@@ -188,7 +188,7 @@ describe('a call that fails on evidence', () => {
     const error = { code: 'claude_usage_limit', message: 'wait' };
     const script = recordingScript('usage-limit', { complete: { status: 'error', error } });
     const { outcome } = await runScript(script);
-    expect(outcome).toMatchObject({ ...error, resetsAt: 1795500000_000 });
+    expect(outcome).toMatchObject({ ...error, limit: 'five_hour', resetsAt: 1795500000_000 });
   });
 
   it('takes from claude-api why it ended Claude Code, of which that says only that it was interrupted', async () => {

@@ -8,9 +8,13 @@ import { isObject, type JsonObject, numberOf, stringOf } from './stream-line.ts'
 export type Cause = {
   /** Claude Code's own word: `authentication_failed`, `billing_error`, `rate_limit` … */
   error?: string;
+  /** The usage limit that is reached, in Claude Code's words: `five_hour`, `seven_day` … */
+  limit?: string;
   /** The usage limit that is reached is lifted at this Unix time, in milliseconds. */
   resetsAt?: number;
 };
+
+const MAX_NAME_LENGTH = 200;
 
 /** What each typed error means; of some it takes what else is known to tell. */
 export const errorMeanings = {
@@ -60,7 +64,9 @@ export function createCauseWatch(): CauseWatch {
   function noteLimit({ rate_limit_info: info }: JsonObject): void {
     if (!isObject(info) || info.status !== 'rejected') return;
     const seconds = numberOf(info.resetsAt) ?? numberOf(info.overageResetsAt);
-    if (seconds !== undefined) cause = { ...cause, resetsAt: Math.round(seconds * 1_000) };
+    if (seconds === undefined) return;
+    const limit = stringOf(info.rateLimitType)?.slice(0, MAX_NAME_LENGTH);
+    cause = { ...cause, ...(limit !== undefined && { limit }), resetsAt: Math.round(seconds * 1_000) };
   }
 
   return {

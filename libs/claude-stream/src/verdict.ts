@@ -16,6 +16,8 @@ export type Verdict =
       ok: false;
       code: ClaudeFailureCode;
       message: string;
+      /** The usage limit that was reached, where Claude Code names it. */
+      limit?: string;
       /** The limit that was reached is lifted at this Unix time, in milliseconds. */
       resetsAt?: number;
       summary: RunSummary;
@@ -37,9 +39,13 @@ export function judgeResult(
     return { ok: true, text: stringOf(result.result) ?? '', summary };
   }
   const code = failureCode(result, cause);
-  const { resetsAt } = code === 'claude_usage_limit' ? cause : {};
+  const { limit, resetsAt } = code === 'claude_usage_limit' ? cause : {};
   const message = failureMessage(result);
-  return { ok: false, code, message, ...(resetsAt !== undefined && { resetsAt }), summary };
+  return {
+    ...{ ok: false, code, message, summary },
+    ...(limit !== undefined && { limit }),
+    ...(resetsAt !== undefined && { resetsAt }),
+  };
 }
 
 function failureCode(result: ClaudeResult, cause: Cause): ClaudeFailureCode {

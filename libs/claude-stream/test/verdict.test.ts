@@ -60,7 +60,7 @@ describe('the verdict', () => {
     ['no-credit', { code: 'claude_credit' }],
     ['prompt-too-long', { code: 'claude_prompt_too_long' }],
     ['no-such-model', { code: 'claude_model_unknown' }],
-    ['usage-limit', { code: 'claude_usage_limit', resetsAt: 1795500000_000 }],
+    ['usage-limit', { code: 'claude_usage_limit', limit: 'five_hour', resetsAt: 1795500000_000 }],
     ['rate-limited', { code: 'claude_rate_limited' }],
     ['unauthorized', { code: 'claude_auth' }],
     ['bad-request', { code: 'claude_error' }],

@@ -30,5 +30,7 @@ export { createRedisFeed } from './redis-feed.ts';
 export { createRedisReadLog } from './redis-read-log.ts';
 export { type Claim, createRedisSweep, type JobSweep, type NextLook } from './redis-sweep.ts';
 export { createRedisUnqueued, type QueueNeed, type Unqueued } from './redis-unqueued.ts';
+export { createRedisUsageBlock } from './redis-usage-block.ts';
 export { createRedisWishLog } from './redis-wish-log.ts';
 export { createRedisWriteLog } from './redis-write-log.ts';
+export { TRIAL_MS, type UsageBlock, type UsageLimit } from './usage-block.ts';

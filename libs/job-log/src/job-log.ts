@@ -35,6 +35,8 @@ export type Attempt = {
   spec: JobSpec;
   /** How long the attempt may take, in ms. */
   remainingMs: number;
+  /** Until when it may wait in the queue for a usage limit to be lifted, on Redis's clock; 0 when that is not known. */
+  takeBy: number;
   /** How long ago it was accepted, in ms, when the attempt began. */
   queuedMs: number;
   /** How often the job has been begun, with this attempt. */
@@ -70,11 +72,13 @@ export type Batch = {
 /**
  * `paused`: the deadline becomes the end of the pause. `resumed`: what was left of the time counts on. `refused`: the wish is
  * dropped. `restarted`: the work is begun anew, which counts as another attempt.
+ * `limited`: a usage limit is reached; given back, by its worker or by the sweeper when that dies, it waits until `notBefore`.
  */
 export type RecordChange =
   | { code: 'paused'; limitMs: number }
   | { code: 'resumed' | 'refused' }
-  | { code: 'restarted' };
+  | { code: 'restarted' }
+  | { code: 'limited'; notBefore: number };
 
 export type AppendCode = 'ok' | 'duplicate' | 'fenced' | 'terminal' | 'cancel_requested' | 'gap' | 'missing';
 /** What clients have asked of a running job, as every reply to its worker says. */
@@ -162,7 +166,7 @@ export type WriteLog = {
   begin(jobId: string, leaseMs: number, owner: string): Promise<BeginOutcome>;
   append(batch: Batch): Promise<AppendOutcome>;
   renew(jobId: string, fence: number, leaseMs: number): Promise<RenewOutcome>;
-  /** Hands a job back, to be queued once more. When its work had begun, the attempt counts. */
+  /** Hands a job back, to be queued once more; one that is `limited` waits until then. When its work had begun, the attempt counts. */
   release(jobId: string, fence: number, hasBegun: boolean): Promise<ReleaseCode>;
 };
 

@@ -7,7 +7,7 @@ import { controlChannel } from '@cc-executor/signals';
 export type Keys = {
   /** Hash: what the job is. Fields: epoch, tenant, status, fence, seq, spec (without metadata), metadata, totalMs, retry,
    * maxAttempts, priority, onDisconnect, keyHash, createdAt, startedAt, endedAt, deadline, endBy, attempts, lease, output,
-   * cancelBy, owner, begunAt, late, pauseWish, pausedAt, leftMs, logBytes, bodyBytes; and, here so that they end with it, the pages of
+   * cancelBy, owner, begunAt, late, pauseWish, pausedAt, leftMs, notBefore, logBytes, bodyBytes; and, here so that they end with it, the pages of
    * whole messages (kept-body.ts). */
   record(jobId: string): string;
   /** List: the job's events as JSON; the event with seq n stands at index n - 1. */
@@ -28,6 +28,8 @@ export type Keys = {
   tenants: string;
   /** String: 'jobId payloadHash since' of an idempotency key. */
   idempotency(tenant: string, keyHash: string): string;
+  /** Hash: which usage limit of a credential for the model is reached, and who tries it afterwards. */
+  usageBlock(credential: string): string;
   /** String that is written before asking whether replicas have all that stands before it. */
   replicated: string;
   /** Channel: words to workers. */
@@ -47,6 +49,7 @@ export function createKeys(prefix: string): Keys {
     jobs: (tenant) => `${prefix}:{jobs}:${tenant}`,
     tenants: `${prefix}:tenants:{jobs}`,
     idempotency: (tenant, keyHash) => `${prefix}:idempotency:${tenant}:${keyHash}`,
+    usageBlock: (credential) => `${prefix}:{usage-block}:${credential}`,
     replicated: `${prefix}:replicated`,
     control: controlChannel(prefix),
   };

@@ -10,7 +10,8 @@ import { defineScripts } from './scripts.ts';
 /** What of a job's record matters to its queue entry. */
 export type QueueNeed =
   | { is: 'over' | 'running' }
-  | { is: 'queued'; priority: number; tenant: string; mayBeAbandoned: boolean };
+  /** `notBefore`: until then it waits for a usage limit to be lifted; 0 when it does not. */
+  | { is: 'queued'; priority: number; notBefore: number; tenant: string; mayBeAbandoned: boolean };
 
 export type Unqueued = {
   /** Claims up to `limit` jobs whose entry must be looked for; another gateway does so after `holdMs`. */
@@ -37,12 +38,22 @@ export function createRedisUnqueued({ redis, keys }: { redis: RedisConnection; k
   }
 
   async function look(jobId: string): Promise<QueueNeed> {
-    const fields = await redis.hmget(keys.record(jobId), 'status', 'priority', 'tenant', 'onDisconnect');
-    const [status, priority, tenant, onDisconnect] = fields;
+    const fields = await redis.hmget(
+      keys.record(jobId),
+      'status',
+      'priority',
+      'tenant',
+      'onDisconnect',
+      'notBefore',
+    );
+    const [status, priority, tenant, onDisconnect, notBefore] = fields;
     if (!status || isTerminal(status as JobStatus)) return { is: 'over' };
     if (status === 'running') return { is: 'running' };
     const mayBeAbandoned = onDisconnect === 'cancel';
-    return { is: 'queued', priority: Number(priority), tenant: String(tenant), mayBeAbandoned };
+    return {
+      ...{ is: 'queued', priority: Number(priority), notBefore: Number(notBefore ?? 0) },
+      ...{ tenant: String(tenant), mayBeAbandoned },
+    };
   }
 
   return {

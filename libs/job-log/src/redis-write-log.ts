@@ -6,6 +6,7 @@ import type {
   AppendCode,
   Batch,
   BeginOutcome,
+  RecordChange,
   ReleaseCode,
   RenewOutcome,
   Wishes,
@@ -32,7 +33,7 @@ export function createRedisWriteLog(options: {
     await scripts.schedule([keys.due, keys.unqueued], [jobId, leaseMs, 'LT', '']);
     const reply = await scripts.begin([keys.record(jobId)], [leaseMs, owner]);
     const [code, fence, lastSeq, epoch, spec, remainingMs, output, pauseWish, attempts, ...more] = reply;
-    const [bodyBytes, queuedMs] = more;
+    const [bodyBytes, queuedMs, takeBy] = more;
     if (code === 'begun' || code === 'queue_timeout' || code === 'total_timeout') {
       return {
         code,
@@ -42,6 +43,7 @@ export function createRedisWriteLog(options: {
           epoch: String(epoch),
           spec: JSON.parse(String(spec)),
           remainingMs: Number(remainingMs),
+          takeBy: Number(takeBy),
           attempts: Number(attempts),
           queuedMs: Number(queuedMs),
           hasOutput: output === '1',
@@ -70,7 +72,7 @@ export function createRedisWriteLog(options: {
         retentionMs,
         hasOutput ? '1' : '',
         change?.code ?? '',
-        change?.code === 'paused' ? change.limitMs : '',
+        numberOf(change),
         kept.bytes,
         kept.fields.length / 2,
         ...kept.fields,
@@ -104,6 +106,11 @@ export function createRedisWriteLog(options: {
     renew: (jobId, fence, leaseMs) => tellErrorsApart(renew(jobId, fence, leaseMs)),
     release: (...args) => tellErrorsApart(release(...args)),
   };
+}
+
+function numberOf(change: RecordChange | undefined): number | '' {
+  if (change?.code === 'paused') return change.limitMs;
+  return change?.code === 'limited' ? change.notBefore : '';
 }
 
 type Reply = string | number | undefined;

@@ -23,6 +23,9 @@ const scripts = {
   round: 2,
   settle: 2,
   prune: 2,
+  admit: 1,
+  block: 1,
+  tried: 1,
 } as const;
 
 export type ScriptName = keyof typeof scripts;
@@ -39,6 +42,9 @@ const runWhenFull: ReadonlySet<ScriptName> = new Set<ScriptName>([
   'settle',
   'reschedule',
   'round',
+  'admit',
+  'block',
+  'tried',
 ]);
 
 /** Scripts that have no file of their own. */

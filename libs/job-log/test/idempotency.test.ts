@@ -1,4 +1,4 @@
-import { createMemoryJobLog, needs } from '@cc-executor/testing';
+import { createMemoryJobLog, createMemoryUsageBlock, needs } from '@cc-executor/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createRedisSweep } from '../src/index.ts';
 import { openRedisTwin, type RedisTwin } from './redis-twin.ts';
@@ -9,6 +9,7 @@ describe('an idempotency key in memory', () => {
   let now = 1_795_468_090_093;
   const twin: Twin = {
     ...createMemoryJobLog({ now: () => now, retentionMs: RETENTION_MS }),
+    usageBlock: createMemoryUsageBlock({ now: () => now }),
     async pass(ms) {
       now += ms;
     },

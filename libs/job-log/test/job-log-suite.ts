@@ -10,6 +10,7 @@ import { describeRecord } from './suite/record-suite.ts';
 import { describeRepeats } from './suite/repeat-suite.ts';
 import { describeTenants } from './suite/tenant-suite.ts';
 import type { Twin } from './suite/twin.ts';
+import { describeUsageLimits } from './suite/usage-suite.ts';
 
 /** `needed`: what the server must be able to do for it. */
 export function describeJobLog(name: string, open: () => Promise<Twin>, needed?: RedisAbility): void {
@@ -33,5 +34,6 @@ export function describeJobLog(name: string, open: () => Promise<Twin>, needed?:
     describeList(opened);
     describeFeed(opened);
     describeTenants(opened);
+    describeUsageLimits(opened);
   });
 }

@@ -1,4 +1,4 @@
-import { createMemoryJobLog } from '@cc-executor/testing';
+import { createMemoryJobLog, createMemoryUsageBlock } from '@cc-executor/testing';
 import { describeJobLog } from './job-log-suite.ts';
 
 describeJobLog('the job log in memory', async () => {
@@ -8,6 +8,7 @@ describeJobLog('the job log in memory', async () => {
     log,
     feed,
     countListeners,
+    usageBlock: createMemoryUsageBlock({ now: () => now }),
     async pass(ms) {
       now += ms;
     },

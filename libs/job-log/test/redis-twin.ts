@@ -7,7 +7,13 @@ import {
   type TestRedisOptions,
   uniquePrefix,
 } from '@cc-executor/testing';
-import { createKeys, createRedisFeed, createRedisSweep, type Keys } from '../src/index.ts';
+import {
+  createKeys,
+  createRedisFeed,
+  createRedisSweep,
+  createRedisUsageBlock,
+  type Keys,
+} from '../src/index.ts';
 import type { Twin } from './suite/twin.ts';
 
 export type RedisTwin = Twin & {
@@ -53,6 +59,7 @@ export async function openRedisTwin(
     log,
     feed,
     countListeners,
+    usageBlock: createRedisUsageBlock({ redis, keys }),
     connect,
     now,
     async pass(ms) {

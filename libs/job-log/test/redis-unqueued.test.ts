@@ -86,7 +86,7 @@ it('says what of a record matters to its queue entry', async () => {
   const spec = { prompt: 'x', priority: 7, onDisconnect: 'cancel' } as const;
   const jobId = await queuedJob({ spec });
   expect(await unqueued.look(jobId)).toEqual({
-    ...{ is: 'queued', priority: 7, tenant: TENANT, mayBeAbandoned: true },
+    ...{ is: 'queued', priority: 7, notBefore: 0, tenant: TENANT, mayBeAbandoned: true },
   });
   await twin.log.begin(jobId, 1_000, 'worker-1');
   expect(await unqueued.look(jobId)).toEqual({ is: 'running' });

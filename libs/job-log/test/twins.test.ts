@@ -74,6 +74,7 @@ const commands: fc.Arbitrary<Command[]> = fc.array(
           { code: 'resumed' },
           { code: 'refused' },
           { code: 'restarted' },
+          { code: 'limited', notBefore: 1_795_500_000_000 },
         ),
       }),
     },
@@ -112,8 +113,15 @@ async function play(log: WholeLog, script: Command[]): Promise<{ answers: unknow
     answers.push(await run(command, i));
   }
   const stored = await log.get(TENANT, jobId);
-  const { status, attempt, lastSeq, cancelRequested } = stored?.job ?? {};
-  answers.push({ status, attempt, lastSeq, cancelRequested, last: anonymous(stored?.terminalEvent ?? '') });
+  const { status, attempt, lastSeq, cancelRequested, notBefore } = stored?.job ?? {};
+  answers.push({
+    status,
+    attempt,
+    lastSeq,
+    cancelRequested,
+    notBefore,
+    last: anonymous(stored?.terminalEvent ?? ''),
+  });
   answers.push((await log.positions(TENANT, [jobId])).get(jobId));
   return { answers, events: (await readAll(log, jobId)).map(anonymous) };
 
@@ -123,7 +131,7 @@ async function play(log: WholeLog, script: Command[]): Promise<{ answers: unknow
         const outcome = await log.begin(jobId, 60_000, `worker-${command.by}`);
         if (!('attempt' in outcome)) return outcome;
         workers[command.by] = outcome.attempt;
-        return { ...outcome, attempt: { ...outcome.attempt, queuedMs: 0 } };
+        return { ...outcome, attempt: { ...outcome.attempt, queuedMs: 0, takeBy: 0 } };
       }
       case 'append':
       case 'change':

@@ -65,6 +65,10 @@ export const passingEvents = {
       /** Unix time in milliseconds of the next try. */
       untilMs: z.number().int(),
       reason: z.string(),
+      /** The usage limit that is reached, in Claude Code's words: `five_hour`, `seven_day` … */
+      limit: z.string().optional(),
+      /** Unix time in milliseconds at which it is lifted: the job is queued again until then. */
+      resetsAt: z.number().int().optional(),
     },
   },
   reset: {

@@ -32,6 +32,8 @@ export const jobSchema = z.object({
   endedAt: z.number().int().optional(),
   /** Since when it has been paused. */
   pausedAt: z.number().int().optional(),
+  /** It is queued, and waits until then for a usage limit to be lifted. */
+  notBefore: z.number().int().optional(),
   /**
    * When the job must have ended; while it is queued, when it must have been taken; while it is paused, when it must
    * have been resumed.

@@ -7,4 +7,11 @@ export {
   type Slot,
   startConsumer,
 } from './consumer.ts';
-export { createProducer, type EntryState, openQueue, type Producer, type QueueDepth } from './producer.ts';
+export {
+  createProducer,
+  type EntryNeed,
+  type EntryState,
+  openQueue,
+  type Producer,
+  type QueueDepth,
+} from './producer.ts';

@@ -13,12 +13,15 @@ export type Producer = {
    * Makes sure that jobs which wait for a worker have an entry: it was `made`, or one `waits`, or a worker has `taken` it,
    * be it for an attempt that is lost. It costs the same however long the queue is. Errors: as above.
    */
-  ensure(jobs: { jobId: string; priority: number }[]): Promise<EntryState[]>;
+  ensure(jobs: EntryNeed[]): Promise<EntryState[]>;
   /** How much is in the queue. Rejects when Redis does. */
   depth(): Promise<QueueDepth>;
   /** Idempotent; the connection stays the caller's. */
   close(): Promise<void>;
 };
+
+/** `notBefore`: no worker is to have it before then (ms). */
+export type EntryNeed = { jobId: string; priority: number; notBefore?: number };
 
 export type EntryState = 'made' | 'waits' | 'taken';
 
@@ -30,18 +33,25 @@ export type QueueOptions = { redis: RedisConnection; keyPrefix: string; onError:
 /** Opens the producer on a connection that fails fast (role `impatient`): a client waits for the answer. */
 export function createProducer({ redis, keyPrefix, onError }: QueueOptions): Producer {
   const queue = openQueue({ redis, keyPrefix, onError });
-  async function enqueue(jobId: string, { priority = 0 }: { priority?: number | undefined } = {}) {
-    await queue.add(ENTRY_NAME, {}, { jobId, ...(priority > 0 ? { priority } : {}) });
+  async function enqueue(
+    jobId: string,
+    { priority = 0, delay = 0 }: { priority?: number | undefined; delay?: number } = {},
+  ) {
+    await queue.add(
+      ENTRY_NAME,
+      {},
+      { jobId, ...(priority > 0 && { priority }), ...(delay > 0 && { delay }) },
+    );
   }
 
   // BullMQ's own question for a state searches the list of all that wait; the entry itself tells as much.
-  async function ensureOne({ jobId, priority }: { jobId: string; priority: number }): Promise<EntryState> {
+  async function ensureOne({ jobId, priority, notBefore = 0 }: EntryNeed): Promise<EntryState> {
     const entry = `${queuePrefix(keyPrefix)}:${QUEUE_NAME}:${jobId}`;
     const [madeAt, takenAt, endedAt] = await redis.hmget(entry, 'timestamp', 'processedOn', 'finishedOn');
     if (madeAt && !endedAt) return takenAt ? 'taken' : 'waits';
     // An entry that was processed keeps its id for a while, and adding it again would do nothing.
     if (madeAt) await queue.remove(jobId);
-    await enqueue(jobId, { priority });
+    await enqueue(jobId, { priority, delay: notBefore - Date.now() });
     return 'made';
   }
 

@@ -190,6 +190,18 @@ describe('taking out and putting back', () => {
     expect((await queue.getJob(absent))?.priority).toBe(7);
   });
 
+  it('lets no worker have an entry before its time, and makes none beside it', async () => {
+    const jobId = createJobId();
+    const notBefore = Date.now() + 700;
+    const stage = createStage();
+    consume(stage);
+    const wait = () => producer.ensure([{ jobId, priority: 0, notBefore }]);
+    expect([await wait(), await wait()]).toEqual([['made'], ['waits']]);
+    expect((await producer.depth()).delayed).toBe(1);
+    await stage.until(1);
+    expect(Date.now()).toBeGreaterThanOrEqual(notBefore);
+  });
+
   it('finds prioritised entries too', async () => {
     const jobId = createJobId();
     await producer.enqueue(jobId, { priority: 7 });

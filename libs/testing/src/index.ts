@@ -30,6 +30,7 @@ export {
 export { type AttachmentRecorder, createHistoryRecorder, type HistoryRecorder } from './history-recorder.ts';
 export { killWithParent } from './kill-with-parent.ts';
 export { createMemoryJobLog } from './memory-job-log.ts';
+export { createMemoryUsageBlock } from './memory-usage-block.ts';
 export { quickStart } from './quick-start.ts';
 export { chooseClaude, type RealClaude } from './real-claude.ts';
 export {

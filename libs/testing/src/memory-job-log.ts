@@ -116,6 +116,7 @@ export function createMemoryJobLog({
           epoch: job.epoch,
           spec,
           remainingMs: remainingMsOf(state, now()),
+          takeBy: state.endBy - job.totalMs,
           attempts: state.attempts,
           queuedMs: state.begunAt - state.createdAt,
           hasOutput,
@@ -257,6 +258,7 @@ function jobOfState(state: RecordState): Job {
     ...(state.startedAt === undefined ? {} : { startedAt: state.startedAt }),
     ...(state.endedAt === undefined ? {} : { endedAt: state.endedAt }),
     ...(state.paused === undefined || isTerminal(state.status) ? {} : { pausedAt: state.paused.at }),
+    ...(state.notBefore === undefined || state.status !== 'queued' ? {} : { notBefore: state.notBefore }),
     deadlineAt: state.deadline,
     ...(state.job.spec.metadata === undefined ? {} : { metadata: state.job.spec.metadata }),
   };

@@ -32,6 +32,8 @@ export type RecordState = {
   pauseWish: boolean;
   /** Set while it is paused: since when, and what was left of its time. */
   paused: { at: number; leftMs: number } | undefined;
+  /** A usage limit is reached until then. */
+  notBefore: number | undefined;
 };
 
 /** The record of a new job, with its first event. */
@@ -57,6 +59,7 @@ export function createRecord(job: NewJob, now: number): RecordState {
     begun: 'begun',
     pauseWish: false,
     paused: undefined,
+    notBefore: undefined,
   };
   return withEvents(state, ['{"type":"queued"}'], now);
 }
@@ -82,6 +85,7 @@ export function beginAttempt(
     attempts: state.attempts + 1,
     lease: now + leaseMs,
     startedAt: state.startedAt ?? now,
+    notBefore: undefined,
   };
   return { code: begun, state: { ...next, deadline: now + remainingMsOf(next, now) } };
 }
@@ -132,6 +136,7 @@ function changeRecord(
     return { paused: paused ?? { at: now, leftMs: deadline - now }, deadline: now + change.limitMs };
   }
   if (change.code === 'restarted') return { attempts: attempts + 1 };
+  if (change.code === 'limited') return { notBefore: change.notBefore };
   if (change.code === 'refused') return { pauseWish: paused !== undefined };
   if (!paused) return {};
   return { deadline: now + paused.leftMs, endBy: endBy + now - paused.at, paused: undefined };
@@ -165,7 +170,7 @@ export function releaseJob(
     ...state,
     status: 'queued',
     fence: fence + 1,
-    deadline: Math.min(now + DEFAULT_TIMEOUTS.queueMs, endBy),
+    deadline: state.notBefore ? endBy - state.job.totalMs : Math.min(now + DEFAULT_TIMEOUTS.queueMs, endBy),
     endBy,
     attempts: state.attempts - (hasBegun ? 0 : 1),
     paused: undefined,

@@ -5,7 +5,7 @@ import { describeSystem, version } from '@cc-executor/runtime';
 import { readUrl } from '../config.ts';
 import { type Finding, fail, ok, skip } from './finding.ts';
 import { judgeReport } from './fleet-checks.ts';
-import { judgeSettings, judgeVersions, judgeWorkers } from './fleet-summary.ts';
+import { judgeSettings, judgeUsage, judgeVersions, judgeWorkers } from './fleet-summary.ts';
 import { checkGateway, type GatewayCheck } from './gateway-checks.ts';
 import { checkHttp } from './http-checks.ts';
 import { runJob } from './job-check.ts';
@@ -100,13 +100,14 @@ function judgeFleet(
   versions: Record<string, string>,
   isRedisUnseen: boolean,
 ): Finding[] {
-  const { now, self, services, queue } = answer;
+  const { now, self, services, queue, usageLimit } = answer;
   const all = [...(self ? [self] : []), ...(services ?? []).filter(({ id }) => id !== self?.id)];
   return [
     ...all.flatMap((report) => judgeReport(report, now)),
     ...(services === undefined
       ? [skip('gateways, workers', 'what they see is not known: the gateway cannot ask Redis')]
       : [judgeWorkers(services, now, queue), ...judgeSettings(all)]),
+    ...(usageLimit === undefined ? [] : [judgeUsage(usageLimit, now)]),
     ...(self?.redis.ok && isRedisUnseen ? [...judgeSoftware(self.redis), judgeDurability(self.redis)] : []),
     judgeVersions(all, versions, version),
   ];

@@ -1,5 +1,6 @@
 /** What only all of them together show: are there workers, do versions and settings agree. Pure. */
 import type { ServiceReport, ServicesAnswer } from '@cc-executor/fleet';
+import { formatTime } from '../format.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { isStale } from './fleet-checks.ts';
 
@@ -38,6 +39,21 @@ export function judgeWorkers(
     );
   }
   return ok('queue → worker', summary);
+}
+
+/** Of a credential for the model whose usage limit is reached. `now` is Redis's time. */
+export function judgeUsage(
+  { resetsAt, limit }: NonNullable<ServicesAnswer['usageLimit']>,
+  now: number,
+): Finding {
+  const what = `the usage limit${limit === undefined ? '' : ` "${limit}"`} is reached`;
+  if (resetsAt <= now)
+    return ok('model', `${what}, and should be lifted by now: one job tries, the others wait`);
+  return warn(
+    'model',
+    `${what}: no job asks the model before ${formatTime(resetsAt)}; those that have the time wait as queued`,
+    'Wait, or give claude-api another login and `redis-cli DEL cce:{usage-block}:default` (with your REDIS_KEY_PREFIX).',
+  );
 }
 
 /** `mine` is the version of this command. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { judgeSettings, judgeVersions, judgeWorkers } from '../../src/doctor/fleet-summary.ts';
+import { judgeSettings, judgeUsage, judgeVersions, judgeWorkers } from '../../src/doctor/fleet-summary.ts';
 import { gatewayReport, NOW, workerReport } from './reports.ts';
 
 describe('the workers', () => {
@@ -38,6 +38,20 @@ describe('the workers', () => {
   it('are of no use when none is ready', () => {
     const report = workerReport({ status: 'unavailable' });
     expect(judgeWorkers([report], NOW, { waiting: 0, active: 0 }).level).toBe('fail');
+  });
+});
+
+describe('a usage limit', () => {
+  it('is a warning until its reset, and says what to do', () => {
+    expect(judgeUsage({ resetsAt: NOW + 1, limit: 'five_hour' }, NOW)).toMatchObject({
+      level: 'warn',
+      message: expect.stringContaining(
+        'the usage limit "five_hour" is reached: no job asks the model before',
+      ),
+      advice: expect.stringContaining('usage-block'),
+    });
+    const { level, message } = judgeUsage({ resetsAt: NOW }, NOW);
+    expect([level, message]).toEqual(['ok', expect.stringContaining('one job tries')]);
   });
 });
 

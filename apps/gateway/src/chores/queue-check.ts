@@ -6,7 +6,7 @@
  * Entries that nobody has confirmed are looked for at once, all others in slow rounds.
  */
 import type { QueueNeed, Unqueued } from '@cc-executor/job-log';
-import type { EntryState, Producer } from '@cc-executor/queue';
+import type { EntryNeed, EntryState, Producer } from '@cc-executor/queue';
 import { isCurable } from '@cc-executor/redis';
 import { createRepeatedWarning, type Logger, logEvents } from '@cc-executor/runtime';
 import type { GatewayMetrics } from '../metrics.ts';
@@ -36,7 +36,6 @@ const ROUND_MS = 30_000;
 const FAULTY_CHECK_MS = 60_000;
 
 type Look = { jobId: string; need: QueueNeed | { is: 'faulty' } };
-type Waiting = { jobId: string; priority: number };
 
 export function startQueueCheck(options: QueueCheckOptions): QueueCheck {
   const { unqueued, producer, abandonWatch, intervalMs, leaseMs, metrics, logger } = options;
@@ -78,7 +77,7 @@ export function startQueueCheck(options: QueueCheckOptions): QueueCheck {
     }
   }
 
-  async function ensure(waiting: Waiting[]): Promise<EntryState[]> {
+  async function ensure(waiting: EntryNeed[]): Promise<EntryState[]> {
     const entries = await producer.ensure(waiting);
     for (const [i, { jobId }] of waiting.entries()) {
       if (entries[i] !== 'made') continue;
@@ -105,8 +104,8 @@ export function startQueueCheck(options: QueueCheckOptions): QueueCheck {
   };
 }
 
-function waitingOf(looks: Look[]): Waiting[] {
+function waitingOf(looks: Look[]): EntryNeed[] {
   return looks.flatMap(({ jobId, need }) =>
-    need.is === 'queued' ? [{ jobId, priority: need.priority }] : [],
+    need.is === 'queued' ? [{ jobId, priority: need.priority, notBefore: need.notBefore }] : [],
   );
 }

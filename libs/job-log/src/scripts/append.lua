@@ -3,8 +3,8 @@
 --   KEYS 1 record, 2 log
 --   ARGV 1 channel, 2 jobId, 3 fence, 4 seq of the first event, 5 terminal status or '', 6 retentionMs,
 --        7 '1' when an event carries output, 8 what the last event says of the attempt: 'paused', 'resumed', 'refused' (to
---        pause or resume), 'restarted' (the work is begun anew) or '',
---        9 how long a pause may last (ms), 10 how many bytes the messages have that are kept whole, apart from their events,
+--        pause or resume), 'restarted' (the work is begun anew), 'limited' (a usage limit is reached) or '',
+--        9 how long a pause may last (ms), or until when the limit holds, 10 how many bytes the messages have that are kept whole, apart from their events,
 --        11 how many fields of the record keep them, 12… these fields and their values,
 --        … event bodies (JSON objects with at least one member)
 -- Returns {code, last seq, who asked for cancel or '', '1' when the job is to be paused, bytes of all its events}
@@ -62,6 +62,8 @@ if ARGV[7] == '1' and not r[6] then
 end
 if ARGV[8] == 'restarted' then
   redis.call('HINCRBY', KEYS[1], 'attempts', 1)
+elseif ARGV[8] == 'limited' then
+  redis.call('HSET', KEYS[1], 'notBefore', ARGV[9])
 elseif ARGV[8] ~= '' then
   pause = change_pause(KEYS[1], ARGV[8], tonumber(ARGV[9]), tonumber(now))
 end

@@ -4,7 +4,7 @@
 --   ARGV 1 leaseMs, 2 owner: a name of this pick-up, so that a begin whose reply was lost can be sent again
 -- Returns {code, fence, seq, epoch, spec, remainingMs until the deadline, output,
 --   '1' when it is to be paused, how often it has been begun, how many bytes of messages are kept apart from events,
---   ms from acceptance until then}
+--   ms from acceptance until then, until when it may wait for a usage limit to be lifted, or 0}
 --   'begun'          go on; the fence is yours
 --   'queue_timeout'  it was not taken in time: the fence is yours, end it as timed_out
 --   'total_timeout'  likewise, but it was queued again, and no time is left to it
@@ -19,7 +19,7 @@ local time = tonumber(now)
 
 local function reply(code, attempts, begun_at)
   local left = code == 'begun' and math.min(tonumber(r[7]), (tonumber(r[12]) or math.huge) - time) or tonumber(r[7])
-  return { code, fence, tonumber(r[3]), r[4], r[5], left, r[8] or '', r[11] or '', attempts, tonumber(r[14] or 0), begun_at - tonumber(r[15]) }
+  return { code, fence, tonumber(r[3]), r[4], r[5], left, r[8] or '', r[11] or '', attempts, tonumber(r[14] or 0), begun_at - tonumber(r[15]), take_by(r[12], r[7]) or 0 }
 end
 
 if not status then
@@ -45,4 +45,5 @@ redis.call('HSET', KEYS[1], 'status', 'running', 'fence', fence, 'owner', ARGV[2
   'late', code == 'begun' and '' or code,
   'deadline', string.format('%.0f', time + begun[6]),
   'lease', string.format('%.0f', time + tonumber(ARGV[1])))
+redis.call('HDEL', KEYS[1], 'notBefore')
 return begun

@@ -11,7 +11,8 @@
 --   'terminal'          it has ended before
 --   'ended', status     it was ended now
 --   'queued', next, …   it waits for a worker until `next`
---   'requeued', next, … its attempt was lost and may be repeated: it is queued again, and needs a queue entry
+--   'requeued', next, … its attempt was lost and may be repeated, or it had only a usage limit to wait for: it is queued again, and
+--                       needs a queue entry
 --   'alive', next, …    its worker has it; look again at `next`
 -- … is: priority, onDisconnect, tenant, hash of its idempotency key or ''
 local now = now_ms()
@@ -19,7 +20,7 @@ if tonumber(now) - tonumber(ARGV[3]) > tonumber(ARGV[4]) then
   return { 'stale' }
 end
 local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'deadline', 'lease', 'retry', 'output', 'cancelBy', 'pausedAt',
-  'priority', 'onDisconnect', 'tenant', 'endBy', 'attempts', 'maxAttempts', 'keyHash')
+  'priority', 'onDisconnect', 'tenant', 'endBy', 'attempts', 'maxAttempts', 'keyHash', 'totalMs', 'notBefore')
 local status, time = r[1], tonumber(now)
 if not status then
   return { 'gone' }
@@ -55,6 +56,15 @@ end
 if late <= time then
   return finish('timed_out', '{"type":"timed_out","limit":"' .. (r[10] and 'paused' or 'total') .. '","partial":' .. partial .. '}')
 end
+local function requeue(next)
+  redis.call('HSET', KEYS[1], 'status', 'queued', 'fence', fence, 'deadline', next)
+  redis.call('HDEL', KEYS[1], 'pausedAt', 'leftMs')
+  return { 'requeued', next, r[11], r[12], r[13], r[17] or '' }
+end
+
+if r[19] then
+  return requeue(take_by(lengthen(KEYS[1], r[10], time) or r[14], r[18]))
+end
 if r[7] == 'always' then
   local max_attempts = tonumber(r[16] or ARGV[8])
   if tonumber(r[15] or 0) >= max_attempts then
@@ -63,10 +73,7 @@ if r[7] == 'always' then
       .. '","retrySafe":false},"partial":' .. partial .. '}')
   end
   local end_by = lengthen(KEYS[1], r[10], time) or r[14]
-  local next = queue_again(end_by, time, tonumber(ARGV[7]))
-  redis.call('HSET', KEYS[1], 'status', 'queued', 'fence', fence, 'deadline', next)
-  redis.call('HDEL', KEYS[1], 'pausedAt', 'leftMs')
-  return { 'requeued', next, r[11], r[12], r[13], r[17] or '' }
+  return requeue(queue_again(end_by, time, tonumber(ARGV[7])))
 end
 return finish('failed', '{"type":"failed","error":{"code":"worker_lost","message":"the worker stopped answering",'
   .. '"retrySafe":false},"partial":' .. partial .. '}')

@@ -12,7 +12,7 @@ const bodies = {
   refused: JSON.stringify({ type: 'pause_refused', request: 'pause', reason: 'x' }),
 };
 
-type Pause = Exclude<RecordChange, { code: 'restarted' }>;
+type Pause = Exclude<RecordChange, { code: 'restarted' | 'limited' }>;
 
 /** What an attempt appends when claude-api has paused its execution, or let it go on, or would not. */
 function change(jobId: string, firstSeq: number, pause: Pause, fence = 1): Batch {

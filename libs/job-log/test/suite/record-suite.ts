@@ -131,6 +131,7 @@ export function describeRecord(twin: () => Twin): void {
           epoch: job.epoch,
           spec: job.spec,
           remainingMs: 5_000,
+          takeBy: expect.any(Number),
           attempts: 1,
           queuedMs: expect.any(Number),
           hasOutput: false,

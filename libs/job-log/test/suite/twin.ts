@@ -2,11 +2,12 @@
 
 import { createEpoch, createJobId, type JobEvent } from '@cc-executor/protocol';
 import type { WholeLog } from '@cc-executor/testing';
-import type { JobFeed, NewJob, Publication } from '../../src/index.ts';
+import type { JobFeed, NewJob, Publication, UsageBlock } from '../../src/index.ts';
 
 export type Twin = {
   log: WholeLog;
   feed: JobFeed;
+  usageBlock: UsageBlock;
   /** How many processes listen to a job's events. */
   countListeners(jobId: string): Promise<number>;
   /** Lets time pass on the log's clock. */
@@ -83,3 +84,6 @@ export async function listen(feed: JobFeed, jobId: string) {
     },
   };
 }
+
+/** What a worker says of a job that it gives back to wait. */
+export const throttled = JSON.stringify({ type: 'throttled', untilMs: 1, reason: 'usage_limit' });

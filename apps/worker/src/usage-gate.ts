@@ -1,0 +1,96 @@
+/**
+ * Keeps an attempt from asking the model while a usage limit is known to be reached, and lets all workers know what it
+ * learns. After the reset one job tries, and the others wait in their slots for how that goes: it takes until the
+ * model's first word.
+ */
+import type { UpstreamFailure, UpstreamOutcome } from '@cc-executor/claude-api-client';
+import type { UsageBlock } from '@cc-executor/job-log';
+import { isCurable } from '@cc-executor/redis';
+import { createRepeatedWarning, type Logger, repeatUntilAnswered, sleep } from '@cc-executor/runtime';
+import { blockedUntil } from './usage-wait.ts';
+
+/** How often to look whether another job's trial is over, in ms. */
+const LOOK_MS = 250;
+/** Limits of one model only: with another one the credential is good. */
+const WHOLE_LIMITS = new Set<string | undefined>([undefined, 'five_hour', 'seven_day', 'overage']);
+
+export type UsageGate = {
+  /** Resolves when the model may be asked, or when `signal` aborts; with a failure when a limit is reached. */
+  enter(): Promise<UpstreamFailure | undefined>;
+  /** The model answered. */
+  answered(): void;
+  /** Takes note of how a call ended that was let in. */
+  leave(outcome: UpstreamOutcome): Promise<void>;
+};
+
+export function createUsageGate({
+  usageBlock,
+  jobId,
+  signal,
+  logger,
+}: {
+  usageBlock: UsageBlock;
+  jobId: string;
+  signal: AbortSignal;
+  logger: Logger;
+}): UsageGate {
+  const onUnanswered = createRepeatedWarning(logger, 'redis did not answer; it is asked again');
+  let isTrial = false;
+
+  /** Errors: what waiting cannot cure, and any once the attempt is to stop. */
+  function ask<T>(call: () => Promise<T>): Promise<T> {
+    return repeatUntilAnswered(call, {
+      isCurable: (err) => isCurable(err) && !signal.aborted,
+      onUnanswered,
+    });
+  }
+
+  async function enter(): Promise<UpstreamFailure | undefined> {
+    try {
+      for (;;) {
+        const admission = await ask(() => usageBlock.admit(jobId));
+        if (admission.code === 'blocked') return failureOf(admission);
+        isTrial = admission.code === 'trial';
+        if (admission.code !== 'others_trial') return undefined;
+        await sleep(LOOK_MS, signal);
+      }
+    } catch (err) {
+      if (signal.aborted) return undefined;
+      throw err;
+    }
+  }
+
+  function answered(): void {
+    if (isTrial) void endTrial(true).catch(onUnanswered);
+  }
+
+  async function endTrial(hasAnswered: boolean): Promise<void> {
+    isTrial = false;
+    await ask(() => usageBlock.tried(jobId, hasAnswered));
+  }
+
+  async function leave(outcome: UpstreamOutcome): Promise<void> {
+    const until = outcome.status === 'failed' ? blockedUntil(outcome, Date.now()) : undefined;
+    const { limit } = outcome.status === 'failed' ? outcome : {};
+    if (until !== undefined && WHOLE_LIMITS.has(limit)) {
+      isTrial = false;
+      logger.warn({ until, limit }, 'a usage limit is reached: nothing asks the model until then');
+      await ask(() => usageBlock.block({ resetsAt: until, ...(limit !== undefined && { limit }) }));
+    } else if (isTrial) await endTrial(outcome.status === 'completed');
+  }
+
+  return {
+    enter,
+    answered,
+    // A job that is to stop does not wait for Redis to hear of its trial: that ends by itself.
+    leave: (outcome) => leave(outcome).catch((err) => (signal.aborted ? undefined : Promise.reject(err))),
+  };
+}
+
+function failureOf({ resetsAt, limit }: { resetsAt: number; limit?: string }): UpstreamFailure {
+  const message = `The usage limit${limit === undefined ? '' : ` "${limit}"`} is reached; the model was not asked`;
+  return {
+    ...{ status: 'failed', code: 'claude_usage_limit', message, sent: false, resetsAt },
+    ...(limit !== undefined && { limit }),
+  };
+}

@@ -1,0 +1,102 @@
+/** Conformance: jobs that wait for a usage limit to be lifted, and what all workers know of it. */
+import { createJobId } from '@cc-executor/protocol';
+import { describe, expect, it } from 'vitest';
+import { runningJob, TENANT, type Twin, throttled } from './twin.ts';
+
+export function describeUsageLimits(twin: () => Twin): void {
+  describe('a job that waits for a usage limit to be lifted', () => {
+    /** Given back by its worker; it may wait for 60 s since it was accepted. */
+    async function waitingJob() {
+      const { log } = twin();
+      const job = await runningJob(log);
+      const before = (await log.get(TENANT, job.jobId))?.job;
+      const notBefore = (before?.createdAt ?? 0) + 20_000;
+      const parts = { jobId: job.jobId, fence: 1, firstSeq: 2, hasOutput: false };
+      const change = { code: 'limited', notBefore } as const;
+      expect((await log.append({ ...parts, bodies: [throttled], change })).code).toBe('ok');
+      // While its worker has it, it waits for nothing.
+      expect((await log.get(TENANT, job.jobId))?.job.notBefore).toBeUndefined();
+      expect(await log.release(job.jobId, 1, false)).toBe('ok');
+      return { ...job, notBefore, createdAt: before?.createdAt ?? 0 };
+    }
+
+    it('is queued, says until when, and must be taken by its queue limit', async () => {
+      const { log } = twin();
+      const { jobId, notBefore, createdAt, queueMs } = await waitingJob();
+      const { jobs } = await log.list(TENANT, { limit: 100 });
+      const listed = jobs.find((job) => job.jobId === jobId);
+      expect(listed).toMatchObject({ status: 'queued', notBefore, deadlineAt: createdAt + queueMs });
+      expect((await log.get(TENANT, jobId))?.job).toEqual(listed);
+    });
+
+    it('has all its time when it is begun again, which counts as the first time', async () => {
+      const { log } = twin();
+      const { jobId, createdAt, queueMs, totalMs } = await waitingJob();
+      const begun = await log.begin(jobId, 1_000, 'worker-2');
+      const attempt = { attempts: 1, remainingMs: totalMs, takeBy: createdAt + queueMs };
+      expect(begun).toMatchObject({ code: 'begun', attempt });
+      await log.release(jobId, 3, false);
+      expect((await log.get(TENANT, jobId))?.job.notBefore).toBeUndefined();
+    });
+
+    it('ends at once when it is cancelled', async () => {
+      const { log } = twin();
+      const { jobId } = await waitingJob();
+      expect(await log.cancel(TENANT, jobId, 'client')).toEqual({ code: 'cancelled', status: 'cancelled' });
+      expect((await log.get(TENANT, jobId))?.job.notBefore).toBeUndefined();
+    });
+  });
+
+  describe('a usage limit', () => {
+    async function block(inMs: number, limit?: string) {
+      const { log, usageBlock } = twin();
+      const { jobId } = await runningJob(log);
+      const resetsAt = ((await log.get(TENANT, jobId))?.job.createdAt ?? 0) + inMs;
+      const reached = { resetsAt, ...(limit !== undefined && { limit }) };
+      await usageBlock.block(reached);
+      return reached;
+    }
+
+    it('lets nobody in before its time, then one job, and everybody after that was answered', async () => {
+      const { usageBlock, pass } = twin();
+      const [first, second] = [createJobId(), createJobId()];
+      expect(await usageBlock.admit(first)).toEqual({ code: 'open' });
+      const reached = await block(1_000, 'five_hour');
+      expect(await usageBlock.admit(first)).toEqual({ code: 'blocked', ...reached });
+      expect(await usageBlock.read()).toEqual(reached);
+      await pass(1_000);
+      expect(await usageBlock.admit(first)).toEqual({ code: 'trial' });
+      expect(await usageBlock.admit(second)).toEqual({ code: 'others_trial' });
+      // Its answer was lost.
+      expect(await usageBlock.admit(first)).toEqual({ code: 'trial' });
+      await usageBlock.tried(second, true);
+      expect(await usageBlock.admit(second)).toEqual({ code: 'others_trial' });
+      await usageBlock.tried(first, true);
+      expect(await usageBlock.admit(second)).toEqual({ code: 'open' });
+    });
+
+    it('lets another job try when the first told nothing', async () => {
+      const { usageBlock } = twin();
+      const [first, second] = [createJobId(), createJobId()];
+      await block(0);
+      expect(await usageBlock.admit(first)).toEqual({ code: 'trial' });
+      await usageBlock.tried(first, false);
+      expect(await usageBlock.admit(second)).toEqual({ code: 'trial' });
+      await usageBlock.tried(second, true);
+    });
+
+    it('is renewed by a trial that is limited again, whose own word then counts for nothing', async () => {
+      const { usageBlock, pass } = twin();
+      const first = createJobId();
+      await block(0);
+      expect(await usageBlock.admit(first)).toEqual({ code: 'trial' });
+      const later = await block(1_000, 'seven_day');
+      await block(500, 'five_hour');
+      await usageBlock.tried(first, true);
+      expect(await usageBlock.admit(first)).toEqual({ code: 'blocked', ...later });
+      await pass(1_000);
+      expect(await usageBlock.admit(first)).toEqual({ code: 'trial' });
+      await usageBlock.tried(first, true);
+    });
+  });
+}
