@@ -2,7 +2,8 @@
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import { beforeAll, expect, test } from 'vitest';
+import { sleep } from '@cc-executor/runtime';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { startEgress } from './e2e/support/egress.ts';
 
 /** Something inside, on this machine. */
@@ -98,6 +99,25 @@ test('what is allowed by name goes through, both ways, unchanged', async () => {
   expect(received.at(-1)).toBe(`POST localhost:${inside} /page?q=1`);
   // By that name only.
   expect(await tunnel(proxy, `127.0.0.1:${inside}`)).toMatch(/^HTTP\/1\.1 403/);
+});
+
+test('who reads slowly gets all of an answer, also when the other side has long left', async () => {
+  const size = 16 * 1024 * 1024;
+  const server = createServer((_asked, response) => void response.end(Buffer.alloc(size)));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const target = `localhost:${(server.address() as AddressInfo).port}`;
+  const proxy = await startEgress({ EGRESS_ALLOW: target });
+  const socket = connect(proxy, '127.0.0.1');
+  socket.write(`CONNECT ${target} HTTP/1.1\r\n\r\nGET / HTTP/1.0\r\n\r\n`);
+  let received = 0;
+  for await (const chunk of socket) {
+    received += chunk.length;
+    // Slower than what it reads from: that is the point, and no waiting for something.
+    await sleep(2);
+  }
+  expect(received).toBeGreaterThan(size);
 });
 
 test('what cannot be read, or reached, is answered, and ends nothing', async () => {

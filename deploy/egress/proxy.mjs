@@ -31,7 +31,7 @@ const special6 = makeList('ipv6', ['2001::/23', '2001:db8::/32', '2002::/16', '3
 
 const server = createServer({ requestTimeout: 0 }, (request, response) => {
   if (request.url?.startsWith('/')) return void response.end('ok\n');
-  void forward(request, response).catch((error) => refuse(response, error));
+  void forward(request, response).catch((error) => refuse(request, response, error));
 });
 server.on('connect', (request, socket, head) => {
   socket.on('error', () => socket.destroy());
@@ -50,6 +50,7 @@ for (const name of ['SIGTERM', 'SIGINT']) process.on(name, () => process.exit(0)
 /** What is said on both sides is not looked at: it is encrypted, mostly. */
 async function tunnel({ url }, socket, head) {
   const upstream = await open(url, 443);
+  if (socket.destroyed) return void upstream.destroy();
   socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
   if (head.length > 0) upstream.write(head);
   for (const [one, other] of [
@@ -57,8 +58,10 @@ async function tunnel({ url }, socket, head) {
     [upstream, socket],
   ]) {
     one.setTimeout(IDLE_MS, () => one.destroy());
-    one.on('error', () => other.destroy());
-    one.on('close', () => other.destroy());
+    // Who has come to its end leaves the other to send what it still has.
+    one.on('close', (hadError) => {
+      if (hadError || !one.readableEnded) other.destroy();
+    });
     one.pipe(other);
   }
 }
@@ -81,7 +84,7 @@ async function forward(request, response) {
       answer.pipe(response);
     },
   );
-  onward.on('error', (error) => refuse(response, error));
+  onward.on('error', (error) => refuse(request, response, error));
   response.on('close', () => upstream.destroy());
   request.pipe(onward);
 }
@@ -92,10 +95,10 @@ async function open(authority, defaultPort) {
   const isAllowed = allowed.has(`${hostname}:${port}`);
   if (!isAllowed && !ports.includes(port)) throw denied(`port ${port} is none of EGRESS_PORTS`);
   const addresses = await lookup(hostname, { all: true });
-  const open = addresses.filter(({ address }) => isAllowed || isPublic(address));
-  if (open.length === 0) throw denied(`${hostname} has no public address`);
+  const reachable = addresses.filter(({ address }) => isAllowed || isPublic(address));
+  if (reachable.length === 0) throw denied(`${hostname} has no public address`);
   let fault;
-  for (const { address } of open) {
+  for (const { address } of reachable) {
     try {
       return await dial(address, port);
     } catch (error) {
@@ -107,7 +110,7 @@ async function open(authority, defaultPort) {
 
 function dial(host, port) {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, timeout: CONNECT_MS });
+    const socket = connect({ host, port, timeout: CONNECT_MS, allowHalfOpen: true });
     socket.once('connect', () => {
       socket.setTimeout(0);
       socket.off('error', reject);
@@ -158,8 +161,8 @@ function answerOf(error) {
   return { status, line: `the way out (egress): ${error.message}\n` };
 }
 
-function refuse(response, error) {
-  if (error.isDenied) report(undefined, error);
+function refuse(request, response, error) {
+  report(URL.canParse(request.url) ? new URL(request.url).host : undefined, error);
   if (response.headersSent) return void response.destroy();
   const { status, line } = answerOf(error);
   response.writeHead(Number(status.slice(0, 3)), { 'content-type': 'text/plain' }).end(line);
