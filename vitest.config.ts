@@ -35,6 +35,7 @@ export default defineConfig({
             'libs/*/test/**/*.test.ts',
             'tests/*.test.ts',
             'tests/chaos/*.test.ts',
+            'tests/fuzz/*.test.ts',
             'tools/**/*.test.ts',
           ],
           // Only for what hangs: a busy machine may take twenty times as long as a quiet one.

@@ -2,10 +2,10 @@
  * The process of `startCrowd`: reads its plan, one line of JSON, from standard input, does it on bare sockets, says
  * `ready` when all do, and `closed` for each that the gateway closed; ends with its standard input.
  */
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
+import { bareFrame, frameHead, openBareSocket } from './bare-socket.ts';
 import type { CrowdPlan } from './crowd.ts';
 
 /** So many come at once: the gateway's backlog is not what is looked at. */
@@ -19,38 +19,8 @@ const [first] = (await once(lines, 'line')) as [string];
 lines.on('close', () => process.exit(0));
 const plan = JSON.parse(first) as CrowdPlan;
 
-function frameHead(bytes: number): Buffer {
-  const head = Buffer.alloc(14);
-  head[0] = 0x81;
-  head[1] = 0x80 | 127;
-  head.writeBigUInt64BE(BigInt(bytes), 2);
-  return head;
-}
-
-/** The mask is zero: the payload stands as it is. */
-function textFrame(text: string): Buffer {
-  const payload = Buffer.from(text);
-  return Buffer.concat([frameHead(payload.length), payload]);
-}
-
 async function open(): Promise<Socket> {
-  const socket = connect(plan.port, '127.0.0.1');
-  socket.on('error', () => undefined);
-  await once(socket, 'connect');
-  socket.write(
-    [
-      'GET /ws HTTP/1.1',
-      'Host: 127.0.0.1',
-      'Connection: Upgrade',
-      'Upgrade: websocket',
-      'Sec-WebSocket-Version: 13',
-      `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
-      'Sec-WebSocket-Protocol: cc-executor.v1',
-      '\r\n',
-    ].join('\r\n'),
-  );
-  const [answer] = (await once(socket, 'data')) as [Buffer];
-  if (!answer.toString('latin1').startsWith('HTTP/1.1 101')) throw new Error('no upgrade');
+  const socket = await openBareSocket(plan.port);
   socket.on('close', () => process.stdout.write('closed\n'));
   return socket;
 }
@@ -93,11 +63,11 @@ function member(): () => Promise<void> {
     }
     case 'deaf': {
       const request = { jsonrpc: '2.0', id: 1, method: 'attach', params: { jobId: plan.jobId } };
-      const attach = textFrame(JSON.stringify(request));
+      const attach = bareFrame(Buffer.from(JSON.stringify(request)));
       return () => attachDeaf(attach);
     }
     case 'flood': {
-      const frame = textFrame(plan.frame);
+      const frame = bareFrame(Buffer.from(plan.frame));
       const wave = Buffer.concat(Array(Math.max(1, Math.floor(WAVE_BYTES / frame.length))).fill(frame));
       return () => flood(wave);
     }

@@ -1,5 +1,6 @@
 /** What tests share: stand-ins for the world around the product, and programs to run against it. */
 
+export { bareFrame, FINAL_TEXT, openBareSocket } from './bare-socket.ts';
 export { onBusyMachine } from './busy-machine.ts';
 export { checkHistory, describeViolations } from './checker.ts';
 export type { Invariant, Violation } from './checks/violation.ts';
