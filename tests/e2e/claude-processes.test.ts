@@ -11,9 +11,15 @@ import { processesWith } from './support/processes.ts';
 
 const IDLE_MS = 3_000;
 
-describe('a command in the background of the real Claude Code', () => {
-  const stack = useClaudeStack('real', { claudeEnv: { CLAUDE_PING_MS: '300ms' } });
+const KEY = `sk-ant-${nonce()}`;
+/** Finds it, and not itself where it is looked for. */
+const KEY_PATTERN = KEY.replace(/.$/, '[$&]');
 
+const stack = useClaudeStack('real', {
+  claudeEnv: { CLAUDE_PING_MS: '300ms', ANTHROPIC_API_KEY: KEY },
+});
+
+describe('a command in the background of the real Claude Code', () => {
   async function run(command: string, timeouts: object): Promise<{ events: JobEvent[]; end: TerminalEvent }> {
     const { wire, close } = await nativeDoor.connect(stack());
     try {
@@ -60,4 +66,25 @@ describe('a command in the background of the real Claude Code', () => {
       await expect.poll(() => processesWith(name), { timeout: 10_000 }).toEqual([]);
     },
   );
+});
+
+describe('the key of the model', () => {
+  it('is found by no tool: not in its environment, in files, or in /proc', async ({ skip }) => {
+    const ready = await (await fetch(`http://127.0.0.1:${stack().claudeApi!.ready.port}/ready`)).json();
+    const { detail, data } = ready.checks.engine;
+    if (data.containment !== 'namespace') return skip(`this machine cannot hide it: ${detail}`);
+    expect(data.keyInReach).toBe(false);
+    const places = '"$HOME" "$PWD" "$TMPDIR" /proc/[0-9]*/environ /proc/[0-9]*/cmdline';
+    const command = `
+      key='${KEY_PATTERN}'
+      echo "searched=$(cat /proc/[0-9]*/environ | tr '\\0' '\\n' | grep -c ANTHROPIC_API_KEY=run-)"
+      echo "found=$( (env; set) | grep -c "$key") $(grep -rlsa "$key" ${places})"`;
+    const { wire, close } = await nativeDoor.connect(stack());
+    const { result } = await wire.request('execute', { prompt: `[[bash: ${command}]]` });
+    const end = (await wire.untilTerminal(result.jobId)).at(-1) as TerminalEvent;
+    await close();
+    expect(end).toMatchObject({ type: 'completed', text: expect.stringMatching(/found=0$/) });
+    // Claude Code itself has a ticket, and where that lies was looked at.
+    expect(end).toMatchObject({ text: expect.stringMatching(/searched=[1-9]/) });
+  });
 });

@@ -22,6 +22,8 @@ import type {
   TranscriptAnswer,
 } from './engine.ts';
 import { type IndexLimits, openExecutionIndex } from './execution-index.ts';
+import { whyInReach } from './key-reach.ts';
+import type { ModelProxy } from './model-proxy.ts';
 import { createPlaces, type Place } from './places.ts';
 import { createMarker } from './process-tree.ts';
 import { findTranscript, readAnswer } from './transcripts.ts';
@@ -36,6 +38,8 @@ export interface ClaudeEngineOptions {
   readonly profile: CliProfile;
   readonly indexLimits: IndexLimits;
   readonly credentials: Credentials;
+  /** Has the credentials in Claude Code's place; undefined: they are handed on to it. */
+  readonly modelProxy: ModelProxy | undefined;
   /** Of this the CLI inherits what it has a use for. */
   readonly environment: Environment;
   /** Further variables that it inherits. */
@@ -51,7 +55,9 @@ export interface ClaudeEngine extends Engine {
 /** Makes the engine. The CLI need not be there yet: it is looked up for each run. */
 export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
   const { bin, logger, profile, workDir } = options;
-  const env = buildCliEnvironment(options.environment, options.credentials, options.passEnv);
+  const { modelProxy } = options;
+  const credentials = modelProxy === undefined ? options.credentials : {};
+  const env = buildCliEnvironment(options.environment, credentials, options.passEnv);
   const configFolder = configFolderOf(env);
   const temporaryFolder = env.CLAUDE_CODE_TMPDIR ?? env.TMPDIR ?? '/tmp';
   const places = createPlaces({ workDir, workspacesDir: options.workspacesDir, configFolder, logger });
@@ -67,12 +73,17 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     const warnings = warningsOf(configFolder);
     const target = options.credentials.baseUrl === undefined ? '' : '; with its own base URL';
     const login = found.length > 0 ? found.join(', ') : fault;
+    const { containment, environment } = options;
+    const hasProxy = modelProxy !== undefined;
+    const reasons = whyInReach({ logins: found, hasProxy, containment, environment });
+    const reach = reasons.length === 0 ? '' : `; a tool can reach the login: ${reasons.join(', ')}`;
     return {
       ok: found.length > 0,
       version,
       login: found,
-      containment: options.containment.kind,
-      detail: [`Claude Code ${version}; ${login}${target}; ${options.containment.detail}`, ...warnings].join(
+      containment: containment.kind,
+      keyInReach: reasons.length > 0,
+      detail: [`Claude Code ${version}; ${login}${target}; ${containment.detail}${reach}`, ...warnings].join(
         '; ',
       ),
       ...(warnings.length > 0 && { warnings }),
@@ -138,12 +149,13 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     }
 
     const session = { conversation: place.conversation, resume: place.earlier !== undefined };
+    const access = modelProxy?.admit();
     const { spawnError, ...ending } = await runCliProcess(
       {
         file,
         args: buildCliArguments(request, profile, session),
         cwd: place.cwd,
-        env: { ...env, ...request.env },
+        env: { ...env, ...access?.env, ...request.env },
         input: request.question,
         // Unique even if two servers on one machine run the same execution.
         marker: createMarker(request.executionId, randomUUID()),
@@ -155,7 +167,7 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
         onOutput,
         pause,
       },
-    );
+    ).finally(() => access?.withdraw());
     if (spawnError !== undefined) return failed(notStarted(file, spawnError));
     if (unreadable !== undefined)
       return { ...ending, failure: { code: 'line_too_long', message: unreadable.message } };

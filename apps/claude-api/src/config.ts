@@ -137,7 +137,7 @@ export const settings = {
     schema: oneOf(['auto', 'on', 'off']),
     default: 'auto',
     description:
-      'Whether each execution has a PID namespace of its own (Linux), out of which nothing it started can escape. auto: where one may be made, else a child subreaper. on: claude-api does not start where none may be made. off: a child subreaper.',
+      "How much is kept from what an execution starts (Linux). auto: it has a PID namespace of its own where one may be made, else a child subreaper, and the model's key stays in claude-api. on: the same, and claude-api does not start where no namespace may be made. off: a child subreaper, and Claude Code is given the key.",
   }),
   passEnv: setting({
     env: 'CLAUDE_PASS_ENV',

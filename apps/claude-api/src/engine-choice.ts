@@ -1,12 +1,15 @@
-/** Chooses the engine that the configuration asks for, once, at the start. */
+/** Chooses the engine that the configuration asks for, and its way to the model, once, at the start. */
 import { ConfigError, claimPrivateFolder, type Logger, PrivateFolderError } from '@cc-executor/runtime';
 import { type ClaudeEngine, createClaudeEngine } from './claude-engine.ts';
-import type { Environment } from './cli-environment.ts';
+import type { Credentials, Environment } from './cli-environment.ts';
 import { locateCli } from './cli-location.ts';
+import { findLogin } from './cli-login.ts';
 import { appName, type ClaudeApiConfig } from './config.ts';
 import { findContainment } from './containment.ts';
 import { createDemoEngine } from './demo-engine.ts';
 import type { Engine } from './engine.ts';
+import { isForProxy } from './key-reach.ts';
+import { type ModelProxy, startModelProxy } from './model-proxy.ts';
 import { chooseProfile } from './policy-choice.ts';
 
 const DEFAULT_BIN = 'claude';
@@ -15,12 +18,14 @@ const DEFAULT_BIN = 'claude';
  * Chooses. `auto` falls back to the demo, with a warning, when there is no CLI and none was named.
  *
  * @param environment of this the CLI inherits what it has a use for
+ * @param modelProxy as `openModelProxy` gave it
  * @throws ConfigError when executions would run in a folder that is not this user's alone
  */
 export function chooseEngine(
   config: ClaudeApiConfig,
   environment: Environment,
   logger: Logger,
+  modelProxy?: ModelProxy,
 ): Engine & Partial<ClaudeEngine> {
   const { bin = DEFAULT_BIN } = config;
   const mayFallBack = config.engine === 'auto' && config.bin === undefined;
@@ -39,21 +44,36 @@ export function chooseEngine(
   return createClaudeEngine({
     bin,
     containment,
+    modelProxy,
     workDir: config.workDir,
     workspacesDir: config.workspacesDir,
     stopGraceMs: config.stopGraceMs,
     profile: chooseProfile(config),
     indexLimits: { maxEntries: config.verifiableMax, maxAgeMs: config.verifiableMs },
-    credentials: {
-      apiKey: config.apiKey,
-      authToken: config.authToken,
-      oauthToken: config.oauthToken,
-      baseUrl: config.baseUrl,
-    },
+    credentials: credentialsOf(config),
     environment,
     passEnv: config.passEnv,
     logger,
   });
+}
+
+/**
+ * Starts the proxy that has the credentials in Claude Code's place; undefined where it is not wanted (CLAUDE_SANDBOX=off), or
+ * could not serve: Claude Code reads a login of its own, and signs what it asks of a cloud provider.
+ */
+export async function openModelProxy(
+  config: ClaudeApiConfig,
+  environment: Environment,
+  logger: Logger,
+): Promise<ModelProxy | undefined> {
+  if (config.sandbox === 'off' || config.engine === 'demo') return undefined;
+  const credentials = credentialsOf(config);
+  if (!isForProxy(findLogin(environment, credentials, config.restricted).found)) return undefined;
+  return startModelProxy({ credentials, environment, logger });
+}
+
+function credentialsOf({ apiKey, authToken, oauthToken, baseUrl }: ClaudeApiConfig): Credentials {
+  return { apiKey, authToken, oauthToken, baseUrl };
 }
 
 function claimWorkDir(folder: string): void {

@@ -27,6 +27,8 @@ export interface EngineDescription {
   readonly warnings?: readonly string[];
   /** The ways to the model that were found, in words; never their values. */
   readonly login?: readonly string[];
+  /** Whether a tool that looks for the credentials of the model could find them. */
+  readonly keyInReach?: boolean;
   /** What holds the processes of an execution together. */
   readonly containment?: Containment['kind'];
 }

@@ -3,7 +3,7 @@ import { logEvents } from '@cc-executor/runtime';
 import { runService } from '@cc-executor/service';
 import { killRunning } from './cli-process.ts';
 import { appName } from './config.ts';
-import { chooseEngine } from './engine-choice.ts';
+import { chooseEngine, openModelProxy } from './engine-choice.ts';
 import { choosePolicy } from './policy-choice.ts';
 import { killLeftovers } from './process-tree.ts';
 import { startServer } from './server.ts';
@@ -23,7 +23,8 @@ await runService({
   async start({ config, logger, metrics }) {
     // Only SIGKILL gets past the line above; what it left is ended here.
     const processes = killLeftovers();
-    const engine = chooseEngine(config, process.env, logger);
+    const modelProxy = await openModelProxy(config, process.env, logger);
+    const engine = chooseEngine(config, process.env, logger, modelProxy);
     const folders = (await engine.sweep?.()) ?? 0;
     if (processes + folders > 0)
       logger.warn(
@@ -44,6 +45,11 @@ await runService({
     });
     const { port } = server;
     logger.info({ event: logEvents.ready, host: config.host, port, engine: engine.name }, 'listening');
-    return server;
+    return {
+      async close() {
+        await server.close();
+        await modelProxy?.close();
+      },
+    };
   },
 });

@@ -28,6 +28,9 @@ export function readConfiguration(env: Environment): ClaudeApiConfig {
     const { kind, detail } = findContainment('on', env);
     if (kind !== 'namespace') faults.push(`CLAUDE_SANDBOX is on, but there would be no more than ${detail}`);
   }
+  if (config.baseUrl !== undefined && !URL.canParse(config.baseUrl)) {
+    faults.push(`ANTHROPIC_BASE_URL is not a URL; got ${JSON.stringify(config.baseUrl)}`);
+  }
   if (model !== undefined && models.length > 0 && !models.includes(model)) {
     faults.push(`CLAUDE_MODEL is not one of CLAUDE_MODELS; got ${JSON.stringify(model)}`);
   }

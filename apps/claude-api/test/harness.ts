@@ -82,6 +82,7 @@ export function claudeEngine(options: Partial<ClaudeEngineOptions> = {}): Engine
     workDir,
     stopGraceMs: 300,
     containment: bestContainment(),
+    modelProxy: undefined,
     workspacesDir: undefined,
     profile: openProfile,
     indexLimits: { maxEntries: 100, maxAgeMs: 60_000 },

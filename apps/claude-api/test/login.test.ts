@@ -72,6 +72,7 @@ test('/ready says which, and shows none', async () => {
   expect(JSON.parse(text).checks.engine.data).toEqual({
     engine: 'claude',
     containment: bestContainment().kind,
+    keyInReach: true,
     version: '0.0.0',
     login: ['API key'],
   });

@@ -13,3 +13,4 @@ export {
   sendJson,
 } from './http-server.ts';
 export { runService } from './lifecycle.ts';
+export { listenOnLoopback } from './loopback-listener.ts';

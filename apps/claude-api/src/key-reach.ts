@@ -1,0 +1,34 @@
+/**
+ * Whether tools of Claude Code can get at the credentials for the model. They are kept from Claude Code by the proxy; but
+ * what runs as the same user may read that user's files, and without a namespace also this service's environment.
+ */
+import type { Containment } from './containment.ts';
+
+const BEHIND_PROXY = ['API key', 'auth token', 'OAuth token'];
+const CREDENTIALS = ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN'];
+
+/** Of these ways to the model (as `findLogin` says them), whether all can stand behind the proxy. */
+export function isForProxy(logins: readonly string[]): boolean {
+  return (
+    logins.some((login) => BEHIND_PROXY.includes(login)) && !logins.some((login) => login.startsWith('cloud'))
+  );
+}
+
+/** Why the credentials are within reach; none: they are not. */
+export function whyInReach(options: {
+  logins: readonly string[];
+  hasProxy: boolean;
+  containment: Containment;
+  environment: Readonly<Record<string, string | undefined>>;
+}): string[] {
+  const { logins, hasProxy, containment, environment } = options;
+  const files = CREDENTIALS.map((name) => environment[`${name}_FILE`]).filter(Boolean);
+  const others = logins.filter((login) => !BEHIND_PROXY.includes(login));
+  const reasons: [boolean, string][] = [
+    [!hasProxy && others.length < logins.length, 'Claude Code is given it'],
+    [others.length > 0, `Claude Code reads it itself (${others.join(', ')})`],
+    [files.length > 0, `it is read from a file (${files.join(', ')})`],
+    [containment.kind !== 'namespace', "/proc shows this service's environment"],
+  ];
+  return logins.length === 0 ? [] : reasons.flatMap(([isSo, reason]) => (isSo ? [reason] : []));
+}
