@@ -137,11 +137,11 @@ describe.each(claudeKinds)('processes of the %s CLI', (kind) => {
   it('a job past its limit leaves none', async () => {
     const { prompt, untilAsleep } = sleepers();
     const { wire, close } = await nativeDoor.connect(stack());
-    const { result } = await wire.request('execute', { prompt, timeouts: { totalMs: 3_000 } });
+    const { result } = await wire.request('execute', { prompt, timeouts: { idleMs: 3_000 } });
     const pids = await untilAsleep();
     expect((await wire.untilTerminal(result.jobId)).at(-1)).toMatchObject({
       type: 'timed_out',
-      limit: 'total',
+      limit: 'idle',
     });
     await untilDead(pids);
     await close();
@@ -160,7 +160,7 @@ describe.each(claudeKinds)('processes of the %s CLI', (kind) => {
     const { prompt, untilAsleep } = sleepers();
     const impatient = await startClaudeStack(kind, {
       env: RESTLESS,
-      claudeEnv: { CLAUDE_EXECUTION_TIMEOUT_MS: '3000', CLAUDE_STOP_GRACE_MS: '300' },
+      claudeEnv: { CLAUDE_EXECUTION_TIMEOUT_MS: '6000', CLAUDE_STOP_GRACE_MS: '300' },
     });
     try {
       const visitor = await dialectDoor.connect(impatient);
