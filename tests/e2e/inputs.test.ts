@@ -1,12 +1,19 @@
 /** What goes into the real Claude Code besides a prompt, from the client down to the stand-in for the model's API. */
 import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TerminalEvent } from '@cc-executor/protocol';
 import type { TestRedis } from '@cc-executor/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { runNode } from './support/child.ts';
 import { useClaudeStack } from './support/claude.ts';
 import { nativeDoor } from './support/doors.ts';
+
+/** One transparent pixel. */
+const PNG =
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
 const readers: Record<string, string[]> = {
   string: ['GET'],
@@ -70,6 +77,36 @@ describe('the real Claude Code', () => {
         expect(text.includes(form), `the value in ${where}`).toBe(false);
       }
     }
+  });
+
+  it('shows its model what is attached, before the prompt', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'cc-executor-images-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const files = { 'dot.png': PNG, 'note.txt': Buffer.from('A note: grün 🌱').toString('base64') };
+    for (const [name, data] of Object.entries(files)) await writeFile(join(folder, name), data, 'base64');
+    const flags = Object.keys(files).flatMap((name) => ['--image', join(folder, name)]);
+    const prompt = `What is this? ${randomBytes(4).toString('hex')}`;
+    const child = runNode([main, 'run', '--url', stack().url(), ...flags, prompt]);
+    expect(await child.ended, child.stderr()).toEqual({ code: 0, signal: null });
+
+    const bodies = stack().model.requests.map(({ body }) => body as { messages: { content: unknown }[] });
+    const blocks = bodies.map(({ messages }) => messages[0]?.content as object[]);
+    const asked = blocks.filter((content) => JSON.stringify(content).includes(prompt));
+    expect(asked).toHaveLength(1);
+    // Claude Code writes them into its temporary folder, and says so to its model.
+    expect(JSON.stringify(asked)).toMatch(/\/images\/1\.png/);
+    const left = await readdir(stack().home, { recursive: true });
+    expect(left.filter((path) => path.endsWith('.png'))).toEqual([]);
+    const source = { type: 'base64', media_type: 'image/png', data: PNG };
+    const at = asked[0]!.findIndex((block) => 'source' in block);
+    expect(asked[0]!.slice(at, at + 3)).toEqual([
+      expect.objectContaining({ type: 'image', source }),
+      expect.objectContaining({
+        type: 'document',
+        source: { type: 'text', media_type: 'text/plain', data: 'A note: grün 🌱' },
+      }),
+      expect.objectContaining({ type: 'text', text: expect.stringContaining(prompt) }),
+    ]);
   });
 
   describe('with a schema', () => {

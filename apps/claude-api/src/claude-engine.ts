@@ -7,6 +7,7 @@ import type { Logger } from '@cc-executor/runtime';
 import { readTaskOutput } from './background-watch.ts';
 import { buildCliArguments, type CliProfile } from './cli-arguments.ts';
 import { buildCliEnvironment, type Credentials, type Environment } from './cli-environment.ts';
+import { buildCliInput } from './cli-input.ts';
 import { locateCli, readCliVersion } from './cli-location.ts';
 import { findLogin } from './cli-login.ts';
 import { runCliProcess } from './cli-process.ts';
@@ -26,6 +27,7 @@ import { whyInReach } from './key-reach.ts';
 import type { ModelProxy } from './model-proxy.ts';
 import { createPlaces, type Place } from './places.ts';
 import { createMarker } from './process-tree.ts';
+import { removeImages } from './temporary-files.ts';
 import { findTranscript, readAnswer } from './transcripts.ts';
 
 export interface ClaudeEngineOptions {
@@ -108,6 +110,7 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
       if (file === undefined) return failed(notFound(bin));
       return await runRecorded(file, request, runOptions);
     } finally {
+      if (request.attachments?.length) await removeImages(temporaryFolder, place.conversation);
       await place.release();
     }
   }
@@ -156,7 +159,7 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
         args: buildCliArguments(request, profile, session),
         cwd: place.cwd,
         env: { ...env, ...access?.env, ...request.env },
-        input: request.question,
+        input: buildCliInput(request),
         // Unique even if two servers on one machine run the same execution.
         marker: createMarker(request.executionId, randomUUID()),
       },

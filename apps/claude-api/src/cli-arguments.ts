@@ -21,7 +21,7 @@ export interface CliSession {
   readonly resume: boolean;
 }
 
-/** Builds the arguments; the prompt is not among them, it goes to standard input. */
+/** Builds the arguments; the prompt is not among them, it goes to standard input (`cli-input.ts`). */
 export function buildCliArguments(
   request: ExecutionRequest,
   profile: CliProfile,
@@ -29,6 +29,7 @@ export function buildCliArguments(
 ): string[] {
   return [
     '-p',
+    ...(request.attachments?.length ? ['--input-format=stream-json'] : []),
     '--output-format=stream-json',
     '--verbose',
     '--include-partial-messages',

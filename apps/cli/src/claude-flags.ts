@@ -1,6 +1,7 @@
 /** The options of Claude Code on the command line of `run`: flags, help and values follow from the one table. */
 import { readFileSync } from 'node:fs';
-import { type ClaudeOption, claudeOptions, type Kind } from '@cc-executor/claude-options';
+import { extname } from 'node:path';
+import { type ClaudeOption, claudeOptions, type FileValue, type Kind } from '@cc-executor/claude-options';
 import { type Command, Option } from 'commander';
 
 /** What commander read, by its own name for each flag. */
@@ -65,6 +66,24 @@ function readValue(flag: string, value: Kind, texts: readonly string[], faults: 
       return readPairs(flag, texts, faults);
     case 'schema':
       return readJson(flag, texts[0] ?? '', faults);
+    case 'files':
+      return texts.map((path) => readAttachment(flag, path, value.mediaTypes, faults));
+  }
+}
+
+function readAttachment(
+  flag: string,
+  path: string,
+  mediaTypes: Readonly<Record<string, string>>,
+  faults: string[],
+): FileValue {
+  const mediaType = mediaTypes[extname(path).slice(1).toLowerCase()] ?? '';
+  if (mediaType === '') faults.push(`${flag}: ${path} is none of ${Object.keys(mediaTypes).join(', ')}`);
+  try {
+    return { mediaType, data: readFileSync(path, 'base64') };
+  } catch (error) {
+    faults.push(`${flag}: ${(error as Error).message}`);
+    return { mediaType, data: '' };
   }
 }
 
@@ -86,7 +105,7 @@ function hint(value: Kind): string {
 }
 
 function isRepeatable({ kind }: Kind): boolean {
-  return kind === 'list' || kind === 'map';
+  return kind === 'list' || kind === 'map' || kind === 'files';
 }
 
 function flagOf(run: string): string {

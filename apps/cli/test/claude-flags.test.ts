@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type ClaudeOption, claudeOptions } from '@cc-executor/claude-options';
+import { type ClaudeOption, claudeOptions, type FileValue } from '@cc-executor/claude-options';
 import { Command } from 'commander';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { addClaudeFlags, claudeFlag, readClaudeFlags, splitTools } from '../src/claude-flags.ts';
 
 const example = new URL(
@@ -15,9 +17,18 @@ const everything = JSON.parse(readFileSync(example, 'utf8')) as Record<string, u
 function textsOf(name: string): string[] {
   const value = everything[name];
   if (name === 'outputSchema') return [JSON.stringify(value)];
+  if (name === 'attachments') return [imageFile(value as FileValue[])];
   if (Array.isArray(value)) return value.map(String);
   if (typeof value !== 'object') return [String(value)];
   return Object.entries(value as object).map(([name, member]) => `${name}=${member}`);
+}
+
+function imageFile([file]: FileValue[]): string {
+  const folder = mkdtempSync(join(tmpdir(), 'claude-flags-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'picture.PNG');
+  writeFileSync(path, file?.data ?? '', 'base64');
+  return path;
 }
 
 function parse(args: string[]): Record<string, unknown> {
@@ -56,6 +67,14 @@ describe('the options of Claude Code on the command line', () => {
     for (const text of ['{"type":', '/nowhere/schema.json']) {
       const { faults } = parse(['--output-schema', text]);
       expect(faults).toEqual([expect.stringMatching(/^--output-schema: /)]);
+    }
+  });
+
+  it('name the flag of a file that cannot be read, or is of no kind that a model sees', () => {
+    for (const path of ['/nowhere/picture.png', fileURLToPath(import.meta.url)]) {
+      expect(parse(['--image', path]).faults).toEqual([
+        expect.stringMatching(/^--image: .*(ENOENT|none of png)/),
+      ]);
     }
   });
 

@@ -1,6 +1,6 @@
 /** What may be asked of Claude Code: names, kinds and words. The schemas stand apart, in `./schema`. */
 export { isClaudeVariable } from './environment.ts';
-export { describeKind, type Kind } from './kinds.ts';
+export { describeKind, type FileValue, type Kind } from './kinds.ts';
 export {
   type Ceiling,
   type ClaudeOption,

@@ -45,7 +45,29 @@ type SchemaKind = {
   maxDepth: number;
 };
 
-export type Kind = TextKind | ChoiceKind | IntegerKind | AmountKind | ListKind | MapKind | SchemaKind;
+/** Files that go with the prompt. */
+type FilesKind = {
+  kind: 'files';
+  /** By the ending of a file's name. */
+  mediaTypes: Readonly<Record<string, string>>;
+  /** Files. */
+  max: number;
+  /** Of all together, in characters of base64. */
+  maxLength: number;
+};
+
+/** `data` is in base64. */
+export type FileValue = { readonly mediaType: string; readonly data: string };
+
+export type Kind =
+  | TextKind
+  | ChoiceKind
+  | IntegerKind
+  | AmountKind
+  | ListKind
+  | MapKind
+  | SchemaKind
+  | FilesKind;
 
 /** The values of a kind. */
 export type ValueOf<K extends Kind> =
@@ -61,7 +83,9 @@ export type ValueOf<K extends Kind> =
             ? readonly string[]
             : K extends { kind: 'schema' }
               ? Readonly<Record<string, unknown>>
-              : Readonly<Record<string, string>>;
+              : K extends { kind: 'files' }
+                ? readonly FileValue[]
+                : Readonly<Record<string, string>>;
 
 /** Which values a kind takes, in words for a Markdown table: `integer, 1–10,000`. */
 export function describeKind(kind: Kind): string {
@@ -80,6 +104,10 @@ export function describeKind(kind: Kind): string {
     }
     case 'map':
       return `object of ${kind.values.noun}s by ${kind.names.noun}`;
+    case 'files': {
+      const types = [...new Set(Object.values(kind.mediaTypes))].map((type) => `\`${type}\``).join(', ');
+      return `list of ≤ ${kind.max} \`{mediaType, data}\`, ≤ ${count(kind.maxLength)} characters of base64 in all; ${types}`;
+    }
     case 'schema':
       return `JSON Schema of an object, ≤ ${count(kind.max)} characters and ${kind.maxDepth} levels as JSON`;
   }

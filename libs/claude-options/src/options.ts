@@ -78,6 +78,26 @@ export const claudeOptions = {
     reaches: { flag: '--append-system-prompt' },
     operator: {},
   },
+  attachments: {
+    value: {
+      kind: 'files',
+      mediaTypes: {
+        png: 'image/png',
+        jpg: 'image/jpeg',
+        jpeg: 'image/jpeg',
+        gif: 'image/gif',
+        webp: 'image/webp',
+        pdf: 'application/pdf',
+        txt: 'text/plain',
+      },
+      max: 10,
+      maxLength: 1_400_000,
+    },
+    meaning: 'images and documents that the model sees before the prompt',
+    run: '--image <file>',
+    reaches: { as: 'content blocks on its standard input' },
+    operator: {},
+  },
   outputSchema: {
     value: { kind: 'schema', max: 16_384, maxDepth: 20 },
     meaning:

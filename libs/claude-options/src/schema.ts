@@ -29,6 +29,8 @@ function schemaOf(kind: Kind): z.ZodType {
     }
     case 'map':
       return z.record(textSchema(kind.names), textSchema(kind.values));
+    case 'files':
+      return filesSchema(kind);
     case 'schema':
       return (
         z
@@ -44,6 +46,19 @@ function schemaOf(kind: Kind): z.ZodType {
           })
       );
   }
+}
+
+function filesSchema({ mediaTypes, max, maxLength }: Extract<Kind, { kind: 'files' }>): z.ZodType {
+  const file = z.strictObject({
+    mediaType: z.enum(Object.values(mediaTypes)),
+    data: z.base64({ error: 'must be base64' }).min(1),
+  });
+  return z
+    .array(file)
+    .max(max)
+    .refine((files) => files.reduce((sum, { data }) => sum + data.length, 0) <= maxLength, {
+      error: `may not be longer than ${maxLength} characters of base64 in all`,
+    });
 }
 
 function isDeeper(value: unknown, levels: number): boolean {

@@ -33,6 +33,19 @@ const values: Record<string, { taken: unknown[]; refused: unknown[] }> = {
     taken: ['', '--anything\n', 'x'.repeat(32_768)],
     refused: ['a\0b', 'x'.repeat(32_769), 7],
   },
+  attachments: {
+    taken: [
+      [],
+      [image('AAAA')],
+      Array(10).fill({ mediaType: 'application/pdf', data: 'AA==' }),
+      [image('A'.repeat(700_000)), image('A'.repeat(700_000))],
+    ],
+    refused: [
+      ...[[image('')], [image('A')], [image('A!==')], [image('data:image/png;base64,AAAA')], image('AAAA')],
+      ...[[{ mediaType: 'image/svg+xml', data: 'AAAA' }], [{ ...image('AAAA'), path: '/etc/passwd' }]],
+      ...[Array(11).fill(image('AAAA')), [image('A'.repeat(700_000)), image('A'.repeat(700_004))]],
+    ],
+  },
   outputSchema: {
     taken: [
       { type: 'object' },
@@ -75,6 +88,10 @@ const values: Record<string, { taken: unknown[]; refused: unknown[] }> = {
     refused: [...FLAGS, '', 'hello', '../../x', ` ${UUID}`, `${UUID}0`, UUID.replaceAll('-', '')],
   },
 };
+
+function image(data: string): object {
+  return { mediaType: 'image/png', data };
+}
 
 function nested(levels: number): unknown {
   let value: unknown = 'core';
