@@ -8,6 +8,8 @@ import {
   type Stack,
   startScriptedUpstream,
   startStack,
+  startTestRedis,
+  type TestRedis,
 } from '@cc-executor/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { RESTLESS } from './support/leftovers.ts';
@@ -16,9 +18,12 @@ const JOBS = 5;
 
 let stack: Stack;
 let upstream: ScriptedUpstream;
+let redis: TestRedis;
 beforeEach(async () => {
   upstream = await startScriptedUpstream(recordingScript('ok'));
+  redis = await startTestRedis({ appendonly: true, appendfsync: 'always' });
   stack = await startStack({
+    redis,
     env: { ...RESTLESS, WORKER_CONCURRENCY: '2' },
     upstream: { url: upstream.url },
   });
@@ -26,6 +31,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await stack.close();
   await upstream.close();
+  await redis.close();
 });
 
 /** What Claude Code said when a subscription was used up, with another time of the reset (Unix time in s). */
@@ -40,20 +46,25 @@ function usedUpUntil(seconds: number) {
   };
 }
 
-async function metric(): Promise<number> {
-  const body = await (await fetch(`${stack.url().replace('ws', 'http').replace('/ws', '')}/metrics`)).text();
+async function ask(path: string, gateway = 0): Promise<string> {
+  const base = stack.url(gateway).replace('ws', 'http').replace('/ws', '');
+  return (await fetch(`${base}${path}`)).text();
+}
+
+async function metric(gateway = 0): Promise<number> {
+  const body = await ask('/metrics', gateway);
   return Number(/^cc_executor_usage_limit_reset_timestamp_seconds (\S+)$/m.exec(body)?.[1]);
 }
 
-test('five queued jobs behind a limit: none starts before its reset, all complete after, across a restart of the worker', async () => {
-  const seconds = Math.ceil(Date.now() / 1_000) + 12;
+test('five queued jobs behind a limit: none starts before its reset, all complete after, across a SIGKILL of worker, gateway and Redis', async () => {
+  const seconds = Math.ceil(Date.now() / 1_000) + 20;
   const resetsAt = seconds * 1_000;
   const calledAt: number[] = [];
   upstream.use(() => {
     calledAt.push(Date.now());
     return Date.now() < resetsAt ? usedUpUntil(seconds) : recordingScript('ok');
   });
-  const wire = await connectWire(stack.url());
+  let wire = await connectWire(stack.url());
   const first = (await wire.request('execute', { prompt: 'the first' })).result.jobId;
   await wire.until(({ params }) => params?.jobId === first && params.type === 'throttled');
   const jobIds = [first];
@@ -63,20 +74,33 @@ test('five queued jobs behind a limit: none starts before its reset, all complet
     await wire.until(({ params }) => params?.jobId === jobId && params.type === 'throttled');
     expect(wire.events(jobId).at(-1)).toMatchObject({ untilMs: resetsAt, resetsAt, limit: 'five_hour' });
   }
-  await expect.poll(async () => await stack.redis.admin.zcard('{cce:queue}:jobs:delayed')).toBe(JOBS);
+  await expect.poll(async () => await redis.admin.zcard('{cce:queue}:jobs:delayed')).toBe(JOBS);
   const { jobs } = (await wire.request('list', { status: 'queued' })).result as { jobs: Job[] };
   expect(jobs.map(({ notBefore }) => notBefore)).toEqual(jobIds.map(() => resetsAt));
   expect(await metric()).toBe(seconds);
+  expect(JSON.parse(await ask('/services')).usageLimit).toEqual({ resetsAt, limit: 'five_hour' });
 
-  await stack.workers[0]?.stop();
-  await stack.startWorker();
-  const ends = await Promise.all(jobIds.map((jobId) => wire.untilTerminal(jobId)));
+  await wire.close();
+  for (const service of [stack.workers[0], stack.gateways[0]]) {
+    service?.kill('SIGKILL');
+    await service?.exited;
+  }
+  await redis.kill();
+  await redis.start();
+  await Promise.all([stack.startGateway(), stack.startWorker()]);
+  wire = await connectWire(stack.url(1));
+  const ends = await Promise.all(
+    jobIds.map(async (jobId) => {
+      await wire.request('attach', { jobId });
+      return wire.untilTerminal(jobId);
+    }),
+  );
   expect(ends.map((events) => events.at(-1)?.type)).toEqual(jobIds.map(() => 'completed'));
   const [refused, ...served] = calledAt;
   expect(refused).toBeLessThan(resetsAt);
   expect(served).toHaveLength(JOBS);
   expect(Math.min(...served)).toBeGreaterThanOrEqual(resetsAt);
-  expect(await metric()).toBe(0);
+  expect(await metric(1)).toBe(0);
   await wire.close();
 });
 

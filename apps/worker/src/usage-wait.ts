@@ -2,8 +2,8 @@
 import type { UpstreamFailure } from '@cc-executor/claude-api-client';
 import type { RetryPolicy } from '@cc-executor/protocol';
 
-/** A limit is reached whose reset has passed: so long until it is tried again, in ms. */
-const STALE_RESET_MS = 60_000;
+/** A limit may hold a little beyond its reset: so long, and it is tried again after as much, in ms. */
+const LATE_MS = 60_000;
 
 export type WaitQuestion = {
   failure: UpstreamFailure;
@@ -17,10 +17,13 @@ export type WaitQuestion = {
   now: number;
 };
 
-/** Until when a credential is blocked by this failure (Unix ms); undefined when it is no limit, or none that is known to end. */
+/**
+ * Until when a credential is blocked by this failure (Unix ms); undefined when it is no limit, or when it is not known when
+ * it ends: a reset that has long passed tells nothing.
+ */
 export function blockedUntil({ code, resetsAt }: UpstreamFailure, now: number): number | undefined {
-  if (code !== 'claude_usage_limit' || resetsAt === undefined) return undefined;
-  return resetsAt > now ? resetsAt : now + STALE_RESET_MS;
+  if (code !== 'claude_usage_limit' || resetsAt === undefined || resetsAt + LATE_MS <= now) return undefined;
+  return resetsAt > now ? resetsAt : now + LATE_MS;
 }
 
 /**

@@ -26,10 +26,12 @@ it('waits for nothing but a usage limit whose reset is known', () => {
   expect(plan({ failure: failure('claude_usage_limit', { began: false }) })).toBeUndefined();
 });
 
-it('tries again after a minute where the limit holds beyond its reset', () => {
+it('tries again after a minute where the limit holds beyond its reset, unless that has long passed', () => {
   const past = { ...limited, resetsAt: NOW };
   expect(blockedUntil(past, NOW)).toBe(NOW + 60_000);
   expect(plan({ failure: past, takeBy: NOW + 60_001 })).toBe(NOW + 60_000);
+  expect(blockedUntil({ ...limited, resetsAt: NOW - 59_999 }, NOW)).toBe(NOW + 60_000);
+  expect(plan({ failure: { ...limited, resetsAt: NOW - 60_000 }, takeBy: NOW + 1e9 })).toBeUndefined();
 });
 
 it.each([
