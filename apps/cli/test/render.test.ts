@@ -53,6 +53,18 @@ describe('rendering events', () => {
     expect(refused?.notes).toEqual(['⚠ could not pause: it answered 404']);
   });
 
+  it('names what was ended in the background with the job, as a line that steers nothing', () => {
+    const backgroundTasks = [
+      { id: 'b1', type: 'local_bash', description: 'Serves\u001b]0;owned\u0007\n\u202epages' },
+      { id: 'b2' },
+    ];
+    const [ended] = renderAll([{ type: 'timed_out', limit: 'idle', partial: true, backgroundTasks }]);
+    expect(ended?.notes?.slice(0, 2)).toEqual([
+      '⚠ ended in the background: Serves ]0;owned pages',
+      '⚠ ended in the background: b2',
+    ]);
+  });
+
   it('only notes a reset when nothing void was printed', () => {
     const [, reset] = renderAll([
       { type: 'output', text: 'kept' },
