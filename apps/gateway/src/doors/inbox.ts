@@ -1,7 +1,7 @@
 /**
- * The receiving side of one WebSocket. Requests are taken in the order in which they came, when it is the connection's turn; a
- * client that sends faster than it is answered, or does not take its answers, is not read from meanwhile. Knows what is held of frames that are not
- * complete: the WebSocket library tells of them only when they are.
+ * The receiving side of one WebSocket. Requests are taken in the order in which they came, when it is the connection's
+ * turn; a client that sends faster than it is answered, or does not take its answers, is not read from meanwhile. Knows
+ * what is held of frames that are not complete: the WebSocket library tells of them only when they are.
  */
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
@@ -26,7 +26,7 @@ const MAX_POOLED_BYTES = Buffer.poolSize / 2;
 const HEAD_BYTES = 14;
 
 export type Inbox = {
-  /** What is held for incomplete frames and for requests, in bytes. */
+  /** What is held for incomplete frames, what came behind them and is not read, and requests, in bytes. */
   heldBytes(): number;
   /**
    * The bytes that the client sent for it, those of an incomplete frame as many times as it has been incomplete for seconds:
@@ -134,7 +134,11 @@ export function createInbox(
 
   return {
     heldBytes: () =>
-      incompleteBytes + pieces.length * PIECE_BYTES + waitingBytes + underWayBytes * (1 + COPIES),
+      stream.readableLength +
+      incompleteBytes +
+      pieces.length * PIECE_BYTES +
+      waitingBytes +
+      underWayBytes * (1 + COPIES),
     blame: () => incompleteBytes * (1 + (performance.now() - beganAt) / 1_000) + waitingBytes + underWayBytes,
     resume: pump,
     clear() {
