@@ -93,7 +93,7 @@ describe.each(engines)('the engine $name', ({ name, skip, make, prompts }) => {
     const digest = createHash('sha256').update(expected).digest('hex');
     expect(complete).toMatchObject({ status: 'success', bytes: expected.length, digest });
     expect(long.find((line) => line.type === 'result')?.result).toHaveLength(expected.length);
-    const late = soleCompletion(await api.lines({ question: prompts.slow, timeoutMs: 3_000 }));
+    const late = soleCompletion(await api.lines({ question: prompts.slow, timeoutMs: 6_000 }));
     expect(late).toMatchObject({ status: 'timeout', error: { code: 'timeout' } });
     expect(late.bytes).toBeGreaterThan(0);
   });
