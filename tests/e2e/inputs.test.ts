@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { TerminalEvent } from '@cc-executor/protocol';
+import type { JobEvent, TerminalEvent } from '@cc-executor/protocol';
 import type { TestRedis } from '@cc-executor/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { runNode } from './support/child.ts';
@@ -43,10 +43,14 @@ describe('the real Claude Code', () => {
   });
 
   async function run(prompt: string, params: object): Promise<TerminalEvent> {
+    return (await eventsOf(prompt, params)).at(-1) as TerminalEvent;
+  }
+
+  async function eventsOf(prompt: string, params: object): Promise<JobEvent[]> {
     const { wire, close } = await nativeDoor.connect(stack());
     try {
       const { result } = await wire.request('execute', { prompt, ...params });
-      return (await wire.untilTerminal(result.jobId)).at(-1) as TerminalEvent;
+      return await wire.untilTerminal(result.jobId);
     } finally {
       await close();
     }
@@ -107,6 +111,19 @@ describe('the real Claude Code', () => {
       }),
       expect.objectContaining({ type: 'text', text: expect.stringContaining(prompt) }),
     ]);
+  });
+
+  it.each([
+    [{}, ['message', 'tool_started', 'message', 'tool_ended']],
+    [{ toolMessages: false }, ['tool_started', 'tool_ended']],
+  ])('tells its tools by events, with %o as %j', async (params, types) => {
+    const events = await eventsOf('[[bash: echo out; exit 3]]', params);
+    const told = events.filter(({ type }) => type === 'message' || type.startsWith('tool_'));
+    expect(told.map(({ type }) => type)).toEqual(types);
+    const [started, ended] = told.filter(({ type }) => type !== 'message');
+    expect(started).toMatchObject({ name: 'Bash', input: { command: 'echo out; exit 3' } });
+    expect(ended).toMatchObject({ name: 'Bash', isError: true, text: expect.stringContaining('out') });
+    expect(ended).toHaveProperty('toolUseId', (started as { toolUseId?: string }).toolUseId);
   });
 
   describe('with a schema', () => {

@@ -67,8 +67,13 @@ export function createRenderer(colors: Colors): Renderer {
           return renderStart(event, colors);
         case 'output':
           return renderText(event.seq, event.text, event.begin === true);
+        case 'tool_started': {
+          const line = oneLine(`${event.name} ${describeInput(event.input)}`, MAX_TOOL_LINE);
+          return { notes: [colors.dim(`${event.parent === undefined ? '' : '  '}⚒ ${line}`)] };
+        }
+        case 'tool_ended':
         case 'message':
-          return { notes: toolLines(event.message).map((line) => colors.dim(`⚒ ${line}`)) };
+          return {};
         case 'notice':
           return { notes: noticeLines(event.message).map((line) => colors.yellow(`⚠ ${line}`)) };
         case 'throttled': {
@@ -128,16 +133,6 @@ function backgroundLines({ backgroundTasks = [] }: TerminalEvent): string[] {
   return backgroundTasks.map(({ id, type, description }) => {
     return `ended in the background: ${oneLine(description ?? type ?? id, MAX_TOOL_LINE)}`;
   });
-}
-
-/** One line for each tool that a message of Claude Code uses. */
-function toolLines(message: Record<string, unknown>): string[] {
-  const { content } = asRecord(message.message);
-  if (message.type !== 'assistant' || !Array.isArray(content)) return [];
-  return content
-    .map(asRecord)
-    .filter((block) => block.type === 'tool_use')
-    .map((block) => oneLine(`${block.name} ${describeInput(asRecord(block.input))}`, MAX_TOOL_LINE));
 }
 
 /** What Claude Code itself has to say; a limit that is not reached is nothing to say. */

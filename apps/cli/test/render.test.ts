@@ -132,32 +132,23 @@ describe('rendering events', () => {
     expect(end?.notes?.at(-1)).toMatch(/claude_usage_limit: limit; until \d/);
   });
 
-  it('gives each use of a tool one line without control characters', () => {
-    const content = [
-      { type: 'text', text: 'I look.' },
-      { type: 'tool_use', name: 'Bash', input: { command: 'ls\n\u001b[31m -l', description: 'list' } },
-      { type: 'tool_use', name: 'TodoWrite', input: { todos: [1] } },
-      { type: 'tool_use', name: 'Read', input: { file_path: 'x'.repeat(200) } },
+  it('gives each use of a tool one line without control characters, and a sub-agent’s further in', () => {
+    const uses = [
+      { name: 'Bash', input: { command: 'ls\n\u001b[31m -l', description: 'list' } },
+      { name: 'TodoWrite', input: { todos: [1] } },
+      { name: 'Read', input: { file_path: 'x'.repeat(200) }, parent: 'toolu_1' },
     ];
-    const [rendering] = renderAll([
-      { type: 'message', message: { type: 'assistant', message: { content } } },
+    const renderings = renderAll([
+      ...uses.map((use) => ({ type: 'tool_started' as const, toolUseId: 't', ...use })),
+      { type: 'tool_ended', toolUseId: 't', name: 'Bash', isError: false, durationMs: 1 },
+      { type: 'message', message: { type: 'assistant' } },
     ]);
-    expect(rendering?.notes).toEqual([
-      '⚒ Bash ls [31m -l',
-      '⚒ TodoWrite {"todos":[1]}',
-      `⚒ Read ${'x'.repeat(94)}…`,
+    expect(renderings.map(({ notes }) => notes)).toEqual([
+      ['⚒ Bash ls [31m -l'],
+      ['⚒ TodoWrite {"todos":[1]}'],
+      [`  ⚒ Read ${'x'.repeat(94)}…`],
+      ...[undefined, undefined],
     ]);
-  });
-
-  it('passes over messages that it does not know', () => {
-    for (const message of [
-      {},
-      { type: 'assistant' },
-      { type: 'user', message: { content: 'x' } },
-      { type: 'new' },
-    ]) {
-      expect(renderAll([{ type: 'message', message }])[0]?.notes).toEqual([]);
-    }
   });
 
   it('passes over events of a newer gateway', () => {

@@ -206,7 +206,7 @@ export function createAttempt(
   /** Makes one call, and writes what it sends. */
   async function callUpstream(call: number): Promise<UpstreamOutcome> {
     const { prompt, timeouts, metadata, onDisconnect, retry, maxAttempts: _, priority, ...more } = spec;
-    const { onDenial, onRefusal, onMcpFailure, sealedEnv, ...options } = more;
+    const { onDenial, onRefusal, onMcpFailure, toolMessages, sealedEnv, ...options } = more;
     const opened = openEnv(context.vault, jobId, { sealedEnv });
     if ('failure' in opened) return opened.failure;
     const timeoutMs = pausing.remainingMs() + UPSTREAM_SLACK_MS;
@@ -225,7 +225,7 @@ export function createAttempt(
       },
       { signal: AbortSignal.any([stop.signal, giveUp.signal]), limits },
     );
-    const translator = createEventTranslator(writer);
+    const translator = createEventTranslator(writer, spec);
     let end: UpstreamOutcome | undefined;
     try {
       for await (const batch of upstream) {

@@ -1,7 +1,9 @@
 /** Turns what upstream sends into events of the log. */
 import type { UpstreamEvent } from '@cc-executor/claude-api-client';
+import type { JobSpec } from '@cc-executor/job-log';
 import type { LogWriter } from './log-writer.ts';
 import { createStartNotice } from './start-notice.ts';
+import { createToolEvents } from './tool-events.ts';
 
 /** A longer piece of text becomes several events (UTF-16 units): in JSON one takes six bytes at most, and all fit a frame. */
 const MAX_TEXT_LENGTH = 32 * 1024;
@@ -12,12 +14,25 @@ export type EventTranslator = {
   settle(): void;
 };
 
-/** Writes to the log what clients are to see; remembers where the current text block began, for a `reset`. */
-export function createEventTranslator(writer: Pick<LogWriter, 'write'>): EventTranslator {
+/**
+ * Writes to the log what clients are to see; remembers where the current text block began, for a `reset`. Without
+ * `toolMessages` tools are told by their events alone.
+ */
+export function createEventTranslator(
+  writer: Pick<LogWriter, 'write'>,
+  { toolMessages = true }: Pick<JobSpec, 'toolMessages'> = {},
+): EventTranslator {
   let blockSeq: number | undefined;
   /** A block begins with the next piece that is not empty. */
   let begins = false;
   const start = createStartNotice(writer);
+  const tools = createToolEvents();
+
+  function writeMessage(message: Record<string, unknown>): void {
+    const { events, isAll } = tools.read(message);
+    if (toolMessages || !isAll) writer.write({ type: 'message', message });
+    for (const event of events) writer.write(event);
+  }
 
   function writeText(text: string, begin: boolean): void {
     begins ||= begin;
@@ -55,7 +70,7 @@ export function createEventTranslator(writer: Pick<LogWriter, 'write'>): EventTr
           break;
         case 'message':
           start.announce();
-          writer.write({ type: 'message', message: event.message });
+          writeMessage(event.message);
           break;
         case 'notice':
           start.announce();

@@ -9,15 +9,19 @@ const PIECE = 32 * 1024;
 function translate(
   events: Parameters<EventTranslator['take']>[0][],
   lastSeq = 1,
+  spec: { toolMessages?: boolean } = {},
 ): (EventBody & { seq: number })[] {
   const written: (EventBody & { seq: number })[] = [];
-  const translator = createEventTranslator({
-    write(event) {
-      const seq = lastSeq + written.length + 1;
-      written.push({ ...event, seq });
-      return seq;
+  const translator = createEventTranslator(
+    {
+      write(event) {
+        const seq = lastSeq + written.length + 1;
+        written.push({ ...event, seq });
+        return seq;
+      },
     },
-  });
+    spec,
+  );
   for (const event of events) translator.take(event);
   translator.settle();
   return written;
@@ -123,4 +127,16 @@ test('messages pass as they are, and a wait says until when', () => {
   expect(written[1]).toEqual({ type: 'message', message, seq: 3 });
   expect(written[2]).toMatchObject({ type: 'throttled', reason: 'overloaded' });
   expect((written[2] as { untilMs: number }).untilMs - before).toBeGreaterThanOrEqual(5_000);
+});
+
+test('a tool is told by its events, and by its message unless that is not wanted', () => {
+  const content = [{ type: 'tool_use', id: 'a', name: 'Bash', input: { command: 'ls' } }];
+  const message = { type: 'message' as const, message: { type: 'assistant', message: { content } } };
+  const other = { type: 'message' as const, message: { type: 'new' } };
+  expect(translate([started, message, other]).map(({ type }) => type)).toEqual([
+    ...['started', 'message', 'tool_started', 'message'],
+  ]);
+  expect(translate([started, message, other], 1, { toolMessages: false }).map(({ type }) => type)).toEqual([
+    ...['started', 'tool_started', 'message'],
+  ]);
 });

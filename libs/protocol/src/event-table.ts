@@ -57,6 +57,31 @@ export const passingEvents = {
       begin: z.literal(true).optional(),
     },
   },
+  /** Claude Code uses a tool. */
+  tool_started: {
+    carriesOutput: true,
+    fields: {
+      toolUseId: z.string(),
+      name: z.string(),
+      /** Long parts of it are cut; its message has it whole. */
+      input: z.record(z.string(), z.unknown()),
+      /** It is a sub-agent that does: which use of a tool has made it. */
+      parent: z.string().optional(),
+    },
+  },
+  tool_ended: {
+    carriesOutput: true,
+    fields: {
+      toolUseId: z.string(),
+      name: z.string(),
+      isError: z.boolean(),
+      /** How its result begins. */
+      text: z.string().optional(),
+      /** By the worker's clock, pauses included. */
+      durationMs: z.number().int().nonnegative(),
+      parent: z.string().optional(),
+    },
+  },
   message: { carriesOutput: true, fields: messageFields },
   /** What Claude Code says about the run itself: an error of the model's API, a limit, a note. No model wrote it. */
   notice: { fields: messageFields },

@@ -44,6 +44,7 @@ export const executeParamsSchema = z
     onDenial: z.enum(['report', 'fail']).optional(),
     onRefusal: z.enum(['report', 'fail']).optional(),
     onMcpFailure: z.enum(['report', 'fail']).optional(),
+    toolMessages: z.boolean().optional(),
     onDisconnect: z.enum(['continue', 'cancel']).optional(),
     attach: z.boolean().optional(),
   })

@@ -21,7 +21,12 @@ const head = { jobId: `job_${'0'.repeat(32)}`, epoch: 'e', seq: 2, attempt: 1, t
 
 describe('the table of events', () => {
   it('says which carry output', () => {
-    expect(types.filter((type) => carriesOutput({ type }))).toEqual(['output', 'message']);
+    expect(types.filter((type) => carriesOutput({ type }))).toEqual([
+      'output',
+      'tool_started',
+      'tool_ended',
+      'message',
+    ]);
   });
 
   it('says which end a job: those that have a summary', () => {

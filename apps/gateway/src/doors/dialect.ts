@@ -90,6 +90,8 @@ export function openDialectDoor(context: DoorContext): Door {
         outbox.send(dialectErrorFrame(null, `The task cannot ${event.request}: ${event.reason}`));
         break;
       case 'queued':
+      case 'tool_started':
+      case 'tool_ended':
       case 'message':
       case 'notice':
       case 'throttled':
