@@ -6,6 +6,7 @@ import { chooseClaude, type RealClaude } from '@cc-executor/testing';
 import type { TestProject } from 'vitest/node';
 
 declare module 'vitest' {
+  // biome-ignore lint/style/useConsistentTypeDefinitions: only an interface can be merged into that of vitest.
   interface ProvidedContext {
     realClaude: RealClaude;
   }

@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describeSettings, type SettingRow, type Settings } from '@cc-executor/runtime';
 
-interface AppConfig {
+type AppConfig = {
   readonly appName: string;
   readonly settings: Settings;
   readonly intro?: string;
-}
+};
 
 /** In the order in which a reader meets them; an app that is not named comes after these. */
 const ORDER = ['gateway', 'worker', 'claude-api', 'dashboard', 'cli'];

@@ -3,11 +3,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from 'node:path';
 
 /** What a run of the generator produces. Paths are relative to the root, with forward slashes. */
-export interface GeneratedFiles {
+export type GeneratedFiles = {
   readonly contents: ReadonlyMap<string, string>;
   /** Folders that hold generated files only: others in them are left over from names that no longer exist. */
   readonly ownedFolders: readonly string[];
-}
+};
 
 /** The files that are missing, differ or are left over, sorted. */
 export function compareFiles(root: string, { contents, ownedFolders }: GeneratedFiles): string[] {

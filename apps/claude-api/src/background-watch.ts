@@ -7,12 +7,12 @@ import { join } from 'node:path';
 import type { BackgroundTask, StreamEvent } from '@cc-executor/claude-stream';
 import { pathsBelow, temporaryFoldersOf } from './temporary-files.ts';
 
-export interface BackgroundWatch {
+export type BackgroundWatch = {
   follow(event: StreamEvent): void;
   readonly tasks: readonly BackgroundTask[];
   /** Whether a task has put something out since this was last asked. */
   hasPutOut(): Promise<boolean>;
-}
+};
 
 /** @param readBytes how much all tasks of a conversation have put out */
 export function createBackgroundWatch(readBytes: (conversation: string) => Promise<number>): BackgroundWatch {

@@ -30,7 +30,7 @@ import { createMarker } from './process-tree.ts';
 import { removeImages } from './temporary-files.ts';
 import { findTranscript, readAnswer } from './transcripts.ts';
 
-export interface ClaudeEngineOptions {
+export type ClaudeEngineOptions = {
   readonly bin: string;
   readonly workDir: string;
   /** Undefined: there are no named workspaces. */
@@ -47,12 +47,12 @@ export interface ClaudeEngineOptions {
   /** Further variables that it inherits. */
   readonly passEnv: readonly string[];
   readonly logger: Logger;
-}
+};
 
-export interface ClaudeEngine extends Engine {
+export type ClaudeEngine = Engine & {
   /** Removes folders that executions of an earlier claude-api left; gives their number. */
   sweep(): Promise<number>;
-}
+};
 
 /** Makes the engine. The CLI need not be there yet: it is looked up for each run. */
 export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {

@@ -4,7 +4,7 @@ import { withoutDialect } from '@cc-executor/claude-options/output-schema';
 import type { ExecutionRequest } from './engine.ts';
 
 /** What the operator lets Claude Code be, whatever a request says. */
-export interface CliProfile {
+export type CliProfile = {
   /** Built-in tools that there are; undefined: all of Claude Code's. */
   readonly tools: readonly string[] | undefined;
   /** File tools stay inside the workspace, and settings files that lie there or in the home folder are ignored. */
@@ -13,13 +13,13 @@ export interface CliProfile {
   readonly slashCommands: boolean;
   /** Without transcripts nothing can be continued or verified. */
   readonly keepTranscripts: boolean;
-}
+};
 
 /** The conversation that a run begins or goes on with. */
-export interface CliSession {
+export type CliSession = {
   readonly conversation: string;
   readonly resume: boolean;
-}
+};
 
 /** Builds the arguments; the prompt is not among them, it goes to standard input (`cli-input.ts`). */
 export function buildCliArguments(

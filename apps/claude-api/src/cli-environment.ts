@@ -7,13 +7,13 @@ import { settings } from './config.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-export interface Credentials {
+export type Credentials = {
   /** Empty: no key may be used. Undefined: none is configured. */
   readonly apiKey: string | undefined;
   readonly authToken: string | undefined;
   readonly oauthToken: string | undefined;
   readonly baseUrl: string | undefined;
-}
+};
 
 /** Set inside a running Claude Code; a Claude Code that inherits them would take itself for a part of that one. */
 const SESSION_VARIABLES =

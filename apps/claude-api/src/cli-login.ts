@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import type { Credentials, Environment } from './cli-environment.ts';
 import { configFolderOf } from './config-folder.ts';
 
-export interface Login {
+export type Login = {
   /** Empty: the CLI would ask for a login. */
   readonly found: readonly string[];
   /** What to do when nothing was found. */
   readonly fault: string;
-}
+};
 
 /** What to do about a missing, expired or refused login; part of every such error. */
 export const LOGIN_ADVICE =

@@ -17,12 +17,12 @@ const CLOSE_WITHIN_MS = 2_000;
 const running = new Set<Started>();
 
 /** `marker` is unique to this run. */
-export interface CliCommand extends Program {
+export type CliCommand = Program & {
   /** Written to its standard input, which is then closed: the CLI waits for ever for the end of it. */
   readonly input: string;
-}
+};
 
-export interface CliOptions {
+export type CliOptions = {
   /** Aborting sends SIGINT, after `stopGraceMs` SIGTERM, and after as long again SIGKILL. */
   readonly signal: AbortSignal;
   readonly stopGraceMs: number;
@@ -31,11 +31,11 @@ export interface CliOptions {
   readonly onOutput: (chunk: Buffer) => void | Promise<void>;
   /** While it says so the program and all it started stand still, and nothing is read. */
   readonly pause?: PauseSwitch;
-}
+};
 
-export interface CliEnding extends Exit {
+export type CliEnding = Exit & {
   readonly stderr: string;
-}
+};
 
 /** Runs the command. Never rejects for what the program did. */
 export async function runCliProcess(command: CliCommand, options: CliOptions): Promise<CliEnding> {

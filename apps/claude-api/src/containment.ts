@@ -9,14 +9,14 @@ import { locateCli } from './cli-location.ts';
 
 export type SandboxMode = 'auto' | 'on' | 'off';
 
-export interface Containment {
+export type Containment = {
   /** `marker`: whatever clears its environment, and has lost its parent, is not found. */
   readonly kind: 'namespace' | 'subreaper' | 'marker';
   /** The program and its arguments, which a command follows; none for `marker`. */
   readonly launcher: readonly string[];
   /** For people. */
   readonly detail: string;
-}
+};
 
 const TRY_WITHIN_MS = 10_000;
 /** A service's own PATH may be as short as its CLI allows. */

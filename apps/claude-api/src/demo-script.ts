@@ -22,13 +22,13 @@ const scriptSchema = z.object({
   hang: z.boolean().default(false),
 });
 
-export interface DemoPlan {
+export type DemoPlan = {
   readonly pieces: readonly string[];
   readonly delayMs: number;
   readonly tool?: string | undefined;
   readonly fail?: string | undefined;
   readonly hang: boolean;
-}
+};
 
 /** Reads the prompt. One that only looks like a script is an ordinary prompt. */
 export function planDemo(question: string): DemoPlan {

@@ -18,7 +18,7 @@ export type ExecutionRequest = Readonly<Omit<ClaudeOptions, 'mcpConfig'>> & {
   readonly mcpConfig?: readonly string[] | undefined;
 };
 
-export interface EngineDescription {
+export type EngineDescription = {
   /** Whether it can run a prompt now, as far as can be told without running one. */
   readonly ok: boolean;
   readonly detail: string;
@@ -31,10 +31,10 @@ export interface EngineDescription {
   readonly keyInReach?: boolean;
   /** What holds the processes of an execution together. */
   readonly containment?: Containment['kind'];
-}
+};
 
 /** How a run ended. Whether that was a success is not the engine's to say. */
-export interface EngineEnding {
+export type EngineEnding = {
   /** Null when there was no process, or a signal ended it. */
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -44,16 +44,16 @@ export interface EngineEnding {
   readonly conversationKept?: boolean;
   /** Why nothing could be run at all. */
   readonly failure?: { readonly code: string; readonly message: string };
-}
+};
 
 /** Holds a run and lets it go on. */
-export interface PauseSwitch {
+export type PauseSwitch = {
   readonly isPaused: boolean;
   /** The run's part: does what is asked, and resolves when it is done. It is not called twice with the same value. */
   follow(apply: (paused: boolean) => Promise<void>): void;
-}
+};
 
-export interface RunOptions {
+export type RunOptions = {
   /** What `prepare` gave; the run releases it. */
   readonly place: Place;
   /** Aborting stops the run, also a paused one; the promise settles when nothing of it is left. */
@@ -61,23 +61,23 @@ export interface RunOptions {
   readonly pause: PauseSwitch;
   /** Takes complete lines in order. While the promise it may return is pending, the engine should not read on. */
   readonly onLines: (lines: readonly string[]) => void | Promise<void>;
-}
+};
 
 /** What an execution's answer was according to Claude Code's own transcript. */
-export interface TranscriptAnswer {
+export type TranscriptAnswer = {
   readonly conversation: string;
   /** The text blocks of the main conversation; `bytes` and `sha256` are of them joined. */
   readonly blocks: readonly string[];
   readonly bytes: number;
   readonly sha256: string;
-}
+};
 
-export interface NotVerifiable {
+export type NotVerifiable = {
   readonly reason: 'demo_engine' | 'unknown_execution' | 'under_way' | 'not_kept' | 'transcript_missing';
   readonly message: string;
-}
+};
 
-export interface Engine {
+export type Engine = {
   readonly name: 'claude' | 'demo';
   describe(): Promise<EngineDescription>;
   /** Takes the workspace and the conversation for a run; whoever got a place runs or releases it. */
@@ -88,4 +88,4 @@ export interface Engine {
   backgroundBytes?(conversation: string): Promise<number>;
   /** Looks an earlier execution up. */
   readTranscript(executionId: string): Promise<TranscriptAnswer | NotVerifiable>;
-}
+};

@@ -19,7 +19,7 @@ import { type Logger, NO_FOLLOW } from '@cc-executor/runtime';
 const { O_APPEND, O_CREAT, O_WRONLY } = constants;
 const APPEND = O_APPEND | O_CREAT | O_WRONLY | NO_FOLLOW;
 
-interface IndexEntry {
+type IndexEntry = {
   readonly executionId: string;
   readonly conversation: string;
   /** Positions in the transcript, in bytes; without `to` the execution is under way, or was lost. */
@@ -27,17 +27,17 @@ interface IndexEntry {
   readonly to?: number;
   /** Unix time in ms. */
   readonly at: number;
-}
+};
 
-export interface ExecutionIndex {
+export type ExecutionIndex = {
   put(entry: IndexEntry): void;
   get(executionId: string): IndexEntry | undefined;
-}
+};
 
-export interface IndexLimits {
+export type IndexLimits = {
   readonly maxEntries: number;
   readonly maxAgeMs: number;
-}
+};
 
 /** Opens the index. A file that cannot be read or written is a warning: executions go on without it. */
 export function openExecutionIndex(path: string, limits: IndexLimits, logger: Logger): ExecutionIndex {

@@ -22,7 +22,7 @@ import { createPauseControl } from './pause-control.ts';
 import type { Place } from './places.ts';
 import { decideOutcome, type Outcome, type StopReason } from './verdict.ts';
 
-interface Completion extends Outcome {
+type Completion = Outcome & {
   readonly executionId: string;
   readonly exitCode: number | null;
   /** Length in bytes and SHA-256 of the answer's text. */
@@ -32,13 +32,13 @@ interface Completion extends Outcome {
   readonly conversation?: string | null;
   /** What still ran in the background, and was ended. */
   readonly backgroundTasks?: readonly BackgroundTask[];
-}
+};
 
 /** Only this service may say these. */
 const ownEvents = new Set<StreamEvent['type']>(['started', 'ping', 'paused', 'resumed', 'complete']);
 
 /** Where an execution is written to. Nothing here may throw; what the caller cannot receive is dropped. */
-export interface ExecutionOutput {
+export type ExecutionOutput = {
   start(executionId: string, engine: string): void;
   /** Takes one line and what it means; it is written with the next `flush`. */
   line(line: string, events: readonly StreamEvent[]): void;
@@ -47,16 +47,16 @@ export interface ExecutionOutput {
   ping(): void;
   notice(type: 'paused' | 'resumed' | 'background_output'): void;
   complete(completion: Completion): void;
-}
+};
 
-export interface Execution {
+export type Execution = {
   /** Stops it; the first reason counts. Nothing happens when it has ended. */
   stop(reason: StopReason): void;
   /** Holds it, or lets it go on; resolves when that is so, to false when it is ending anyway. Idempotent. */
   setPaused(paused: boolean): Promise<boolean>;
   /** Resolves, never rejects, when nothing of the execution is left and its output has ended. */
   readonly done: Promise<Completion>;
-}
+};
 
 /** Starts an execution. */
 export function startExecution(options: {

@@ -10,12 +10,12 @@ import type { Place } from './places.ts';
 import type { StopReason } from './verdict.ts';
 
 /** Why an execution may not start, be paused or go on. `retryAfterSeconds` is set when it may later. */
-export interface Refusal {
+export type Refusal = {
   readonly statusCode: 404 | 409 | 429 | 503;
   readonly code: RefusalCode;
   readonly message: string;
   readonly retryAfterSeconds?: number;
-}
+};
 
 type RefusalCode =
   | 'duplicate_execution'
@@ -25,7 +25,7 @@ type RefusalCode =
   | 'execution_ending'
   | 'too_many_paused';
 
-export interface Executions {
+export type Executions = {
   /** How many run, and how many are paused. */
   load(): { running: number; paused: number };
   /** Undefined when one with this id may start now. */
@@ -38,9 +38,9 @@ export interface Executions {
   setPaused(executionId: string, paused: boolean): Promise<Refusal | undefined>;
   /** Takes nothing new, waits up to `drainMs` for what runs, stops the rest. Resolves when all are gone. */
   close(drainMs: number): Promise<void>;
-}
+};
 
-export interface ExecutionLimits {
+export type ExecutionLimits = {
   readonly maxExecutions: number;
   /** So many may be paused, on top. */
   readonly maxPaused: number;
@@ -49,7 +49,7 @@ export interface ExecutionLimits {
   readonly pingMs: number;
   /** How long Claude Code may live on after its result. */
   readonly exitGraceMs: number;
-}
+};
 
 /** Makes the registry of one engine's executions. */
 export function createExecutions(engine: Engine, limits: ExecutionLimits, logger: Logger): Executions {

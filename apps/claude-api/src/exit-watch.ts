@@ -5,9 +5,9 @@
 import type { StreamEvent } from '@cc-executor/claude-stream';
 import type { PausableClock } from '@cc-executor/runtime';
 
-export interface ExitWatch {
+export type ExitWatch = {
   follow(event: StreamEvent): void;
-}
+};
 
 /** @param clock runs while there is nothing left to wait for */
 export function createExitWatch(clock: PausableClock, graceMs: number): ExitWatch {

@@ -11,10 +11,10 @@ import { isOwnerGone, ownOwner } from './process-owner.ts';
 const TOUCH_EVERY_MS = 10_000;
 const LAPSES_AFTER_MS = 60_000;
 
-export interface FolderLock {
+export type FolderLock = {
   /** Idempotent. */
   release(): Promise<void>;
-}
+};
 
 /**
  * Takes the lock.

@@ -4,10 +4,10 @@
  */
 import { isLoginError, type StreamEvent } from '@cc-executor/claude-stream';
 
-export interface LoginWatch {
+export type LoginWatch = {
   /** Takes the next event; true when the login will not be accepted any more. */
   isRefused(event: StreamEvent): boolean;
-}
+};
 
 export function createLoginWatch(): LoginWatch {
   let mayBeRenewed = true;

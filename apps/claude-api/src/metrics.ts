@@ -2,11 +2,11 @@
 import type { Counter, Histogram, Metrics } from '@cc-executor/metrics';
 import type { ExecutionLimits, Executions } from './executions.ts';
 
-export interface ClaudeApiMetrics {
+export type ClaudeApiMetrics = {
   readonly ended: Counter<'status' | 'code'>;
   readonly duration: Histogram<'status'>;
   readonly refused: Counter<'code'>;
-}
+};
 
 /** Up to the longest time an execution usually gets. */
 const EXECUTION_SECONDS = [0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600];

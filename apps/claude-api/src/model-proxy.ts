@@ -29,18 +29,18 @@ const HOP_BY_HOP = new Set([
 ]);
 const PROXY_VARIABLES = ['NO_PROXY', 'no_proxy'];
 
-interface ModelAccess {
+type ModelAccess = {
   /** Puts the proxy in the model's place, and the ticket in that of each credential. */
   readonly env: Environment;
   /** The ticket is worth nothing from now on. Idempotent. */
   withdraw(): void;
-}
+};
 
-export interface ModelProxy {
+export type ModelProxy = {
   /** Lets one run in. */
   admit(): ModelAccess;
   close(): Promise<void>;
-}
+};
 
 /**
  * Starts it.

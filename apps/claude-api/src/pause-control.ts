@@ -4,11 +4,11 @@
  */
 import type { PauseSwitch } from './engine.ts';
 
-export interface PauseControl {
+export type PauseControl = {
   readonly pauseSwitch: PauseSwitch;
   /** Resolves to whether that changed anything, when the run has followed. */
   set(paused: boolean): Promise<boolean>;
-}
+};
 
 /** @param onChange is called with each change: before the run is let go on, after it was held */
 export function createPauseControl(onChange: (paused: boolean) => void): PauseControl {

@@ -15,7 +15,7 @@ import { findConversation, type TranscriptFile } from './transcripts.ts';
 const FRESH = /^execution-([0-9a-f-]{36})$/;
 const RETRY_AFTER_SECONDS = 5;
 
-export interface Place {
+export type Place = {
   readonly cwd: string;
   readonly conversation: string;
   /** The conversation goes on; its transcript so far. */
@@ -24,9 +24,9 @@ export interface Place {
   readonly failure?: { readonly code: string; readonly message: string };
   /** Gives it back, and removes what is not to be kept. Idempotent. */
   release(): Promise<void>;
-}
+};
 
-export interface PlaceRefusal {
+export type PlaceRefusal = {
   readonly statusCode: 400 | 403 | 404 | 409;
   readonly code:
     | 'workspaces_off'
@@ -37,22 +37,22 @@ export interface PlaceRefusal {
     | 'conversation_busy';
   readonly message: string;
   readonly retryAfterSeconds?: number;
-}
+};
 
-export interface Places {
+export type Places = {
   open(request: ExecutionRequest): Promise<{ place: Place } | PlaceRefusal>;
   /** Removes folders that runs of processes which have ended left behind; gives their number. */
   sweep(): Promise<number>;
-}
+};
 
-export interface PlacesOptions {
+export type PlacesOptions = {
   readonly workDir: string;
   /** Undefined: there are no named workspaces. */
   readonly workspacesDir: string | undefined;
   /** Where Claude Code keeps its transcripts. */
   readonly configFolder: string;
   readonly logger: Logger;
-}
+};
 
 export function createPlaces(options: PlacesOptions): Places {
   const { workDir, workspacesDir, configFolder, logger } = options;

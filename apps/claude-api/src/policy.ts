@@ -9,7 +9,7 @@ import type { Ceiling, ClaudeOptions } from '@cc-executor/claude-options';
 import type { ExecutionRequest } from './engine.ts';
 import type { ExecuteBody } from './request-schema.ts';
 
-export interface Policy {
+export type Policy = {
   readonly model: string | undefined;
   readonly fallbackModel: string | undefined;
   /** Empty: any. The first is the default when there is no other. */
@@ -28,14 +28,14 @@ export interface Policy {
   readonly addDirRoots: readonly string[];
   readonly mcpFolder: string | undefined;
   readonly requestEnv: readonly string[];
-}
+};
 
-export interface PolicyRefusal {
+export type PolicyRefusal = {
   readonly code: 'tool_options_refused' | 'beyond_ceiling';
   readonly message: string;
   /** The variables that set the ceilings. */
   readonly ceilings?: readonly Ceiling[];
-}
+};
 
 type Options = Omit<ExecutionRequest, 'executionId'>;
 

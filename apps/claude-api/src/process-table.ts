@@ -5,11 +5,11 @@ import { readdir, readFile } from 'node:fs/promises';
 /** Every process that an execution starts inherits this variable: `<execution>/<owner>/<unique>`. */
 export const MARKER_VARIABLE = 'CC_EXECUTOR_EXECUTION_ID';
 
-export interface Process {
+export type Process = {
   readonly pid: number;
   readonly parent: number;
   readonly marker: string | undefined;
-}
+};
 
 /** All living processes; none where there is no /proc. */
 export async function readProcesses(): Promise<Process[]> {

@@ -7,7 +7,7 @@ import { isOwnerGone, ownOwner } from './process-owner.ts';
 import { type Process, readProcesses, readProcessesSync } from './process-table.ts';
 
 /** What belongs to one execution. */
-export interface ProcessTree {
+export type ProcessTree = {
   readonly marker: string;
   /** The process group that it began in. */
   readonly group: number;
@@ -15,7 +15,7 @@ export interface ProcessTree {
   readonly root?: number | undefined;
   /** They hold the rest together, so they go on while that is stopped, and end last. */
   readonly holders: readonly number[];
-}
+};
 
 /** Processes that end take a moment; one that the kernel holds back cannot be waited for. */
 const KILL_WITHIN_MS = 10_000;

@@ -1,14 +1,14 @@
 /** Writes text to an HTTP response with backpressure; to one whose caller has gone it writes nothing. */
 import type { ServerResponse } from 'node:http';
 
-export interface ResponseWriter {
+export type ResponseWriter = {
   /** Undefined when there is room for more; otherwise a promise until there is, or until the caller has gone. */
   write(text: string): Promise<void> | undefined;
   /** Ends the response in good order. */
   end(text: string): void;
   /** Writes, then cuts the connection, so that the caller sees an incomplete response. */
   breakOff(text: string): void;
-}
+};
 
 /** Sends the headers at once. */
 export function openResponse(response: ServerResponse, contentType: string): ResponseWriter {

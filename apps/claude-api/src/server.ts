@@ -20,7 +20,7 @@ const CHECK_TIMEOUT_MS = 10_000;
 const LAST_REQUESTS_WITHIN_MS = 100;
 const LAST_BYTES_WITHIN_MS = 1_000;
 
-export interface ServerOptions {
+export type ServerOptions = {
   readonly engine: Engine;
   readonly host: string;
   readonly port: number;
@@ -31,13 +31,13 @@ export interface ServerOptions {
   readonly drainMs: number;
   readonly metrics: Metrics;
   readonly logger: Logger;
-}
+};
 
-export interface ClaudeApiServer {
+export type ClaudeApiServer = {
   readonly port: number;
   /** Drains, then stops listening. Safe to call twice. */
   close(): Promise<void>;
-}
+};
 
 /** Starts the server. Errors: those of `listenHttp`, in plain words. */
 export async function startServer(options: ServerOptions): Promise<ClaudeApiServer> {

@@ -10,14 +10,14 @@ import type { Containment } from './containment.ts';
 import { MARKER_VARIABLE, readProcesses } from './process-table.ts';
 import { killHolders, type ProcessTree } from './process-tree.ts';
 
-export interface Exit {
+export type Exit = {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
   /** It could not be started. */
   readonly spawnError?: NodeJS.ErrnoException;
-}
+};
 
-export interface Started {
+export type Started = {
   /** Of a supervised program, its supervisor, whose standard streams are those of the program. */
   readonly child: ChildProcessWithoutNullStreams;
   /** Rejects with the system's error when nothing could be started. */
@@ -28,7 +28,7 @@ export interface Started {
   tree(): ProcessTree;
   /** Lets the supervisor end, when nothing else is left; resolves when it has. */
   release(): Promise<void>;
-}
+};
 
 /**
  * File descriptor 3 is the line to us, which the program does not get. Signals to the group are the program's to obey.
@@ -52,13 +52,13 @@ const RELEASE_WITHIN_MS = 2_000;
 /** What a shell says for a program that it cannot run. */
 const NOT_STARTED: Partial<Record<number, string>> = { 126: 'EACCES', 127: 'ENOENT' };
 
-export interface Program {
+export type Program = {
   readonly file: string;
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly marker: string;
-}
+};
 
 /** Starts it, in a process group of its own. */
 export function startSupervised(program: Program, { launcher }: Containment): Started {

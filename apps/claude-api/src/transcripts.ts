@@ -10,12 +10,12 @@ import { createLineSplitter, createTextDigest } from '@cc-executor/claude-stream
 const HEAD_BYTES = 1024 * 1024;
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
 
-export interface TranscriptFile {
+export type TranscriptFile = {
   readonly path: string;
   readonly bytes: number;
   /** Where the conversation began. */
   readonly cwd: string;
-}
+};
 
 /** The transcript's path; undefined when there is none. */
 export async function findTranscript(
@@ -81,15 +81,15 @@ export async function readAnswer(
   return { blocks, ...digest.value() };
 }
 
-interface Entry {
+type Entry = {
   type?: unknown;
   cwd?: unknown;
   isSidechain?: unknown;
   isApiErrorMessage?: unknown;
   message?: { model?: unknown; content?: unknown };
-}
+};
 
-interface Block {
+type Block = {
   type?: unknown;
   text?: unknown;
   name?: unknown;
@@ -97,7 +97,7 @@ interface Block {
   input?: unknown;
   tool_use_id?: unknown;
   is_error?: unknown;
-}
+};
 
 function textsOf(entry: Entry | undefined): string[] {
   return modelBlocks(entry)

@@ -12,24 +12,24 @@ import type { EngineEnding } from './engine.ts';
  */
 export type StopReason = 'cancelled' | 'disconnected' | 'timeout' | 'shutdown' | 'lingered' | 'login-refused';
 
-interface ExecutionError {
+type ExecutionError = {
   readonly code: string;
   readonly message: string;
-}
+};
 
-export interface Outcome {
+export type Outcome = {
   readonly status: 'success' | 'error' | 'cancelled' | 'timeout';
   readonly error?: ExecutionError;
-}
+};
 
-interface Findings {
+type Findings = {
   readonly ending: EngineEnding;
   /** Of the last result. */
   readonly verdict: Verdict | undefined;
   readonly stopReason: StopReason | undefined;
   /** Nothing that Claude Code started ran in the background when it was stopped, or ended. */
   readonly isBackgroundOver: boolean;
-}
+};
 
 const STDERR_SHOWN = 2_000;
 

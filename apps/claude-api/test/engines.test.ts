@@ -17,14 +17,14 @@ import {
 } from './harness.ts';
 import { MISSING, realCli, realEngine } from './real-claude.ts';
 
-interface Prompts {
+type Prompts = {
   says(text: string): string;
   slow: string;
   /** A megabyte at once, 16 characters repeated. */
   long: string;
   tool: string;
   fails: string;
-}
+};
 
 const engines: { name: string; skip: boolean; make: () => Promise<Engine>; prompts: Prompts }[] = [
   {

@@ -16,10 +16,10 @@ import { type ServerOptions, startServer } from '../src/server.ts';
 
 export const silentLogger = createLogger({ name: 'test', level: 'silent', format: 'json' });
 
-export interface Line {
+export type Line = {
   type: string;
   [field: string]: unknown;
-}
+};
 
 /** A folder that is removed after the test. */
 export function temporaryFolder(): string {
@@ -101,7 +101,7 @@ export function leftFolders(engine: { workDir: string }): string[] {
   return readdirSync(engine.workDir).filter((name) => name.startsWith('execution-'));
 }
 
-export interface Api {
+export type Api = {
   readonly url: string;
   execute(body: object, options?: { signal?: AbortSignal; path?: string }): Promise<Response>;
   /** Executes, and reads all lines. */
@@ -111,7 +111,7 @@ export interface Api {
   control(executionId: string, action: 'pause' | 'resume'): Promise<number>;
   transcript(executionId: string): Promise<{ status: number; body: Record<string, unknown> }>;
   close(): Promise<void>;
-}
+};
 
 export type ApiOptions = Partial<Omit<ServerOptions, 'limits'>> & {
   limits?: Partial<ServerOptions['limits']>;

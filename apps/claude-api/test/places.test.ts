@@ -35,12 +35,12 @@ async function setUp() {
   return { api: await startApi(engine), engine, workspacesDir };
 }
 
-interface Memory {
+type Memory = {
   before: number;
   found: string[];
   cwd: string;
   resumed: boolean;
-}
+};
 
 async function ask(api: Api, body: object): Promise<Memory & { conversation: string }> {
   const lines = await api.lines({ question: 'hello', model, ...body });

@@ -3,12 +3,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { MARKER_VARIABLE } from '../src/process-table.ts';
 import { SUPERVISOR_NAME } from '../src/supervision.ts';
 
-export interface ProcessOfExecution {
+export type ProcessOfExecution = {
   readonly pid: number;
   readonly parent: number;
   /** `T`: it is stopped. */
   readonly state: string;
-}
+};
 
 /** The living processes of executions whose id begins like this. */
 export function processesOf(executionId: string): ProcessOfExecution[] {

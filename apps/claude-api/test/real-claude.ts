@@ -12,11 +12,11 @@ export const realCli = 'bin' in claude ? claude.bin : undefined;
 /** Why. */
 export const MISSING = 'missing' in claude ? claude.missing : '';
 
-export interface RealEngine {
+export type RealEngine = {
   readonly model: StandInModel;
   readonly home: string;
   readonly engine: ReturnType<typeof claudeEngine>;
-}
+};
 
 /** An engine over the real CLI, with a home folder of its own. */
 export async function realEngine(options: Partial<ClaudeEngineOptions> = {}): Promise<RealEngine> {

@@ -13,7 +13,7 @@ import { renderIndexPage } from './pages/index-page.ts';
 const CONTENT_POLICY =
   "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'self'";
 
-export interface DashboardOptions {
+export type DashboardOptions = {
   readonly host: string;
   readonly port: number;
   readonly allowedHosts: readonly string[];
@@ -21,13 +21,13 @@ export interface DashboardOptions {
   readonly health: Health;
   readonly metrics: Metrics;
   readonly logger: Logger;
-}
+};
 
-export interface Dashboard {
+export type Dashboard = {
   readonly port: number;
   /** Idempotent. */
   close(): Promise<void>;
-}
+};
 
 /** Listens. Errors: those of `listenHttp`, in plain words. */
 export async function startDashboard(options: DashboardOptions): Promise<Dashboard> {

@@ -80,11 +80,11 @@ function url(path: string): string {
   return `http://127.0.0.1:${dashboard.port}${path}`;
 }
 
-interface ShownQueue {
+type ShownQueue = {
   readOnlyMode: boolean;
   allowRetries: boolean;
   jobs: { id: string; name: string; data: unknown }[];
-}
+};
 
 async function shownQueue(): Promise<ShownQueue> {
   const response = await fetch(url('/queues/api/queues?activeQueue=jobs&page=1&jobsPerPage=10'));

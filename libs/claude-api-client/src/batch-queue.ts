@@ -4,7 +4,7 @@
  * Invariant: while paused there is something to take, so it cannot be stuck.
  */
 
-export interface BatchQueue<T> {
+export type BatchQueue<T> = {
   /** Items not taken yet; the producer appends to it and then calls `grew`. A new array after every batch. */
   readonly items: T[];
   /** Says that `bytes` more were read into `items`. */
@@ -12,7 +12,7 @@ export interface BatchQueue<T> {
   /** Nothing more comes. */
   end(): void;
   readonly iterator: AsyncIterableIterator<T[]>;
-}
+};
 
 /**
  * @param options.onPause, onResume backpressure on the producer

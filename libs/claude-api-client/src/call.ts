@@ -27,7 +27,7 @@ const COMPLETE_LINGER_MS = 1_000;
 /** The line that says that an execution is paused comes at once; plain text has none, and neither may other services. */
 const NOTICE_WITHIN_MS = 2_000;
 
-export interface CallOptions {
+export type CallOptions = {
   target: URL;
   token: string | undefined;
   path: string;
@@ -41,7 +41,7 @@ export interface CallOptions {
   resultLingerMs: number;
   maxLineBytes: number | undefined;
   lookup: Lookup;
-}
+};
 
 type Limit = UpstreamLimit | 'resultLinger' | 'refusalBody';
 

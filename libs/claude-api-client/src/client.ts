@@ -7,7 +7,7 @@ import { surveyAddresses, type UpstreamSurvey } from './survey.ts';
 import { askTranscript, type TranscriptFinding } from './transcript.ts';
 import type { UpstreamCall, UpstreamRequest } from './upstream-events.ts';
 
-export interface ClaudeApiClientOptions {
+export type ClaudeApiClientOptions = {
   /** Where claude-api is; a path in it is put before every other. */
   url: string;
   /** Path of the streaming endpoint, default `/execute/claude-stream`. */
@@ -26,16 +26,16 @@ export interface ClaudeApiClientOptions {
   maxLineBytes?: number;
   /** Resolves a name to all its addresses; default is the system's. */
   lookup?: Lookup;
-}
+};
 
-export interface ExecuteOptions {
+export type ExecuteOptions = {
   /** Aborting destroys the connection at once; claude-api then stops the execution. */
   signal?: AbortSignal;
   /** In place of the client's own. */
   limits?: { firstOutputMs?: number; idleMs?: number };
-}
+};
 
-export interface ClaudeApiClient {
+export type ClaudeApiClient = {
   /**
    * Makes one call, when the first batch is asked for. Can be iterated once.
    * Trouble with upstream is never thrown: the last event is `end`, exactly one, with the outcome. Leaving the loop
@@ -48,7 +48,7 @@ export interface ClaudeApiClient {
   transcript(executionId: string): Promise<TranscriptFinding>;
   /** Aborts all calls and closes all connections. A call that is begun later ends as aborted. */
   close(): Promise<void>;
-}
+};
 
 export function createClaudeApiClient(options: ClaudeApiClientOptions): ClaudeApiClient {
   const target = new URL(options.url);

@@ -9,12 +9,12 @@ import { buildConnector } from 'undici';
 
 export type Lookup = (hostname: string) => Promise<string[]>;
 
-export interface ConnectAttempt {
+export type ConnectAttempt = {
   /** Undefined when it is the name that failed. */
   address?: string;
   /** The system's error code, `CONNECT_TIMEOUT`, or what TLS says. */
   code: string;
-}
+};
 
 /** No address could be connected to. */
 export class ConnectError extends Error {

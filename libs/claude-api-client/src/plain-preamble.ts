@@ -6,14 +6,14 @@
 
 const MAX_LINE_LENGTH = 1_000;
 
-export interface Preamble {
+export type Preamble = {
   /** The execution's id, once its line has come. */
   readonly executionId: string | undefined;
   /** Takes text, gives the part of it that belongs to the answer. */
   push(text: string): string;
   /** Gives what is still held back when no more text comes. */
   end(): string;
-}
+};
 
 export function createPreamble(): Preamble {
   const lines = ['Execution ID:', 'Starting execution:', '='];

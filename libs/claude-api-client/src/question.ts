@@ -2,13 +2,13 @@
 import { Client, type Dispatcher } from 'undici';
 import { type Lookup, openConnection } from './connect.ts';
 
-export interface QuestionOptions {
+export type QuestionOptions = {
   target: URL;
   token: string | undefined;
   connectTimeoutMs: number;
   lookup: Lookup;
   signal: AbortSignal;
-}
+};
 
 /** The header that shows a token, if there is one. */
 export function authorize(token: string | undefined): Record<string, string> {

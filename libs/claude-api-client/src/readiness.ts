@@ -5,7 +5,7 @@ import { describeUnreachable } from './unreachable.ts';
 
 const ANSWER_TIMEOUT_MS = 5_000;
 
-export interface Readiness {
+export type Readiness = {
   ok: boolean;
   detail: string;
   /** Of its answer; 401 also when only a call would be answered that. */
@@ -14,7 +14,7 @@ export interface Readiness {
   code?: string;
   /** What it answered, if that was JSON. */
   body?: unknown;
-}
+};
 
 /** Never throws: whatever goes wrong is in `detail`. */
 export async function askReadiness(

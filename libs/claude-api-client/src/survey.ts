@@ -4,14 +4,14 @@ import { within } from '@cc-executor/runtime';
 import { type Lookup, throwConnectTimeout } from './connect.ts';
 import { askReadiness, type Readiness } from './readiness.ts';
 
-export interface UpstreamSurvey {
+export type UpstreamSurvey = {
   url: string;
   /** The system's code when the name does not resolve. */
   nameCode?: string;
   addresses: SurveyedAddress[];
-}
+};
 
-export interface SurveyedAddress {
+export type SurveyedAddress = {
   address: string;
   latencyMs: number;
   /** Why there is no answer. */
@@ -25,7 +25,7 @@ export interface SurveyedAddress {
   detail?: string;
   engine?: string;
   system?: unknown;
-}
+};
 
 /** Never throws. @param timeoutMs for the name and all addresses together */
 export async function surveyAddresses(options: {

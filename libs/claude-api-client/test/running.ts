@@ -19,13 +19,13 @@ import {
 
 export const request: UpstreamRequest = { executionId: 'job_1-1', question: 'Tell me a thing', options: {} };
 
-export interface Ran {
+export type Ran = {
   /** All events but `end`. */
   events: UpstreamEvent[];
   outcome: UpstreamOutcome;
   /** The text blocks that stand after all events. */
   blocks: string[];
-}
+};
 
 /** Starts an upstream and a client for it, and closes both when the test is over. */
 export async function startPair(

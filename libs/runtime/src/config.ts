@@ -33,12 +33,12 @@ export const commonSettings = {
 };
 
 /** What a configuration must also be, besides each setting of its own. */
-export interface ConfigRules<S extends Settings> {
+export type ConfigRules<S extends Settings> = {
   /** Beginnings of variable names that belong to this app alone (`['GATEWAY_']`): one that no setting declares is a fault. */
   readonly prefixes?: readonly string[];
   /** Faults that lie between settings; it gets what could be read. */
   readonly check?: (config: Partial<Config<S>>) => string[];
-}
+};
 
 /** The environment does not make a valid configuration. `faults` has one entry for each thing to correct. */
 export class ConfigError extends Error {
@@ -78,10 +78,10 @@ export function loadConfig<const S extends Settings>(
   return config as Config<S>;
 }
 
-interface Reading {
+type Reading = {
   value?: unknown;
   fault?: string;
-}
+};
 
 function readSetting(definition: Setting, env: Environment): Reading {
   const { text, fault } = readText(definition, env);

@@ -6,7 +6,7 @@
 import type { z } from 'zod';
 
 /** One variable. `T` is the type of the value an app gets. */
-export interface Setting<T = unknown> {
+export type Setting<T = unknown> = {
   readonly env: string;
   readonly schema: z.ZodType<T>;
   readonly description: string;
@@ -18,7 +18,7 @@ export interface Setting<T = unknown> {
   /** An empty string is a value. Otherwise it counts as unset. */
   readonly keepEmpty?: boolean;
   readonly example?: string;
-}
+};
 
 /** The settings of an app, by the key under which it reads them. */
 export type Settings = Readonly<Record<string, Setting>>;
@@ -29,7 +29,7 @@ export type Config<S extends Settings> = {
 };
 
 /** One row of the configuration reference. */
-export interface SettingRow {
+export type SettingRow = {
   readonly key: string;
   readonly env: string;
   readonly expected: string;
@@ -41,7 +41,7 @@ export interface SettingRow {
   readonly description: string;
   readonly secret: boolean;
   readonly example: string | undefined;
-}
+};
 
 /**
  * Declares a setting.

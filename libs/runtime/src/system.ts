@@ -2,7 +2,7 @@
 import { statfsSync } from 'node:fs';
 import { hostname, tmpdir, totalmem } from 'node:os';
 
-export interface SystemView {
+export type SystemView = {
   host: string;
   pid: number;
   /** Version of Node.js, without the v. */
@@ -13,7 +13,7 @@ export interface SystemView {
   memory: { freeBytes: number; totalBytes: number };
   /** Of the folder for temporary files; undefined where it cannot be read. */
   disk?: { path: string; freeBytes: number; totalBytes: number } | undefined;
-}
+};
 
 export function describeSystem(): SystemView {
   return {

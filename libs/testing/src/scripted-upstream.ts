@@ -28,7 +28,7 @@ export type UpstreamStep =
   /** Keeps the connection open and sends nothing more. */
   | { hang: true };
 
-export interface UpstreamScript {
+export type UpstreamScript = {
   /** Default 200. */
   status?: number;
   /** Beside the framing's own. Default is `content-type: application/x-ndjson`. */
@@ -40,9 +40,9 @@ export interface UpstreamScript {
   /** Steps before the head is sent, such as a delay, or a reset in place of an answer. */
   before?: readonly UpstreamStep[];
   steps?: readonly UpstreamStep[];
-}
+};
 
-export interface UpstreamCall {
+export type UpstreamCall = {
   readonly path: string;
   readonly headers: IncomingMessage['headers'];
   /** The request's JSON body. */
@@ -51,9 +51,9 @@ export interface UpstreamCall {
   closedBy: 'upstream' | 'caller' | undefined;
   /** Resolves when the connection has closed. */
   readonly closed: Promise<'upstream' | 'caller'>;
-}
+};
 
-export interface ScriptedUpstream {
+export type ScriptedUpstream = {
   readonly url: string;
   readonly port: number;
   /** Every execution asked for so far, oldest first. */
@@ -71,7 +71,7 @@ export interface ScriptedUpstream {
   /** Connections that are open now. */
   openConnections(): number;
   close(): Promise<void>;
-}
+};
 
 /**
  * Starts the server. `POST` to any path is an execution and gets the script; `GET /health` and `GET /ready` are

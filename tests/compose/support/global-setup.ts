@@ -4,6 +4,7 @@ import { whyNoEngine } from './docker.ts';
 import { chooseSettings, openProject, type ProjectSettings } from './project.ts';
 
 declare module 'vitest' {
+  // biome-ignore lint/style/useConsistentTypeDefinitions: only an interface can be merged into that of vitest.
   interface ProvidedContext {
     /** The stack, or why there is none. */
     stack: ProjectSettings | string;

@@ -17,12 +17,12 @@ import { openResponse, type ResponseWriter } from '../response-writer.ts';
 import { createTextOutput } from '../text-output.ts';
 import { type HttpRefusal, sendRefusal } from './refusal.ts';
 
-export interface ExecuteRouteOptions {
+export type ExecuteRouteOptions = {
   readonly engine: Engine;
   readonly executions: Executions;
   readonly policy: Policy;
   readonly metrics: ClaudeApiMetrics;
-}
+};
 
 export function registerExecuteRoutes(app: HttpServer, options: ExecuteRouteOptions): void {
   app.post('/execute/claude-stream', (request, reply) =>

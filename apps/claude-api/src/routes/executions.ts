@@ -7,9 +7,9 @@ import type { Engine } from '../engine.ts';
 import { type Executions, notUnderWay } from '../executions.ts';
 import { sendRefusal } from './refusal.ts';
 
-interface ById {
+type ById = {
   Params: { id: string };
-}
+};
 
 export function registerExecutionRoutes(app: HttpServer, executions: Executions, engine: Engine): void {
   app.delete<ById>('/executions/:id', (request, reply) => {

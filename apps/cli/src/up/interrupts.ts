@@ -6,14 +6,14 @@
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const SAME_MS = 700;
 
-export interface Interrupts {
+export type Interrupts = {
   readonly stop: AbortSignal;
   readonly kill: AbortSignal;
   /** Takes one signal. */
   take(name: NodeJS.Signals): void;
   /** Leaves the process's signals alone again. Idempotent. */
   close(): void;
-}
+};
 
 /** Listens to the signals of this process; `onStop` and `onKill` hear of the first and the decisive later one. */
 export function watchInterrupts(options: {

@@ -6,13 +6,13 @@ import { sleep } from '@cc-executor/runtime';
 /** By name; as GET /ready tells them. */
 type Checks = Readonly<Record<string, { ok: boolean; detail?: string; data?: object }>>;
 
-export interface ProbeResult {
+export type ProbeResult = {
   readonly ready: boolean;
   /** What is in the way, for people. */
   readonly detail: string;
   /** The checks of a /ready answer. */
   readonly checks?: Checks;
-}
+};
 
 /** Rejects only where there is nothing to ask, for an address that cannot be read. */
 export type Probe = () => Promise<ProbeResult>;

@@ -5,14 +5,14 @@
 import { createLogger } from '@cc-executor/runtime';
 import colors from 'picocolors';
 
-export interface Reporter {
+export type Reporter = {
   say(message: string): void;
   warn(message: string): void;
   /** A block of lines for people; `fields` say the same for programs. */
   show(message: string, lines: readonly string[], fields: object): void;
   /** A line that a child wrote. */
   line(source: string, text: string): void;
-}
+};
 
 type Paint = (text: string) => string;
 const PALETTE: readonly Paint[] = [

@@ -4,26 +4,26 @@
  * each time, for ever, and is reported loudly.
  */
 
-export interface RestartState {
+export type RestartState = {
   /** Deaths in a row, none of them after a time of health. */
   readonly quickDeaths: number;
-}
+};
 
-export interface RestartDecision {
+export type RestartDecision = {
   readonly state: RestartState;
   /** How long to wait before the next start, in ms. */
   readonly delayMs: number;
   /** It does not get better by itself: somebody has to look. */
   readonly loud: boolean;
-}
+};
 
-export interface RestartLimits {
+export type RestartLimits = {
   readonly baseMs: number;
   readonly maxMs: number;
   /** Having been ready for this long, a child counts as healthy. */
   readonly healthyMs: number;
   readonly loudAfter: number;
-}
+};
 
 export const defaultLimits: RestartLimits = {
   baseMs: 250,

@@ -6,11 +6,11 @@ import { ConfigError, type ConfigRules, editDistance, loadConfig, type Settings 
 import { settings as cliSettings } from '../config.ts';
 import { settings as upSettings } from './settings.ts';
 
-interface Declaration {
+type Declaration = {
   readonly appName: string;
   readonly settings: Settings;
   readonly rules?: ConfigRules<Settings>;
-}
+};
 
 const SERVICES = ['claude-api', 'worker', 'gateway', 'dashboard'];
 

@@ -9,7 +9,7 @@ import type { UpConfig } from './settings.ts';
 import type { Service } from './stack.ts';
 import type { StackRedis } from './stack-redis.ts';
 
-export interface Ports {
+export type Ports = {
   readonly claudeApi: number;
   readonly gateway: number;
   readonly dashboard: number | undefined;
@@ -17,7 +17,7 @@ export interface Ports {
   readonly workers: readonly number[];
   /** Of the Redis that we start; unused with an external one. */
   readonly redis: number;
-}
+};
 
 const ROOT = new URL('../../../../', import.meta.url);
 const PARENT_WATCH = new URL('./parent-watch.mjs', import.meta.url).href;

@@ -4,7 +4,7 @@ import { type RedisChoice, serverArguments } from '@cc-executor/local-redis';
 import { redactUrl } from '@cc-executor/runtime';
 import { tellPassword } from './own-password.ts';
 
-export interface StackRedis {
+export type StackRedis = {
   readonly kind: RedisChoice['kind'];
   readonly url: string;
   /** What it is, for people; without credentials. */
@@ -13,7 +13,7 @@ export interface StackRedis {
   readonly run:
     | { readonly script: string; readonly args: readonly string[]; readonly env: NodeJS.ProcessEnv }
     | undefined;
-}
+};
 
 const GUARD = fileURLToPath(new URL('./redis-guard.ts', import.meta.url));
 const EMBEDDED = fileURLToPath(new URL('./embedded-redis.ts', import.meta.url));

@@ -15,7 +15,7 @@ import {
 } from './supervised-process.ts';
 import { UpError } from './up-error.ts';
 
-export interface Service {
+export type Service = {
   readonly process: ProcessSpec;
   readonly probe: Probe;
   /** Services of a rank start together, when all of lower ranks are ready. */
@@ -24,9 +24,9 @@ export interface Service {
   readonly stopRank: number;
   /** Added to the report of a restart. */
   readonly restartNote?: string;
-}
+};
 
-export interface StackOptions {
+export type StackOptions = {
   readonly services: readonly Service[];
   readonly reporter: Reporter;
   readonly readyTimeoutMs: number;
@@ -37,17 +37,17 @@ export interface StackOptions {
   /** All are ready; the last /ready answer of each, by name. */
   readonly onReady: (answers: ReadonlyMap<string, ProbeResult>) => void;
   readonly limits?: RestartLimits;
-}
+};
 
 /** A child that dies this often before it was ever ready will not get ready. */
 const START_ATTEMPTS = 3;
 const TELL_EVERY_MS = 5_000;
 
-interface Member {
+type Member = {
   readonly service: Service;
   readonly process: SupervisedProcess;
   readonly firstReady: Promise<ProbeResult>;
-}
+};
 
 /**
  * Runs the stack until `stop` or `kill`; resolves when every process is dead.

@@ -6,11 +6,11 @@ import { type Ports, urlOf } from './services.ts';
 import type { UpConfig } from './settings.ts';
 import type { StackRedis } from './stack-redis.ts';
 
-export interface Summary {
+export type Summary = {
   readonly lines: readonly string[];
   /** The same for programs. */
   readonly fields: Readonly<Record<string, string | number>>;
-}
+};
 
 /** The gateway that the command line talks to when it is told nothing else. */
 const DEFAULT_GATEWAY = 'ws://127.0.0.1:8003';

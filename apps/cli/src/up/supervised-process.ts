@@ -11,34 +11,34 @@ import type { Readable } from 'node:stream';
 import { sleep, within } from '@cc-executor/runtime';
 import { decideRestart, defaultLimits, freshState, type RestartLimits } from './restart-policy.ts';
 
-export interface ProcessSpec {
+export type ProcessSpec = {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   /** How long it may take to close after SIGTERM, in ms. */
   readonly graceMs: number;
-}
+};
 
-export interface Death {
+export type Death = {
   /** `exit code 1`, `SIGKILL` or why it could not be started. */
   readonly reason: string;
   readonly code: number | null;
   readonly quickDeaths: number;
   readonly restartInMs: number;
   readonly loud: boolean;
-}
+};
 
-export interface ProcessListener {
+export type ProcessListener = {
   /** `life` aborts when this start's process is dead or shall die. */
   onStart(pid: number, life: AbortSignal): void;
   /** Says whether to start it again. */
   onDeath(death: Death): 'restart' | 'give up';
   /** One line of its output, without the line end. */
   onLine(line: string): void;
-}
+};
 
-export interface SupervisedProcess {
+export type SupervisedProcess = {
   readonly name: string;
   start(): void;
   isAlive(): boolean;
@@ -48,7 +48,7 @@ export interface SupervisedProcess {
   stop(): Promise<'stopped' | 'killed'>;
   /** SIGKILL now, also while it is being stopped. */
   kill(): void;
-}
+};
 
 /** How long to wait for the last lines of a dead child whose pipes a descendant may still hold, in ms. */
 const LAST_LINES_MS = 500;

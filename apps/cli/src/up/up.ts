@@ -15,11 +15,11 @@ import { addAddresses, appName, settings, type UpConfig } from './settings.ts';
 import { runStack } from './stack.ts';
 import { summarise } from './summary.ts';
 
-export interface UpOptions {
+export type UpOptions = {
   readonly workers: number;
   readonly dashboard: boolean;
   readonly logLevel: string | undefined;
-}
+};
 
 /**
  * Runs the stack until it is asked to stop, and resolves once nothing of it is left running: to 'killed' if it

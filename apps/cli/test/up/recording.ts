@@ -1,13 +1,13 @@
 /** Records what a stack or a child reports, and waits for a line of it. */
 import type { Reporter } from '../../src/up/reporter.ts';
 
-export interface Recording {
+export type Recording = {
   readonly lines: string[];
   add(line: string): void;
   /** Resolves with the match of the first line, past or future, that matches. */
   waitFor(pattern: RegExp): Promise<RegExpExecArray>;
   readonly reporter: Reporter;
-}
+};
 
 export function createRecording(): Recording {
   const lines: string[] = [];

@@ -10,12 +10,12 @@ import { createRecording } from './recording.ts';
 const script = fileURLToPath(new URL('./fixtures/child.mjs', import.meta.url));
 const limits: RestartLimits = { baseMs: 10, maxMs: 40, healthyMs: 60_000, loudAfter: 5 };
 
-interface Wanted {
+type Wanted = {
   name: string;
   start?: number;
   stop?: number;
   words?: readonly string[];
-}
+};
 
 let end: (() => Promise<void>) | undefined;
 afterEach(() => end?.());

@@ -14,11 +14,11 @@ afterEach(async () => {
   await supervised?.stop();
 });
 
-interface Started {
+type Started = {
   process: SupervisedProcess;
   recording: Recording;
   deaths: Death[];
-}
+};
 
 function start(words: readonly string[] = [], options: { graceMs?: number; command?: string } = {}): Started {
   const recording = createRecording();

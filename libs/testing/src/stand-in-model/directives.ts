@@ -12,20 +12,20 @@
  * Several `[[bash: …]]` and `[[tool: …]]` are asked for one after another. A value ends at the first `]]`.
  */
 
-export interface ToolRequest {
+export type ToolRequest = {
   readonly name: string;
   readonly input: object;
-}
+};
 
-export interface ModelError {
+export type ModelError = {
   readonly status: number;
   /** Without it, the one that belongs to the status. */
   readonly type?: string;
   readonly message?: string;
   readonly headers?: Readonly<Record<string, string>>;
-}
+};
 
-export interface ModelBehaviour {
+export type ModelBehaviour = {
   /** The answer; default is `You said: <prompt>`. */
   text?: string;
   /** Commands to run with the Bash tool, one a turn; the answer then reports the last one's result. */
@@ -47,7 +47,7 @@ export interface ModelBehaviour {
   error?: ModelError;
   /** The `stop_reason` of an answer in text: `refusal` when the model's own safety stops it, `max_tokens` … */
   stopReason?: string;
-}
+};
 
 /** Reads the directives of a prompt. Unknown names are left alone: they are part of what was said. */
 export function parseDirectives(prompt: string): ModelBehaviour {

@@ -1,6 +1,6 @@
 /** What the stand-in model reads from the body of `POST /v1/messages`. */
 
-export interface ModelRequest {
+export type ModelRequest = {
   /** What the user said last, without the reminders that Claude Code adds to it. */
   readonly prompt: string;
   /** Results of the tools that ran since then, oldest first. */
@@ -10,20 +10,20 @@ export interface ModelRequest {
   /** Names of the tools on offer. */
   readonly tools: readonly string[];
   readonly body: unknown;
-}
+};
 
-interface Block {
+type Block = {
   type?: string;
   text?: string;
   content?: string | Block[];
-}
+};
 
-interface Body {
+type Body = {
   model?: string;
   stream?: boolean;
   messages?: { role: string; content: string | Block[] }[];
   tools?: { name?: string }[];
-}
+};
 
 /** Reads a request's JSON body; an absent part counts as empty. */
 export function readModelRequest(json: string): ModelRequest {

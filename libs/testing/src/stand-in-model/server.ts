@@ -13,12 +13,12 @@ import { type ModelRequest, readModelRequest } from './model-request.ts';
 import { composeReply } from './reply.ts';
 import { streamReply, writeError, writeMessage } from './reply-writer.ts';
 
-interface ModelCall extends ModelRequest {
+type ModelCall = ModelRequest & {
   /** How its response ended; undefined while it is under way. */
   ending: 'answered' | 'caller-gone' | 'dropped' | undefined;
-}
+};
 
-export interface StandInModel {
+export type StandInModel = {
   /** Its address, for ANTHROPIC_BASE_URL. */
   readonly url: string;
   /** Every `POST /v1/messages` so far, oldest first. */
@@ -29,7 +29,7 @@ export interface StandInModel {
   waitForEnding(call: ModelCall): Promise<ModelCall['ending']>;
   /** Cuts every connection and stops. */
   close(): Promise<void>;
-}
+};
 
 /** Chooses the behaviour of a request; undefined leaves it to the prompt's directives. */
 export type ModelScript = (request: ModelRequest) => ModelBehaviour | undefined;

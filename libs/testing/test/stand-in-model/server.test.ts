@@ -15,10 +15,10 @@ function ask(model: Model, content: unknown, fields: object = {}, signal?: Abort
   return fetch(`${model.url}/v1/messages?beta=true`, { method: 'POST', body, signal: signal ?? null });
 }
 
-interface Event {
+type Event = {
   type: string;
   delta?: { text?: string; partial_json?: string; stop_reason?: string };
-}
+};
 
 function parseEvents(text: string): Event[] {
   return [...text.matchAll(/^data: (.*)$/gm)].map((match) => JSON.parse(match[1]!) as Event);
