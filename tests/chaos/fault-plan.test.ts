@@ -23,7 +23,7 @@ test('every kind of fault comes up in a long run', () => {
 test('a target has one fault at a time, and all of them are hit', () => {
   const byTarget = Map.groupBy(plan(3, 30), ({ target }) => target);
   expect([...byTarget.keys()].sort()).toEqual([
-    ...['gateway 0', 'gateway 1', 'gatewayRedis', 'redis', 'upstream'],
+    ...['clients', 'gateway 0', 'gateway 1', 'gatewayRedis', 'redis', 'upstream'],
     ...['worker 0', 'worker 1', 'worker 2', 'workerRedis'],
   ]);
   for (const faults of byTarget.values()) {

@@ -32,6 +32,9 @@ export const FAULT_WEIGHTS = {
   'upstream hold': 1,
   'upstream delay': 2,
   'upstream refuse': 2,
+  'clients ask': 2,
+  'clients nest': 2,
+  'clients begin-frames': 2,
 } as const;
 
 type FaultKind = keyof typeof FAULT_WEIGHTS;

@@ -1,6 +1,13 @@
 /** Carries out planned faults: each at its time, those of one target one after the other, recorded in the history. */
 import { sleep } from '@cc-executor/runtime';
-import type { FaultProxy, HistoryRecorder, ProxyFaults, TestRedis } from '@cc-executor/testing';
+import {
+  type CrowdPlan,
+  type FaultProxy,
+  type HistoryRecorder,
+  type ProxyFaults,
+  startCrowd,
+  type TestRedis,
+} from '@cc-executor/testing';
 import type { PlannedFault } from './fault-plan.ts';
 import { createRandom, type Random } from './random.ts';
 import type { Slot } from './slots.ts';
@@ -55,6 +62,8 @@ async function carryOut(fault: PlannedFault, world: World, random: Random): Prom
     case 'workerRedis':
     case 'upstream':
       return disturbNetwork(world.proxies[what], how, fault.durationMs, random);
+    case 'clients':
+      return sendCrowd(random.pick(world.gateways), how, fault.durationMs);
   }
   throw new Error(`nobody knows how to do ${fault.kind}`);
 }
@@ -117,6 +126,30 @@ async function disturbNetwork(
   if (how === 'refuse') proxy.cutAll('rst');
   await sleep(durationMs);
   await proxy.reset();
+}
+
+/** Some of the gateway's clients mean harm for a while; of a gateway that is away, they find it closed. */
+async function sendCrowd(gateway: Slot, how: string, durationMs: number): Promise<void> {
+  const crowd = startCrowd(crowdPlan(how, Number(gateway.process().ready.port)));
+  await sleep(durationMs);
+  await crowd.close();
+}
+
+function crowdPlan(how: string, port: number): CrowdPlan {
+  const request = (method: string, params: string) =>
+    `{"jsonrpc":"2.0","id":1,"method":"${method}","params":${params}}`;
+  switch (how) {
+    case 'ask':
+      return { port, count: 4, mode: 'flood', frame: request('list', '{"limit":100}') };
+    case 'nest': {
+      const deep = `${'['.repeat(60_000)}${']'.repeat(60_000)}`;
+      const frame = request('execute', `{"prompt":"x","metadata":{"a":${deep}}}`);
+      return { port, count: 4, mode: 'flood', frame };
+    }
+    case 'begin-frames':
+      return { port, count: 64, mode: 'unfinished', frameBytes: 1024 * 1024 };
+  }
+  throw new Error(`nobody knows how clients could ${how}`);
 }
 
 function networkFaults(how: string, random: Random): ProxyFaults {

@@ -51,7 +51,8 @@ async function flood(wave: Buffer): Promise<void> {
     }
   };
   socket.on('drain', send);
-  socket.once('close', () => void flood(wave));
+  // A gateway that is gone has no flood.
+  socket.once('close', () => flood(wave).catch(() => undefined));
   send();
 }
 
