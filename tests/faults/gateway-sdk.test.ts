@@ -19,7 +19,7 @@ afterEach(async () => {
   await faults.close();
 });
 
-const QUICK: Partial<ClientOptions> = { reconnect: { baseMs: 50, maxMs: 200, attempts: 30 } };
+const QUICK: Partial<ClientOptions> = { reconnect: { baseMs: 50, maxMs: 200, attempts: 100 } };
 
 function openClient(options: Partial<ClientOptions> = QUICK): Client {
   const client = createClient({ url: faults.stack.url(), ...options });
