@@ -77,12 +77,21 @@ function member(): () => Promise<void> {
   }
 }
 
-const join = member();
-const joined: Promise<void>[] = [];
-for (let i = 0; i < plan.count; i += 1) {
-  joined.push(join());
-  if (i % AT_ONCE !== AT_ONCE - 1) continue;
-  await Promise.race([Promise.all(joined), new Promise((resolve) => setTimeout(resolve, PAUSE_MS))]);
+async function joinAll(): Promise<void> {
+  const join = member();
+  const joined: Promise<void>[] = [];
+  for (let i = 0; i < plan.count; i += 1) {
+    joined.push(join());
+    if (i % AT_ONCE !== AT_ONCE - 1) continue;
+    await Promise.race([Promise.all(joined), new Promise((resolve) => setTimeout(resolve, PAUSE_MS))]);
+  }
+  await Promise.all(joined);
 }
-await Promise.all(joined);
-process.stdout.write('ready\n');
+
+try {
+  await joinAll();
+  process.stdout.write('ready\n');
+} catch (err) {
+  process.stderr.write(`a crowd could not come in: ${(err as Error).message}\n`);
+  process.exit(1);
+}
