@@ -24,7 +24,8 @@ Examples:
   $ cc-executor doctor                              what does not work, and what to do
 
 Exit codes of run and attach: 0 completed, 1 failed, 2 wrong usage, 3 timed out, 4 cancelled,
-5 the gateway cannot be reached, 130 left with Ctrl-C. Of verify: 0 verified, 1 mismatch, 6 cannot be told.`;
+5 the gateway cannot be reached, 7 tools were denied (with --on-denial fail), 130 left with Ctrl-C.
+Of verify: 0 verified, 1 mismatch, 6 cannot be told.`;
 
 /** Runs one command and sets `process.exitCode`. Never rejects for an error that has a message for people. */
 export async function runProgram(args: string[]): Promise<void> {
