@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { findPrograms } from '@cc-executor/local-redis';
+import { chooseTestRedis, needs } from '@cc-executor/testing';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Containment, findContainment } from '../src/containment.ts';
 import { MARKER_VARIABLE } from '../src/process-table.ts';
@@ -83,11 +83,12 @@ describe.runIf(process.platform === 'linux').for(ways)('held together by a %s', 
     expect(daemon()).toEqual([]);
   });
 
-  test('a redis-server that made itself a daemon is gone', async ({ skip }) => {
-    const server = findPrograms(['redis-server'], process.env.PATH)[0];
-    if (server === undefined) return skip('there is no redis-server on PATH');
+  test('a redis-server that made itself a daemon is gone', async (context) => {
+    await needs('program')(context);
+    const redis = await chooseTestRedis();
+    if (!('program' in redis)) throw new Error(`the tests run on a Redis that is ${redis.kind}`);
     const socket = join(temporaryFolder(), 'socket');
-    const start = `env -i ${server} --daemonize yes --port 0 --unixsocket ${socket} --save ''`;
+    const start = `env -i ${redis.program.file} --daemonize yes --port 0 --unixsocket ${socket} --save ''`;
     const command = `${start}; until [ -S ${socket} ]; do sleep 0.05; done`;
     const api = await startApi(engine());
     expect(soleCompletion(await api.lines({ question: command, model: 'runs' })).status).toBe('success');
