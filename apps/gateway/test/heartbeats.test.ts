@@ -113,7 +113,7 @@ test('without a heartbeat in sight, what could not be read when the subscriber w
   }
   const attempts = await Promise.all(jobIds.map((jobId) => takeJob(rig.log, jobId)));
   isAway = true;
-  await server.admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  await server.killClients('subscribers');
   for (const attempt of attempts) await attempt.end(completed);
   for (const client of [one, two]) {
     for (const jobId of jobIds) await client.untilTerminal(jobId);

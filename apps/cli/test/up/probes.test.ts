@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import { createMetrics } from '@cc-executor/metrics';
 import { createLogger, listen } from '@cc-executor/runtime';
 import { createHealth, createHttpServer, listenHttp } from '@cc-executor/service';
-import { startTestRedis } from '@cc-executor/testing';
+import { needs, startTestRedis } from '@cc-executor/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { NotReadyError, probeHttp, probeRedisServer, waitUntilReady } from '../../src/up/probes.ts';
 import { freePort } from './network.ts';
@@ -54,7 +54,8 @@ test('a service that does not answer is not ready, with the reason', async () =>
   expect(result.detail).toMatch(/ECONNREFUSED/);
 });
 
-test('Redis is ready when it answers, also to a wrong login or one that may do little', async () => {
+test('Redis is ready when it answers, also to a wrong login or one that may do little', async (context) => {
+  await needs('users')(context);
   const server = await startTestRedis();
   onTestFinished(() => server.close());
   const withLogin = (login: string) => `redis://${login}@${host}:${server.port}`;
