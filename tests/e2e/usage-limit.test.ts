@@ -3,6 +3,7 @@
 import type { Job } from '@cc-executor/protocol';
 import {
   connectWire,
+  needs,
   recordingScript,
   type ScriptedUpstream,
   type Stack,
@@ -56,7 +57,8 @@ async function metric(gateway = 0): Promise<number> {
   return Number(/^cc_executor_usage_limit_reset_timestamp_seconds (\S+)$/m.exec(body)?.[1]);
 }
 
-test('five queued jobs behind a limit: none starts before its reset, all complete after, across a SIGKILL of worker, gateway and Redis', async () => {
+test('five queued jobs behind a limit: none starts before its reset, all complete after, across a SIGKILL of worker, gateway and Redis', async (context) => {
+  await needs('persistence')(context);
   const seconds = Math.ceil(Date.now() / 1_000) + 20;
   const resetsAt = seconds * 1_000;
   const calledAt: number[] = [];

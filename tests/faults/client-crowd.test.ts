@@ -1,6 +1,6 @@
 /** Many clients: fifty at one job, a thousand cancels that race the finish, a thousand that attach around it. */
 import { setTimeout } from 'node:timers/promises';
-import { describeViolations } from '@cc-executor/testing';
+import { describeViolations, needs } from '@cc-executor/testing';
 import { afterEach, expect, test } from 'vitest';
 import { createRandom } from '../chaos/random.ts';
 import { type FaultStack, startFaultStack } from './harness.ts';
@@ -77,7 +77,8 @@ async function inParallel(count: number, width: number, run: (i: number) => Prom
   await Promise.all(Array.from({ length: width }, lane));
 }
 
-test('1,000 cancels around the finish: the answer names the winner, and every client has one terminal event', async () => {
+test('1,000 cancels around the finish: the answer names the winner, and every client has one terminal event', async (context) => {
+  await needs('throughput')(context);
   faults = await startFaultStack({ gateways: 2, workers: 2, env: BUSY });
   const clients = await openClients(10);
   const random = createRandom(SEED, 'cancels');
