@@ -10,6 +10,8 @@ import {
   sendJson,
 } from '@cc-executor/service';
 import type { AbandonWatch } from './chores/abandon-watch.ts';
+import { createMemoryBudget } from './doors/memory-budget.ts';
+import { createTurns } from './doors/turns.ts';
 import { createWebSocketDoors } from './doors/upgrade.ts';
 import { createHeartbeats } from './listening/heartbeats.ts';
 import type { GatewayMetrics } from './metrics.ts';
@@ -58,6 +60,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const offRoom = roomWatch.onChange(heartbeats.setRoom);
   heartbeats.setRoom(roomWatch.room());
   metrics.watchAttachments(heartbeats.countAttachments);
+  const memory = createMemoryBudget(options.memoryBudgetBytes);
+  metrics.watchHeldBytes(memory.heldBytes);
   const own = {
     allowedHosts: [options.host, ...options.allowedHosts],
     allowedOrigins: options.allowedOrigins,
@@ -72,6 +76,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       logger,
       heartbeatMs,
       ceilings: options.ceilings,
+      memory,
+      turns: createTurns(),
     },
   });
 

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createBatch } from '../src/doors/batch.ts';
 import { createOutbox, type Outbox } from '../src/doors/outbox.ts';
+import { overWebSocket } from '../src/doors/web-socket-carrier.ts';
 import { connectPair, type SocketPair } from './fixtures/socket-pair.ts';
 import { untilTrue } from './harness.ts';
 
@@ -21,7 +22,7 @@ beforeEach(async () => {
   rooms = 0;
   grownBytes = 0;
   pair.client.on('message', (data) => received.push(String(data)));
-  outbox = createOutbox(pair.webSocket, pair.stream, {
+  outbox = createOutbox(overWebSocket(pair.webSocket, pair.stream), {
     roomBytes: () => ROOM_BYTES,
     onRoom() {
       rooms += 1;

@@ -1,37 +1,45 @@
 /**
- * The sending side of one WebSocket. Frames wait here, and are handed to the socket in small pieces: so what the client
+ * The sending side of one connection. Frames wait here, and are handed to its carrier in small pieces: so what the client
  * has taken shows, a ping overtakes what waits, and what is held is known. Frames of one tick go out in one system call.
  * Nothing is ever refused: whoever has much to send asks `hasRoom` first, and goes on at `onRoom`.
  */
-import type { Duplex } from 'node:stream';
-import type { WebSocket } from 'ws';
+import type { Writable } from 'node:stream';
 import { type Batch, createBatch } from './batch.ts';
 
 /** After so many bytes the client is pinged: its pongs tell that it reads, however much the network holds. */
 const PING_EVERY_BYTES = 64 * 1024;
 
+/** What frames are sent over: a WebSocket, or the answer to an HTTP request. */
+export type Carrier = {
+  /** Its buffer is what the network has not taken yet. */
+  readonly stream: Pick<Writable, 'cork' | 'uncork' | 'on' | 'writableLength' | 'writableNeedDrain'>;
+  isOpen(): boolean;
+  /** Hands a frame to the stream. */
+  transmit(frame: Buffer): void;
+  /** Asks the client for a sign of life, where the transport has one. */
+  ping(): void;
+};
+
 export type Outbox = {
-  /** Sends a text frame, or a batch of them; does nothing on a closed socket. */
+  /** Sends a text frame, or a batch of them; does nothing when the carrier is closed. */
   send(frame: string | Batch): void;
   hasRoom(): boolean;
   /** How much may wait before `hasRoom` says no, in bytes. */
   roomBytes(): number;
-  /** What waits, here and in the socket, in bytes. */
+  /** What waits, here and in the stream, in bytes. */
   waitingBytes(): number;
   /** What the network has taken so far, in bytes. */
   takenBytes(): number;
   /** What waits here. */
   batches(): Iterable<Batch>;
-  /** Hands everything to the socket at once: it is about to be closed. */
+  /** Hands everything over at once: the carrier is about to be closed. */
   flush(): void;
   /** Drops what waits. */
   clear(): void;
 };
 
-/** `stream` is the socket under the WebSocket. */
 export function createOutbox(
-  webSocket: WebSocket,
-  stream: Duplex,
+  carrier: Carrier,
   watch: {
     /** How much may wait before `hasRoom` says no. */
     roomBytes(): number;
@@ -40,6 +48,7 @@ export function createOutbox(
     onGrown(bytes: number): void;
   },
 ): Outbox {
+  const { stream } = carrier;
   let queue: Batch[] = [];
   /** Of the first batch, the frames that have been handed over. */
   let handedOver = 0;
@@ -73,14 +82,14 @@ export function createOutbox(
 
   function transmit(frame: Buffer): void {
     cork();
-    webSocket.send(frame, { binary: false });
+    carrier.transmit(frame);
     sentBytes += frame.length;
     if (sentBytes - pingedAtBytes < PING_EVERY_BYTES) return;
     pingedAtBytes = sentBytes;
-    webSocket.ping();
+    carrier.ping();
   }
 
-  const isReady = () => webSocket.readyState === webSocket.OPEN && !stream.writableNeedDrain;
+  const isReady = () => carrier.isOpen() && !stream.writableNeedDrain;
   const waitingBytes = () => queuedBytes + stream.writableLength;
   const hasRoom = () => waitingBytes() < watch.roomBytes();
 
@@ -91,7 +100,7 @@ export function createOutbox(
 
   return {
     send(frame) {
-      if (webSocket.readyState !== webSocket.OPEN) return;
+      if (!carrier.isOpen()) return;
       const batch = typeof frame === 'string' ? createBatch([frame]) : frame;
       queue.push(batch);
       queuedBytes += batch.bytes;
@@ -103,7 +112,7 @@ export function createOutbox(
     waitingBytes,
     takenBytes: () => sentBytes - stream.writableLength,
     batches: () => queue,
-    flush: () => handOver(() => webSocket.readyState === webSocket.OPEN),
+    flush: () => handOver(carrier.isOpen),
     clear() {
       queue = [];
       queuedBytes = 0;

@@ -21,6 +21,7 @@ import { createLiveness } from './liveness.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { createOutbox } from './outbox.ts';
 import type { Turns } from './turns.ts';
+import { overWebSocket } from './web-socket-carrier.ts';
 
 const MAX_MALFORMED = 20;
 /** While so much waits to be sent, no request is taken: whoever asks has to take the answers. */
@@ -57,7 +58,7 @@ export function runConnection(
   let closedFor: CloseReason | undefined;
   let farewell: NodeJS.Timeout | undefined;
 
-  const outbox = createOutbox(webSocket, stream, {
+  const outbox = createOutbox(overWebSocket(webSocket, stream), {
     roomBytes: memory.sendRoom,
     onRoom: () => resume(),
     onGrown: memory.grew,

@@ -13,10 +13,8 @@ import type { DoorName, GatewayMetrics } from '../metrics.ts';
 import { openDialectDoor } from './dialect.ts';
 import type { Door, DoorContext } from './door.ts';
 import { createEventFrames } from './event-frames.ts';
-import { createMemoryBudget } from './memory-budget.ts';
 import { openNativeDoor } from './native.ts';
 import { type Connection, runConnection, type SocketContext } from './socket.ts';
-import { createTurns } from './turns.ts';
 
 /** Fragments that a message may come in: each is an object, however short it is. */
 const MAX_FRAGMENTS = 512;
@@ -35,12 +33,10 @@ export type WebSocketDoorsOptions = {
   /** How long clients have to leave after `goaway`, in ms. */
   drainGraceMs: number;
   heartbeats: Heartbeats;
-  metrics: Pick<GatewayMetrics, 'connections' | 'connectionsOpened' | 'connectionsClosed' | 'watchHeldBytes'>;
+  metrics: Pick<GatewayMetrics, 'connections' | 'connectionsOpened' | 'connectionsClosed'>;
   logger: Logger;
-  /** What all connections together may hold in memory, in bytes. */
-  memoryBudgetBytes: number;
   /** What every connection is given. */
-  context: Omit<SocketContext, 'memory' | 'turns'>;
+  context: SocketContext;
 };
 
 type DoorPlan = {
@@ -50,16 +46,13 @@ type DoorPlan = {
 };
 
 export function createWebSocketDoors(options: WebSocketDoorsOptions): WebSocketDoors {
-  const { heartbeats, metrics, logger } = options;
-  const memory = createMemoryBudget(options.memoryBudgetBytes);
-  const context: SocketContext = { ...options.context, memory, turns: createTurns() };
+  const { heartbeats, metrics, logger, context } = options;
   const framesOf = createEventFrames();
   const doors = new Map<string, DoorPlan>([
     ['/ws', { name: 'native', open: (given) => openNativeDoor(given, framesOf), subprotocol: SUBPROTOCOL }],
     ['/ws/mcp', { name: 'dialect', open: openDialectDoor, subprotocol: undefined }],
   ]);
   const connections = new Set<Connection>();
-  metrics.watchHeldBytes(memory.heldBytes);
   let isClosing = false;
   let onEmpty: (() => void) | undefined;
 
