@@ -166,12 +166,12 @@ describe('docker-compose.yml', () => {
   });
 });
 
-test('the token of claude-api is drawn once, for workers; claude-api has its digest; a key, for gateways and workers', () => {
+test('the token of claude-api is drawn once, for workers; claude-api has its digest; a key, for gateways and workers, can be changed', () => {
   const folder = mkdtempSync(join(tmpdir(), 'make-users-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   for (const app of ['redis', 'gateway', 'worker', 'dashboard', 'claude-api']) mkdirSync(join(folder, app));
-  function draw() {
-    execFileSync(process.execPath, [`${root}deploy/redis/make-users.mjs`, folder]);
+  function draw(...change: string[]) {
+    execFileSync(process.execPath, [`${root}deploy/redis/make-users.mjs`, folder, ...change]);
     return [
       ...['worker/claude-api-token', 'claude-api/token-sha256', 'gateway/secrets-key', 'worker/secrets-key'],
     ].map((file) => readFileSync(join(folder, file), 'utf8').trim());
@@ -184,6 +184,17 @@ test('the token of claude-api is drawn once, for workers; claude-api has its dig
   expect(first[3]).toBe(first[2]);
   expect(first[2]).not.toBe(first[0]);
   expect(second).toEqual(first);
+  const old = first[2];
+  const [, , added = ''] = draw('add-key');
+  const [, fresh] = added.split('\n');
+  expect(added).toBe(`${old}\n${fresh}`);
+  expect(fresh).toMatch(/^[0-9a-f]{64}$/);
+  for (const [change, keys] of [
+    ['use-key', `${fresh}\n${old}`],
+    ['drop-key', fresh],
+  ] as const) {
+    expect(draw(change).slice(2)).toEqual([keys, keys]);
+  }
 });
 
 test.each(['deploy/redis/make-users.mjs', 'deploy/kubernetes/secrets.example.yaml'])(

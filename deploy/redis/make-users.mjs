@@ -5,7 +5,8 @@
  *   FOLDER/gateway/redis-url …   redis://gateway:<password>@redis:6379
  *   FOLDER/worker/claude-api-token       what workers show claude-api
  *   FOLDER/claude-api/token-sha256       its digest: the tools that Claude Code runs can read what claude-api can
- *   FOLDER/{gateway,worker}/secrets-key   with what both keep secrets of jobs from Redis
+ *   FOLDER/{gateway,worker}/secrets-key   with what both keep secrets of jobs from Redis; several while it is changed, the
+ *                                        first seals: `make-users.mjs FOLDER add-key`, then `use-key`, then `drop-key`
  *   FOLDER/redis/users.acl       made anew from the URLs at every start, so that the two cannot differ
  */
 import { createHash, randomBytes } from 'node:crypto';
@@ -30,6 +31,13 @@ const USERS = {
   operator: '~* &* +@all',
 };
 
+/** In this order, each when all gateways and workers have what the one before made. */
+const KEY_CHANGES = {
+  'add-key': (keys) => [...keys, draw()],
+  'use-key': (keys) => [...keys.slice(-1), ...keys.slice(0, -1)],
+  'drop-key': (keys) => keys.slice(0, 1),
+};
+
 const folder = process.argv[2] ?? '/secrets';
 
 const lines = Object.entries(USERS).map(([user, rules]) => {
@@ -43,8 +51,10 @@ lines.push('user health reset on nopass -@all +ping');
 write(`${folder}/redis/users.acl`, `${lines.join('\n')}\n`, 0o444);
 const token = drawnOnce(`${folder}/worker/claude-api-token`);
 write(`${folder}/claude-api/token-sha256`, `${sha256(token)}\n`, 0o440);
-const key = drawnOnce(`${folder}/gateway/secrets-key`);
-write(`${folder}/worker/secrets-key`, `${key}\n`, 0o440);
+const keys = drawnOnce(`${folder}/gateway/secrets-key`).split('\n');
+const changed = (KEY_CHANGES[process.argv[3]] ?? ((same) => same))(keys);
+for (const app of ['worker', 'gateway'])
+  write(`${folder}/${app}/secrets-key`, `${changed.join('\n')}\n`, 0o440);
 process.stdout.write(`users: ${Object.keys(USERS).join(', ')}\n`);
 
 function passwordOf(user) {
@@ -54,7 +64,7 @@ function passwordOf(user) {
   } catch (error) {
     if (error.code !== 'ENOENT') throw error;
   }
-  const password = randomBytes(32).toString('hex');
+  const password = draw();
   // Group-readable: this process has the apps' group.
   write(file, `redis://${user}:${password}@redis:6379\n`, 0o440);
   return password;
@@ -66,9 +76,13 @@ function drawnOnce(file) {
   } catch (error) {
     if (error.code !== 'ENOENT') throw error;
   }
-  const secret = randomBytes(32).toString('hex');
+  const secret = draw();
   write(file, `${secret}\n`, 0o440);
   return secret;
+}
+
+function draw() {
+  return randomBytes(32).toString('hex');
 }
 
 function sha256(text) {

@@ -56,10 +56,12 @@ describe('the real Claude Code', () => {
     }
   }
 
-  it('is told the environment of a job, which nothing else shows: not Redis, no log, no answer', async () => {
+  it('is told what a job has of environment and attachments, which nothing else shows: not Redis, no log, no answer', async () => {
     const value = randomBytes(12).toString('hex');
     const digest = createHash('sha256').update(value).digest('hex');
-    const params = { env: { HIDDEN: value }, idempotencyKey: value.slice(0, 8) };
+    const note = Buffer.from(`Note ${value.split('').reverse().join('')} of nobody's`).toString('base64');
+    const attachments = [{ mediaType: 'text/plain', data: note }];
+    const params = { env: { HIDDEN: value }, attachments, idempotencyKey: value.slice(0, 8) };
     const end = await run('[[bash: printf %s "$HIDDEN" | sha256sum]]', params);
     expect(end).toMatchObject({ type: 'completed', text: expect.stringContaining(digest) });
 
@@ -74,11 +76,11 @@ describe('the real Claude Code', () => {
       redis: await contentOf(redis.admin),
     };
     expect(services.status).toBe(200);
-    expect(shown.redis).toContain('sealedEnv');
+    expect(shown.redis).toContain('sealed');
     for (const [where, text] of Object.entries(shown)) {
       expect(text.includes(end.jobId), where).toBe(true);
-      for (const form of [value, Buffer.from(value).toString('base64').slice(0, 20)]) {
-        expect(text.includes(form), `the value in ${where}`).toBe(false);
+      for (const form of [value, Buffer.from(value).toString('base64').slice(0, 20), note]) {
+        expect(text.includes(form), `${form} in ${where}`).toBe(false);
       }
     }
   });

@@ -1,7 +1,6 @@
 /** Starts the gateway: configuration, Redis, server; drains on SIGTERM. */
 import { setFlagsFromString } from 'node:v8';
 import {
-  createEnvVault,
   createKeys,
   createRedisAcceptLog,
   createRedisFeed,
@@ -10,6 +9,7 @@ import {
   createRedisUnqueued,
   createRedisUsageBlock,
   createRedisWishLog,
+  createVault,
 } from '@cc-executor/job-log';
 import { createProducer } from '@cc-executor/queue';
 import { closeRedis, createReplication, untilConnected, watchRoom } from '@cc-executor/redis';
@@ -120,7 +120,7 @@ await runService({
         wishLog,
         producer,
         ceilings,
-        vault: config.secretsKey === undefined ? undefined : createEnvVault(config.secretsKey),
+        vault: config.secretsKeys && createVault(config.secretsKeys),
         transcripts: createTranscriptRequests({ redis, keyPrefix: config.keyPrefix }),
         metrics,
         logger,

@@ -1,4 +1,4 @@
-import type { JobSpec } from '@cc-executor/job-log';
+import { createVault, type JobSpec, type Vault } from '@cc-executor/job-log';
 import { RedisUnavailableError, redisErrorOf } from '@cc-executor/redis';
 import { startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -218,8 +218,9 @@ test('an `execute` without an id is accepted and attached', async () => {
   expect(client.messages.every(({ result, error }) => !result && !error)).toBe(true);
 });
 
-describe('environment variables', () => {
+describe('environment variables and attachments', () => {
   const env = { TOKEN: 'the-value-4711' };
+  const attachments = [{ mediaType: 'text/plain', data: 'QSBub3Rl' }];
 
   async function specOf(jobId: string): Promise<JobSpec> {
     const begun = await rig.log.begin(jobId, 60_000, 'owner');
@@ -227,41 +228,61 @@ describe('environment variables', () => {
     return begun.attempt.spec;
   }
 
-  test('are kept sealed, for the job alone', async () => {
-    const client = await rig.connect(await rig.gateway());
-    const { result } = await client.request('execute', { prompt: 'x', env, attach: false });
-    const spec = await specOf(result.jobId);
-    expect(Object.keys(spec).sort()).toEqual(['prompt', 'sealedEnv']);
-    expect(vault.open(spec.sealedEnv ?? '', result.jobId)).toEqual(env);
-  });
-
-  test('tell payloads of one idempotency key apart, and the key opens the job that it is of', async () => {
-    const client = await rig.connect(await rig.gateway());
-    const params = { prompt: 'x', idempotencyKey: 'k', env: { A: '1', B: '2' }, attach: false };
-    const first = await client.request('execute', params);
-    const again = await client.request('execute', { ...params, env: { B: '2', A: '1' } });
-    expect(again.result).toEqual({ ...first.result, created: false });
-    const { error } = await client.request('execute', { ...params, env: { A: '1', B: '3' } });
-    expect(error.data.code).toBe('idempotency_conflict');
-    const spec = await specOf(first.result.jobId);
-    expect(vault.open(spec.sealedEnv ?? '', first.result.jobId)).toEqual({ A: '1', B: '2' });
-  });
-
-  test('are refused where there is no key, and nothing is accepted; none at all are not', async () => {
+  function acceptWith(keys: Vault | undefined) {
     const enqueued: string[] = [];
     const accept = createAccept({
       acceptLog: rig.log,
       replication: undefined,
       connection: connected,
       ceilings: noCeilings,
-      vault: undefined,
+      vault: keys,
       producer: { enqueue: async (jobId) => void enqueued.push(jobId) },
       metrics: freshMetrics(),
       logger: silent,
     });
-    await expect(accept(TENANT, { prompt: 'x', env })).rejects.toMatchObject({ code: 'secrets_off' });
+    return { accept, enqueued };
+  }
+
+  test('are kept sealed, for the job alone', async () => {
+    const client = await rig.connect(await rig.gateway());
+    const { result } = await client.request('execute', { prompt: 'x', env, attachments, attach: false });
+    const spec = await specOf(result.jobId);
+    expect(Object.keys(spec).sort()).toEqual(['prompt', 'sealed']);
+    expect(vault.open(spec.sealed ?? '', result.jobId)).toEqual({ env, attachments });
+  });
+
+  test('tell payloads of one idempotency key apart, and the key opens the job that it is of', async () => {
+    const client = await rig.connect(await rig.gateway());
+    const params = { prompt: 'x', idempotencyKey: 'k', env: { A: '1', B: '2' }, attachments, attach: false };
+    const first = await client.request('execute', params);
+    const again = await client.request('execute', { ...params, env: { B: '2', A: '1' } });
+    expect(again.result).toEqual({ ...first.result, created: false });
+    for (const other of [{ env: { A: '1', B: '3' } }, { attachments: [] }]) {
+      const { error } = await client.request('execute', { ...params, ...other });
+      expect(error.data.code).toBe('idempotency_conflict');
+    }
+    const spec = await specOf(first.result.jobId);
+    expect(vault.open(spec.sealed ?? '', first.result.jobId)).toEqual({ env: params.env, attachments });
+  });
+
+  test('are known by their idempotency key also while the key that seals them is changed', async () => {
+    const [old, fresh] = ['an-old-key-of-these-tests-long-enough', 'a-new-key-of-these-tests-long-enough'];
+    const params = { prompt: 'x', idempotencyKey: 'k', env };
+    const { jobId } = await acceptWith(createVault([old])).accept(TENANT, params);
+    const { accept } = acceptWith(createVault([fresh, old]));
+    expect(await accept(TENANT, params)).toMatchObject({ jobId, created: false });
+    const other = accept(TENANT, { ...params, env: { TOKEN: 'another' } });
+    await expect(other).rejects.toMatchObject({ code: 'idempotency_conflict' });
+  });
+
+  test('are refused where there is no key, and nothing is accepted; none at all are not', async () => {
+    const { accept, enqueued } = acceptWith(undefined);
+    for (const secrets of [{ env }, { attachments }]) {
+      const refused = accept(TENANT, { prompt: 'x', ...secrets });
+      await expect(refused).rejects.toMatchObject({ code: 'secrets_off' });
+    }
     expect(enqueued).toEqual([]);
-    const { jobId } = await accept(TENANT, { prompt: 'x', env: {} });
+    const { jobId } = await accept(TENANT, { prompt: 'x', env: {}, attachments: [] });
     expect(enqueued).toEqual([jobId]);
   });
 });

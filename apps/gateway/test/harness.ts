@@ -5,10 +5,10 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import {
-  createEnvVault,
   createKeys,
   createRedisFeed,
   createRedisSweep,
+  createVault,
   type JobFeed,
   type JobSweep,
   type Keys,
@@ -43,7 +43,7 @@ import { createOperations } from '../src/operations/index.ts';
 import { type Gateway, type GatewayOptions, startGateway } from '../src/server.ts';
 
 /** With a key as gateways and workers share it. */
-export const vault = createEnvVault('a-key-of-these-tests-that-is-long-enough');
+export const vault = createVault(['a-key-of-these-tests-that-is-long-enough']);
 
 export const silent = createLogger({ name: 'test', level: 'silent', format: 'json' });
 

@@ -7,7 +7,7 @@
  * good what it needs can only try to end its job.
  */
 import type { ClaudeApiClient, UpstreamFailure, UpstreamOutcome } from '@cc-executor/claude-api-client';
-import type { BeginOutcome, EnvVault, UsageBlock, Wishes, WriteLog } from '@cc-executor/job-log';
+import type { BeginOutcome, UsageBlock, Vault, Wishes, WriteLog } from '@cc-executor/job-log';
 import { DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUTS, summaryOf, type TerminalBody } from '@cc-executor/protocol';
 import type { Processed, Slot } from '@cc-executor/queue';
 import { isCurable } from '@cc-executor/redis';
@@ -24,7 +24,7 @@ import type { Leases } from './leases.ts';
 import { createLogWriter, type OutputBounds } from './log-writer.ts';
 import { mcpFailureOf } from './mcp-failure.ts';
 import { codeOf, type WorkerMetrics } from './metrics.ts';
-import { openEnv } from './open-env.ts';
+import { openSecrets } from './open-secrets.ts';
 import { requireOutput } from './output-check.ts';
 import { createPausing } from './pausing.ts';
 import { didNotBegin, planRetry, type Retry } from './retry.ts';
@@ -43,8 +43,8 @@ export type AttemptContext = {
   claudeApi: ClaudeApiClient;
   usageBlock: UsageBlock;
   leases: Leases;
-  /** Undefined: there is no key to open a job's environment variables with. */
-  vault: EnvVault | undefined;
+  /** Undefined: there is no key to open a job's secrets with. */
+  vault: Vault | undefined;
   metrics: Pick<WorkerMetrics, 'attemptsEnded' | 'firstOutput' | 'upstreamRetries'>;
   bounds: OutputBounds;
   logger: Logger;
@@ -206,8 +206,8 @@ export function createAttempt(
   /** Makes one call, and writes what it sends. */
   async function callUpstream(call: number): Promise<UpstreamOutcome> {
     const { prompt, timeouts, metadata, onDisconnect, retry, maxAttempts: _, priority, ...more } = spec;
-    const { onDenial, onRefusal, onMcpFailure, toolMessages, sealedEnv, ...options } = more;
-    const opened = openEnv(context.vault, jobId, { sealedEnv });
+    const { onDenial, onRefusal, onMcpFailure, toolMessages, sealed, ...options } = more;
+    const opened = openSecrets(context.vault, jobId, { sealed });
     if ('failure' in opened) return opened.failure;
     const timeoutMs = pausing.remainingMs() + UPSTREAM_SLACK_MS;
     const limits = {

@@ -1,7 +1,7 @@
 /** Starts the worker: configuration, Redis, claude-api, the take-loop; drains on SIGTERM. */
 import { createClaudeApiClient } from '@cc-executor/claude-api-client';
 import { shareRunning } from '@cc-executor/fleet';
-import { createEnvVault, createKeys, createRedisUsageBlock, createRedisWriteLog } from '@cc-executor/job-log';
+import { createKeys, createRedisUsageBlock, createRedisWriteLog, createVault } from '@cc-executor/job-log';
 import { startConsumer } from '@cc-executor/queue';
 import { checkSubscription, closeRedis, untilConnected } from '@cc-executor/redis';
 import { createRepeatedWarning, logEvents } from '@cc-executor/runtime';
@@ -56,7 +56,7 @@ await runService({
     const drain = new AbortController();
     const { leaseMs, maxOutputBytes, maxBodyBytes } = config;
     const bounds = { maxOutputBytes, maxBodyBytes };
-    const vault = config.secretsKey === undefined ? undefined : createEnvVault(config.secretsKey);
+    const vault = config.secretsKeys && createVault(config.secretsKeys);
     const usageBlock = createRedisUsageBlock({ redis, keys });
     const parts = { log, claudeApi, usageBlock, vault, leases, metrics };
     const context = { ...parts, leaseMs, bounds, logger, drain: drain.signal };

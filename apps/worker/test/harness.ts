@@ -9,7 +9,7 @@ import type {
   UpstreamOutcome,
   UpstreamRequest,
 } from '@cc-executor/claude-api-client';
-import { createEnvVault, type JobSpec, type UsageBlock } from '@cc-executor/job-log';
+import { createVault, type JobSpec, type Secrets, type UsageBlock } from '@cc-executor/job-log';
 import { createMetrics } from '@cc-executor/metrics';
 import { createEpoch, createJobId, type JobEvent } from '@cc-executor/protocol';
 import type { Slot } from '@cc-executor/queue';
@@ -23,6 +23,9 @@ import { type ProcessContext, processJob } from '../src/process-job.ts';
 
 /** Whose the jobs are: to a worker it makes no difference. */
 export const TENANT = 'tenant';
+
+/** What gateways seal with. */
+export const KEY = 'a-key-of-these-tests-that-is-long-enough';
 
 /** Bounds that no test reaches unawares. */
 export const PLENTY: OutputBounds = { maxOutputBytes: 1e9, maxBodyBytes: 1e9 };
@@ -178,8 +181,8 @@ export async function createBench({
   canWait = true,
   log = createMemoryJobLog().log,
   bounds = PLENTY,
-  env,
-  hasKey = true,
+  secrets,
+  keys = [KEY],
   usageBlock = createMemoryUsageBlock(),
 }: {
   scripts: Step[][];
@@ -191,15 +194,14 @@ export async function createBench({
   canWait?: boolean;
   log?: WholeLog;
   bounds?: OutputBounds;
-  /** The job's, as a gateway seals it. */
-  env?: Readonly<Record<string, string>>;
-  /** Whether the worker has the key. */
-  hasKey?: boolean;
+  /** The job's, which a gateway sealed with `KEY`. */
+  secrets?: Secrets;
+  /** The worker's. */
+  keys?: readonly string[];
   usageBlock?: UsageBlock;
 }): Promise<Bench> {
   const jobId = createJobId();
-  const vault = createEnvVault('a-key-of-these-tests-that-is-long-enough');
-  const sealed = env && { sealedEnv: vault.seal(env, jobId) };
+  const sealed = secrets && { sealed: createVault([KEY]).seal(secrets, jobId) };
   const whole: JobSpec = { prompt: 'say hello', ...spec, ...sealed };
   await log.create({
     jobId,
@@ -227,7 +229,7 @@ export async function createBench({
     claudeApi: claudeApi.client,
     usageBlock,
     leases,
-    vault: hasKey ? vault : undefined,
+    vault: keys.length > 0 ? createVault(keys) : undefined,
     leaseMs,
     metrics: createWorkerMetrics(createMetrics({ role: 'worker', version: 'test', isOn: false }), {
       slots: 1,

@@ -9,6 +9,7 @@ import {
   digest,
   end,
   failure,
+  KEY,
   losingAnswers,
   type Step,
   started,
@@ -38,7 +39,7 @@ const unreachable = end(failure('upstream_unreachable', { sent: false }));
 test('a job goes from its queue entry to its terminal event', async () => {
   const job = await bench({
     scripts: [hello],
-    env: { CI: '1' },
+    secrets: { env: { CI: '1' } },
     spec: {
       model: 'm',
       maxTurns: 3,
@@ -77,12 +78,32 @@ test('a job goes from its queue entry to its terminal event', async () => {
   });
 });
 
-test('a job whose environment cannot be read is not run without it, and not tried again', async () => {
-  const job = await bench({ scripts: [hello], env: { CI: '1' }, hasKey: false, spec: { retry: 'always' } });
-  expect(await job.process()).toMatchObject({ status: 'failed', error: 'secrets_unreadable' });
-  expect(job.claudeApi.calls).toEqual([]);
-  const ending = (await job.events()).at(-1);
-  expect(ending).toMatchObject({ partial: false, error: { retrySafe: true } });
+describe('a job with secrets', () => {
+  const secrets = { env: { CI: '1' }, attachments: [{ mediaType: 'image/png', data: 'AAAA' }] };
+  const OTHER = 'another-key-of-these-tests-that-is-long';
+
+  test.each([
+    ['its key', [KEY]],
+    ['its key, which was changed since', [OTHER, KEY]],
+  ])('is run with them by a worker that has %s', async (_, keys) => {
+    const job = await bench({ scripts: [hello], secrets, keys });
+    expect(await job.process()).toMatchObject({ status: 'completed' });
+    expect(job.claudeApi.calls[0]?.request.options).toEqual(secrets);
+  });
+
+  test.each([
+    ['no key', [], 'the worker has no SECRETS_KEY'],
+    ['another key', [OTHER], /the key [0-9a-f]{8} is not among [0-9a-f]{8} \(SECRETS_KEY\)/],
+  ])('is not run without them by one with %s, and not tried again', async (_, keys, reason) => {
+    const job = await bench({ scripts: [hello], secrets, keys, spec: { retry: 'always' } });
+    expect(await job.process()).toMatchObject({ status: 'failed', error: 'secrets_unreadable' });
+    expect(job.claudeApi.calls).toEqual([]);
+    const ending = (await job.events()).at(-1);
+    expect(ending).toMatchObject({
+      partial: false,
+      error: { retrySafe: true, message: expect.stringMatching(reason) },
+    });
+  });
 });
 
 test('the job’s own limits are handed on', async () => {

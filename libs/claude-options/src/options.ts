@@ -93,7 +93,8 @@ export const claudeOptions = {
       max: 10,
       maxLength: 1_400_000,
     },
-    meaning: 'images and documents that the model sees before the prompt',
+    meaning:
+      'images and documents that the model sees before the prompt; Redis holds them encrypted, as it does `env`',
     run: '--image <file>',
     reaches: { as: 'content blocks on its standard input' },
     operator: {},

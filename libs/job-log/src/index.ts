@@ -1,6 +1,5 @@
 /** Record and log of a job. */
 export { type Attachment, type AttachOutcome, attach, type Listener } from './attachment.ts';
-export { createEnvVault, type EnvVault } from './env-vault.ts';
 export type {
   AcceptLog,
   AppendCode,
@@ -34,3 +33,4 @@ export { createRedisUsageBlock } from './redis-usage-block.ts';
 export { createRedisWishLog } from './redis-wish-log.ts';
 export { createRedisWriteLog } from './redis-write-log.ts';
 export { TRIAL_MS, type UsageBlock, type UsageLimit } from './usage-block.ts';
+export { createVault, type Secrets, type Vault } from './vault.ts';

@@ -6,11 +6,12 @@
  */
 import type { ExecuteParams, Job, JobStatus, RetryPolicy, TerminalStatus } from '@cc-executor/protocol';
 import type { BodyPage, KeptBody } from './kept-body.ts';
+import type { Secrets } from './vault.ts';
 
 /** What the client asked for: kept in the record, and read by the worker, which has no use for the metadata. */
-export type JobSpec = Omit<ExecuteParams, 'idempotencyKey' | 'attach' | 'env'> & {
-  /** `env`, by the vault of the services. */
-  sealedEnv?: string;
+export type JobSpec = Omit<ExecuteParams, 'idempotencyKey' | 'attach' | keyof Secrets> & {
+  /** By the vault of the services. */
+  sealed?: string;
 };
 
 export type NewJob = {

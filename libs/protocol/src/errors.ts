@@ -67,7 +67,7 @@ export const protocolErrors = {
     rpcCode: -32009,
     retryable: false,
     description:
-      'The gateway has no key with which it could keep `env`: its operator has not set `SECRETS_KEY`.',
+      'The gateway has no key with which it could keep `env` or `attachments`: its operator has not set `SECRETS_KEY`.',
   },
   unavailable: {
     rpcCode: -32010,
@@ -95,7 +95,7 @@ export const failureCodes = {
   output_too_large:
     'The job put out more than is kept of one (`JOB_MAX_OUTPUT_BYTES`) and was stopped; the output up to there is kept.',
   secrets_unreadable:
-    'The worker cannot read the `env` of the job: it has no `SECRETS_KEY`, or another than the gateway.',
+    'The worker cannot read `env` and `attachments` of the job: it has no `SECRETS_KEY`, or none that the job was sealed with; the message names it.',
   upstream_unreachable: 'claude-api could not be reached; the message says under which name and address.',
   upstream_busy:
     'claude-api was at capacity or shutting down (429, 503, 529), or the workspace or conversation was in use (409).',

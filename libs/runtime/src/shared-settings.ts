@@ -156,16 +156,19 @@ export const claudeApiSettings = {
 
 /** With what services keep from Redis what is secret in a job. */
 export const secretsSettings = {
-  secretsKey: setting({
+  secretsKeys: setting({
     env: 'SECRETS_KEY',
     schema: z
       .string()
-      .regex(/^[\x21-\x7e]{32,}$/, { error: 'is too short, or has blanks' })
+      .transform((value) => value.split(/\s+/).filter((key) => key !== ''))
+      .refine((keys) => keys.length > 0 && keys.every((key) => /^[\x21-\x7e]{32,}$/.test(key)), {
+        error: 'has a key that is too short, or not of ASCII',
+      })
       .optional()
-      .describe('at least 32 characters without blanks'),
+      .describe('at least 32 characters; several such keys with blanks or line ends between them'),
     secret: true,
     description:
-      'The key with which the environment variables of a job (`env`) are kept in Redis. The same for gateways and workers; without one a job with `env` is refused. `npm start` and compose draw one.',
+      'The key with which `env` and `attachments` of jobs are kept in Redis. The same for gateways and workers; without one a job with either is refused. Of several, the first seals and each opens: so it can be changed. `npm start` and compose draw one.',
   }),
 };
 

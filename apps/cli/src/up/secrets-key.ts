@@ -1,4 +1,7 @@
-/** The key with which the services seal what is secret in jobs: drawn once, for jobs outlive a start of the stack. */
+/**
+ * The key with which the services seal what is secret in jobs: drawn once, for jobs outlive a start of the stack. Its file may
+ * hold several, one a line, while it is changed.
+ */
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +9,7 @@ import { claimPrivateFolder, NO_FOLLOW } from '@cc-executor/runtime';
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL } = constants;
 
-/** Reads the key, or draws it, in a folder that is this user's alone. Errors: `PrivateFolderError`, those of the file. */
+/** Reads the keys, with blanks between them, or draws one, in a folder that is this user's alone. Errors: `PrivateFolderError`, those of the file. */
 export function keepSecretsKey(folder: string): string {
   claimPrivateFolder(folder);
   const path = join(folder, 'secrets.key');
@@ -21,7 +24,7 @@ export function keepSecretsKey(folder: string): string {
   }
   const file = openSync(path, O_RDONLY | NO_FOLLOW);
   try {
-    const kept = readFileSync(file, 'utf8').trim();
+    const kept = readFileSync(file, 'utf8').trim().replaceAll(/\s+/g, ' ');
     if (kept.length < key.length) throw new Error(`${path} holds no key: remove it, and one is drawn anew`);
     return kept;
   } finally {

@@ -52,7 +52,7 @@ export async function runUp(
       signal: interrupts.stop,
     });
     if (redis !== undefined) {
-      const secretsKey = config.secretsKey ?? drawSecretsKey(config.dataDir, reporter);
+      const secretsKey = config.secretsKeys?.join(' ') ?? drawSecretsKey(config.dataDir, reporter);
       const logLevel = options.logLevel ?? config.logLevel;
       await runStack({
         services: listServices({ config, redis, ports, logLevel, secretsKey, env }),
@@ -106,7 +106,7 @@ function drawSecretsKey(folder: string, reporter: Reporter): string {
   } catch (error) {
     const reason = (error as Error).message;
     reporter.warn(
-      `env of jobs that outlive this stack cannot be read by the next one: ${reason}; set SECRETS_KEY`,
+      `env and attachments of jobs that outlive this stack cannot be read by the next one: ${reason}; set SECRETS_KEY`,
     );
     return randomBytes(32).toString('hex');
   }

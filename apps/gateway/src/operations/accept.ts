@@ -3,7 +3,7 @@
  * is out, the job will have its one terminal event: a record without an entry is found by the queue check.
  */
 import { createHash } from 'node:crypto';
-import type { AcceptLog, EnvVault, NewJob } from '@cc-executor/job-log';
+import type { AcceptLog, NewJob, Secrets, Vault } from '@cc-executor/job-log';
 import {
   createEpoch,
   createJobId,
@@ -54,32 +54,27 @@ export function createAccept({
   connection: AcceptConnection;
   producer: Pick<Producer, 'enqueue'>;
   ceilings: Ceilings;
-  /** Undefined: there is no key, and no environment variables are taken. */
-  vault: EnvVault | undefined;
+  /** Undefined: there is no key, and no secrets are taken. */
+  vault: Vault | undefined;
   metrics: Pick<GatewayMetrics, 'jobsAccepted'>;
   logger: Logger;
 }): Accept {
   const onUnreplicated = createRepeatedWarning(logger, 'no replica has the job: its execute is unavailable');
 
-  /** With its environment variables, which are sealed for it. */
-  function withEnv(job: NewJob, env: Secrets | undefined): NewJob {
-    return env ? { ...job, spec: { ...job.spec, sealedEnv: env.vault.seal(env.values, job.jobId) } } : job;
-  }
-
-  /** Creates a job, or finds the one that its idempotency key stands for. `hash` tells payloads apart. */
+  /** Creates a job, or finds the one that its idempotency key stands for. */
   async function create(
     job: NewJob,
-    env: Secrets | undefined,
-    key: { idempotencyKey: string; hash: string } | undefined,
+    entrusted: Entrusted | undefined,
+    key: { idempotencyKey: string; hashes: readonly [string, ...string[]] } | undefined,
   ) {
-    if (key === undefined) return { jobId: job.jobId, ...(await acceptLog.create(withEnv(job, env))) };
-    const { idempotencyKey, hash } = key;
+    if (key === undefined) return { jobId: job.jobId, ...(await acceptLog.create(seal(job, entrusted))) };
+    const { idempotencyKey, hashes } = key;
     for (let tries = 1; tries <= MAX_RESERVATIONS; tries += 1) {
       // Anew each time: one that was reserved before may have been created by others, and be gone.
-      const reservation = await acceptLog.reserve(job.tenant, idempotencyKey, createJobId(), hash);
-      if (reservation.hash !== hash) throw new ProtocolError('idempotency_conflict');
+      const reservation = await acceptLog.reserve(job.tenant, idempotencyKey, createJobId(), hashes[0]);
+      if (!hashes.includes(reservation.hash)) throw new ProtocolError('idempotency_conflict');
       const { jobId } = reservation;
-      const created = await acceptLog.createReserved(withEnv({ ...job, jobId }, env), reservation);
+      const created = await acceptLog.createReserved(seal({ ...job, jobId }, entrusted), reservation);
       if (created) return { jobId, ...created };
     }
     throw new ProtocolError(
@@ -109,8 +104,8 @@ export function createAccept({
     const { idempotencyKey, attach: _attach, ...asked } = params;
     refuseBeyond(asked, ceilings);
     if (!connection.isReady()) throw new RedisUnavailableError('away', new Error('jobs cannot be enqueued'));
-    const { env: values = {}, ...open } = asked;
-    const env = Object.keys(values).length === 0 ? undefined : { values, vault: vaultOf(vault) };
+    const { env, attachments, ...open } = asked;
+    const entrusted = entrust({ env, attachments }, vault);
     const spec = withinCeilings(open, ceilings);
     const job: NewJob = {
       jobId: createJobId(),
@@ -122,12 +117,13 @@ export function createAccept({
       retry: spec.retry ?? 'safe',
     };
     // By what was asked: a ceiling that has changed makes no other payload of the same request.
-    const key = idempotencyKey === undefined ? undefined : { idempotencyKey, hash: hashOf(open, env) };
-    const { jobId, created, epoch, status } = await createForSure(job, env, key).catch(async (err) => {
+    const key =
+      idempotencyKey === undefined ? undefined : { idempotencyKey, hashes: hashesOf(open, entrusted) };
+    const { jobId, created, epoch, status } = await createForSure(job, entrusted, key).catch(async (err) => {
       if (!wasCutShort(err)) throw err;
       // Only here it may be repeated without a key, too: it is the same job.
       await connection.untilReady();
-      return createForSure(job, env, key);
+      return createForSure(job, entrusted, key);
     });
     // Also for a job that was there: whoever accepted it may have died before this line.
     if (!isTerminal(status)) {
@@ -147,16 +143,39 @@ export function createAccept({
   };
 }
 
-type Secrets = { values: Readonly<Record<string, string>>; vault: EnvVault };
+/** What is not to stand in Redis as it is, and what seals it. */
+type Entrusted = { secrets: Secrets; vault: Vault };
 
-function vaultOf(vault: EnvVault | undefined): EnvVault {
+/** Undefined when there is nothing to be sealed. Errors: `secrets_off`. */
+function entrust({ env = {}, attachments = [] }: Secrets, vault: Vault | undefined): Entrusted | undefined {
+  const secrets = {
+    ...(Object.keys(env).length > 0 && { env }),
+    ...(attachments.length > 0 && { attachments }),
+  };
+  if (Object.keys(secrets).length === 0) return undefined;
   if (vault === undefined) throw new ProtocolError('secrets_off');
-  return vault;
+  return { secrets, vault };
 }
 
-/** A hash of short secrets tells them to whoever tries all: it is made of their fingerprint. */
-function hashOf(open: object, env: Secrets | undefined): string {
-  const payload = env ? { ...open, env: env.vault.fingerprint(env.values) } : open;
+/** The job with its secrets, which are sealed for it. */
+function seal(job: NewJob, entrusted: Entrusted | undefined): NewJob {
+  if (entrusted === undefined) return job;
+  const { secrets, vault } = entrusted;
+  return { ...job, spec: { ...job.spec, sealed: vault.seal(secrets, job.jobId) } };
+}
+
+/**
+ * What tells payloads apart. A hash of short secrets tells them to whoever tries all: it is made of their fingerprint, of
+ * which there is one by each key.
+ */
+function hashesOf(open: object, entrusted: Entrusted | undefined): readonly [string, ...string[]] {
+  if (entrusted === undefined) return [hashOf(open)];
+  const [first = '', ...others] = entrusted.vault.fingerprints(entrusted.secrets);
+  const hashWith = (secrets: string) => hashOf({ ...open, secrets });
+  return [hashWith(first), ...others.map(hashWith)];
+}
+
+function hashOf(payload: object): string {
   return createHash('sha256').update(canonicalJson(payload)).digest('hex');
 }
 

@@ -1,5 +1,5 @@
 /** Every request method and its operation: a method of the protocol that has none does not compile here. */
-import type { AcceptLog, EnvVault, ReadLog, WishLog } from '@cc-executor/job-log';
+import type { AcceptLog, ReadLog, Vault, WishLog } from '@cc-executor/job-log';
 import type { Producer } from '@cc-executor/queue';
 import type { Replication } from '@cc-executor/redis';
 import type { Logger } from '@cc-executor/runtime';
@@ -27,7 +27,7 @@ export type OperationParts = {
   wishLog: WishLog;
   producer: Producer;
   ceilings: Ceilings;
-  vault: EnvVault | undefined;
+  vault: Vault | undefined;
   transcripts: TranscriptRequests;
   metrics: Pick<GatewayMetrics, 'jobsAccepted'>;
   logger: Logger;
