@@ -34,6 +34,7 @@ export default defineConfig({
             'apps/*/test/**/*.test.ts',
             'libs/*/test/**/*.test.ts',
             'tests/*.test.ts',
+            'bench/test/*.test.ts',
             'tests/chaos/*.test.ts',
             'tests/fuzz/*.test.ts',
             'tools/**/*.test.ts',

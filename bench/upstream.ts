@@ -1,48 +1,137 @@
-/** An upstream for benchmarks: answers with `chunks` lines of text deltas, `paceMs` apart (0: as fast as it can). */
-import { createServer } from 'node:http';
+/**
+ * A scripted claude-api in a process of its own: answers with the lines that Claude Code gives, as recorded, in the number,
+ * size and pace that the prompt asks for. Every chunk begins with `@<µs on the monotonic clock>@`, so that whoever reads it
+ * knows how long it took. At full speed it writes many lines at once, as a pipe from the CLI gives them.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
+import { announce } from './announce.ts';
+import { monotonicUs } from './clock.ts';
+import { type Script, scriptIn } from './script.ts';
 
-const [chunks = '1000', paceMs = '0'] = process.argv.slice(2);
-const total = Number(chunks);
-const line = `${JSON.stringify({
-  type: 'stream_event',
-  event: { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'x'.repeat(50) } },
-})}\n`;
+const LINES_AT_ONCE = 32;
+const BYTES_AT_ONCE = 64 * 1024;
+/** A longer answer is not said again as a whole, as Claude Code would. */
+const WHOLE_LIMIT = 256 * 1024;
+/** Hashing larger pieces costs less. */
+const HASHED_AT_ONCE = 8 * 1024;
 
-const server = createServer((request, response) => {
-  if (request.method === 'GET') {
-    response.end('{}');
-    return;
-  }
-  request.resume();
-  response.writeHead(200, { 'content-type': 'application/x-ndjson' });
-  response.write('{"type":"start","execution_id":"bench","engine":"bench"}\n');
+const SESSION = '6f0a4a3e-5a53-4c0e-9a53-b8f6b1a2c3d4';
+const TAIL = `,"session_id":"${SESSION}","parent_tool_use_id":null,"uuid":"0d7d6c8a-6a0d-4f5b-8f3a-1c2b3a4d5e6f"}\n`;
+const MESSAGE = '"model":"claude-sonnet-4-5","id":"msg_1","type":"message","role":"assistant","content":';
+const BEFORE_TEXT =
+  '{"type":"stream_event","event":{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"';
+const AFTER_TEXT = `"}}${TAIL}`;
+
+/** The text of an answer, chunk by chunk, and what its last lines say about the whole. */
+function createAnswer({ chunks, size }: Script) {
+  const hash = createHash('sha256');
+  let unhashed = '';
+  let bytes = 0;
   let sent = 0;
-  const end = () => {
-    response.write('{"type":"result","subtype":"success","is_error":false}\n');
-    response.end('{"type":"complete","execution_id":"bench","status":"success","exit_code":0}\n');
+  let whole: string | undefined = chunks * size <= WHOLE_LIMIT ? '' : undefined;
+
+  function line(): string {
+    const stamp = `@${Math.round(monotonicUs())}@`;
+    const text = stamp.padEnd(size, 'x');
+    sent += 1;
+    bytes += text.length;
+    unhashed += text;
+    if (whole !== undefined) whole += text;
+    if (unhashed.length > HASHED_AT_ONCE) {
+      hash.update(unhashed);
+      unhashed = '';
+    }
+    return BEFORE_TEXT + text + AFTER_TEXT;
+  }
+
+  return {
+    executionId: randomUUID(),
+    get left() {
+      return chunks - sent;
+    },
+    /** At most so many lines more, as one text. */
+    lines(count: number): string {
+      let text = '';
+      for (let i = 0; i < count && sent < chunks && text.length < BYTES_AT_ONCE; i += 1) text += line();
+      return text;
+    },
+    end(): string {
+      hash.update(unhashed);
+      const said =
+        whole === undefined
+          ? ''
+          : `{"type":"assistant","message":{${MESSAGE}[{"type":"text","text":"${whole}"}]}${TAIL}`;
+      const result = whole === undefined ? '' : `"result":"${whole}",`;
+      return (
+        `{"type":"stream_event","event":{"type":"content_block_stop","index":0}${TAIL}${said}` +
+        `{"type":"stream_event","event":{"type":"message_stop"}${TAIL}` +
+        `{"type":"result","subtype":"success","is_error":false,"duration_ms":1,"num_turns":1,${result}"session_id":"${SESSION}","total_cost_usd":0.01,"usage":{"input_tokens":1,"output_tokens":${chunks}}}\n` +
+        `{"type":"complete","execution_id":"${this.executionId}","status":"success","exit_code":0,"bytes":${bytes},"digest":"${hash.digest('hex')}"}\n`
+      );
+    },
   };
-  if (Number(paceMs) > 0) {
-    const timer = setInterval(() => {
-      response.write(line);
-      sent += 1;
-      if (sent < total) return;
+}
+
+type Answer = ReturnType<typeof createAnswer>;
+
+function begin(response: ServerResponse, { executionId }: Answer): void {
+  response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+  response.write(
+    `{"type":"start","execution_id":"${executionId}","engine":"claude"}\n` +
+      `{"type":"system","subtype":"init","cwd":"/tmp","session_id":"${SESSION}","tools":[],"mcp_servers":[],"model":"claude-sonnet-4-5","permissionMode":"default","claude_code_version":"2.0.0"}\n` +
+      `{"type":"stream_event","event":{"type":"message_start","message":{${MESSAGE}[]}}${TAIL}` +
+      `{"type":"stream_event","event":{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}${TAIL}`,
+  );
+}
+
+function atFullSpeed(response: ServerResponse, answer: Answer): void {
+  if (response.destroyed) return;
+  const hasRoom = response.write(answer.lines(LINES_AT_ONCE));
+  if (answer.left === 0) response.end(answer.end());
+  else if (hasRoom) setImmediate(atFullSpeed, response, answer);
+  else response.once('drain', () => atFullSpeed(response, answer));
+}
+
+function paced(response: ServerResponse, answer: Answer, { chunks, rate }: Script): void {
+  const startedAt = performance.now();
+  const timer = setInterval(
+    () => {
+      const due = 1 + Math.floor(((performance.now() - startedAt) * rate) / 1_000);
+      const lines = answer.lines(due - (chunks - answer.left));
+      if (lines !== '') response.write(lines);
+      if (answer.left > 0 && !response.destroyed) return;
       clearInterval(timer);
-      end();
-    }, Number(paceMs));
+      response.end(answer.end());
+    },
+    Math.max(1, 1_000 / rate),
+  );
+}
+
+function answerScript(response: ServerResponse, script: Script): void {
+  const answer = createAnswer(script);
+  begin(response, answer);
+  const go = () => (script.rate > 0 ? paced(response, answer, script) : atFullSpeed(response, answer));
+  // Jobs that start together do not speak in step.
+  const delayMs = script.delayMs ?? (script.rate > 0 ? (Math.random() * 1_000) / script.rate : 0);
+  if (delayMs > 0) setTimeout(go, delayMs);
+  else go();
+}
+
+const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+  if (request.method !== 'POST' || !request.url?.startsWith('/execute/')) {
+    response.writeHead(request.method === 'GET' ? 200 : 404, { 'content-type': 'application/json' });
+    response.end('{"status":"ok","ready":true}');
     return;
   }
-  const pump = () => {
-    while (sent < total) {
-      sent += 1;
-      if (!response.write(line)) {
-        response.once('drain', pump);
-        return;
-      }
-    }
-    end();
-  };
-  pump();
+  json(request).then(
+    (body) => answerScript(response, scriptIn((body as { question: string }).question)),
+    () => response.destroy(),
+  );
 });
-server.listen(0, '127.0.0.1', () => {
-  process.stdout.write(`${(server.address() as { port: number }).port}\n`);
-});
+server.listen(0, '127.0.0.1');
+await once(server, 'listening');
+announce((server.address() as AddressInfo).port);

@@ -60,6 +60,7 @@ export { claudeEnvironment } from './stand-in-model/claude-environment.ts';
 export { type ModelScript, type StandInModel, startStandInModel } from './stand-in-model/server.ts';
 export {
   chooseTestRedis,
+  freePort,
   startTestRedis,
   type TestRedis,
   type TestRedisOptions,

@@ -1,0 +1,38 @@
+/** A case: what is measured, what has to come out, and how it is shown. */
+import type { Bench } from './bench.ts';
+import { type Goal, type JudgedGoal, judge } from './goals.ts';
+import type { Table } from './table.ts';
+
+export type Case<R> = {
+  /** One letter, for the command line. */
+  readonly name: string;
+  readonly title: string;
+  readonly goals: readonly Goal<R>[];
+  measure(bench: Bench): Promise<R>;
+  show(result: R): readonly Table[];
+};
+
+export type CaseReport = {
+  readonly tables: readonly Table[];
+  readonly goals: readonly JudgedGoal[];
+  /** All figures of all rounds. */
+  readonly result: unknown;
+};
+
+/** A case whose kind of result is nobody else's business. */
+export type AnyCase = {
+  readonly name: string;
+  readonly title: string;
+  run(bench: Bench): Promise<CaseReport>;
+};
+
+export function defineCase<R>({ name, title, goals, measure, show }: Case<R>): AnyCase {
+  return {
+    name,
+    title,
+    async run(bench) {
+      const result = await measure(bench);
+      return { tables: show(result), goals: goals.map((goal) => judge(goal, result)), result };
+    },
+  };
+}

@@ -1,0 +1,99 @@
+/** A connection of the load client to any of the systems, which differ in how they are spoken to. */
+import { once } from 'node:events';
+import { WebSocket } from 'ws';
+
+export type Target = {
+  /** The product's protocol; a baseline's, on bare WebSockets; or Socket.IO's. */
+  readonly kind: 'native' | 'plain' | 'socket.io';
+  readonly url: string;
+};
+
+export type Connection = {
+  /** Sends a request whose answer nobody waits for. */
+  send(method: string, params: object): void;
+  /** Resolves with the result. Rejects with an answer that is an error. */
+  ask<R>(method: string, params: object): Promise<R>;
+  readonly isOpen: boolean;
+  close(): Promise<void>;
+};
+
+/** @param head the beginning of a frame that is no answer @param bytes how long the frame is */
+export type OnFrame = (head: string, bytes: number) => void;
+
+/** Frames up to this length are looked at whole; of longer ones the head says enough. */
+const WHOLE_BYTES = 1_024;
+const HEAD_BYTES = 512;
+const CLOSE_MS = 2_000;
+const ANSWER = '{"jsonrpc":"2.0","id":';
+
+/** Opens one. Rejects when it cannot. */
+export function openConnection(target: Target, onFrame: OnFrame): Promise<Connection> {
+  return target.kind === 'socket.io' ? openSocketIo(target.url, onFrame) : openWebSocket(target, onFrame);
+}
+
+async function openWebSocket({ kind, url }: Target, onFrame: OnFrame): Promise<Connection> {
+  const subprotocols = kind === 'native' ? ['cc-executor.v1'] : [];
+  const ws = new WebSocket(url, subprotocols, { perMessageDeflate: false });
+  const waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  let lastId = 0;
+
+  function send(method: string, params: object): number {
+    lastId += 1;
+    ws.send(JSON.stringify({ jsonrpc: '2.0', id: lastId, method, params }));
+    return lastId;
+  }
+
+  function settle(text: string): void {
+    const { id, result, error } = JSON.parse(text);
+    const asked = waiting.get(id);
+    waiting.delete(id);
+    if (error === undefined) asked?.resolve(result);
+    else asked?.reject(new Error(JSON.stringify(error)));
+  }
+
+  ws.on('message', (data: Buffer) => {
+    const head = data.toString('latin1', 0, data.length > WHOLE_BYTES ? HEAD_BYTES : data.length);
+    if (waiting.size > 0 && head.startsWith(ANSWER)) settle(data.toString());
+    else onFrame(head, data.length);
+  });
+  await once(ws, 'open');
+  return {
+    send,
+    ask<R>(method: string, params: object): Promise<R> {
+      const asked = Promise.withResolvers<unknown>();
+      waiting.set(send(method, params), asked);
+      return asked.promise as Promise<R>;
+    },
+    get isOpen() {
+      return ws.readyState === ws.OPEN;
+    },
+    async close() {
+      if (ws.readyState === ws.CLOSED) return;
+      const closed = once(ws, 'close');
+      ws.close();
+      const timer = setTimeout(() => ws.terminate(), CLOSE_MS);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}
+
+async function openSocketIo(url: string, onFrame: OnFrame): Promise<Connection> {
+  const { io } = await import('socket.io-client');
+  const socket = io(url, { transports: ['websocket'], forceNew: true });
+  socket.on('event', (text: string) => onFrame(text, text.length));
+  const { promise: isOpen, resolve, reject } = Promise.withResolvers<void>();
+  socket.on('connect', resolve);
+  socket.on('connect_error', reject);
+  await isOpen;
+  return {
+    send: (method, params) => void socket.emit(method, params),
+    ask: (method, params) => socket.emitWithAck(method, params),
+    get isOpen() {
+      return socket.connected;
+    },
+    async close() {
+      socket.close();
+    },
+  };
+}

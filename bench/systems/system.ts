@@ -1,0 +1,56 @@
+/** What is measured: the product, or what a user would have in its place. */
+import { startTestRedis } from '@cc-executor/testing';
+import type { Target } from '../client/connection.ts';
+import { startProduct } from './product.ts';
+import { startProgram } from './program.ts';
+
+export type System = {
+  readonly targets: readonly Target[];
+  /** Process ids by what they are. */
+  readonly processes: Readonly<Record<string, number>>;
+  close(): Promise<void>;
+};
+
+export type SystemName = 'product' | 'naive' | 'corked' | 'bare' | 'socket.io' | 'resumable-stream';
+
+/** Starts one with all its processes. */
+export function startSystem(name: SystemName, upstreamUrl: string): Promise<System> {
+  switch (name) {
+    case 'product':
+      return startProduct({ upstreamUrl });
+    case 'naive':
+    case 'corked':
+    case 'bare':
+      return startBridge(`baselines/${name}.ts`, upstreamUrl);
+    case 'socket.io':
+      return startOnRedis('baselines/socket-io.ts', 'socket.io', upstreamUrl);
+    case 'resumable-stream':
+      return startOnRedis('baselines/resumable-stream.ts', 'plain', upstreamUrl);
+    default:
+      return name satisfies never;
+  }
+}
+
+async function startBridge(file: string, upstreamUrl: string): Promise<System> {
+  const { pid, port, stop } = await startProgram(file, [upstreamUrl]);
+  return {
+    targets: [{ kind: 'plain', url: `ws://127.0.0.1:${port}` }],
+    processes: { bridge: pid },
+    close: stop,
+  };
+}
+
+/** A library that keeps streams in a Redis, which is run as the product's is. */
+async function startOnRedis(file: string, kind: Target['kind'], upstreamUrl: string): Promise<System> {
+  const redis = await startTestRedis({ appendonly: true });
+  const { pid, port, stop } = await startProgram(file, [upstreamUrl, redis.url]);
+  const scheme = kind === 'socket.io' ? 'http' : 'ws';
+  return {
+    targets: [{ kind, url: `${scheme}://127.0.0.1:${port}` }],
+    processes: { server: pid, redis: redis.pid ?? 0 },
+    async close() {
+      await stop();
+      await redis.close();
+    },
+  };
+}
