@@ -32,11 +32,26 @@ test('every service is healthy, and the balancer lets through what clients need 
   for (const [path, status] of [
     ['/ready', 200],
     ['/health', 200],
+    ['/v1/jobs', 200],
     ['/metrics', 404],
     ['/', 404],
   ] as const) {
     expect((await fetch(`http://127.0.0.1:${gatewayPort}${path}`)).status, path).toBe(status);
   }
+});
+
+test('a job is submitted and streamed over HTTP, its events not held back', async () => {
+  const jobs = `http://127.0.0.1:${stack().gatewayPort}/v1/jobs`;
+  const headers = { 'content-type': 'application/json', 'idempotency-key': 'over-http' };
+  const body = JSON.stringify({ prompt: 'hello' });
+  const submitted = await fetch(`${jobs}?wait=60`, { method: 'POST', headers, body });
+  const { jobId, terminal } = await submitted.json();
+  expect([submitted.status, terminal.jobId]).toEqual([201, jobId]);
+  const stream = await fetch(`${jobs}/${jobId}/events`, { headers: { 'last-event-id': '1' } });
+  const text = await stream.text();
+  expect(text).toMatch(/^id: 2$/m);
+  expect(text).toMatch(new RegExp(`^id: ${terminal.seq}$`, 'm'));
+  expect((await fetch(`${jobs}/${jobId}/events?after=${terminal.seq}`)).status).toBe(204);
 });
 
 test('the dashboard answers this machine, and no web page whose name was pointed here', async () => {

@@ -5,7 +5,7 @@ import { closeCodes, type TerminalStatus, terminalStatuses } from '@cc-executor/
 import type { QueueDepth } from '@cc-executor/queue';
 import { percentOf, type RoomWatch } from '@cc-executor/redis';
 
-export type DoorName = 'native' | 'dialect';
+export type DoorName = 'native' | 'dialect' | 'http';
 
 /** What was done for a job: the sweeper ended it with this status or requeued it, or the queue check enqueued it. */
 type SweepResult = TerminalStatus | 'enqueued' | 'requeued';
@@ -28,7 +28,7 @@ export type GatewayMetrics = {
   all: Metrics;
 };
 
-const doors: readonly DoorName[] = ['native', 'dialect'];
+const doors: readonly DoorName[] = ['native', 'dialect', 'http'];
 const sweepResults: readonly SweepResult[] = [...terminalStatuses, 'enqueued', 'requeued'];
 
 /** Registers the metrics of a gateway's own work. */
@@ -38,7 +38,7 @@ export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
   const own: GatewayMetrics = {
     connections: metrics.gauge({
       name: 'cc_executor_gateway_connections',
-      help: 'Open connections.',
+      help: 'Open connections; of the door `http`, streams of events.',
       labels: ['door'],
     }),
     connectionsOpened: metrics.counter({
@@ -48,7 +48,7 @@ export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
     }),
     connectionsClosed: metrics.counter({
       name: 'cc_executor_gateway_connections_closed_total',
-      help: "Connections that ended: the gateway's close reason, or `client` when the client went.",
+      help: "Connections that ended: the gateway's close reason, `client` when the client went, or `ended` when a stream came to its end.",
       labels: ['reason'],
     }),
     jobsAccepted: metrics.counter({
@@ -57,7 +57,7 @@ export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
     }),
     requests: metrics.counter({
       name: 'cc_executor_gateway_requests_total',
-      help: 'Requests by outcome: `ok` or the error code. Method `none`: a frame that could not be read.',
+      help: 'Requests by outcome: `ok` or the error code. Method `none`: a frame or an HTTP request that could not be read.',
       labels: ['door', 'method', 'outcome'],
     }),
     rereads: metrics.counter({
@@ -100,7 +100,8 @@ export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
     own.connections.set({ door }, 0);
     own.connectionsOpened.inc({ door }, 0);
   }
-  for (const reason of [...Object.keys(closeCodes), 'client']) own.connectionsClosed.inc({ reason }, 0);
+  for (const reason of [...Object.keys(closeCodes), 'client', 'ended'])
+    own.connectionsClosed.inc({ reason }, 0);
   for (const result of sweepResults) own.sweeperJobs.inc({ result }, 0);
   return own;
 }

@@ -10,6 +10,7 @@ import {
   sendJson,
 } from '@cc-executor/service';
 import type { AbandonWatch } from './chores/abandon-watch.ts';
+import { createHttpDoor } from './doors/http/door.ts';
 import { createMemoryBudget } from './doors/memory-budget.ts';
 import { createTurns } from './doors/turns.ts';
 import { createWebSocketDoors } from './doors/upgrade.ts';
@@ -66,20 +67,20 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     allowedHosts: [options.host, ...options.allowedHosts],
     allowedOrigins: options.allowedOrigins,
   };
-  const doors = createWebSocketDoors({
+  const context = {
+    openSession: createSessions({ readLog, feed, abandonWatch, readSoon: heartbeats.readSoon }),
+    requests: createRequests({ ...options, isDraining: () => draining !== undefined }),
+    logger,
+    memory,
+    turns: createTurns(),
+  };
+  const webSockets = createWebSocketDoors({
     ...options,
     refuseForeign: createForeignCheck(own),
     heartbeats,
-    context: {
-      openSession: createSessions({ readLog, feed, abandonWatch, readSoon: heartbeats.readSoon }),
-      requests: createRequests({ ...options, isDraining: () => draining !== undefined }),
-      logger,
-      heartbeatMs,
-      ceilings: options.ceilings,
-      memory,
-      turns: createTurns(),
-    },
+    context: { ...context, heartbeatMs, ceilings: options.ceilings },
   });
+  const httpDoor = createHttpDoor({ ...options, ...context, heartbeats });
 
   const http = createHttpServer({
     ...own,
@@ -87,14 +88,16 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     metrics: metrics.all,
     logger,
     describeMissing: () =>
-      'WebSocket at /ws (cc-executor.v1) and /ws/mcp; GET /health, /ready and /services.\n',
+      'WebSocket at /ws (cc-executor.v1) and /ws/mcp; HTTP at /v1; GET /health, /ready and /services.\n',
+    refuse: httpDoor.refuse,
   });
   http.get('/services', async (_request, reply) => sendJson(reply, { body: await services() }));
-  http.server.on('upgrade', doors.upgrade);
+  httpDoor.addTo(http);
+  http.server.on('upgrade', webSockets.upgrade);
 
   async function drain(): Promise<void> {
     health.setDraining();
-    await doors.close();
+    await Promise.all([webSockets.close(), httpDoor.close()]);
     heartbeats.close();
     abandonWatch.close();
     offRestored();
@@ -107,7 +110,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   logger.info({ event: logEvents.ready, host, port }, 'gateway listens');
   return {
     port,
-    connections: doors.connections,
+    connections: () => webSockets.connections() + httpDoor.exchanges(),
     close() {
       draining ??= drain();
       return draining;

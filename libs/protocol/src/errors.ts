@@ -4,81 +4,144 @@
  */
 import { z } from 'zod';
 
-export type ProtocolErrorEntry = { rpcCode: number; retryable: boolean; description: string };
+export type ProtocolErrorEntry = {
+  rpcCode: number;
+  httpStatus: number;
+  retryable: boolean;
+  description: string;
+};
 
 export const protocolErrors = {
-  parse_error: { rpcCode: -32700, retryable: false, description: 'The frame is not JSON.' },
+  parse_error: {
+    rpcCode: -32700,
+    httpStatus: 400,
+    retryable: false,
+    description: 'The frame, or the body of an HTTP request, is not JSON.',
+  },
   invalid_request: {
     rpcCode: -32600,
+    httpStatus: 400,
     retryable: false,
     description:
-      'The frame is JSON but not a JSON-RPC 2.0 request (a batch, a binary frame, a missing method …).',
+      'The frame is JSON but not a JSON-RPC 2.0 request (a batch, a binary frame, a missing method …), or frame or body holds what no request may.',
   },
-  unknown_method: { rpcCode: -32601, retryable: false, description: 'No such method.' },
+  unknown_method: {
+    rpcCode: -32601,
+    httpStatus: 405,
+    retryable: false,
+    description: 'No such method. Over HTTP: the path takes other methods, which `Allow` names.',
+  },
   invalid_params: {
     rpcCode: -32602,
+    httpStatus: 400,
     retryable: false,
     description: 'The parameters do not fit the schema; the message names every fault.',
   },
-  internal: { rpcCode: -32603, retryable: true, description: 'A fault of the gateway; it is in its log.' },
+  internal: {
+    rpcCode: -32603,
+    httpStatus: 500,
+    retryable: true,
+    description: 'A fault of the gateway; it is in its log.',
+  },
   job_not_found: {
     rpcCode: -32001,
+    httpStatus: 404,
     retryable: false,
     description: 'No such job: never accepted here, or its retention has passed.',
   },
   idempotency_conflict: {
     rpcCode: -32002,
+    httpStatus: 409,
     retryable: false,
     description: 'The idempotency key is that of a job with another payload.',
   },
   epoch_mismatch: {
     rpcCode: -32003,
+    httpStatus: 409,
     retryable: false,
     description: 'The log you saw was lost and made anew: attach again from 0 and drop what you have.',
   },
   position_ahead: {
     rpcCode: -32004,
+    httpStatus: 409,
     retryable: false,
     description: '`afterSeq` lies beyond the end of the log.',
   },
   already_attached: {
     rpcCode: -32005,
+    httpStatus: 409,
     retryable: false,
     description: 'This connection is attached to the job already; detach first to listen from elsewhere.',
   },
   too_many_attachments: {
     rpcCode: -32006,
+    httpStatus: 429,
     retryable: false,
     description: 'This connection is attached to as many jobs as it may be.',
   },
   beyond_ceiling: {
     rpcCode: -32007,
+    httpStatus: 403,
     retryable: false,
     description:
       'A parameter goes beyond what the operator of the gateway allows; the message names each ceiling.',
   },
   body_not_found: {
     rpcCode: -32008,
+    httpStatus: 404,
     retryable: false,
     description:
       'The job keeps no body of this event: there is no such event, it stands whole in the log, or its `truncated.kept` is false.',
   },
   secrets_off: {
     rpcCode: -32009,
+    httpStatus: 403,
     retryable: false,
     description:
       'The gateway has no key with which it could keep `env` or `attachments`: its operator has not set `SECRETS_KEY`.',
   },
   unavailable: {
     rpcCode: -32010,
+    httpStatus: 503,
     retryable: true,
     description:
       'The gateway cannot reach Redis, Redis is full, or no replica of it has the job where one must: the message says which. An `execute` may be sent again with its idempotency key: it cannot run twice.',
   },
   draining: {
     rpcCode: -32011,
+    httpStatus: 503,
     retryable: true,
     description: 'The gateway is shutting down and accepts nothing new: reconnect.',
+  },
+  request_too_large: {
+    rpcCode: -32012,
+    httpStatus: 413,
+    retryable: false,
+    description: 'The body of an HTTP request is larger than a frame may be.',
+  },
+  unknown_path: {
+    rpcCode: -32013,
+    httpStatus: 404,
+    retryable: false,
+    description: 'There is nothing at this path of the HTTP door.',
+  },
+  not_acceptable: {
+    rpcCode: -32014,
+    httpStatus: 406,
+    retryable: false,
+    description: '`Accept` of an HTTP request names no form in which the answer comes.',
+  },
+  unsupported_media_type: {
+    rpcCode: -32015,
+    httpStatus: 415,
+    retryable: false,
+    description: 'The body of an HTTP request is said to be something else than JSON.',
+  },
+  foreign_request: {
+    rpcCode: -32016,
+    httpStatus: 403,
+    retryable: false,
+    description: 'An HTTP request comes from a page, or names a host, that the operator has not allowed.',
   },
 } as const satisfies Record<string, ProtocolErrorEntry>;
 
@@ -186,6 +249,28 @@ export function errorMember(error: ProtocolError): z.infer<typeof errorMemberSch
       retryable,
       ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
     },
+  };
+}
+
+/** The body of an HTTP answer that is an error (RFC 9457). */
+export const problemSchema = z.object({
+  /** Where the code is explained. */
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  detail: z.string(),
+  ...errorDataSchema.shape,
+});
+
+/** An error as the HTTP door answers it. */
+export function problemOf(error: ProtocolError): z.infer<typeof problemSchema> {
+  const { httpStatus, description } = protocolErrors[error.code];
+  return {
+    type: `/v1/docs#${error.code}`,
+    title: description,
+    status: httpStatus,
+    detail: error.message,
+    ...errorMember(error).data,
   };
 }
 

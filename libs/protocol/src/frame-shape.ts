@@ -1,5 +1,5 @@
 /**
- * Looks at the text of a frame before anything is built of it: how deep it is nested, how many values it holds, and
+ * Looks at the text of a frame, or of the body of an HTTP request, before anything is built of it: how deep it is nested, how many values it holds, and
  * whether its names and strings are such that what is read is what was written. It also finds the request's id, so that
  * a refusal can be answered under it.
  *
@@ -17,8 +17,11 @@ export type FrameShape = {
 /** Longer names are cut where a fault names them (UTF-16 units). */
 const SHOWN_NAME_LENGTH = 64;
 
-/** Looks at a frame; of one that is refused for other reasons, only its id counts. */
-export function inspectFrame(text: string): FrameShape {
+/**
+ * Looks at a frame; of one that is refused for other reasons, only its id counts.
+ * @param what how a fault names it
+ */
+export function inspectFrame(text: string, what: 'frame' | 'body' = 'frame'): FrameShape {
   /** Of each open container: the names so far of an object, undefined for an array. */
   const open: (Set<string> | undefined)[] = [];
   let depth = 0;
@@ -29,7 +32,7 @@ export function inspectFrame(text: string): FrameShape {
 
   function enter(names: Set<string> | undefined): void {
     depth += 1;
-    if (depth > MAX_FRAME_DEPTH) fault ??= `The frame is nested more than ${MAX_FRAME_DEPTH} deep.`;
+    if (depth > MAX_FRAME_DEPTH) fault ??= `The ${what} is nested more than ${MAX_FRAME_DEPTH} deep.`;
     else open.push(names);
     expectsName = names !== undefined;
     count();
@@ -43,14 +46,14 @@ export function inspectFrame(text: string): FrameShape {
 
   function count(): void {
     values += 1;
-    if (values > MAX_FRAME_VALUES) fault ??= `The frame holds more than ${MAX_FRAME_VALUES} values.`;
+    if (values > MAX_FRAME_VALUES) fault ??= `The ${what} holds more than ${MAX_FRAME_VALUES} values.`;
   }
 
   /** `end` is where the string's closing quote stands. */
   function takeString(start: number, end: number): void {
     const json = text.slice(start, end + 1);
     if (mayHoldSurrogate.test(json) && !isWellFormed(json)) {
-      fault ??= 'The frame holds half of a surrogate pair: no text has one.';
+      fault ??= `The ${what} holds half of a surrogate pair: no text has one.`;
     }
     if (!expectsName || depth > MAX_FRAME_DEPTH) return;
     expectsName = false;

@@ -14,6 +14,7 @@ export {
   failureCodes,
   ProtocolError,
   type ProtocolErrorCode,
+  problemOf,
   protocolErrors,
 } from './errors.ts';
 export {
@@ -35,6 +36,14 @@ export {
   terminalTypes,
 } from './events.ts';
 export { changesText, emptyFold, type Fold, foldEvents, foldedAnswer, foldedText } from './fold.ts';
+export {
+  type HttpInput,
+  type HttpOperation,
+  type HttpOperationName,
+  httpOperations,
+  type StreamNotice,
+  type StreamNoticeName,
+} from './http-operations.ts';
 export { createConnectionId, createEpoch, createJobId, jobIdSchema } from './ids.ts';
 export {
   isTerminal,
@@ -74,9 +83,11 @@ export {
   type RetryPolicy,
 } from './requests.ts';
 export {
+  checkParams,
   describeIssues,
   errorFrame,
   notificationFrame,
+  parseBody,
   parseEnvelope,
   parseRequest,
   type Rejection,

@@ -20,6 +20,8 @@ export const MAX_METADATA_LENGTH = 4_096;
 export const MAX_ATTACHMENTS = 1_000;
 /** `completed.text` is left out above this (UTF-16 units): the output events carry it. */
 export const MAX_TERMINAL_TEXT_LENGTH = 65_536;
+/** How long an HTTP request may wait for the end of its job, in seconds: less than proxies let a silent answer live. */
+export const MAX_WAIT_S = 120;
 /** The subprotocol a native client must offer. */
 export const SUBPROTOCOL = 'cc-executor.v1';
 export const PROTOCOL_VERSION = '1';

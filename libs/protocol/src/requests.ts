@@ -26,34 +26,45 @@ const timeoutsSchema = z.strictObject({
   pausedMs: durationMs.optional(),
 });
 
-export const executeParamsSchema = z
-  .strictObject({
-    prompt: z.string().min(1).max(MAX_PROMPT_LENGTH),
-    ...optionSchemas,
-    idempotencyKey: z.string().min(1).max(256).optional(),
-    timeouts: timeoutsSchema.optional(),
-    retry: z.enum(['safe', 'never', 'always']).optional(),
-    maxAttempts: z.number().int().min(1).max(MAX_ATTEMPTS).optional(),
-    priority: z.number().int().min(0).max(MAX_PRIORITY).optional(),
-    metadata: z
-      .record(z.string(), z.unknown())
-      .refine((value) => JSON.stringify(value).length <= MAX_METADATA_LENGTH, {
-        message: `may not be longer than ${MAX_METADATA_LENGTH} characters as JSON`,
-      })
-      .optional(),
-    onDenial: z.enum(['report', 'fail']).optional(),
-    onRefusal: z.enum(['report', 'fail']).optional(),
-    onMcpFailure: z.enum(['report', 'fail']).optional(),
-    toolMessages: z.boolean().optional(),
-    onDisconnect: z.enum(['continue', 'cancel']).optional(),
-    attach: z.boolean().optional(),
-  })
-  .refine(({ retry, maxAttempts }) => maxAttempts === undefined || retry === 'always', {
+const executeFields = {
+  prompt: z.string().min(1).max(MAX_PROMPT_LENGTH),
+  ...optionSchemas,
+  idempotencyKey: z.string().min(1).max(256).optional(),
+  timeouts: timeoutsSchema.optional(),
+  retry: z.enum(['safe', 'never', 'always']).optional(),
+  maxAttempts: z.number().int().min(1).max(MAX_ATTEMPTS).optional(),
+  priority: z.number().int().min(0).max(MAX_PRIORITY).optional(),
+  metadata: z
+    .record(z.string(), z.unknown())
+    .refine((value) => JSON.stringify(value).length <= MAX_METADATA_LENGTH, {
+      message: `may not be longer than ${MAX_METADATA_LENGTH} characters as JSON`,
+    })
+    .optional(),
+  onDenial: z.enum(['report', 'fail']).optional(),
+  onRefusal: z.enum(['report', 'fail']).optional(),
+  onMcpFailure: z.enum(['report', 'fail']).optional(),
+  toolMessages: z.boolean().optional(),
+  onDisconnect: z.enum(['continue', 'cancel']).optional(),
+  attach: z.boolean().optional(),
+};
+
+export const executeParamsSchema = withAttempts(z.strictObject(executeFields));
+
+/** The same over HTTP, where the key is a header, and who submits is not attached. */
+export const submitBodySchema = withAttempts(
+  z.strictObject(executeFields).omit({ idempotencyKey: true, attach: true }),
+);
+
+function withAttempts<T extends z.ZodType<{ retry?: string | undefined; maxAttempts?: number | undefined }>>(
+  schema: T,
+): T {
+  return schema.refine(({ retry, maxAttempts }) => maxAttempts === undefined || retry === 'always', {
     message: 'is for jobs with retry "always" alone',
     path: ['maxAttempts'],
   });
+}
 
-const executeResultSchema = z.object({
+export const executeResultSchema = z.object({
   jobId: jobIdSchema,
   epoch: z.string(),
   status: jobStatusSchema,
@@ -76,10 +87,10 @@ const attachResultSchema = z.object({
 const jobParamsSchema = z.strictObject({ jobId: jobIdSchema });
 const detachResultSchema = z.object({});
 /** Of `cancel`, `pause` and `resume`. `accepted` is false when the job had ended; then `status` says how. */
-const controlResultSchema = z.object({ status: jobStatusSchema, accepted: z.boolean() });
-const getResultSchema = jobSchema.extend({ terminal: eventSchema.optional() });
+export const controlResultSchema = z.object({ status: jobStatusSchema, accepted: z.boolean() });
+export const getResultSchema = jobSchema.extend({ terminal: eventSchema.optional() });
 
-const listParamsSchema = z.strictObject({
+export const listParamsSchema = z.strictObject({
   status: jobStatusSchema.optional(),
   limit: z.number().int().min(1).max(100).optional(),
   cursor: z
@@ -88,7 +99,7 @@ const listParamsSchema = z.strictObject({
     .optional(),
 });
 
-const listResultSchema = z.object({ jobs: z.array(jobSchema), cursor: z.string().optional() });
+export const listResultSchema = z.object({ jobs: z.array(jobSchema), cursor: z.string().optional() });
 
 const eventBodyParamsSchema = z.strictObject({
   jobId: jobIdSchema,

@@ -36,10 +36,9 @@ export function parseEnvelope(
   if (fault !== undefined) return reject(new ProtocolError('invalid_request', fault), asId(id));
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text, 'frame');
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return reject(new ProtocolError('parse_error', `The frame is not JSON: ${reason}`), null);
+    return reject(error as ProtocolError, null);
   }
   const frame = requestFrameSchema.safeParse(value);
   if (frame.success) return { ok: true, frame: frame.data };
@@ -66,6 +65,32 @@ export function parseRequest(
   const parsed = methods[method].params.safeParse(params ?? {});
   if (!parsed.success) return reject(new ProtocolError('invalid_params', describeIssues(parsed.error)), id);
   return { ok: true, request: { method, params: parsed.data, id } as Request };
+}
+
+/**
+ * Reads the body of an HTTP request, judged as a frame is.
+ * Errors: `parse_error`, `invalid_request`, `invalid_params`.
+ */
+export function parseBody<T extends z.ZodType>(text: string, schema: T): z.infer<T> {
+  const { fault } = inspectFrame(text, 'body');
+  if (fault !== undefined) throw new ProtocolError('invalid_request', fault);
+  return checkParams(parseJson(text, 'body'), schema);
+}
+
+/** Errors: `invalid_params`, with every fault. */
+export function checkParams<T extends z.ZodType>(value: unknown, schema: T): z.infer<T> {
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw new ProtocolError('invalid_params', describeIssues(parsed.error));
+  return parsed.data;
+}
+
+function parseJson(text: string, what: 'frame' | 'body'): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ProtocolError('parse_error', `The ${what} is not JSON: ${reason}`);
+  }
 }
 
 /** Thousands of wrong values, or names as long as a frame, must not make an answer of megabytes. */

@@ -13,11 +13,12 @@ import {
 } from '../src/index.ts';
 import { code, readTable } from './markdown-table.ts';
 
-const errorRows = Object.entries(protocolErrors).map(([name, { rpcCode, retryable, description }]) => [
+const errorRows = Object.entries(protocolErrors).map(([name, entry]) => [
   `\`${name}\``,
-  String(rpcCode),
-  retryable ? 'yes' : 'no',
-  description,
+  String(entry.rpcCode),
+  String(entry.httpStatus),
+  entry.retryable ? 'yes' : 'no',
+  entry.description,
 ]);
 const closeRows = Object.entries(closeCodes).map(([reason, entry]) => [
   String(entry.code),

@@ -30,6 +30,12 @@ export type HttpServerOptions = ForeignCheckOptions & {
   describeMissing?: (request: HttpRequest) => string | object | undefined;
   /** The body that tells a client why its request failed. Of a fault of ours (500 and above) `message` says nothing. */
   describeFault?: (fault: { statusCode: number; message: string }) => object;
+  /** Answers what is refused, or fails, in a form of its own; false where the usual one will do. */
+  refuse?: (
+    refusal: { statusCode: number; message: string },
+    request: HttpRequest,
+    reply: HttpReply,
+  ) => boolean;
   bodyLimitBytes?: number;
   /** Whether closing lets requests that are under way come to their end, instead of cutting them off. */
   finishesRequests?: boolean;
@@ -38,6 +44,7 @@ export type HttpServerOptions = ForeignCheckOptions & {
 /** Makes a server with the routes that every service has. `close()` of it is idempotent. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { health, metrics, logger, describeMissing = missing, describeFault = fault } = options;
+  const { refuse = () => false } = options;
   const app = fastify({
     requestTimeout: REQUEST_MS,
     keepAliveTimeout: IDLE_CONNECTION_MS,
@@ -52,28 +59,37 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   app.server.removeAllListeners('clientError');
 
   function sendMissing(request: HttpRequest, reply: HttpReply): HttpReply {
+    if (refuse({ statusCode: 404, message: 'there is nothing at this path' }, request, reply)) return reply;
     const body = describeMissing(request);
     if (typeof body === 'string') reply.header('content-type', 'text/plain');
     return reply.code(404).send(body);
   }
 
   const refuseForeign = createForeignCheck(options);
-  app.addHook('onRequest', async ({ headers, method }, reply) => {
-    const message = refuseForeign(headers, method);
-    if (message !== undefined) return reply.code(403).send(describeFault({ statusCode: 403, message }));
+  app.addHook('onRequest', async (request, reply) => {
+    const message = refuseForeign(request.headers, request.method);
+    if (message !== undefined) return sendFault({ statusCode: 403, message }, request, reply);
   });
   app.setNotFoundHandler(sendMissing);
   // Before its body is read: whoever asks for what is not here waits for nothing, and is not told what is wrong with it.
   app.addHook('preParsing', async (request, reply) => {
     if (request.is404) return void sendMissing(request, reply);
   });
-  app.setErrorHandler<FastifyError>((error, _request, reply) => {
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
     const statusCode = error.statusCode ?? 500;
     const isOurs = statusCode >= 500;
     if (isOurs) logger.error({ err: error }, 'request failed');
-    const message = isOurs ? 'internal error' : error.message;
-    return reply.code(statusCode).send(describeFault({ statusCode, message }));
+    return sendFault({ statusCode, message: isOurs ? 'internal error' : error.message }, request, reply);
   });
+
+  function sendFault(
+    refusal: { statusCode: number; message: string },
+    request: HttpRequest,
+    reply: HttpReply,
+  ): HttpReply {
+    if (refuse(refusal, request, reply)) return reply;
+    return reply.code(refusal.statusCode).send(describeFault(refusal));
+  }
 
   app.get('/health', async (_request, reply) => sendJson(reply, health.health()));
   app.get('/ready', async (_request, reply) => sendJson(reply, await health.ready()));

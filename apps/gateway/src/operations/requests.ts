@@ -17,7 +17,7 @@ export type Requests = {
    */
   perform<M extends Method>(session: Session, call: Call<M>): Promise<Answer<M>>;
   /** Counts what a door refused because it asks for no operation. */
-  countRefusal(session: Session, error: ProtocolError): void;
+  countRefusal(session: Pick<Session, 'door'>, error: ProtocolError): void;
 };
 
 /** Methods that accept a job: a gateway that drains, or whose Redis is full, does not take them. */

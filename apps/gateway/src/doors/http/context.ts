@@ -1,0 +1,20 @@
+/** What everything in the HTTP door is given. */
+import type { Logger } from '@cc-executor/runtime';
+import type { Heartbeats } from '../../listening/heartbeats.ts';
+import type { GatewayMetrics } from '../../metrics.ts';
+import type { Requests } from '../../operations/requests.ts';
+import type { OpenSession } from '../../operations/session.ts';
+import type { MemoryBudget } from '../memory-budget.ts';
+import type { Turns } from '../turns.ts';
+
+export type HttpContext = {
+  openSession: OpenSession;
+  requests: Requests;
+  heartbeats: Heartbeats;
+  memory: MemoryBudget;
+  turns: Turns;
+  metrics: Pick<GatewayMetrics, 'connections' | 'connectionsOpened' | 'connectionsClosed'>;
+  logger: Logger;
+  /** Whether no stream is begun any more. */
+  isClosing(): boolean;
+};

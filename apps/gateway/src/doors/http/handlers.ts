@@ -1,0 +1,67 @@
+/** What each operation of the HTTP door does: asks for an operation of the gateway, and writes its answer. */
+import type { HttpInput, HttpOperationName, Params } from '@cc-executor/protocol';
+import type { HttpContext } from './context.ts';
+import { streamEvents } from './event-stream.ts';
+import type { Exchange } from './exchange.ts';
+import { createStreamFormats } from './stream-formats.ts';
+import { submitJob } from './submit.ts';
+
+export type Handlers = {
+  readonly [N in HttpOperationName]: (exchange: Exchange, input: HttpInput<N>) => Promise<void>;
+};
+
+export function createHandlers(context: HttpContext): Handlers {
+  const { requests } = context;
+  const formats = createStreamFormats();
+
+  function answerOf(method: 'get' | 'cancel' | 'pause' | 'resume' | 'verify') {
+    return async (exchange: Exchange, { jobId }: { jobId: string }) => {
+      const { result } = await requests.perform(exchange.session, { method, params: { jobId } });
+      exchange.answerJson(200, result);
+    };
+  }
+
+  return {
+    submitJob: (exchange, { body, wait, 'idempotency-key': idempotencyKey }) => {
+      const params = { ...body, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) };
+      return submitJob(exchange, { params, wait }, context);
+    },
+    async listJobs(exchange, { body: _none, ...query }) {
+      const params: Params<'list'> = query;
+      const { result } = await requests.perform(exchange.session, { method: 'list', params });
+      exchange.answerJson(200, result);
+    },
+    getJob: answerOf('get'),
+    streamEvents: (exchange, input) => streamEvents(exchange, input, context, formats),
+    readEventBody: (exchange, { jobId, seq }) => sendEventBody(exchange, { jobId, seq }, context),
+    cancelJob: answerOf('cancel'),
+    pauseJob: answerOf('pause'),
+    resumeJob: answerOf('resume'),
+    verifyJob: answerOf('verify'),
+  };
+}
+
+/** The whole of it, a page at a time, each when the client has taken what went before. */
+async function sendEventBody(
+  exchange: Exchange,
+  at: { jobId: string; seq: number },
+  { requests }: HttpContext,
+): Promise<void> {
+  const { session, outbox, request } = exchange;
+  const read = async (offset: number) => {
+    const { result } = await requests.perform(session, { method: 'eventBody', params: { ...at, offset } });
+    return result;
+  };
+  let page = await read(0);
+  exchange.begin(200, {
+    'content-type': 'application/json',
+    'content-length': String(page.bytes),
+    'repr-digest': `sha-256=:${Buffer.from(page.sha256, 'hex').toString('base64')}:`,
+  });
+  while (request.method !== 'HEAD' && exchange.isOpen()) {
+    outbox.send(page.text);
+    if (page.nextOffset === undefined) break;
+    page = await read(page.nextOffset);
+  }
+  exchange.end();
+}

@@ -1,0 +1,61 @@
+/**
+ * The forms in which events are streamed over HTTP. What is made of a publication is made once for all who listen to that
+ * job here in that form: they are served one right after the other, with the same array.
+ */
+import {
+  isTerminalEvent,
+  type JobEvent,
+  type StreamNotice,
+  type StreamNoticeName,
+} from '@cc-executor/protocol';
+import { type Batch, createBatch } from '../batch.ts';
+
+export type StreamFormat = {
+  mediaType: string;
+  /** Goes out before anything else. */
+  opening: string;
+  /** `isEnd`: nothing follows these events. */
+  events(events: readonly string[]): { batch: Batch; isEnd: boolean };
+  notice<N extends StreamNoticeName>(name: N, params: StreamNotice<N>): string;
+};
+
+/** How soon a browser comes back by itself when a stream breaks. */
+const RECONNECT_MS = 1_000;
+
+/** The forms, the preferred one first. */
+export function createStreamFormats(): readonly StreamFormat[] {
+  return [
+    {
+      mediaType: 'text/event-stream',
+      opening: `retry: ${RECONNECT_MS}\n\n`,
+      events: rememberLast((event, seq) => `id: ${seq}\ndata: ${event}\n\n`),
+      notice(name, params) {
+        const json = JSON.stringify(params);
+        return name === 'heartbeat' ? `: heartbeat ${json}\n\n` : `event: ${name}\ndata: ${json}\n\n`;
+      },
+    },
+    {
+      mediaType: 'application/x-ndjson',
+      opening: '',
+      events: rememberLast((event) => `${event}\n`),
+      notice: (name, params) => `${JSON.stringify({ type: name, ...params })}\n`,
+    },
+  ];
+}
+
+function rememberLast(frameOf: (event: string, seq: number) => string): StreamFormat['events'] {
+  let lastEvents: readonly string[] = [];
+  let last = { batch: createBatch([]), isEnd: false };
+  return (events) => {
+    const [first] = events;
+    if (events !== lastEvents && first !== undefined) {
+      const { seq } = JSON.parse(first) as JobEvent;
+      lastEvents = events;
+      last = {
+        batch: createBatch(events.map((event, i) => frameOf(event, seq + i))),
+        isEnd: isTerminalEvent(JSON.parse(events.at(-1) ?? first) as JobEvent),
+      };
+    }
+    return last;
+  };
+}

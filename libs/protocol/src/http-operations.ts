@@ -1,0 +1,157 @@
+/**
+ * The one table of what the HTTP door takes: method, path, what stands where in a request, and how it is answered. The
+ * gateway's routes and the OpenAPI document are made of it. Errors are `problemSchema`, with the status of their code.
+ */
+import { z } from 'zod';
+import { eventSchema } from './events.ts';
+import { jobIdSchema } from './ids.ts';
+import { jobStatusSchema } from './job.ts';
+import { MAX_WAIT_S } from './limits.ts';
+import {
+  controlResultSchema,
+  executeResultSchema,
+  getResultSchema,
+  listParamsSchema,
+  listResultSchema,
+  submitBodySchema,
+} from './requests.ts';
+import { verifyResultSchema } from './verification.ts';
+
+const wholeNumber = <T extends z.ZodType<number, number>>(inner: T) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, 'is no whole number')
+    .transform(Number)
+    .pipe(inner);
+
+const seqText = wholeNumber(z.number().int().nonnegative());
+const jobPath = z.strictObject({ jobId: jobIdSchema });
+const nothing = z.strictObject({});
+
+/** What an answer's body is, by media type; undefined: there is none. */
+type HttpAnswer = { description: string; content?: Readonly<Record<string, z.ZodType | undefined>> };
+
+export type HttpOperation = {
+  method: 'GET' | 'POST';
+  path: string;
+  summary: string;
+  inPath: z.ZodObject;
+  inQuery: z.ZodObject;
+  /** Names in small letters; headers that are not named are not looked at. */
+  inHeaders: z.ZodObject;
+  body?: z.ZodType;
+  answers: Readonly<Record<number, HttpAnswer>>;
+};
+
+const json = (schema: z.ZodType) => ({ 'application/json': schema });
+const ok = (description: string, schema: z.ZodType) => ({ 200: { description, content: json(schema) } });
+const plain = { inPath: nothing, inQuery: nothing, inHeaders: z.object({}) };
+const ofJob = { ...plain, inPath: jobPath };
+
+const submitResultSchema = executeResultSchema.extend({
+  /** With `wait`, when the job has ended in that time. */
+  terminal: eventSchema.optional(),
+});
+
+/** What is told between events, on a stream that has names for it. */
+const streamNoticeSchemas = {
+  heartbeat: z.object({
+    lastSeq: z.number().int().nonnegative().optional(),
+    status: jobStatusSchema.optional(),
+  }),
+  job_lost: z.object({ lastSeq: z.number().int().nonnegative(), reason: z.string() }),
+  degraded: z.object({ reason: z.string() }),
+  restored: z.object({}),
+  goaway: z.object({ reason: z.string(), reconnectAfterMs: z.number().int().nonnegative() }),
+} as const;
+
+export type StreamNoticeName = keyof typeof streamNoticeSchemas;
+export type StreamNotice<N extends StreamNoticeName> = z.infer<(typeof streamNoticeSchemas)[N]>;
+
+export const httpOperations = {
+  submitJob: {
+    ...plain,
+    method: 'POST',
+    path: '/v1/jobs',
+    summary: 'Submits a job; with `wait`, answers when it has ended.',
+    inQuery: z.strictObject({ wait: wholeNumber(z.number().int().min(1).max(MAX_WAIT_S)).optional() }),
+    inHeaders: z.object({ 'idempotency-key': z.string().min(1).max(256).optional() }),
+    body: submitBodySchema,
+    answers: {
+      200: { description: 'The job that the idempotency key stands for.', content: json(submitResultSchema) },
+      201: { description: 'A new job; `Location` is where it is.', content: json(submitResultSchema) },
+    },
+  },
+  listJobs: {
+    ...plain,
+    method: 'GET',
+    path: '/v1/jobs',
+    summary: 'Lists jobs, the newest first.',
+    inQuery: listParamsSchema.extend({
+      limit: wholeNumber(listParamsSchema.shape.limit.unwrap()).optional(),
+    }),
+    answers: ok('A page of jobs; while there is a `cursor` there may be more.', listResultSchema),
+  },
+  getJob: {
+    ...ofJob,
+    method: 'GET',
+    path: '/v1/jobs/{jobId}',
+    summary: 'Says what a job is now, with its terminal event when it has ended.',
+    answers: ok('The job.', getResultSchema),
+  },
+  streamEvents: {
+    ...ofJob,
+    method: 'GET',
+    path: '/v1/jobs/{jobId}/events',
+    summary: 'Streams the events of a job, from any position to its terminal event.',
+    inQuery: z.strictObject({ after: seqText.optional(), epoch: z.string().max(64).optional() }),
+    inHeaders: z.object({ 'last-event-id': seqText.or(z.literal('')).optional() }),
+    answers: {
+      200: {
+        description: 'The events; `id` is the seq. The stream ends after the terminal event.',
+        content: { 'text/event-stream': undefined, 'application/x-ndjson': undefined },
+      },
+      204: { description: 'The job has ended, and the position is its end: nothing follows.' },
+    },
+  },
+  readEventBody: {
+    ...plain,
+    method: 'GET',
+    path: '/v1/jobs/{jobId}/events/{seq}/body',
+    summary: 'Gives the whole message of an event that holds a shortened one.',
+    inPath: jobPath.extend({ seq: wholeNumber(z.number().int().positive()) }),
+    answers: ok('The message; `Repr-Digest` is its SHA-256.', z.record(z.string(), z.unknown())),
+  },
+  cancelJob: control('cancel', 'Cancels a job.'),
+  pauseJob: control('pause', 'Lets a job stand still.'),
+  resumeJob: control('resume', 'Lets a paused job go on.'),
+  verifyJob: {
+    ...ofJob,
+    method: 'POST',
+    path: '/v1/jobs/{jobId}/verify',
+    summary: "Compares the text of an ended job with its digest and Claude Code's transcript.",
+    body: nothing.optional(),
+    answers: ok('The verdict.', verifyResultSchema),
+  },
+} as const satisfies Record<string, HttpOperation>;
+
+export type HttpOperationName = keyof typeof httpOperations;
+
+type Operation<N extends HttpOperationName> = (typeof httpOperations)[N];
+type BodyOf<O> = O extends { body: z.ZodType } ? z.infer<O['body']> : undefined;
+
+/** A request, checked: what stood in its path, its query and its headers, and its body. */
+export type HttpInput<N extends HttpOperationName> = z.infer<Operation<N>['inPath']> &
+  z.infer<Operation<N>['inQuery']> &
+  z.infer<Operation<N>['inHeaders']> & { body: BodyOf<Operation<N>> };
+
+function control(word: 'cancel' | 'pause' | 'resume', summary: string) {
+  return {
+    ...ofJob,
+    method: 'POST',
+    path: `/v1/jobs/{jobId}/${word}`,
+    summary,
+    body: nothing.optional(),
+    answers: ok('`accepted` is false when the job had ended; then `status` says how.', controlResultSchema),
+  } as const;
+}
