@@ -21,7 +21,7 @@ export default defineConfig({
   test: {
     reporters: ['default', './tools/totals-reporter.ts'],
     sequence: { sequencer: LongestFirst },
-    globalSetup: ['tests/setup/redis.ts', 'tests/setup/claude-code.ts'],
+    globalSetup: ['tests/setup/redis.ts', 'tests/setup/claude-code.ts', 'tests/setup/bundles.ts'],
     projects: [
       {
         test: {

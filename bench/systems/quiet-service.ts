@@ -28,7 +28,7 @@ export async function startQuietService(
   const port = await freePort();
   const main = fileURLToPath(new URL(`../../apps/${app}/src/main.ts`, import.meta.url));
   const { PATH, HOME } = process.env;
-  const child = spawn(process.execPath, [...quickStart, main], {
+  const child = spawn(process.execPath, quickStart(main), {
     env: { PATH, HOME, LOG_LEVEL: 'warn', LOG_FORMAT: 'json', [portVariable]: `${port}`, ...env },
     stdio: ['ignore', 'inherit', 'inherit'],
   });

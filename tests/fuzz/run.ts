@@ -124,7 +124,7 @@ async function residentBytes({ pid }: ServiceProcess): Promise<number | undefine
 
 function startSender(port: number, seed: number) {
   const script = fileURLToPath(new URL('./sender.ts', import.meta.url));
-  const args = [...quickStart, script, String(port), String(seed), String(LANES)];
+  const args = [...quickStart(script), String(port), String(seed), String(LANES)];
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   killWithParent(child);
   let sent = 0;

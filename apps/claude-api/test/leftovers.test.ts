@@ -15,7 +15,7 @@ import { processesOf, untilProcesses } from './process-table.ts';
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
 function start(env: Record<string, string>) {
-  const child = spawn(process.execPath, [...quickStart, main], {
+  const child = spawn(process.execPath, quickStart(main), {
     env: {
       PATH: process.env.PATH,
       HOME: temporaryFolder(),

@@ -9,7 +9,7 @@ import { parseLines, soleCompletion, temporaryFolder } from './harness.ts';
 
 test('it starts, serves, and ends cleanly on SIGTERM; its log has no prompt and no answer', async () => {
   const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-  const child = spawn(process.execPath, [...quickStart, main], {
+  const child = spawn(process.execPath, quickStart(main), {
     env: { PATH: temporaryFolder(), CLAUDE_API_PORT: '0', CLAUDE_ENGINE: 'demo', LOG_FORMAT: 'json' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

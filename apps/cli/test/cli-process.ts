@@ -29,7 +29,7 @@ export function runCli(
   { url, stdin = 'ignore' }: { url?: string; stdin?: 'ignore' | 'pipe' } = {},
 ): CliRun {
   // With `stdin: 'ignore'` there is none, and then no test uses it.
-  const child = spawn(process.execPath, [...quickStart, main, ...args], {
+  const child = spawn(process.execPath, [...quickStart(main), ...args], {
     stdio: [stdin, 'pipe', 'pipe'],
     env: { PATH: process.env.PATH, ...(url === undefined ? {} : { CC_EXECUTOR_URL: url }) },
   }) as CliProcess;

@@ -12,7 +12,7 @@ afterEach(() => {
 });
 
 function start(mode: string, env: Record<string, string> = { FIXTURE_PORT: '1' }) {
-  const child = spawn(process.execPath, [...quickStart, fixture, mode], {
+  const child = spawn(process.execPath, [...quickStart(fixture), mode], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -31,7 +31,7 @@ export type Crowd = {
  */
 export function startCrowd(plan: CrowdPlan): Crowd {
   const script = fileURLToPath(new URL('./crowd-main.ts', import.meta.url));
-  const child = spawn(process.execPath, [...quickStart, script], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, quickStart(script), { stdio: ['pipe', 'pipe', 'inherit'] });
   killWithParent(child);
   let closed = 0;
   const exited = once(child, 'exit');

@@ -1,7 +1,23 @@
-/** What makes Node start a program of ours in half the time: code that is compiled already, in this checkout's cache. */
+/**
+ * What makes Node start a program of ours with less work: code that is compiled already, in this checkout's cache, and the
+ * program's bundle where the tests' set-up has one (`TEST_BUNDLES` names their folder).
+ */
+import { existsSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
-/** Arguments of Node, before the program. */
-export const quickStart: readonly string[] = [
-  '--import',
-  new URL('../../../tools/runtime/compile-cache.mjs', import.meta.url).href,
-];
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+
+/**
+ * Arguments of Node that run a program.
+ * @param program absolute path of its source
+ * @param bundles a folder of bundles; what is not there is run from its source
+ */
+export function quickStart(program: string, bundles = process.env.TEST_BUNDLES): readonly string[] {
+  const bundle = join(bundles ?? '', relative(ROOT, program).replace(/\.ts$/, '.mjs'));
+  const cache = pathToFileURL(join(ROOT, 'tools/runtime/compile-cache.mjs'));
+  if (!bundles || !existsSync(bundle)) return ['--import', cache.href, program];
+  // It goes when they go.
+  cache.searchParams.set('folder', relative(ROOT, join(bundles, 'compiled')));
+  return ['--import', cache.href, bundle];
+}

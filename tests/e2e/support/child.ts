@@ -18,8 +18,11 @@ export type Child = {
 export type ChildOptions = { env?: NodeJS.ProcessEnv; input?: string };
 
 /** Runs a script with this Node; without `input` its standard input is empty. */
-export function runNode(args: readonly string[], { env, input }: ChildOptions = {}): Child {
-  const child = spawn(process.execPath, [...quickStart, ...args], {
+export function runNode(
+  [script, ...args]: readonly [string, ...string[]],
+  { env, input }: ChildOptions = {},
+): Child {
+  const child = spawn(process.execPath, [...quickStart(script), ...args], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
