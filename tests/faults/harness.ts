@@ -39,6 +39,8 @@ export type FaultStack = {
   proxies: { gatewayRedis: FaultProxy; workerRedis: FaultProxy; upstream: FaultProxy };
   startGateway(env?: Record<string, string>): Promise<ServiceProcess>;
   startWorker(env?: Record<string, string>): Promise<ServiceProcess>;
+  /** Starts anew each gateway that is gone, in its place, and as many workers as are missing; forgets who is gone. */
+  revive(): Promise<void>;
   /** A client of the n-th gateway. */
   client(gateway?: number): Promise<RecordingClient>;
   /** Closes all clients so far. */
@@ -101,13 +103,38 @@ export async function startFaultStack(options: FaultStackOptions = {}): Promise<
   });
 
   const redisUrl = (proxy: FaultProxy) => sentinels?.url ?? proxy.url();
-  const startGateway = (env = {}) =>
-    stack.startGateway({ REDIS_URL: redisUrl(proxies.gatewayRedis), ...env });
-  const startWorker = (env = {}) => stack.startWorker({ REDIS_URL: redisUrl(proxies.workerRedis), ...env });
+  const environments = new Map<ServiceProcess, Record<string, string>>();
+  const gone = new Set<ServiceProcess>();
+  async function startGateway(env: Record<string, string> = {}): Promise<ServiceProcess> {
+    const gateway = await stack.startGateway({ REDIS_URL: redisUrl(proxies.gatewayRedis), ...env });
+    environments.set(gateway, env);
+    void gateway.exited.then(() => gone.add(gateway));
+    return gateway;
+  }
+  async function startWorker(env: Record<string, string> = {}): Promise<ServiceProcess> {
+    const worker = await stack.startWorker({ REDIS_URL: redisUrl(proxies.workerRedis), ...env });
+    void worker.exited.then(() => gone.add(worker));
+    return worker;
+  }
+  const startWorkers = (count: number) => Array.from({ length: count }, () => startWorker());
   await Promise.all([
     ...Array.from({ length: options.gateways ?? 1 }, () => startGateway()),
-    ...Array.from({ length: options.workers ?? 1 }, () => startWorker()),
+    ...startWorkers(options.workers ?? 1),
   ]);
+
+  async function revive(): Promise<void> {
+    const { gateways, workers } = stack;
+    workers.splice(0, workers.length, ...workers.filter((worker) => !gone.has(worker)));
+    await Promise.all([
+      ...gateways.map(async (gateway, place) => {
+        if (!gone.has(gateway)) return;
+        const fresh = await startGateway(environments.get(gateway));
+        gateways.splice(gateways.indexOf(fresh), 1);
+        gateways[place] = fresh;
+      }),
+      ...startWorkers(Math.max(0, (options.workers ?? 1) - workers.length)),
+    ]);
+  }
 
   async function client(gateway = 0): Promise<RecordingClient> {
     const opened = await openRecordingClient(stack.url(gateway), `gateway-${gateway}`, recorder);
@@ -158,6 +185,7 @@ export async function startFaultStack(options: FaultStackOptions = {}): Promise<
     proxies,
     startGateway,
     startWorker,
+    revive,
     client,
     closeClients,
     plan,

@@ -1,13 +1,18 @@
 /** Faults while a job is paused, or is to be. */
 import { createKeys } from '@cc-executor/job-log';
 import { describeViolations } from '@cc-executor/testing';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { type FaultStack, LEASE_MS, startFaultStack } from './harness.ts';
 import { untilOutput, workerLost } from './moments.ts';
 import type { RecordingClient } from './recording-client.ts';
 import { shareFaultStack } from './shared-stack.ts';
 
+const env = { WORKER_DRAIN_GRACE_MS: '200' };
+const stack = shareFaultStack(() => startFaultStack({ gateways: 2, env }));
 let faults: FaultStack;
+beforeEach(() => {
+  faults = stack();
+});
 
 async function expectNoViolations(): Promise<void> {
   const { violations } = await faults.check();
@@ -50,10 +55,7 @@ const types = (client: RecordingClient, jobId: string, afterSeq: number) =>
     .map(({ type }) => type);
 
 describe('a process that dies', () => {
-  afterEach(() => faults.close());
-
   test('worker · SIGKILL · d: a paused job ends as worker_lost, once and for everybody', async () => {
-    faults = await startFaultStack({ gateways: 2 });
     const [worker] = faults.stack.workers;
     const [one, other] = [await faults.client(0), await faults.client(1)];
     const jobId = await startStreaming(one);
@@ -72,7 +74,6 @@ describe('a process that dies', () => {
   });
 
   test('worker · SIGKILL · d: a paused job that may be repeated is begun anew, paused as is wished, and goes on', async () => {
-    faults = await startFaultStack();
     const [worker] = faults.stack.workers;
     const client = await faults.client();
     const jobId = await startStreaming(client, { retry: 'always' });
@@ -91,7 +92,6 @@ describe('a process that dies', () => {
   });
 
   test('worker · SIGTERM past the grace · d: a paused job is ended, or handed back, within the grace', async () => {
-    faults = await startFaultStack({ env: { WORKER_DRAIN_GRACE_MS: '200' } });
     const [worker] = faults.stack.workers;
     const client = await faults.client();
     const [safe, always] = [await startStreaming(client), await startStreaming(client, { retry: 'always' })];
@@ -112,7 +112,6 @@ describe('a process that dies', () => {
   });
 
   test('a pause outlives its leases, an outage of Redis and the gateway that took it, and is resumed through another', async () => {
-    faults = await startFaultStack({ gateways: 2 });
     const [one, other] = [await faults.client(0), await faults.client(1)];
     const jobId = await startStreaming(one);
     await other.attach(jobId);
@@ -137,11 +136,6 @@ describe('a process that dies', () => {
 });
 
 describe('processes that all live', () => {
-  const stack = shareFaultStack(startFaultStack);
-  beforeEach(() => {
-    faults = stack();
-  });
-
   test('a pause whose publication was lost is found within a lease, and so is its end', async () => {
     const client = await faults.client();
     const { prompt } = faults.plan({ chunks: 2, ends: ['pause'] });

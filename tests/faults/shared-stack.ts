@@ -1,6 +1,7 @@
 /**
- * One stack for tests that leave it as they found it, each with what it told the recorder so far: `check()` looks at the
- * jobs of all of them. After a test that failed, the next one, or its second try, begins on a new stack.
+ * One stack for tests that leave it as they found it, but for processes that have died: these are started anew. Each has
+ * what it told the recorder so far: `check()` looks at the jobs of all of them. After a test that failed, the next one,
+ * or its second try, begins on a new stack.
  */
 import { afterAll, afterEach, beforeEach } from 'vitest';
 import type { FaultStack } from './harness.ts';
@@ -13,7 +14,8 @@ export function shareFaultStack<T extends FaultStack>(start: () => Promise<T>): 
   let shared: T | undefined;
 
   beforeEach(async () => {
-    shared ??= await start();
+    if (shared) await shared.revive();
+    else shared = await start();
   });
   afterEach(async ({ task }) => {
     shared?.closeClients();

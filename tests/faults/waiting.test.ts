@@ -1,14 +1,23 @@
 /** What waits holds no slot: others run meanwhile, and whoever dies, each job has its end. */
 import { describeViolations } from '@cc-executor/testing';
-import { afterEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { type FaultStack, startFaultStack } from './harness.ts';
 import { untilOutput, workerLost } from './moments.ts';
 import type { RecordingClient } from './recording-client.ts';
+import { shareFaultStack } from './shared-stack.ts';
 
-const ONE_SLOT = { WORKER_CONCURRENCY: '1' };
+const MAX_WAITING = 3;
+const env = {
+  WORKER_CONCURRENCY: '1',
+  WORKER_MAX_WAITING: String(MAX_WAITING),
+  WORKER_DRAIN_GRACE_MS: '200',
+};
 
+const stack = shareFaultStack(() => startFaultStack({ env }));
 let faults: FaultStack;
-afterEach(() => faults.close());
+beforeEach(() => {
+  faults = stack();
+});
 
 async function expectNoViolations(): Promise<void> {
   const { violations } = await faults.check();
@@ -34,7 +43,6 @@ async function startPaused(
 }
 
 test('beside a paused job another runs to its end in the only slot; the first goes on, and ends', async () => {
-  faults = await startFaultStack({ env: ONE_SLOT });
   const client = await faults.client();
   const paused = await startPaused(client);
   const other = await client.execute({ prompt: faults.plan().prompt });
@@ -50,7 +58,6 @@ test('beside a paused job another runs to its end in the only slot; the first go
 });
 
 test('beside a job whose workspace is in use another runs', async () => {
-  faults = await startFaultStack({ env: ONE_SLOT });
   const client = await faults.client();
   const busy = { status: 409, retryAfterS: 3 } as const;
   const waiting = await client.execute({ prompt: faults.plan({ ends: [busy, 'complete'] }).prompt });
@@ -63,14 +70,14 @@ test('beside a job whose workspace is in use another runs', async () => {
 });
 
 test('beyond the bound a pause is refused, and the job goes on', async () => {
-  faults = await startFaultStack({ env: { ...ONE_SLOT, WORKER_MAX_WAITING: '2' } });
   const client = await faults.client();
-  const paused = [await startPaused(client), await startPaused(client)];
-  const third = await client.execute({ prompt: faults.plan({ chunks: 40 }).prompt });
-  await untilOutput(client, third);
-  await client.control('pause', third);
-  await untilEvent(client, third, 'pause_refused');
-  expect(await client.terminal(third)).toMatchObject({ type: 'completed' });
+  const paused: string[] = [];
+  while (paused.length < MAX_WAITING) paused.push(await startPaused(client));
+  const next = await client.execute({ prompt: faults.plan({ chunks: 40 }).prompt });
+  await untilOutput(client, next);
+  await client.control('pause', next);
+  await untilEvent(client, next, 'pause_refused');
+  expect(await client.terminal(next)).toMatchObject({ type: 'completed' });
   for (const jobId of paused) {
     await client.control('resume', jobId);
     expect(await client.terminal(jobId)).toMatchObject({ type: 'completed' });
@@ -79,7 +86,6 @@ test('beyond the bound a pause is refused, and the job goes on', async () => {
 });
 
 test('worker · SIGKILL · d: of one with more jobs than slots, each ends, or is begun anew, paused as is wished', async () => {
-  faults = await startFaultStack({ env: ONE_SLOT });
   const [worker] = faults.stack.workers;
   const client = await faults.client();
   const safe = await startPaused(client);
@@ -101,7 +107,6 @@ test('worker · SIGKILL · d: of one with more jobs than slots, each ends, or is
 });
 
 test('a drain ends jobs that wait within the grace, as those that run', async () => {
-  faults = await startFaultStack({ env: { ...ONE_SLOT, WORKER_DRAIN_GRACE_MS: '200' } });
   const [worker] = faults.stack.workers;
   const client = await faults.client();
   const jobs = [await startPaused(client), await startPaused(client), await startPaused(client)];

@@ -1,76 +1,82 @@
 /** No worker is left, or none that has room: the gateways end what nobody else will. */
 import { describeViolations } from '@cc-executor/testing';
-import { afterEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type FaultStack, LEASE_MS, startFaultStack } from './harness.ts';
 import { bringToMoments, completeUpstream, THREE_SLOTS, untilOutput, workerLost } from './moments.ts';
 import type { RecordingClient } from './recording-client.ts';
+import { shareFaultStack } from './shared-stack.ts';
 
 let faults: FaultStack;
-afterEach(() => faults.close());
 
 async function expectNoViolations(): Promise<void> {
   const { violations } = await faults.check();
   expect(describeViolations(violations)).toBe('');
 }
 
-test('worker · all dead · b c d e: what ran ends without any worker, what is queued waits for one or for its limit', async () => {
-  faults = await startFaultStack({ env: THREE_SLOTS });
-  const client = await faults.client();
-  const jobs = await bringToMoments(faults, client);
-  await faults.startWorker({ WORKER_CONCURRENCY: '1' });
-  const second = await client.execute({ prompt: faults.plan({ chunks: 4, ends: ['hang'] }).prompt });
-  const patient = await client.execute({ prompt: faults.plan({ chunks: 4 }).prompt });
-  const hasty = await client.execute({
-    prompt: faults.plan().prompt,
-    timeouts: { queueMs: 2 * LEASE_MS },
+describe('with short leases', () => {
+  const stack = shareFaultStack(() => startFaultStack({ env: THREE_SLOTS }));
+  beforeEach(() => {
+    faults = stack();
   });
-  // Which of the two waiting ones the second worker has taken does not matter.
-  await faults.upstream.untilCalls(4);
-  const over = faults.recorder.fault('all workers SIGKILL');
-  for (const worker of faults.stack.workers) worker.kill('SIGSTOP');
-  await completeUpstream(faults, jobs.finishing);
-  for (const worker of faults.stack.workers) worker.kill('SIGKILL');
-  await Promise.all(faults.stack.workers.map((worker) => worker.exited));
-  over();
-  for (const jobId of [jobs.claimed, jobs.streaming, jobs.finishing]) {
-    expect(await client.terminal(jobId)).toMatchObject({ ...workerLost, attempt: 2 });
-  }
-  expect(await client.terminal(hasty)).toMatchObject({ type: 'timed_out', limit: 'queue', partial: false });
-  expect(client.wire.events(patient)).toMatchObject([{ type: 'queued' }]);
-  expect(faults.upstream.calls()).toHaveLength(4);
-  await faults.startWorker();
-  expect(await client.terminal(patient)).toMatchObject({ type: 'completed' });
-  await client.cancel(second);
-  await client.terminal(second);
-  await expectNoViolations();
-});
 
-test('worker · all slots full · b c d e: a dead worker needs no slot of another for its jobs to end', async () => {
-  faults = await startFaultStack({ env: THREE_SLOTS });
-  const [worker] = faults.stack.workers;
-  const client = await faults.client();
-  const jobs = await bringToMoments(faults, client, { plans: { queued: { chunks: 4, ends: ['hang'] } } });
-  // It takes the queued one, which never ends by itself: from now on there is no free slot.
-  await faults.startWorker({ WORKER_CONCURRENCY: '1' });
-  await untilOutput(client, jobs.queued);
-  const hasty = await client.execute({
-    prompt: faults.plan().prompt,
-    timeouts: { queueMs: LEASE_MS },
+  test('worker · all dead · b c d e: what ran ends without any worker, what is queued waits for one or for its limit', async () => {
+    const callsBefore = faults.upstream.calls().length;
+    const client = await faults.client();
+    const jobs = await bringToMoments(faults, client);
+    await faults.startWorker({ WORKER_CONCURRENCY: '1' });
+    const second = await client.execute({ prompt: faults.plan({ chunks: 4, ends: ['hang'] }).prompt });
+    const patient = await client.execute({ prompt: faults.plan({ chunks: 4 }).prompt });
+    const hasty = await client.execute({
+      prompt: faults.plan().prompt,
+      timeouts: { queueMs: 2 * LEASE_MS },
+    });
+    // Which of the two waiting ones the second worker has taken does not matter.
+    await faults.upstream.untilCalls(callsBefore + 4);
+    const over = faults.recorder.fault('all workers SIGKILL');
+    for (const worker of faults.stack.workers) worker.kill('SIGSTOP');
+    await completeUpstream(faults, jobs.finishing);
+    for (const worker of faults.stack.workers) worker.kill('SIGKILL');
+    await Promise.all(faults.stack.workers.map((worker) => worker.exited));
+    over();
+    for (const jobId of [jobs.claimed, jobs.streaming, jobs.finishing]) {
+      expect(await client.terminal(jobId)).toMatchObject({ ...workerLost, attempt: 2 });
+    }
+    expect(await client.terminal(hasty)).toMatchObject({ type: 'timed_out', limit: 'queue', partial: false });
+    expect(client.wire.events(patient)).toMatchObject([{ type: 'queued' }]);
+    expect(faults.upstream.calls()).toHaveLength(callsBefore + 4);
+    await faults.startWorker();
+    expect(await client.terminal(patient)).toMatchObject({ type: 'completed' });
+    await client.cancel(second);
+    await client.terminal(second);
+    await expectNoViolations();
   });
-  const over = faults.recorder.fault('worker SIGKILL');
-  worker?.kill('SIGSTOP');
-  await completeUpstream(faults, jobs.finishing);
-  worker?.kill('SIGKILL');
-  await worker?.exited;
-  over();
-  for (const jobId of [jobs.claimed, jobs.streaming, jobs.finishing]) {
-    expect(await client.terminal(jobId)).toMatchObject(workerLost);
-  }
-  expect(await client.terminal(hasty)).toMatchObject({ type: 'timed_out', limit: 'queue', attempt: 1 });
-  expect(client.wire.events(jobs.queued).at(-1)).toMatchObject({ type: 'output' });
-  expect(await client.cancel(jobs.queued)).toMatchObject({ accepted: true });
-  expect(await client.terminal(jobs.queued)).toMatchObject({ type: 'cancelled' });
-  await expectNoViolations();
+
+  test('worker · all slots full · b c d e: a dead worker needs no slot of another for its jobs to end', async () => {
+    const [worker] = faults.stack.workers;
+    const client = await faults.client();
+    const jobs = await bringToMoments(faults, client, { plans: { queued: { chunks: 4, ends: ['hang'] } } });
+    // It takes the queued one, which never ends by itself: from now on there is no free slot.
+    await faults.startWorker({ WORKER_CONCURRENCY: '1' });
+    await untilOutput(client, jobs.queued);
+    const hasty = await client.execute({
+      prompt: faults.plan().prompt,
+      timeouts: { queueMs: LEASE_MS },
+    });
+    const over = faults.recorder.fault('worker SIGKILL');
+    worker?.kill('SIGSTOP');
+    await completeUpstream(faults, jobs.finishing);
+    worker?.kill('SIGKILL');
+    await worker?.exited;
+    over();
+    for (const jobId of [jobs.claimed, jobs.streaming, jobs.finishing]) {
+      expect(await client.terminal(jobId)).toMatchObject(workerLost);
+    }
+    expect(await client.terminal(hasty)).toMatchObject({ type: 'timed_out', limit: 'queue', attempt: 1 });
+    expect(client.wire.events(jobs.queued).at(-1)).toMatchObject({ type: 'output' });
+    expect(await client.cancel(jobs.queued)).toMatchObject({ accepted: true });
+    expect(await client.terminal(jobs.queued)).toMatchObject({ type: 'cancelled' });
+    await expectNoViolations();
+  });
 });
 
 /** The promise is 30 s; the harness's short leases would prove it of themselves only. */
@@ -83,6 +89,7 @@ test('worker · all slots full · d: with the default lease, every client has it
     workers: 2,
     env: { ...defaults, WORKER_CONCURRENCY: '2' },
   });
+  onTestFinished(() => faults.close());
   const [one, other] = [await faults.client(0), await faults.client(1)];
   const jobs = await Promise.all(
     [0, 1, 2, 3].map(() => one.execute({ prompt: faults.plan({ chunks: 4, ends: ['hang'] }).prompt })),

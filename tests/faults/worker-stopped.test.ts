@@ -1,17 +1,38 @@
 /** Worker × standing still × moment: longer than its lease it has lost its jobs, shorter it has not. */
-import { describeViolations, type ServiceProcess } from '@cc-executor/testing';
-import { afterEach, expect, test } from 'vitest';
+import { describeViolations, type LogLine, type ServiceProcess } from '@cc-executor/testing';
+import { beforeEach, expect, test } from 'vitest';
 import { BLOCKED, blockableLoop } from './block-loop.ts';
 import { type FaultStack, LEASE_MS, startFaultStack } from './harness.ts';
 import { bringToMoments, completeUpstream, type MomentJobs, THREE_SLOTS, workerLost } from './moments.ts';
 import type { RecordingClient } from './recording-client.ts';
+import { shareFaultStack } from './shared-stack.ts';
 
+const FOR_LESS_THAN_THE_LEASE = 'SIGUSR2';
+const FOR_SEVERAL_LEASES = 'SIGWINCH';
+const blocks = { [FOR_LESS_THAN_THE_LEASE]: 0.4 * LEASE_MS, [FOR_SEVERAL_LEASES]: 3 * LEASE_MS };
+const env = { ...THREE_SLOTS, ...blockableLoop(blocks) };
+
+const stack = shareFaultStack(() => startFaultStack({ env }));
 let faults: FaultStack;
-afterEach(() => faults.close());
+beforeEach(() => {
+  faults = stack();
+});
 
 async function expectNoViolations(): Promise<void> {
   const { violations } = await faults.check();
   expect(describeViolations(violations)).toBe('');
+}
+
+/** Resolves when its event loop stands still. */
+async function block(worker: ServiceProcess, signal: NodeJS.Signals): Promise<void> {
+  const isBlocked = ({ msg }: LogLine) => msg === BLOCKED;
+  const before = worker.logs().filter(isBlocked).length;
+  worker.kill(signal);
+  let seen = 0;
+  await worker.untilLog((line) => {
+    if (isBlocked(line)) seen += 1;
+    return seen > before;
+  });
 }
 
 /** How long the log of each job is in Redis. */
@@ -45,7 +66,6 @@ async function expectLost(
 }
 
 test('worker · SIGSTOP longer than its lease, then SIGCONT · b c d e: its jobs end without it, it writes nothing afterwards and its upstream calls are aborted', async () => {
-  faults = await startFaultStack({ env: THREE_SLOTS });
   const worker = faults.stack.workers[0] as ServiceProcess;
   const client = await faults.client();
   const jobs = await bringToMoments(faults, client);
@@ -62,8 +82,8 @@ test('worker · SIGSTOP longer than its lease, then SIGCONT · b c d e: its jobs
 });
 
 test('worker · SIGSTOP longer than its lease, then SIGCONT · b: a job that was handed to a stopped worker is taken by another', async () => {
-  faults = await startFaultStack({ workers: 2 });
   const [stopped] = faults.stack.workers;
+  const other = await faults.startWorker();
   const client = await faults.client();
   const over = faults.recorder.fault('worker SIGSTOP');
   stopped?.kill('SIGSTOP');
@@ -77,10 +97,10 @@ test('worker · SIGSTOP longer than its lease, then SIGCONT · b: a job that was
   stopped?.kill('SIGCONT');
   over();
   await expectNoViolations();
+  await other.stop();
 });
 
 test('worker · SIGSTOP longer than its lease, then SIGCONT · e: a finish that was on its way meanwhile is refused', async () => {
-  faults = await startFaultStack({ env: THREE_SLOTS });
   const worker = faults.stack.workers[0] as ServiceProcess;
   const client = await faults.client();
   const jobs = await bringToMoments(faults, client);
@@ -98,15 +118,13 @@ test('worker · SIGSTOP longer than its lease, then SIGCONT · e: a finish that 
 });
 
 test('worker · blocked event loop · b c d e: for less than the lease, every job goes on as if nothing had been', async () => {
-  faults = await startFaultStack({ workers: 0 });
-  const worker = await faults.startWorker({ ...THREE_SLOTS, ...blockableLoop(0.4 * LEASE_MS) });
+  const worker = faults.stack.workers[0] as ServiceProcess;
   const client = await faults.client();
   const jobs = await bringToMoments(faults, client, {
     plans: { claimed: { chunks: 1, ends: ['pause'] }, streaming: { chunks: 200, paceMs: 10 } },
   });
   const over = faults.recorder.fault('worker blocked');
-  worker.kill('SIGUSR2');
-  await worker.untilLog(({ msg }) => msg === BLOCKED);
+  await block(worker, FOR_LESS_THAN_THE_LEASE);
   await completeUpstream(faults, jobs.finishing);
   for (const jobId of Object.values(jobs)) {
     expect(await client.terminal(jobId)).toMatchObject({ type: 'completed', attempt: 1 });
@@ -116,13 +134,11 @@ test('worker · blocked event loop · b c d e: for less than the lease, every jo
 });
 
 test('worker · blocked event loop · b c d e: for several leases, its jobs end without it and it writes nothing afterwards', async () => {
-  faults = await startFaultStack({ workers: 0 });
-  const worker = await faults.startWorker({ ...THREE_SLOTS, ...blockableLoop(3 * LEASE_MS) });
+  const worker = faults.stack.workers[0] as ServiceProcess;
   const client = await faults.client();
   const jobs = await bringToMoments(faults, client);
   const over = faults.recorder.fault('worker blocked');
-  worker.kill('SIGUSR2');
-  await worker.untilLog(({ msg }) => msg === BLOCKED);
+  await block(worker, FOR_SEVERAL_LEASES);
   await completeUpstream(faults, jobs.finishing);
   await expectLost(worker, client, jobs, () => {
     // It goes on by itself.
