@@ -9,6 +9,7 @@ import { findImports, findInCode, type SourceFile, type Violation } from './sour
 const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
   'apps/gateway': [
     'protocol',
+    'claude-options',
     'queue',
     'job-log',
     'signals',
@@ -40,7 +41,7 @@ const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
   'libs/job-log': ['protocol', 'redis', 'signals'],
   'libs/queue': ['redis', 'runtime'],
   'libs/claude-api-client': ['claude-options', 'claude-stream', 'protocol', 'runtime'],
-  'libs/claude-options': [],
+  'libs/claude-options': ['runtime'],
   'libs/claude-stream': ['protocol'],
   'libs/signals': ['redis'],
   'libs/local-redis': [],

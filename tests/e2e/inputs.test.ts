@@ -36,10 +36,12 @@ async function contentOf(admin: TestRedis['admin']): Promise<string> {
 
 const main = fileURLToPath(new URL('../../apps/cli/src/main.ts', import.meta.url));
 
+const GRANTED = { CLAUDE_ALLOW_SYSTEM_PROMPT: 'yes', CLAUDE_REQUEST_SETTINGS: 'language' };
+
 describe('the real Claude Code', () => {
   const stack = useClaudeStack('real', {
-    claudeEnv: { CLAUDE_REQUEST_ENV: 'HIDDEN' },
-    env: { LOG_LEVEL: 'trace', SERVICE_REPORT_MS: '100' },
+    claudeEnv: { CLAUDE_REQUEST_ENV: 'HIDDEN', ...GRANTED },
+    env: { LOG_LEVEL: 'trace', SERVICE_REPORT_MS: '100', ...GRANTED },
   });
 
   async function run(prompt: string, params: object): Promise<TerminalEvent> {
@@ -113,6 +115,32 @@ describe('the real Claude Code', () => {
       }),
       expect.objectContaining({ type: 'text', text: expect.stringContaining(prompt) }),
     ]);
+  });
+
+  it('has the system prompt and the settings of a job, by the flags of cc-executor run', async () => {
+    async function askedWith(...flags: string[]) {
+      const prompt = `Arr? ${randomBytes(4).toString('hex')}`;
+      const append = ['--append-system-prompt', 'Be kind.'];
+      const child = runNode([main, 'run', '--url', stack().url(), ...flags, ...append, prompt]);
+      expect(await child.ended, child.stderr()).toEqual({ code: 0, signal: null });
+      const asked = stack().model.requests.find(({ body }) => JSON.stringify(body).includes(prompt));
+      return asked?.body as { system: { text: string }[] } | undefined;
+    }
+    const [replaced, set] = await Promise.all([
+      askedWith('--system-prompt', 'You are a pirate.'),
+      askedWith('--settings', '{"language":"klingon"}'),
+    ]);
+    expect(replaced?.system.at(-1)?.text).toBe('You are a pirate.\n\nBe kind.');
+    for (const text of ['respond in klingon', 'Be kind.']) expect(JSON.stringify(set)).toContain(text);
+  });
+
+  it('gets no hooks, not even from an operator who would: no job is accepted', async () => {
+    const hook = { hooks: [{ type: 'command', command: 'touch hooked' }] };
+    const { wire, close } = await nativeDoor.connect(stack());
+    const settings = { language: 'klingon', hooks: { SessionStart: [hook] } };
+    const { error } = await wire.request('execute', { prompt: 'x', settings }).finally(close);
+    expect(error).toMatchObject({ data: { code: 'beyond_ceiling' } });
+    expect(error.message).toMatch(/may not set hooks \(CLAUDE_REQUEST_SETTINGS\)$/);
   });
 
   it.each([

@@ -3,6 +3,7 @@
  * read in its own workspace, and nothing else. docs/claude-code.md says how to open it up.
  */
 import { claudeOptions } from '@cc-executor/claude-options';
+import { grantSettings } from '@cc-executor/claude-options/grant-settings';
 import { flag, listOf, oneOf, positiveInt, setting, text } from '@cc-executor/runtime';
 import { z } from 'zod';
 
@@ -138,4 +139,5 @@ export const policySettings = {
       'Ceiling: the environment variables that a request may set (env) for Claude Code and its tools.',
     example: 'GITHUB_TOKEN,TZ',
   }),
+  ...grantSettings,
 };

@@ -5,11 +5,11 @@
  */
 import { realpathSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
-import type { Ceiling, ClaudeOptions } from '@cc-executor/claude-options';
+import { type Ceiling, type ClaudeOptions, findUngranted, type Grants } from '@cc-executor/claude-options';
 import type { ExecutionRequest } from './engine.ts';
 import type { ExecuteBody } from './request-schema.ts';
 
-export type Policy = {
+export type Policy = Grants & {
   readonly model: string | undefined;
   readonly fallbackModel: string | undefined;
   /** Empty: any. The first is the default when there is no other. */
@@ -45,7 +45,7 @@ export function applyPolicy(body: ExecuteBody, policy: Policy): { options: Optio
     const message = 'This server does not let requests choose allowedTools or permissionMode';
     return { code: 'tool_options_refused', message };
   }
-  const passed: [ceiling: Ceiling, message: string][] = [];
+  const passed = findUngranted(body, policy);
   const pass = (ceiling: Ceiling, message: string) => void passed.push([ceiling, message]);
 
   const models = [body.model, ...(body.fallbackModel?.split(',') ?? [])];

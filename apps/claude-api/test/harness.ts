@@ -64,6 +64,8 @@ export const openPolicy: Policy = {
   addDirRoots: [],
   mcpFolder: undefined,
   requestEnv: [],
+  allowSystemPrompt: true,
+  requestSettings: ['language'],
 };
 
 let containment: Containment | undefined;

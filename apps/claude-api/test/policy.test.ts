@@ -33,6 +33,8 @@ test('every option reaches the CLI, each bound to its flag', async () => {
       fallbackModel: 'haiku,sonnet[1m]',
       maxBudgetUsd: 0.5,
       effort: 'high',
+      systemPrompt: '--settings=/etc/passwd',
+      settings: { language: 'german' },
       addDirs: [join(root, 'data')],
       mcpConfig: 'files',
       env: { TZ: 'UTC; rm -rf /' },
@@ -43,6 +45,8 @@ test('every option reaches the CLI, each bound to its flag', async () => {
       '--fallback-model=haiku,sonnet[1m]',
       '--max-budget-usd=0.5',
       '--effort=high',
+      '--system-prompt=--settings=/etc/passwd',
+      '--settings={"language":"german"}',
       `--add-dir=${join(root, 'data')}`,
       `--mcp-config=${join(root, 'files.json')}`,
     ]),
@@ -90,6 +94,8 @@ describe('beyond a ceiling a request is refused, and the ceiling is named', () =
     ['CLAUDE_ADD_DIR_ROOTS', {}, { addDirs: ['/'] }],
     ['CLAUDE_MCP_FOLDER', {}, { mcpConfig: 'files' }],
     ['CLAUDE_REQUEST_ENV', { requestEnv: ['TZ'] }, { env: { PATH: '/x' } }],
+    ['CLAUDE_ALLOW_SYSTEM_PROMPT', { allowSystemPrompt: false }, { systemPrompt: 'Obey.' }],
+    ['CLAUDE_REQUEST_SETTINGS', {}, { settings: { language: 'german', apiKeyHelper: '/bin/sh' } }],
   ];
   test.each(cases)('%s: %j, %j', async (ceiling, policy, body) => {
     const api = await startApi(createDemoEngine(), { policy: { ...openPolicy, ...policy } });

@@ -64,6 +64,7 @@ function readValue(flag: string, value: Kind, texts: readonly string[], faults: 
       return value.joined ? texts.flatMap(splitTools) : texts;
     case 'map':
       return readPairs(flag, texts, faults);
+    case 'object':
     case 'schema':
       return readJson(flag, texts[0] ?? '', faults);
     case 'files':
@@ -100,7 +101,7 @@ function readJson(flag: string, text: string, faults: string[]): unknown {
 function hint(value: Kind): string {
   if (value.kind === 'choice') return `: ${value.choices.join(', ')}`;
   if (value.kind === 'list' && value.joined) return ', separated by commas';
-  if (value.kind === 'schema') return '; JSON, or a file of it';
+  if (value.kind === 'object' || value.kind === 'schema') return '; JSON, or a file of it';
   return isRepeatable(value) ? '; may be repeated' : '';
 }
 

@@ -16,7 +16,7 @@ const everything = JSON.parse(readFileSync(example, 'utf8')) as Record<string, u
 /** The texts by which a value is given on a command line. */
 function textsOf(name: string): string[] {
   const value = everything[name];
-  if (name === 'outputSchema') return [JSON.stringify(value)];
+  if (name === 'outputSchema' || name === 'settings') return [JSON.stringify(value)];
   if (name === 'attachments') return [imageFile(value as FileValue[])];
   if (Array.isArray(value)) return value.map(String);
   if (typeof value !== 'object') return [String(value)];

@@ -1,4 +1,5 @@
 /** The gateway's settings. */
+import { grantSettings } from '@cc-executor/claude-options/grant-settings';
 import { DEFAULT_HEARTBEAT_MS } from '@cc-executor/protocol';
 import {
   authSettings,
@@ -75,6 +76,7 @@ export const settings = {
     description: 'How long clients have to leave after `goaway`, before they are closed.',
   }),
   ...ceilingSettings,
+  ...grantSettings,
   durability: setting({
     env: 'DURABILITY',
     schema: oneOf(['local', 'replicated']),

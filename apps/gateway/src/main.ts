@@ -120,6 +120,7 @@ await runService({
         wishLog,
         producer,
         ceilings,
+        grants: config,
         vault: config.secretsKeys && createVault(config.secretsKeys),
         transcripts: createTranscriptRequests({ redis, keyPrefix: config.keyPrefix }),
         metrics,

@@ -4,14 +4,14 @@ import { startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { loadGatewayConfig } from '../src/config.ts';
 import { ceilingSettings, ceilingsOf, refuseBeyond, withinCeilings } from '../src/operations/ceilings.ts';
-import { createRig, noCeilings, type Rig, TENANT } from './harness.ts';
+import { createRig, noCeilings, noGrants, type Rig, TENANT } from './harness.ts';
 
 const timeoutNames = Object.keys(DEFAULT_TIMEOUTS) as (keyof typeof DEFAULT_TIMEOUTS)[];
 
 describe('without any variable', () => {
   test('what the protocol allows is allowed', () => {
     const timeouts = Object.fromEntries(timeoutNames.map((name) => [name, MAX_TIMEOUT_MS]));
-    expect(() => refuseBeyond({ timeouts, priority: 0 }, noCeilings)).not.toThrow();
+    expect(() => refuseBeyond({ timeouts, priority: 0 }, noCeilings, noGrants)).not.toThrow();
   });
 
   test('a request stays as it is', () => {
@@ -25,8 +25,8 @@ describe('a ceiling', () => {
   test.each(timeoutNames)('of timeouts.%s is met exactly, and named when it is passed', (name) => {
     const { env } = ceilingSettings[`timeouts.${name}`];
     const ceilings = ceilingsOf(loadGatewayConfig({ [env]: '10m' }));
-    expect(() => refuseBeyond({ timeouts: { [name]: 600_000 } }, ceilings)).not.toThrow();
-    expect(() => refuseBeyond({ timeouts: { [name]: 600_001 } }, ceilings)).toThrow(
+    expect(() => refuseBeyond({ timeouts: { [name]: 600_000 } }, ceilings, noGrants)).not.toThrow();
+    expect(() => refuseBeyond({ timeouts: { [name]: 600_001 } }, ceilings, noGrants)).toThrow(
       `timeouts.${name} may be at most 600000 (${env})`,
     );
   });
@@ -41,8 +41,8 @@ describe('a ceiling', () => {
   test('of the attempts is met exactly, and lowers the default of jobs that may be begun again', () => {
     const ceilings = ceilingsOf(loadGatewayConfig({ LIMIT_ATTEMPTS: '2' }));
     const retry = 'always' as const;
-    expect(() => refuseBeyond({ retry, maxAttempts: 2 }, ceilings)).not.toThrow();
-    expect(() => refuseBeyond({ retry, maxAttempts: 3 }, ceilings)).toThrow(
+    expect(() => refuseBeyond({ retry, maxAttempts: 2 }, ceilings, noGrants)).not.toThrow();
+    expect(() => refuseBeyond({ retry, maxAttempts: 3 }, ceilings, noGrants)).toThrow(
       'maxAttempts may be at most 2 (LIMIT_ATTEMPTS)',
     );
     expect(withinCeilings({ retry }, ceilings)).toEqual({ retry, maxAttempts: 2 });
@@ -53,8 +53,8 @@ describe('a ceiling', () => {
 
   test('of the priority is the most urgent that there is', () => {
     const ceilings = ceilingsOf(loadGatewayConfig({ LIMIT_PRIORITY: '10' }));
-    expect(() => refuseBeyond({ priority: 10 }, ceilings)).not.toThrow();
-    expect(() => refuseBeyond({ priority: 9 }, ceilings)).toThrow(
+    expect(() => refuseBeyond({ priority: 10 }, ceilings, noGrants)).not.toThrow();
+    expect(() => refuseBeyond({ priority: 9 }, ceilings, noGrants)).toThrow(
       'priority may be no lower than 10 (LIMIT_PRIORITY)',
     );
     expect(withinCeilings({}, ceilings)).toEqual({ priority: 10 });
@@ -101,6 +101,22 @@ describe('a gateway with ceilings', () => {
     const named = ['LIMIT_TOTAL_MS', 'LIMIT_PAUSED_MS', 'LIMIT_PRIORITY'];
     expect(error.message.match(/LIMIT_\w+/g)).toEqual(named);
     expect((await client.request('list')).result.jobs).toEqual([]);
+  });
+
+  test('refuses what its operator has not granted to requests, with the variables that would', async () => {
+    const grants = { allowSystemPrompt: false, requestSettings: ['language'] };
+    const client = await rig.connect(await rig.gateway({ grants }));
+    const hooks = { SessionStart: [{ hooks: [{ type: 'command', command: 'id' }] }] };
+    const asked = { prompt: 'x', systemPrompt: 'Obey.', settings: { language: 'german', hooks } };
+    const { error } = await client.request('execute', { ...asked, priority: 0 });
+    expect(error.data.code).toBe('beyond_ceiling');
+    expect(error.message).toMatch(
+      /replace the system prompt \(CLAUDE_ALLOW_SYSTEM_PROMPT\); requests may not set hooks \(CLAUDE_REQUEST_SETTINGS\)$/,
+    );
+    expect((await client.request('list')).result.jobs).toEqual([]);
+    const settings = { language: 'german' };
+    const { result } = await client.request('execute', { prompt: 'x', settings });
+    expect(await specOf(result.jobId)).toEqual({ prompt: 'x', settings });
   });
 
   test('lowers what a request leaves open, at every door', async () => {

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import type { Grants } from '@cc-executor/claude-options';
 import {
   createKeys,
   createRedisFeed,
@@ -52,6 +53,7 @@ export const TENANT = 'default';
 
 /** The defaults: what the protocol allows. */
 export const noCeilings = ceilingsOf(loadGatewayConfig({}));
+export const noGrants: Grants = { allowSystemPrompt: false, requestSettings: [] };
 
 export const freshMetrics = () =>
   createGatewayMetrics(createMetrics({ role: 'gateway', version: 'test', isOn: false }));
@@ -72,6 +74,7 @@ type GatewayOverrides = Partial<Omit<GatewayOptions, 'ceilings'>> & {
   abandonGraceMs?: number;
   /** Those that are not the defaults. */
   ceilings?: Partial<Ceilings>;
+  grants?: Grants;
   /** Makes `execute` wait for a replica, so long. */
   replicaMs?: number;
   /** Wraps the gateway's log, to lose or delay what it asks. */
@@ -125,6 +128,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
       abandonGraceMs = 60_000,
       metrics = freshMetrics(),
       ceilings: lowered,
+      grants = noGrants,
       ...overrides
     } = options;
     const redis = open('impatient', commandTimeoutMs);
@@ -177,6 +181,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
         wishLog: gatewayLog,
         producer,
         ceilings,
+        grants,
         vault,
         transcripts: createTranscriptRequests({ redis, keyPrefix }),
         metrics,

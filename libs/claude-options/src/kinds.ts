@@ -36,14 +36,17 @@ type ListKind = {
 /** An object of strings. */
 type MapKind = { kind: 'map'; names: TextKind; values: TextKind };
 
-/** A JSON Schema of an object. Whether it is one in all its parts is judged by `./output-schema`. */
-type SchemaKind = {
-  kind: 'schema';
+/** An object of whatever. */
+type ObjectKind = {
+  kind: 'object';
   /** UTF-16 units as JSON. */
   max: number;
   /** Levels of objects and lists. */
   maxDepth: number;
 };
+
+/** A JSON Schema of an object. Whether it is one in all its parts is judged by `./output-schema`. */
+type SchemaKind = Omit<ObjectKind, 'kind'> & { kind: 'schema' };
 
 /** Files that go with the prompt. */
 type FilesKind = {
@@ -66,6 +69,7 @@ export type Kind =
   | AmountKind
   | ListKind
   | MapKind
+  | ObjectKind
   | SchemaKind
   | FilesKind;
 
@@ -81,7 +85,7 @@ export type ValueOf<K extends Kind> =
           ? string | readonly string[]
           : K extends { kind: 'list' }
             ? readonly string[]
-            : K extends { kind: 'schema' }
+            : K extends { kind: 'object' | 'schema' }
               ? Readonly<Record<string, unknown>>
               : K extends { kind: 'files' }
                 ? readonly FileValue[]
@@ -108,6 +112,8 @@ export function describeKind(kind: Kind): string {
       const types = [...new Set(Object.values(kind.mediaTypes))].map((type) => `\`${type}\``).join(', ');
       return `list of ≤ ${kind.max} \`{mediaType, data}\`, ≤ ${count(kind.maxLength)} characters of base64 in all; ${types}`;
     }
+    case 'object':
+      return `object, ≤ ${count(kind.max)} characters and ${kind.maxDepth} levels as JSON`;
     case 'schema':
       return `JSON Schema of an object, ≤ ${count(kind.max)} characters and ${kind.maxDepth} levels as JSON`;
   }

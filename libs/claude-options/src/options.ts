@@ -71,6 +71,17 @@ export const claudeOptions = {
     reaches: { flag: '--fallback-model' },
     operator: { default: 'CLAUDE_FALLBACK_MODEL', ceilings: ['CLAUDE_MODELS'] },
   },
+  systemPrompt: {
+    value: {
+      ...{ kind: 'text', max: 32_768, noun: 'string' },
+      pattern: /^[^\0]+$/,
+      rule: 'may not be empty or hold a NUL',
+    },
+    meaning: "in place of Claude Code's system prompt, where the operator allows it",
+    run: '--system-prompt <text>',
+    reaches: { flag: '--system-prompt' },
+    operator: { ceilings: ['CLAUDE_ALLOW_SYSTEM_PROMPT'] },
+  },
   appendSystemPrompt: {
     value: { ...anyText, max: 32_768 },
     meaning: 'appended to the system prompt',
@@ -196,6 +207,13 @@ export const claudeOptions = {
     run: '--env <name=value>',
     reaches: { as: 'its environment' },
     operator: { ceilings: ['CLAUDE_REQUEST_ENV'] },
+  },
+  settings: {
+    value: { kind: 'object', max: 16_384, maxDepth: 10 },
+    meaning: 'settings of Claude Code, those that the operator allows',
+    run: '--settings <json>',
+    reaches: { flag: '--settings' },
+    operator: { ceilings: ['CLAUDE_REQUEST_SETTINGS'] },
   },
   workspace: {
     value: name,

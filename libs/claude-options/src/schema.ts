@@ -5,6 +5,8 @@ import { type ClaudeOptions, claudeOptions, type OptionName } from './options.ts
 
 type OptionSchemas = { [N in OptionName]: z.ZodOptional<z.ZodType<NonNullable<ClaudeOptions[N]>>> };
 
+const objectSchema = z.record(z.string(), z.unknown());
+
 /** By name, to be spread into the schema of a request. Values come out as they went in. */
 export const optionSchemas = Object.fromEntries(
   Object.entries(claudeOptions).map(([name, { value, meaning }]) => [
@@ -31,21 +33,31 @@ function schemaOf(kind: Kind): z.ZodType {
       return z.record(textSchema(kind.names), textSchema(kind.values));
     case 'files':
       return filesSchema(kind);
+    case 'object':
+      return bounded(objectSchema, kind);
     case 'schema':
-      return (
-        z
-          .record(z.string(), z.unknown())
-          .refine(({ type }) => type === 'object', 'must be a JSON Schema with the type "object"')
-          // What is nested too deep is not written as JSON: that could exhaust the stack.
-          .refine((schema) => !isDeeper(schema, kind.maxDepth), {
-            error: `may not be nested more than ${kind.maxDepth} deep`,
-            abort: true,
-          })
-          .refine((schema) => JSON.stringify(schema).length <= kind.max, {
-            error: `may not be longer than ${kind.max} characters as JSON`,
-          })
+      return bounded(
+        objectSchema.refine(({ type }) => type === 'object', 'must be a JSON Schema with the type "object"'),
+        kind,
       );
   }
+}
+
+function bounded(
+  schema: typeof objectSchema,
+  { max, maxDepth }: Pick<Extract<Kind, { kind: 'object' }>, 'max' | 'maxDepth'>,
+): z.ZodType {
+  return (
+    schema
+      // What is nested too deep is not written as JSON: that could exhaust the stack.
+      .refine((value) => !isDeeper(value, maxDepth), {
+        error: `may not be nested more than ${maxDepth} deep`,
+        abort: true,
+      })
+      .refine((value) => JSON.stringify(value).length <= max, {
+        error: `may not be longer than ${max} characters as JSON`,
+      })
+  );
 }
 
 function filesSchema({ mediaTypes, max, maxLength }: Extract<Kind, { kind: 'files' }>): z.ZodType {

@@ -29,6 +29,10 @@ const values: Record<string, { taken: unknown[]; refused: unknown[] }> = {
     taken: ['sonnet', 'opus,sonnet[1m]', 'anthropic.claude-v2:1/x@y', 'x'.repeat(1_024)],
     refused: [...FLAGS, '', 'sonnet,--resume', 'sonnet, opus', 'son net', 'opus,', 'x'.repeat(1_025), 7],
   },
+  systemPrompt: {
+    taken: ['x', '--anything\n', 'x'.repeat(32_768)],
+    refused: ['', 'a\0b', 'x'.repeat(32_769), 7],
+  },
   appendSystemPrompt: {
     taken: ['', '--anything\n', 'x'.repeat(32_768)],
     refused: ['a\0b', 'x'.repeat(32_769), 7],
@@ -80,6 +84,13 @@ const values: Record<string, { taken: unknown[]; refused: unknown[] }> = {
     refused: [
       ...[{ 'A=B': '1' }, { '': '1' }, { '-A': '1' }, { A: '\0' }, { A: 1 }],
       ...[{ A: 'x'.repeat(32_769) }, { ['A'.repeat(129)]: '1' }],
+    ],
+  },
+  settings: {
+    taken: [{}, { language: 'german', attribution: { commit: '' } }, { a: 'x'.repeat(16_384 - 8) }],
+    refused: [
+      ...['/etc/settings.json', '{}', [{}], true, { a: 'x'.repeat(16_384 - 7) }],
+      ...[10, 2_000].map((levels) => ({ a: nested(levels) })),
     ],
   },
   workspace: { taken: ['w', 'a_B-9'], refused: [...FLAGS, '', '../w', '.locks', 'a/b', 'x'.repeat(65)] },

@@ -3,6 +3,7 @@
  * is out, the job will have its one terminal event: a record without an entry is found by the queue check.
  */
 import { createHash } from 'node:crypto';
+import type { Grants } from '@cc-executor/claude-options';
 import type { AcceptLog, NewJob, Secrets, Vault } from '@cc-executor/job-log';
 import {
   createEpoch,
@@ -44,6 +45,7 @@ export function createAccept({
   connection,
   producer,
   ceilings,
+  grants,
   vault,
   metrics,
   logger,
@@ -54,6 +56,7 @@ export function createAccept({
   connection: AcceptConnection;
   producer: Pick<Producer, 'enqueue'>;
   ceilings: Ceilings;
+  grants: Grants;
   /** Undefined: there is no key, and no secrets are taken. */
   vault: Vault | undefined;
   metrics: Pick<GatewayMetrics, 'jobsAccepted'>;
@@ -102,7 +105,7 @@ export function createAccept({
 
   return async (tenant, params) => {
     const { idempotencyKey, attach: _attach, ...asked } = params;
-    refuseBeyond(asked, ceilings);
+    refuseBeyond(asked, ceilings, grants);
     if (!connection.isReady()) throw new RedisUnavailableError('away', new Error('jobs cannot be enqueued'));
     const { env, attachments, ...open } = asked;
     const entrusted = entrust({ env, attachments }, vault);

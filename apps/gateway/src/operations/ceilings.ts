@@ -3,6 +3,7 @@
  * check, what `connected` tells and the values of jobs that name none are made. How long an ended job is kept no request
  * can say.
  */
+import { findUngranted, type Grants } from '@cc-executor/claude-options';
 import {
   DEFAULT_MAX_ATTEMPTS,
   DEFAULT_TIMEOUTS,
@@ -41,6 +42,7 @@ export type Ceilings = Config<typeof ceilingSettings>;
 
 type TimeoutName = keyof typeof DEFAULT_TIMEOUTS;
 type Bounded = Pick<ExecuteParams, 'timeouts' | 'retry' | 'maxAttempts' | 'priority'>;
+type Granted = Pick<ExecuteParams, 'systemPrompt' | 'settings'>;
 
 const timeoutNames = Object.keys(DEFAULT_TIMEOUTS) as TimeoutName[];
 
@@ -60,7 +62,8 @@ export function ceilingsOf(config: Ceilings): Ceilings {
 }
 
 /** Errors: `beyond_ceiling`, which names each ceiling that the request passes. */
-export function refuseBeyond({ timeouts, maxAttempts, priority }: Bounded, ceilings: Ceilings): void {
+export function refuseBeyond(asked: Bounded & Granted, ceilings: Ceilings, grants: Grants): void {
+  const { timeouts, maxAttempts, priority } = asked;
   const passed = timeoutNames.flatMap((name) => {
     const path = `timeouts.${name}` as const;
     const isBeyond = (timeouts?.[name] ?? 0) > ceilings[path];
@@ -73,6 +76,8 @@ export function refuseBeyond({ timeouts, maxAttempts, priority }: Bounded, ceili
   if (priority !== undefined && priority < ceilings.priority) {
     passed.push(`priority may be no lower than ${ceilings.priority} (${ceilingSettings.priority.env})`);
   }
+  // What claude-api would refuse: a job that waits in the queue for that has waited for nothing.
+  passed.push(...findUngranted(asked, grants).map(([ceiling, message]) => `${message} (${ceiling})`));
   if (passed.length > 0) {
     throw new ProtocolError('beyond_ceiling', `Beyond what this gateway allows: ${passed.join('; ')}`);
   }

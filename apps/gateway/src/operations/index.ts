@@ -1,4 +1,5 @@
 /** Every request method and its operation: a method of the protocol that has none does not compile here. */
+import type { Grants } from '@cc-executor/claude-options';
 import type { AcceptLog, ReadLog, Vault, WishLog } from '@cc-executor/job-log';
 import type { Producer } from '@cc-executor/queue';
 import type { Replication } from '@cc-executor/redis';
@@ -27,6 +28,7 @@ export type OperationParts = {
   wishLog: WishLog;
   producer: Producer;
   ceilings: Ceilings;
+  grants: Grants;
   vault: Vault | undefined;
   transcripts: TranscriptRequests;
   metrics: Pick<GatewayMetrics, 'jobsAccepted'>;
