@@ -43,7 +43,7 @@ async function start(options: StackOptions = {}): Promise<Stack> {
   return stack;
 }
 
-/** One stack for the tests of a suite, which leave it as they found it. */
+/** One stack for the tests of a suite, which leave it as those that follow want it. */
 function useStack(options: StackOptions, redisOptions?: TestRedisOptions): () => Stack {
   let redis: TestRedis;
   let stack: Stack;
@@ -71,7 +71,7 @@ async function untilDoctor(
   }, PATIENCE);
 }
 
-describe('everything works', () => {
+describe('on a stack that works', () => {
   const working = useStack({ workers: 2 }, { appendonly: true });
 
   it('is told pair by pair, seen through the gateway alone, and proved by a job', async () => {
@@ -121,6 +121,74 @@ describe('everything works', () => {
       expect.arrayContaining(['worker (here)', 'worker (here) → redis', 'worker (here) → claude-api']),
     );
   });
+
+  it("a worker that does not know claude-api's name, beside one that does", async () => {
+    const stack = working();
+    const worker = await stack.startWorker({ CLAUDE_API_URL: 'http://claude-api.invalid:8000' });
+    onTestFinished(async () => void (await worker.stop()));
+    const answer = await untilDoctor(
+      (found) => expect(subjects(failed(found))).toEqual(['worker → claude-api']),
+      ['--url', stack.url()],
+    );
+    const [finding] = failed(answer);
+    expect(finding?.subject).toContain(String(worker.pid));
+    expect(finding?.message).toMatch(
+      /^claude-api at http:\/\/claude-api\.invalid:8000: the name is not known/,
+    );
+    expect(finding?.advice).toMatch(/same network.*CLAUDE_API_URL/);
+  });
+
+  it('a worker that stands still', async () => {
+    const stack = working();
+    const [worker] = stack.workers;
+    await untilDoctor(
+      ({ findings }) =>
+        expect(subjects(findings).filter((name) => name === 'worker → redis')).toHaveLength(2),
+      ['--url', stack.url()],
+    );
+    worker?.kill('SIGSTOP');
+    onTestFinished(() => worker?.kill('SIGCONT'));
+    const answer = await untilDoctor(
+      (found) => expect(failed(found)).toHaveLength(1),
+      ['--url', stack.url()],
+    );
+    const [finding] = failed(answer);
+    expect(finding?.subject).toMatch(new RegExp(`^worker-.*-${worker?.pid} → redis$`));
+    expect(finding?.message).toMatch(/was last seen \d+ s ago/);
+    worker?.kill('SIGCONT');
+    await untilDoctor((found) => expect(failed(found)).toEqual([]), ['--url', stack.url()]);
+  });
+
+  // From here on it is broken, piece by piece.
+
+  it('claude-api down', async () => {
+    const stack = working();
+    await stack.claudeApi?.stop();
+    // A report that was being written while it stopped says so in other words.
+    const answer = await untilDoctor(
+      (found) =>
+        expect(failed(found).find(({ subject }) => subject.endsWith('→ claude-api'))).toMatchObject({
+          message: expect.stringContaining('the connection is refused (ECONNREFUSED)'),
+          advice: expect.stringContaining('docker compose up -d claude-api'),
+        }),
+      ['--url', stack.url()],
+    );
+    expect(failed(answer).find(({ subject }) => subject === 'queue → worker')?.message).toContain(
+      'none of them is ready',
+    );
+  });
+
+  it('Redis down', async () => {
+    const stack = working();
+    await stack.redis.kill();
+    const answer = await untilDoctor(
+      (found) => expect(subjects(failed(found))).toContain('gateway → redis'),
+      ['--url', stack.url()],
+    );
+    const pair = failed(answer).find(({ subject }) => subject.endsWith('→ redis'));
+    expect(pair?.message).toContain('the connection is refused (ECONNREFUSED)');
+    expect(pair?.advice).toContain('docker compose up -d redis');
+  });
 });
 
 describe('the broken pair is named', () => {
@@ -154,35 +222,6 @@ describe('the broken pair is named', () => {
     const [finding] = failed(await doctor(['--url', `ws://127.0.0.1:${port}/ws`]));
     expect(finding?.message).toContain('something else answers there, no gateway (HTTP 200 to /health)');
     expect(finding?.advice).toContain('Another program has this address or port');
-  });
-
-  it('Redis down', async () => {
-    const stack = await start();
-    await stack.redis.kill();
-    const answer = await untilDoctor(
-      (found) => expect(subjects(failed(found))).toContain('gateway → redis'),
-      ['--url', stack.url()],
-    );
-    const pair = failed(answer).find(({ subject }) => subject.endsWith('→ redis'));
-    expect(pair?.message).toContain('the connection is refused (ECONNREFUSED)');
-    expect(pair?.advice).toContain('docker compose up -d redis');
-  });
-
-  it('claude-api down', async () => {
-    const stack = await start();
-    await stack.claudeApi?.stop();
-    // A report that was being written while it stopped says so in other words.
-    const answer = await untilDoctor(
-      (found) =>
-        expect(failed(found).find(({ subject }) => subject.endsWith('→ claude-api'))).toMatchObject({
-          message: expect.stringContaining('the connection is refused (ECONNREFUSED)'),
-          advice: expect.stringContaining('docker compose up -d claude-api'),
-        }),
-      ['--url', stack.url()],
-    );
-    expect(failed(answer).find(({ subject }) => subject === 'queue → worker')?.message).toContain(
-      'none of them is ready',
-    );
   });
 
   describe('where no worker is:', () => {
@@ -230,47 +269,6 @@ describe('the broken pair is named', () => {
         message: '1 job waits and no worker is alive',
         advice: expect.stringContaining('docker compose up -d worker'),
       });
-    });
-  });
-
-  describe('where others work:', () => {
-    const running = useStack({ workers: 2 });
-
-    it("a worker that does not know claude-api's name, beside one that does", async () => {
-      const stack = running();
-      const worker = await stack.startWorker({ CLAUDE_API_URL: 'http://claude-api.invalid:8000' });
-      onTestFinished(async () => void (await worker.stop()));
-      const answer = await untilDoctor(
-        (found) => expect(subjects(failed(found))).toEqual(['worker → claude-api']),
-        ['--url', stack.url()],
-      );
-      const [finding] = failed(answer);
-      expect(finding?.subject).toContain(String(worker.pid));
-      expect(finding?.message).toMatch(
-        /^claude-api at http:\/\/claude-api\.invalid:8000: the name is not known/,
-      );
-      expect(finding?.advice).toMatch(/same network.*CLAUDE_API_URL/);
-    });
-
-    it('a worker that stands still', async () => {
-      const stack = running();
-      const [worker] = stack.workers;
-      await untilDoctor(
-        ({ findings }) =>
-          expect(subjects(findings).filter((name) => name === 'worker → redis')).toHaveLength(2),
-        ['--url', stack.url()],
-      );
-      worker?.kill('SIGSTOP');
-      onTestFinished(() => worker?.kill('SIGCONT'));
-      const answer = await untilDoctor(
-        (found) => expect(failed(found)).toHaveLength(1),
-        ['--url', stack.url()],
-      );
-      const [finding] = failed(answer);
-      expect(finding?.subject).toMatch(new RegExp(`^worker-.*-${worker?.pid} → redis$`));
-      expect(finding?.message).toMatch(/was last seen \d+ s ago/);
-      worker?.kill('SIGCONT');
-      await untilDoctor((found) => expect(failed(found)).toEqual([]), ['--url', stack.url()]);
     });
   });
 });
