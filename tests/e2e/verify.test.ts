@@ -38,14 +38,14 @@ describe('a job of the real Claude Code', () => {
     return job;
   }
 
-  /** Replaces a text in the one event of the job's log that holds it. */
+  /** Replaces a text in the first batch of the job's log that holds it. */
   async function tamper(jobId: string, from: string, to: string): Promise<void> {
     const { admin } = stack().redis;
     const key = `cce:{${jobId}}:log`;
-    const events = await admin.lrange(key, 0, -1);
-    const index = events.findIndex((event) => event.includes('"output"') && event.includes(from));
+    const entries = await admin.lrange(key, 0, -1);
+    const index = entries.findIndex((entry) => entry.includes('"output"') && entry.includes(from));
     expect(index).toBeGreaterThan(0);
-    await admin.lset(key, index, events[index]!.replace(from, to));
+    await admin.lset(key, index, entries[index]!.replace(from, to));
   }
 
   const prompts: Record<string, () => string> = {

@@ -1,6 +1,6 @@
 /** What a log would read without the fault: the same plan, run again in peace, and compared event for event. */
 import { createKeys } from '@cc-executor/job-log';
-import { type Plan, planPrompt } from '@cc-executor/testing';
+import { type Plan, planPrompt, readRawLog } from '@cc-executor/testing';
 import { expect } from 'vitest';
 import type { FaultStack } from './harness.ts';
 
@@ -19,7 +19,7 @@ export async function expectAsWithoutFault(faults: FaultStack, jobId: string, pr
 }
 
 async function readLog({ redis }: FaultStack, jobId: string): Promise<unknown[]> {
-  const log = await redis.admin.lrange(createKeys('cce').log(jobId), 0, -1);
+  const log = await readRawLog(redis.admin, createKeys('cce'), jobId);
   return log.map((json) => {
     // The execution is named after the job.
     const anonymous = json.replaceAll(jobId, 'job');

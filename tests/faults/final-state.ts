@@ -1,6 +1,6 @@
 /** What is in Redis when all is over: the jobs, and what should have gone. */
 import type { Keys } from '@cc-executor/job-log';
-import type { Leftovers, StoredJob, TestRedis } from '@cc-executor/testing';
+import { type Leftovers, readRawLog, type StoredJob, type TestRedis } from '@cc-executor/testing';
 
 type Admin = TestRedis['admin'];
 
@@ -9,7 +9,7 @@ export async function readStoredJobs(admin: Admin, keys: Keys, jobIds: string[])
     jobIds.map(async (jobId) => {
       const [record, log] = await Promise.all([
         admin.hgetall(keys.record(jobId)),
-        admin.lrange(keys.log(jobId), 0, -1),
+        readRawLog(admin, keys, jobId),
       ]);
       return { jobId, log, ...(Object.keys(record).length === 0 ? {} : { record }) };
     }),

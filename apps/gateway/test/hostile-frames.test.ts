@@ -253,7 +253,10 @@ describe('whatever is thrown for a connection', () => {
             return (
               page && {
                 ...page,
-                events: page.events.map(() => (door === 'native' ? (Symbol('event') as never) : 'no event')),
+                batches: page.batches.map((batch) => ({
+                  ...batch,
+                  bodies: door === 'native' ? (Symbol('bodies') as never) : Buffer.from('no event'),
+                })),
               }
             );
           },

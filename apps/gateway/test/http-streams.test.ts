@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { createJobId, type JobEvent } from '@cc-executor/protocol';
-import { startTestRedis, type TestRedis } from '@cc-executor/testing';
+import { startTestRedis, type TestRedis, textsOf } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import {
   completed,
@@ -83,9 +83,8 @@ describe('a stream', () => {
     await attempt.write(output('a\nb\r\n'), output('\u2028 é'));
     await attempt.end(completed);
     await stream.ended;
-    const { events = [] } =
-      (await rig.log.range('default', jobId, { afterSeq: 0, maxEvents: 9, maxBytes: 9_999 })) ?? {};
-    expect(messagesOf(stream.text())).toEqual(events.map((data, i) => ({ id: String(i + 1), data })));
+    const page = await rig.log.range('default', jobId, { afterSeq: 0, maxEvents: 9, maxBytes: 9_999 });
+    expect(messagesOf(stream.text())).toEqual(textsOf(page).map((data, i) => ({ id: String(i + 1), data })));
     expect(stream.text().startsWith('retry: ')).toBe(true);
     await untilTrue(async () => (await rig.countListeners(jobId)) === 0);
   });

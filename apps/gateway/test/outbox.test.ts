@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createBatch } from '../src/doors/batch.ts';
 import { createOutbox, type Outbox } from '../src/doors/outbox.ts';
+import { textFrame } from '../src/doors/text-frame.ts';
 import { overWebSocket } from '../src/doors/web-socket-carrier.ts';
 import { connectPair, type SocketPair } from './fixtures/socket-pair.ts';
 import { untilTrue } from './harness.ts';
@@ -40,12 +41,13 @@ const upTo = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 test('sends texts and batches in their order', async () => {
   outbox.send('0');
-  outbox.send(createBatch(['1', '2']));
+  outbox.send(createBatch([textFrame('1'), textFrame('2')]));
   outbox.send('3');
   await untilTrue(() => received.length === 4);
   expect(received).toEqual(['0', '1', '2', '3']);
-  expect(grownBytes).toBe(4);
-  expect(outbox.takenBytes()).toBeGreaterThanOrEqual(4);
+  // Each has a header of two bytes.
+  expect(grownBytes).toBe(12);
+  expect(outbox.takenBytes()).toBeGreaterThanOrEqual(12);
 });
 
 test('keeps what a client does not take, counts it, and says when there is room again', async () => {

@@ -1,5 +1,5 @@
 import { createJobId } from '@cc-executor/protocol';
-import { startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
+import { startTestRedis, type TestRedis, textsOf, type WireClient } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { completed, createRig, type Rig, TENANT, takeJob } from './harness.ts';
 
@@ -41,9 +41,8 @@ test('of pause and resume the last one counts, however often each is asked', asy
     expect(result).toEqual({ status: 'running', accepted: true });
     expect(await job()).toMatchObject({ pauseRequested });
   }
-  expect(
-    (await rig.log.range(TENANT, jobId, { afterSeq: 0, maxEvents: 10, maxBytes: 1e6 }))?.events,
-  ).toHaveLength(1);
+  const page = await rig.log.range(TENANT, jobId, { afterSeq: 0, maxEvents: 10, maxBytes: 1e6 });
+  expect(textsOf(page)).toHaveLength(1);
 });
 
 test('a job that has ended is not paused, and the answer says how it ended', async () => {

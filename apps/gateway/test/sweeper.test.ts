@@ -1,7 +1,7 @@
 import { createRedisSweep, type JobSpec, type JobSweep } from '@cc-executor/job-log';
 import { createEpoch, createJobId, type JobEvent, type RetryPolicy } from '@cc-executor/protocol';
 import { RedisUnavailableError } from '@cc-executor/redis';
-import { needs, startTestRedis, type TestRedis } from '@cc-executor/testing';
+import { needs, startTestRedis, type TestRedis, textsOf } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Sweeper, type SweeperOptions, startSweeper } from '../src/chores/sweeper.ts';
 import {
@@ -82,7 +82,7 @@ async function makeDue(jobId: string): Promise<void> {
 async function untilStatus(jobId: string, status: string): Promise<JobEvent[]> {
   await untilTrue(async () => (await rig.log.get(TENANT, jobId))?.job.status === status);
   const page = await rig.log.range(TENANT, jobId, { afterSeq: 0, maxEvents: 1_000, maxBytes: 1_000_000 });
-  return (page?.events ?? []).map((event) => JSON.parse(event));
+  return textsOf(page).map((event) => JSON.parse(event));
 }
 
 test('three sweepers end a job whose worker is lost exactly once, as worker_lost, and its worker may not write', async () => {

@@ -103,11 +103,10 @@ describe('a job', () => {
     ['a text was changed', (jobId) => change(jobId, 3, (event) => event.replace('grün', 'blau'))],
     ['a text was moved from one event to the next', (jobId) => swap(jobId, 3, 4)],
     ['an event was taken out', (jobId) => cut(jobId, 3)],
-    [
-      'an event was added at the end',
-      (jobId) => server.admin.rpush(rig.keys.log(jobId), '{"type":"output"}'),
-    ],
-    ['the terminal event was taken out', (jobId) => server.admin.rpop(rig.keys.log(jobId))],
+    ['an event was added at the end', (jobId) => edit(jobId, (events) => [...events, '{"type":"output"}'])],
+    ['the terminal event was taken out', (jobId) => edit(jobId, (events) => events.slice(0, -1))],
+    ['the last batch was taken out', (jobId) => server.admin.ltrim(rig.keys.log(jobId), 0, -3)],
+    ['an entry is no head', (jobId) => server.admin.lset(rig.keys.log(jobId), 2, '{"jobId":"x"}')],
     ['it ends in another way', (jobId) => change(jobId, 5, (event) => event.replace('completed', 'failed'))],
     [
       'its terminal text was changed',
@@ -163,23 +162,28 @@ describe('it cannot be told', () => {
   });
 });
 
-/** Replaces the event at this index of the log, counted from 0. */
-async function change(jobId: string, index: number, edit: (event: string) => string): Promise<void> {
+/** Changes the events of the log, whose batches stay where they are: the last one holds what is more or less. */
+async function edit(jobId: string, change: (events: string[]) => string[]): Promise<void> {
   const key = rig.keys.log(jobId);
-  const before = (await server.admin.lindex(key, index))!;
-  const after = edit(before);
-  expect(after).not.toBe(before);
-  await server.admin.lset(key, index, after);
+  const entries = await server.admin.lrange(key, 0, -1);
+  const batches = entries.filter((_, i) => i % 2 === 1).map((entry) => entry.split('\n'));
+  const after = change(batches.flat());
+  expect(after).not.toEqual(batches.flat());
+  for (const [i, { length }] of batches.entries()) {
+    const bodies = after.splice(0, i === batches.length - 1 ? after.length : length);
+    await server.admin.lset(key, 2 * i + 1, bodies.join('\n'));
+  }
 }
 
-async function swap(jobId: string, one: number, other: number): Promise<void> {
-  const key = rig.keys.log(jobId);
-  const [first, second] = [await server.admin.lindex(key, one), await server.admin.lindex(key, other)];
-  await server.admin.lset(key, one, second!);
-  await server.admin.lset(key, other, first!);
+/** Replaces the event at this index, counted from 0. */
+function change(jobId: string, index: number, replace: (event: string) => string): Promise<void> {
+  return edit(jobId, (events) => events.with(index, replace(events[index] ?? '')));
 }
 
-async function cut(jobId: string, index: number): Promise<void> {
-  await change(jobId, index, () => 'x');
-  await server.admin.lrem(rig.keys.log(jobId), 1, 'x');
+function swap(jobId: string, one: number, other: number): Promise<void> {
+  return edit(jobId, (events) => events.with(one, events[other] ?? '').with(other, events[one] ?? ''));
+}
+
+function cut(jobId: string, index: number): Promise<void> {
+  return edit(jobId, (events) => events.toSpliced(index, 1));
 }

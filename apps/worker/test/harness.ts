@@ -15,7 +15,7 @@ import { createEpoch, createJobId, type JobEvent } from '@cc-executor/protocol';
 import type { Slot } from '@cc-executor/queue';
 import { RedisUnavailableError } from '@cc-executor/redis';
 import { createLogger } from '@cc-executor/runtime';
-import { createMemoryJobLog, createMemoryUsageBlock, type WholeLog } from '@cc-executor/testing';
+import { createMemoryJobLog, createMemoryUsageBlock, textsOf, type WholeLog } from '@cc-executor/testing';
 import { createLeases } from '../src/leases.ts';
 import type { OutputBounds } from '../src/log-writer.ts';
 import { createWorkerMetrics } from '../src/metrics.ts';
@@ -244,7 +244,7 @@ export async function createBench({
   };
   const events = async () => {
     const page = await log.range(TENANT, jobId, { afterSeq: 0, maxEvents: 100_000, maxBytes: 1e8 });
-    return (page?.events ?? []).map((event) => JSON.parse(event) as JobEvent);
+    return textsOf(page).map((event) => JSON.parse(event) as JobEvent);
   };
   return {
     jobId,

@@ -1,7 +1,7 @@
 import type { Batch } from '@cc-executor/job-log';
 import { createEpoch, createJobId, type JobEvent } from '@cc-executor/protocol';
 import { RedisFaultError } from '@cc-executor/redis';
-import { createMemoryJobLog, type WholeLog } from '@cc-executor/testing';
+import { createMemoryJobLog, textsOf, type WholeLog } from '@cc-executor/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createLogWriter, type LogWriter } from '../src/log-writer.ts';
 import { away, full, losingAnswers, PLENTY, silent, TENANT, untilTrue } from './harness.ts';
@@ -72,7 +72,7 @@ function gatedLog(log: WholeLog = memory) {
 
 async function events(): Promise<JobEvent[]> {
   const page = await memory.range(TENANT, jobId, { afterSeq: 0, maxEvents: 100_000, maxBytes: 1e8 });
-  return (page?.events ?? []).map((event) => JSON.parse(event) as JobEvent);
+  return textsOf(page).map((event) => JSON.parse(event) as JobEvent);
 }
 
 async function texts(): Promise<string[]> {

@@ -8,6 +8,7 @@ import {
   needs,
   startTestRedis,
   type TestRedis,
+  textsOf,
   uniquePrefix,
   type WholeLog,
 } from '@cc-executor/testing';
@@ -141,7 +142,7 @@ describe('a full Redis', () => {
   /** Half of the answer stands in the log; the other half is refused. */
   const untilRefused: Step[] = [
     [started, text('half', true)],
-    () => untilTrue(async () => (await log.range(TENANT, current.jobId, PAGE))?.events.length === 3),
+    () => untilTrue(async () => textsOf(await log.range(TENANT, current.jobId, PAGE)).length === 3),
     () => setFull(true),
     [text('late')],
     () => untilTrue(async () => (await refusals()) > 0),

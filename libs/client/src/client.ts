@@ -114,8 +114,9 @@ export function createClient(options: ClientOptions): Client {
   }
 
   function receive(frame: ServerFrame, size: number): void {
-    if (frame.kind === 'event') {
-      subscriptions.get(frame.event.jobId)?.receive(frame.event, size);
+    if (frame.kind === 'events') {
+      const share = size / frame.events.length;
+      for (const event of frame.events) subscriptions.get(event.jobId)?.receive(event, share);
     } else if (frame.kind === 'heartbeat') {
       for (const { jobId, seq } of frame.params.jobs) subscriptions.get(jobId)?.hear(seq);
     } else if (frame.kind === 'job_lost') {
@@ -163,16 +164,20 @@ export function createClient(options: ClientOptions): Client {
 
   async function execute(params: ExecuteParams): Promise<JobHandle> {
     const { promise, resolve } = Promise.withResolvers<JobHandle>();
-    await connection.request('execute', params, {
-      resend: true,
-      onResult({ jobId, epoch, status, created }) {
-        const job = createJobHandle(host, { jobId, afterSeq: 0, created });
-        const isListening = params.attach !== false;
-        job.attached(epoch, status, isListening);
-        if (isListening) subscribe(jobId, epoch).adopt(job.listeners, { epoch, status });
-        resolve(job.handle);
+    await connection.request(
+      'execute',
+      { ...params, batches: true },
+      {
+        resend: true,
+        onResult({ jobId, epoch, status, created }) {
+          const job = createJobHandle(host, { jobId, afterSeq: 0, created });
+          const isListening = params.attach !== false;
+          job.attached(epoch, status, isListening);
+          if (isListening) subscribe(jobId, epoch).adopt(job.listeners, { epoch, status });
+          resolve(job.handle);
+        },
       },
-    });
+    );
     return promise;
   }
 

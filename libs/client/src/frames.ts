@@ -13,7 +13,7 @@ import { asRecord } from './errors.ts';
 export type ServerFrame =
   | { kind: 'result'; id: number; result: unknown }
   | { kind: 'error'; id: number | undefined; error: unknown }
-  | { kind: 'event'; event: JobEvent }
+  | { kind: 'events'; events: JobEvent[] }
   | { kind: 'connected'; params: Notification<'connected'> }
   | { kind: 'heartbeat'; params: Notification<'heartbeat'> }
   | { kind: 'job_lost'; params: Notification<'job_lost'> }
@@ -42,7 +42,15 @@ export function readServerFrame(data: unknown): ServerFrame {
 
 function readNotification(method: string, params: unknown): ServerFrame {
   if (method === 'event') {
-    return hasEventHead(params) ? { kind: 'event', event: params } : violation('an event without its head');
+    const isEvent = hasHead(params, 'seq') && typeof params.type === 'string';
+    return isEvent
+      ? { kind: 'events', events: [params as JobEvent] }
+      : violation('an event without its head');
+  }
+  if (method === 'events') {
+    const isBatch =
+      hasHead(params, 'firstSeq') && Array.isArray(params.events) && params.events.every(isBody);
+    return isBatch ? { kind: 'events', events: eventsOf(params) } : violation('events without their head');
   }
   if (isControl(method)) {
     const parsed = notificationSchemas[method].safeParse(params);
@@ -52,19 +60,24 @@ function readNotification(method: string, params: unknown): ServerFrame {
   return { kind: 'unknown' };
 }
 
-function isControl(method: string): method is Exclude<NotificationMethod, 'event'> {
+function isControl(method: string): method is Exclude<NotificationMethod, 'event' | 'events'> {
   return Object.hasOwn(notificationSchemas, method);
 }
 
-function hasEventHead(params: unknown): params is JobEvent {
-  const { jobId, epoch, seq, type } = asRecord(params);
-  return (
-    typeof jobId === 'string' &&
-    typeof epoch === 'string' &&
-    typeof type === 'string' &&
-    Number.isSafeInteger(seq) &&
-    (seq as number) > 0
-  );
+function hasHead(params: unknown, seqName: 'seq' | 'firstSeq'): params is Record<string, unknown> {
+  const { jobId, epoch, [seqName]: seq } = asRecord(params);
+  const isPlaced = Number.isSafeInteger(seq) && (seq as number) > 0;
+  return typeof jobId === 'string' && typeof epoch === 'string' && isPlaced;
+}
+
+function isBody(body: unknown): boolean {
+  return typeof asRecord(body).type === 'string';
+}
+
+/** Each with the head that they have in common. */
+function eventsOf(params: Record<string, unknown>): JobEvent[] {
+  const { jobId, epoch, firstSeq, attempt, time, events } = params as Notification<'events'>;
+  return events.map((body, i) => ({ jobId, epoch, seq: firstSeq + i, attempt, time, ...body }) as JobEvent);
 }
 
 function violation(what: string): ServerFrame {

@@ -109,7 +109,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
 
   async function attach(afterSeq: number): Promise<void> {
     isHeld = true;
-    const params = { jobId, afterSeq, ...(epoch === undefined ? {} : { epoch }) };
+    const params = { jobId, afterSeq, batches: true, ...(epoch === undefined ? {} : { epoch }) };
     await connection.request('attach', params, {
       resend: false,
       onResult(result) {

@@ -211,7 +211,7 @@ describe('losing the connection', () => {
     const requests = [await second.expect('list'), await second.expect('attach')];
     second.reply(requests[0]!, { jobs: [] });
     expect(await listing).toEqual({ jobs: [] });
-    expect(requests[1]!.params).toEqual({ jobId: job.jobId, afterSeq: 1, epoch: job.epoch });
+    expect(requests[1]!.params).toEqual({ jobId: job.jobId, afterSeq: 1, batches: true, epoch: job.epoch });
     expect(await connection.closed).toBe(1000);
     expect(connection.unexpected()).toEqual([]);
   });

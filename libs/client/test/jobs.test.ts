@@ -62,7 +62,7 @@ describe('execute', () => {
     connection.reply(request, job.accepted);
     const done = (await executing).done();
     const attach = await connection.expect('attach');
-    expect(attach.params).toEqual({ jobId: job.jobId, afterSeq: 0, epoch: job.epoch });
+    expect(attach.params).toEqual({ jobId: job.jobId, afterSeq: 0, batches: true, epoch: job.epoch });
     connection.reply(attach, attachedTo(job, 1, 'completed'));
     connection.notify('event', job.event(1, completed));
     expect((await done).type).toBe('completed');
@@ -98,7 +98,7 @@ describe('attach', () => {
     const job = scriptJob();
     const attaching = client.attach(job.jobId, { afterSeq: 3, epoch: job.epoch });
     const request = await connection.expect('attach');
-    expect(request.params).toEqual({ jobId: job.jobId, afterSeq: 3, epoch: job.epoch });
+    expect(request.params).toEqual({ jobId: job.jobId, afterSeq: 3, batches: true, epoch: job.epoch });
     connection.reply(request, attachedTo(job, 4));
     const handle = await attaching;
     expect(handle).toMatchObject({ status: 'running', created: undefined, epoch: job.epoch });

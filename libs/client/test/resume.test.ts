@@ -19,8 +19,8 @@ describe('resuming', () => {
     const next = await gateway.accept();
     const attaches = [await next.expect('attach'), await next.expect('attach')];
     expect(attaches.map(({ params }) => params)).toEqual([
-      { jobId: one.job.jobId, afterSeq: 2, epoch: one.job.epoch },
-      { jobId: two.job.jobId, afterSeq: 8, epoch: two.job.epoch },
+      { jobId: one.job.jobId, afterSeq: 2, batches: true, epoch: one.job.epoch },
+      { jobId: two.job.jobId, afterSeq: 8, batches: true, epoch: two.job.epoch },
     ]);
     next.reply(attaches[0]!, attachedTo(one.job, 2));
     next.reply(attaches[1]!, attachedTo(two.job, 8));
@@ -137,7 +137,7 @@ describe('gaps', () => {
     connection.notify('event', job.event(4, output('d')));
     connection.reply(detach, {});
     const attach = await connection.expect('attach');
-    expect(attach.params).toEqual({ jobId: job.jobId, afterSeq: 1, epoch: job.epoch });
+    expect(attach.params).toEqual({ jobId: job.jobId, afterSeq: 1, batches: true, epoch: job.epoch });
     connection.reply(attach, attachedTo(job, 5));
     for (const seq of [2, 3, 4]) connection.notify('event', job.event(seq, output('x')));
     connection.notify('event', job.event(5, completed));

@@ -7,12 +7,13 @@
  */
 import { isTerminal } from '@cc-executor/protocol';
 import { RedisFaultError } from '@cc-executor/redis';
-import { type Cursor, createCursor, hasGap, offerRun } from './cursor.ts';
+import { type Cursor, createCursor, hasGap, learnSeq, offerBatch } from './cursor.ts';
 import type { JobFeed, Page, Position, Publication, ReadLog } from './job-log.ts';
+import { cutBefore, type StoredBatch } from './stored-batch.ts';
 
 export type Listener = {
-  /** Takes events (JSON texts, in order). */
-  deliver(events: string[]): void;
+  /** Takes the next events. All listeners of a job that stand at the same place get the same batch. */
+  deliver(batch: StoredBatch): void;
   /** False while the listener's buffer is full; `resume()` is called when it has drained. */
   hasRoom(): boolean;
   /** The terminal event was delivered: nothing follows. */
@@ -43,7 +44,7 @@ export type AttachOutcome =
   | { code: 'epoch_mismatch'; epoch: string }
   | { code: 'position_ahead'; lastSeq: number };
 
-const PAGE = { maxEvents: 512, maxBytes: 512 * 1024 };
+const PAGE = { maxEvents: 8_192, maxBytes: 512 * 1024 };
 
 /**
  * Attaches a listener after `afterSeq`. Nothing is delivered before `begin()` is called, so that the caller can
@@ -80,16 +81,16 @@ export async function attach(
   const start: Position = { epoch: firstPage.epoch, lastSeq: firstPage.lastSeq, status: firstPage.status };
   for (const position of [start, ...early]) learn(position);
 
-  function onPublication({ epoch: published, firstSeq, lastSeq, status, events }: Publication): void {
+  function onPublication({ batch, ...position }: Publication): void {
     if (logEpoch === undefined) {
-      early.push({ epoch: published, lastSeq, status });
+      early.push(position);
       return;
     }
-    if (state === 'closed' || published !== logEpoch) return;
-    learn({ epoch: published, lastSeq, status });
+    if (state === 'closed' || position.epoch !== logEpoch) return;
+    learn(position);
     // Otherwise the log is read anyway: knowing that there is more is enough.
     if (state !== 'live' || !listener.hasRoom()) return;
-    take(firstSeq, lastSeq, events);
+    if (batch) take(batch);
     if (isBehind()) void read();
   }
 
@@ -97,7 +98,7 @@ export async function attach(
   function learn(position: Position): void {
     if (position.epoch !== logEpoch) return;
     if (isTerminal(position.status)) finalSeq = position.lastSeq;
-    cursor = { position: cursor.position, known: Math.max(cursor.known, position.lastSeq) };
+    cursor = learnSeq(cursor, position.lastSeq);
   }
 
   /** There are events to deliver, or the end is to be told. */
@@ -105,15 +106,18 @@ export async function attach(
     return hasGap(cursor) || cursor.position >= finalSeq;
   }
 
-  function take(firstSeq: number, lastSeq: number, events: string[]): void {
-    const offered = offerRun(cursor, firstSeq, lastSeq, events);
+  function take(batch: StoredBatch): void {
+    const offered = offerBatch(cursor, batch.firstSeq, batch.lastSeq);
     cursor = offered.cursor;
-    if (offered.deliver.length > 0) listener.deliver(offered.deliver);
+    if (offered.from !== undefined) listener.deliver(cutBefore(batch, offered.from));
+    endWhenDone();
+  }
+
+  function endWhenDone(): void {
     // The listener may have closed while it took the last event.
-    if (cursor.position >= finalSeq && state !== 'closed') {
-      close();
-      listener.ended();
-    }
+    if (cursor.position < finalSeq || state === 'closed') return;
+    close();
+    listener.ended();
   }
 
   /** Reads the log until nothing more is known, or the listener has no room. One run at a time. */
@@ -149,13 +153,14 @@ export async function attach(
       lose(page ? 'the log was lost and made anew' : 'the record is gone');
       return false;
     }
-    const hole = page.events.length === 0 && page.lastSeq > cursor.position;
+    const hole = page.batches[0]?.firstSeq !== cursor.position + 1 && page.lastSeq > cursor.position;
     if (page.lastSeq < atLeast || hole) {
       lose('the log lost events');
       return false;
     }
     learn(page);
-    take(cursor.position + 1, page.lastSeq, page.events);
+    for (const batch of page.batches) if (isReading()) take(batch);
+    if (isReading()) endWhenDone();
     return isReading();
   }
 

@@ -14,22 +14,20 @@ export function createCursor(afterSeq: number): Cursor {
   return { position: afterSeq, known: afterSeq };
 }
 
-/**
- * Offers a run of events that begins at `firstSeq` and ends at `lastSeq`. `events` may be shorter than that (a
- * publication that was too large carries none): then the rest is known to exist, and is a gap.
- */
-export function offerRun(
+/** There are events up to this seq. */
+export function learnSeq(cursor: Cursor, lastSeq: number): Cursor {
+  return lastSeq <= cursor.known ? cursor : { position: cursor.position, known: lastSeq };
+}
+
+/** Offers the events from `firstSeq` to `lastSeq`: they are to be given out from `from` on, or not at all. */
+export function offerBatch(
   cursor: Cursor,
   firstSeq: number,
   lastSeq: number,
-  events: string[],
-): { cursor: Cursor; deliver: string[] } {
-  const known = Math.max(cursor.known, lastSeq);
-  if (firstSeq > cursor.position + 1) return { cursor: { position: cursor.position, known }, deliver: [] };
-  const seen = cursor.position + 1 - firstSeq;
-  // The array itself where nothing was seen before: its listeners can tell that it is the same.
-  const deliver = seen === 0 ? events : events.slice(seen);
-  return { cursor: { position: cursor.position + deliver.length, known }, deliver };
+): { cursor: Cursor; from: number | undefined } {
+  const from = cursor.position + 1;
+  if (firstSeq > from || lastSeq < from) return { cursor: learnSeq(cursor, lastSeq), from: undefined };
+  return { cursor: { position: lastSeq, known: Math.max(cursor.known, lastSeq) }, from };
 }
 
 /** Events are known to exist that were not given out. */

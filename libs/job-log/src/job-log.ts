@@ -6,10 +6,11 @@
  */
 import type { ExecuteParams, Job, JobStatus, RetryPolicy, TerminalStatus } from '@cc-executor/protocol';
 import type { BodyPage, KeptBody } from './kept-body.ts';
+import type { StoredBatch } from './stored-batch.ts';
 import type { Secrets } from './vault.ts';
 
 /** What the client asked for: kept in the record, and read by the worker, which has no use for the metadata. */
-export type JobSpec = Omit<ExecuteParams, 'idempotencyKey' | 'attach' | keyof Secrets> & {
+export type JobSpec = Omit<ExecuteParams, 'idempotencyKey' | 'attach' | 'batches' | keyof Secrets> & {
   /** By the vault of the services. */
   sealed?: string;
 };
@@ -85,7 +86,7 @@ export type AppendCode = 'ok' | 'duplicate' | 'fenced' | 'terminal' | 'cancel_re
 /** What clients have asked of a running job, as every reply to its worker says. */
 export type Wishes = { cancelBy: string | undefined; pauseWish: boolean };
 
-/** `logBytes`: what all events of the job take. */
+/** `logBytes`: what the log of the job takes. */
 export type AppendOutcome = { code: AppendCode; lastSeq: number; logBytes: number } & Wishes;
 
 export type RenewOutcome = { code: 'ok' | 'fenced' | 'terminal' | 'missing' } & Wishes;
@@ -99,12 +100,19 @@ export type CancelOutcome =
 export type PauseOutcome = { code: 'recorded' | 'terminal'; status: JobStatus } | { code: 'missing' };
 
 /** What to read of a log: one event at least, whatever its size. */
-export type Stretch = { afterSeq: number; maxEvents: number; maxBytes: number };
-
-/** A stretch of the log, as JSON texts; `undefined` from `range` means that there is no record. */
-export type Page = { epoch: string; lastSeq: number; status: JobStatus; events: string[] };
+export type Stretch = {
+  afterSeq: number;
+  maxEvents: number;
+  /** Of their bodies, and `headBytes` for each. */
+  maxBytes: number;
+  /** What the reader puts around each body; default 0. */
+  headBytes?: number;
+};
 
 export type Position = { epoch: string; lastSeq: number; status: JobStatus };
+
+/** A stretch of the log, from the wanted event on; `undefined` from `range` means that there is no record. */
+export type Page = Position & { batches: StoredBatch[] };
 
 export type StoredJob = {
   job: Job;
@@ -171,14 +179,8 @@ export type WriteLog = {
   release(jobId: string, fence: number, hasBegun: boolean): Promise<ReleaseCode>;
 };
 
-/** A batch as it is published. `events` is empty when it was too large for a message: read the log. */
-export type Publication = {
-  epoch: string;
-  firstSeq: number;
-  lastSeq: number;
-  status: JobStatus;
-  events: string[];
-};
+/** What is known once a batch was published. Without it when it was too large for a message: read the log. */
+export type Publication = Position & { batch?: StoredBatch };
 
 /** Live batches of jobs. One connection carries them all. */
 export type JobFeed = {

@@ -10,7 +10,7 @@ export type Keys = {
    * cancelBy, owner, begunAt, late, pauseWish, pausedAt, leftMs, notBefore, logBytes, bodyBytes; and, here so that they end with it, the pages of
    * whole messages (kept-body.ts). */
   record(jobId: string): string;
-  /** List: the job's events as JSON; the event with seq n stands at index n - 1. */
+  /** List: for each batch its head 'firstSeq attempt time', and the bodies of its events as JSON, one a line. */
   log(jobId: string): string;
   /** Channel: batches of events, as they are appended. */
   channel(jobId: string): string;

@@ -35,7 +35,7 @@ export function createRedisAcceptLog(options: {
     const [code, heldEpoch, status] = await scripts.create(
       [keys.record(jobId), keys.log(jobId)],
       [
-        ...[keys.channel(jobId), jobId, epoch, tenant, JSON.stringify(spec), queueMs, totalMs, retry],
+        ...[keys.channel(jobId), epoch, tenant, JSON.stringify(spec), queueMs, totalMs, retry],
         ...[QUEUED_BODY, now, spec.priority ?? 0, spec.onDisconnect ?? 'continue'],
         metadata === undefined ? '' : JSON.stringify(metadata),
         spec.maxAttempts ?? DEFAULT_MAX_ATTEMPTS,

@@ -25,14 +25,17 @@ const PROBE_ID = 'readiness';
 
 /** Takes over the connection (role `subscriber`) and closes it with the feed. */
 export function createRedisFeed({ redis, keys }: { redis: RedisConnection; keys: Keys }): RedisFeed {
-  const listeners = new Map<string, Set<Listener>>();
+  const listeners = new Map<string, { jobId: string; told: Set<Listener> }>();
   const restored = new Set<() => void>();
   let wasReady = redis.status === 'ready';
   let isRefused = false;
 
-  redis.on('message', (channel: string, payload: string) => {
-    const publication = parsePublication(payload);
-    for (const listener of listeners.get(channel) ?? []) listener(publication);
+  // As bytes: what goes on to clients is not decoded.
+  redis.on('messageBuffer', (channel: Buffer, message: Buffer) => {
+    const known = listeners.get(channel.toString());
+    if (!known) return;
+    const publication = parsePublication(known.jobId, message);
+    for (const listener of known.told) listener(publication);
   });
   redis.on('ready', () => {
     if (wasReady) void resubscribe();
@@ -54,11 +57,12 @@ export function createRedisFeed({ redis, keys }: { redis: RedisConnection; keys:
 
   async function subscribe(jobId: string, listener: Listener): Promise<() => void> {
     const channel = keys.channel(jobId);
-    const known = listeners.get(channel) ?? new Set();
-    listeners.set(channel, known.add(listener));
+    const known = listeners.get(channel) ?? { jobId, told: new Set() };
+    listeners.set(channel, known);
+    known.told.add(listener);
     const unsubscribe = () => {
-      known.delete(listener);
-      if (known.size > 0 || listeners.get(channel) !== known) return;
+      known.told.delete(listener);
+      if (known.told.size > 0 || listeners.get(channel) !== known) return;
       listeners.delete(channel);
       // Commands keep their order on the connection: a later subscribe comes after this.
       redis.unsubscribe(channel).catch(() => {

@@ -1,32 +1,38 @@
 /** Reading records and logs in Redis, each for its own tenant: the job of another is missing, and looks like it. */
-import { isTerminal, type JobStatus } from '@cc-executor/protocol';
+import { eventTexts, isTerminal, type Job, type JobStatus } from '@cc-executor/protocol';
 import { type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
 import type { Page, Position, ReadLog, StoredJob, Stretch } from './job-log.ts';
 import { type BodyPage, bodyFields, pageOf } from './kept-body.ts';
 import type { Keys } from './keys.ts';
 import { jobOfRecord, readFields } from './record.ts';
 import { listJobs } from './redis-list.ts';
-import { defineScripts } from './scripts.ts';
+import { defineRange } from './scripts.ts';
+import { isWhole, parseHead, type StoredBatch } from './stored-batch.ts';
 
 export function createRedisReadLog({ redis, keys }: { redis: RedisConnection; keys: Keys }): ReadLog {
-  const scripts = defineScripts(redis, 'range');
+  const readRange = defineRange(redis);
 
   async function range(
     tenant: string,
     jobId: string,
-    { afterSeq, maxEvents, maxBytes }: Stretch,
+    { afterSeq, maxEvents, maxBytes, headBytes = 0 }: Stretch,
   ): Promise<Page | undefined> {
-    const [epoch, lastSeq, status, ...events] = await scripts.range(
+    const [epoch, lastSeq, status, ...parts] = await readRange(
       [keys.record(jobId), keys.log(jobId)],
-      [tenant, afterSeq, maxEvents, maxBytes],
+      [tenant, afterSeq, maxEvents, maxBytes, headBytes],
     );
     if (epoch === undefined) return undefined;
-    return {
-      epoch: String(epoch),
-      lastSeq: Number(lastSeq),
-      status: status as JobStatus,
-      events: events as string[],
-    };
+    const position = { epoch: String(epoch), lastSeq: Number(lastSeq), status: String(status) as JobStatus };
+    const batches: StoredBatch[] = [];
+    for (let i = 0; i < parts.length; i += 4) {
+      const head = parseHead(String(parts[i]));
+      const [first, last, bodies] = parts.slice(i + 1) as [number, number, Buffer];
+      const batch = head && { jobId, epoch: position.epoch, ...head, firstSeq: first, lastSeq: last, bodies };
+      // What is not as it was written ends the page: there is a hole.
+      if (!batch || !isWhole(batch)) break;
+      batches.push(batch);
+    }
+    return { ...position, batches };
   }
 
   async function positions(tenant: string, jobIds: string[]) {
@@ -46,9 +52,15 @@ export function createRedisReadLog({ redis, keys }: { redis: RedisConnection; ke
     const record = await readFields(redis, keys.record(jobId), 'metadata', 'onDisconnect');
     const job = jobOfRecord(tenant, jobId, record);
     if (!job) return undefined;
-    // The last event of a job that runs can be as long as what a tool printed.
-    const last = isTerminal(job.status) ? await redis.lindex(keys.log(jobId), -1) : null;
-    return { job, mayBeAbandoned: record.onDisconnect === 'cancel', terminalEvent: last ?? undefined };
+    // The last events of a job that runs can be as long as what a tool printed.
+    const terminalEvent = isTerminal(job.status) ? await readTerminalEvent(job) : undefined;
+    return { job, mayBeAbandoned: record.onDisconnect === 'cancel', terminalEvent };
+  }
+
+  async function readTerminalEvent({ jobId, epoch }: Job): Promise<string | undefined> {
+    const [line = '', bodies] = await redis.lrangeBuffer(keys.log(jobId), -2, -1);
+    const head = parseHead(String(line));
+    return head && bodies && eventTexts({ jobId, epoch, ...head, bodies }).at(-1);
   }
 
   async function body(

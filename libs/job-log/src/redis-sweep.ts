@@ -76,7 +76,6 @@ export function createRedisSweep({
         [keys.record(jobId), keys.log(jobId)],
         [
           keys.channel(jobId),
-          jobId,
           at,
           MAX_CLAIM_AGE_MS,
           retentionMs,

@@ -65,7 +65,6 @@ export function createRedisWriteLog(options: {
       [keys.record(jobId), keys.log(jobId)],
       [
         keys.channel(jobId),
-        jobId,
         fence,
         firstSeq,
         terminal ?? '',
@@ -74,9 +73,9 @@ export function createRedisWriteLog(options: {
         change?.code ?? '',
         numberOf(change),
         kept.bytes,
-        kept.fields.length / 2,
+        bodies.length,
+        bodies.join('\n'),
         ...kept.fields,
-        ...bodies,
       ],
     );
     const hasEnded = code === 'terminal' || (terminal && (code === 'ok' || code === 'duplicate'));

@@ -3,7 +3,7 @@
  * may name files whose functions it uses: '-- include: shared, pausing'.
  */
 import { readFileSync } from 'node:fs';
-import { defineScript, type RedisConnection, type ScriptCall } from '@cc-executor/redis';
+import { defineByteScript, defineScript, type RedisConnection, type ScriptCall } from '@cc-executor/redis';
 
 const scripts = {
   schedule: 2,
@@ -68,6 +68,15 @@ export function defineScripts<S extends ScriptName>(
     });
   }
   return defined;
+}
+
+/** Defines `range`, whose reply is bytes: most of it goes on as it is. */
+export function defineRange(redis: RedisConnection): ScriptCall<Buffer | number> {
+  return defineByteScript(redis, {
+    name: 'jobLog:range',
+    numberOfKeys: scripts.range,
+    lua: scriptText('range'),
+  });
 }
 
 /** Whether Redis is to run a script also when it is full. */

@@ -1,4 +1,5 @@
 /** A listener that keeps what it is given; its room can be taken away. */
+import { eventTexts } from '@cc-executor/protocol';
 import type { Attachment, AttachOutcome, Listener } from '../src/index.ts';
 import { parseEvents } from './suite/twin.ts';
 
@@ -32,8 +33,8 @@ export function createRecorder(onDeliver: () => void = () => {}): Recorder {
     hasRoom() {
       return this.room;
     },
-    deliver(events) {
-      seqs.push(...parseEvents(events).map(({ seq }) => seq));
+    deliver(batch) {
+      seqs.push(...parseEvents(eventTexts(batch)).map(({ seq }) => seq));
       onDeliver();
       came();
     },

@@ -130,7 +130,9 @@ describe('deciding', () => {
         partial: withOutput,
       });
       await listener.until(({ length }) => length === 1);
-      expect(listener.publications).toMatchObject([{ firstSeq: seq, lastSeq: seq, status: 'failed' }]);
+      expect(listener.publications).toMatchObject([
+        { lastSeq: seq, status: 'failed', batch: { firstSeq: seq } },
+      ]);
       listener.unsubscribe();
       const late = { jobId, fence: 1, firstSeq: seq, bodies: [completed], hasOutput: false };
       expect(await twin.log.append({ ...late, terminal: 'completed' })).toMatchObject({ code: 'fenced' });

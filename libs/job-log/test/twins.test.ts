@@ -3,7 +3,7 @@
  * twins: they answer alike, and whatever happens the log keeps its invariants.
  */
 import { isTerminalEvent, type TerminalStatus, terminalStatuses } from '@cc-executor/protocol';
-import { createMemoryJobLog, type WholeLog } from '@cc-executor/testing';
+import { createMemoryJobLog, textsOf, type WholeLog } from '@cc-executor/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RecordChange } from '../src/index.ts';
@@ -173,7 +173,7 @@ async function play(log: WholeLog, script: Command[]): Promise<{ answers: unknow
           maxEvents: command.maxEvents,
           maxBytes: 1e9,
         });
-        return page && { ...page, events: page.events.map(anonymous) };
+        return page && { ...page, batches: textsOf(page).map(anonymous) };
       }
     }
   }

@@ -63,6 +63,16 @@ export const eventSchema = z.discriminatedUnion(
   Object.values(eventSchemas) as [z.ZodObject, ...z.ZodObject[]],
 ) as unknown as z.ZodType<JobEvent>;
 
+const { seq: firstSeq, ...shared } = head;
+
+/** Events that were appended in one step: their bodies, and once what their heads have in common. */
+export const eventBatchSchema = z.object({
+  ...shared,
+  /** Of the first; the others count on. */
+  firstSeq,
+  events: z.array(z.looseObject({ type: z.string() })).min(1),
+});
+
 function schemaOf(type: EventType, fields: z.ZodRawShape): z.ZodObject {
   return z.object({ type: z.literal(type), ...fields, ...head });
 }

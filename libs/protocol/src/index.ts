@@ -17,6 +17,7 @@ export {
   problemOf,
   protocolErrors,
 } from './errors.ts';
+export { eventTexts, headAround } from './event-texts.ts';
 export {
   type BackgroundTask,
   carriesOutput,
@@ -87,12 +88,12 @@ export {
   describeIssues,
   errorFrame,
   notificationFrame,
+  notificationStart,
   parseBody,
   parseEnvelope,
   parseRequest,
   type Rejection,
   type RequestId,
-  rawNotificationFrame,
   readFrameId,
   resultFrame,
 } from './rpc.ts';

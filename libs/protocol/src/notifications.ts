@@ -1,6 +1,6 @@
 /** What the gateway sends without being asked. */
 import { z } from 'zod';
-import { eventSchema } from './events.ts';
+import { eventBatchSchema, eventSchema } from './events.ts';
 import { jobIdSchema } from './ids.ts';
 import { jobStatusSchema } from './job.ts';
 
@@ -17,6 +17,7 @@ export const notificationSchemas = {
     }),
   }),
   event: eventSchema,
+  events: eventBatchSchema,
   heartbeat: z.object({
     jobs: z.array(
       z.object({ jobId: jobIdSchema, seq: z.number().int().nonnegative(), status: jobStatusSchema }),

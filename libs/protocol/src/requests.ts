@@ -46,13 +46,15 @@ const executeFields = {
   toolMessages: z.boolean().optional(),
   onDisconnect: z.enum(['continue', 'cancel']).optional(),
   attach: z.boolean().optional(),
+  /** Several events may come in one message. */
+  batches: z.boolean().optional(),
 };
 
 export const executeParamsSchema = withAttempts(z.strictObject(executeFields));
 
 /** The same over HTTP, where the key is a header, and who submits is not attached. */
 export const submitBodySchema = withAttempts(
-  z.strictObject(executeFields).omit({ idempotencyKey: true, attach: true }),
+  z.strictObject(executeFields).omit({ idempotencyKey: true, attach: true, batches: true }),
 );
 
 function withAttempts<T extends z.ZodType<{ retry?: string | undefined; maxAttempts?: number | undefined }>>(
@@ -75,6 +77,8 @@ const attachParamsSchema = z.strictObject({
   jobId: jobIdSchema,
   afterSeq: seq.optional(),
   epoch: z.string().max(64).optional(),
+  /** As of `execute`. */
+  batches: z.boolean().optional(),
 });
 
 const attachResultSchema = z.object({

@@ -116,12 +116,12 @@ export function errorFrame(id: RequestId, error: ProtocolError): string {
 }
 
 export function notificationFrame(method: string, params: unknown): string {
-  return rawNotificationFrame(method, JSON.stringify(params));
+  return `${notificationStart(method)}${JSON.stringify(params)}}`;
 }
 
-/** A notification whose parameters are JSON already: events are written once, by the worker. */
-export function rawNotificationFrame(method: string, paramsJson: string): string {
-  return `{"jsonrpc":"2.0","method":"${method}","params":${paramsJson}}`;
+/** What goes before the parameters of a notification; a brace closes it. */
+export function notificationStart(method: string): string {
+  return `{"jsonrpc":"2.0","method":"${method}","params":`;
 }
 
 function isMethod(name: string): name is Method {

@@ -26,7 +26,7 @@ export { type Memory, percentOf } from './memory.ts';
 export { probeRedis, seeRedis } from './probe.ts';
 export { createReplication, type Replication } from './replication.ts';
 export { type Room, type RoomWatch, watchRoom } from './room.ts';
-export { defineScript, type ScriptCall, scriptSource } from './script.ts';
+export { defineByteScript, defineScript, type ScriptCall, scriptSource } from './script.ts';
 export { serversOf } from './servers.ts';
 export { describeSoftware } from './software.ts';
 export { checkSubscription } from './subscription-check.ts';

@@ -6,8 +6,7 @@
 import type { RedisConnection } from './connection.ts';
 import { RedisFaultError, redisErrorOf } from './failure.ts';
 
-type ScriptReply = (string | number)[];
-export type ScriptCall = (keys: string[], args: (string | number)[]) => Promise<ScriptReply>;
+export type ScriptCall<R = string | number> = (keys: string[], args: (string | number)[]) => Promise<R[]>;
 
 export type Script = {
   /** Of the command, unique on the connection. */
@@ -32,21 +31,36 @@ export function scriptSource({ lua, whenFull = false }: Pick<Script, 'lua' | 'wh
 
 /** Defines a script on a connection (EVALSHA first, EVAL when the server does not know it). */
 export function defineScript(redis: RedisConnection, script: Script): ScriptCall {
-  const plain = define(redis, script.name, script);
+  const plain = define<string | number>(redis, script.name, script);
   if (!script.whenFull) return plain;
-  const flagged = define(redis, `${script.name}:whenFull`, { ...script, lua: scriptSource(script) });
+  const flagged = define<string | number>(redis, `${script.name}:whenFull`, {
+    ...script,
+    lua: scriptSource(script),
+  });
   return async (keys, args) => {
     const call = (await takesFlags(redis)) ? flagged : plain;
     return call(keys, args);
   };
 }
 
-function define(redis: RedisConnection, command: string, { numberOfKeys, lua }: Script): ScriptCall {
+/** The same for a script that only reads: texts in its reply are given as the bytes that they are. */
+export function defineByteScript(
+  redis: RedisConnection,
+  script: Omit<Script, 'whenFull'>,
+): ScriptCall<Buffer | number> {
+  return define(redis, script.name, script, 'Buffer');
+}
+
+function define<R>(
+  redis: RedisConnection,
+  command: string,
+  { numberOfKeys, lua }: Script,
+  suffix: '' | 'Buffer' = '',
+): ScriptCall<R> {
   redis.defineCommand(command, { numberOfKeys, lua });
-  // ioredis adds the command as a method that its types do not know.
-  const call = (redis as unknown as Record<string, (...args: (string | number)[]) => Promise<ScriptReply>>)[
-    command
-  ];
+  // ioredis adds the command as methods that its types do not know.
+  const methods = redis as unknown as Record<string, (...args: (string | number)[]) => Promise<R[]>>;
+  const call = methods[`${command}${suffix}`];
   if (!call) throw new Error(`ioredis did not define ${command}`);
   return (keys, args) => call.call(redis, ...keys, ...args);
 }

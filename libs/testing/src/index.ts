@@ -58,6 +58,7 @@ export { type Stack, type StackOptions, startStack } from './stack.ts';
 export { claudeEnvironment } from './stand-in-model/claude-environment.ts';
 
 export { type ModelScript, type StandInModel, startStandInModel } from './stand-in-model/server.ts';
+export { readRawLog, textsOf } from './stored-log.ts';
 export {
   chooseTestRedis,
   freePort,

@@ -6,14 +6,16 @@ import {
   type Publication,
   pageOf,
   type Reservation,
+  type StoredBatch,
   type Wishes,
 } from '@cc-executor/job-log';
-import { isTerminal, type Job } from '@cc-executor/protocol';
+import { eventTexts, isTerminal, type Job } from '@cc-executor/protocol';
 import {
   appendBatch,
   beginAttempt,
   cancelJob,
   createRecord,
+  lastSeqOf,
   type RecordState,
   releaseJob,
   remainingMsOf,
@@ -60,17 +62,10 @@ export function createMemoryJobLog({
 
   function store(jobId: string, before: RecordState | undefined, after: RecordState): void {
     records.set(jobId, after);
-    const events = after.events.slice(before?.events.length ?? 0);
-    if (events.length === 0) return;
-    const lastSeq = after.events.length;
-    const publication = {
-      epoch: after.job.epoch,
-      firstSeq: lastSeq - events.length + 1,
-      lastSeq,
-      status: after.status,
-      events,
-    };
-    for (const listener of listeners.get(jobId) ?? []) listener(publication);
+    for (const batch of after.batches.slice(before?.batches.length ?? 0)) {
+      const publication = { ...positionOf(after), lastSeq: batch.lastSeq, batch };
+      for (const listener of listeners.get(jobId) ?? []) listener(publication);
+    }
   }
 
   const log: WholeLog = {
@@ -106,13 +101,13 @@ export function createMemoryJobLog({
       const { code, state } = beginAttempt(before, leaseMs, owner, now());
       if (code === 'held' || code === 'terminal') return { code };
       store(jobId, before, state);
-      const { fence, events, job, hasOutput, pauseWish } = state;
+      const { fence, job, hasOutput, pauseWish } = state;
       const { metadata: _shownInLists, ...spec } = job.spec;
       return {
         code,
         attempt: {
           fence,
-          lastSeq: events.length,
+          lastSeq: lastSeqOf(state),
           epoch: job.epoch,
           spec,
           remainingMs: remainingMsOf(state, now()),
@@ -160,24 +155,37 @@ export function createMemoryJobLog({
       store(jobId, before, state);
       return { code, status: state.status };
     },
-    async range(tenant, jobId, { afterSeq, maxEvents, maxBytes }) {
+    async range(tenant, jobId, { afterSeq, maxEvents, maxBytes, headBytes = 0 }) {
       const state = recordOf(tenant, jobId);
       if (!state) return undefined;
-      const events: string[] = [];
+      const batches: StoredBatch[] = [];
+      let events = 0;
       let bytes = 0;
-      for (const event of state.events.slice(afterSeq, afterSeq + maxEvents)) {
-        if (bytes > 0 && bytes + Buffer.byteLength(event) > maxBytes) break;
-        events.push(event);
-        bytes += Buffer.byteLength(event);
+      for (const batch of state.batches) {
+        const texts = batch.bodies.toString().split('\n');
+        const from = Math.max(afterSeq + 1 - batch.firstSeq, 0);
+        let to = from;
+        while (to < texts.length && events < maxEvents) {
+          const size = Buffer.byteLength(texts[to] ?? '') + headBytes;
+          if (events > 0 && bytes + size > maxBytes) break;
+          bytes += size;
+          events += 1;
+          to += 1;
+        }
+        if (to > from) {
+          const part = { firstSeq: batch.firstSeq + from, lastSeq: batch.firstSeq + to - 1 };
+          batches.push({ ...batch, ...part, bodies: Buffer.from(texts.slice(from, to).join('\n')) });
+        }
+        if (to < texts.length) break;
       }
-      return { epoch: state.job.epoch, lastSeq: state.events.length, status: state.status, events };
+      return { ...positionOf(state), batches };
     },
     async positions(tenant, jobIds) {
       const found = new Map<string, Position>();
       for (const jobId of jobIds) {
         const state = recordOf(tenant, jobId);
         if (!state) continue;
-        found.set(jobId, { epoch: state.job.epoch, lastSeq: state.events.length, status: state.status });
+        found.set(jobId, positionOf(state));
       }
       return found;
     },
@@ -187,7 +195,9 @@ export function createMemoryJobLog({
       return {
         job: jobOfState(state),
         mayBeAbandoned: state.job.spec.onDisconnect === 'cancel',
-        terminalEvent: isTerminal(state.status) ? state.events.at(-1) : undefined,
+        terminalEvent: isTerminal(state.status)
+          ? state.batches.slice(-1).flatMap(eventTexts).at(-1)
+          : undefined,
       };
     },
     async body(tenant, jobId, { seq, offset }) {
@@ -241,6 +251,10 @@ export function createMemoryJobLog({
   return { log, feed, countListeners: async (jobId) => (listeners.has(jobId) ? 1 : 0) };
 }
 
+function positionOf(state: RecordState): Position {
+  return { epoch: state.job.epoch, lastSeq: lastSeqOf(state), status: state.status };
+}
+
 function cursorOf(job: Job): string {
   return `${job.createdAt}:${job.jobId}`;
 }
@@ -251,7 +265,7 @@ function jobOfState(state: RecordState): Job {
     epoch: state.job.epoch,
     status: state.status,
     attempt: state.fence,
-    lastSeq: state.events.length,
+    lastSeq: lastSeqOf(state),
     cancelRequested: state.cancelBy !== undefined,
     pauseRequested: state.pauseWish,
     createdAt: state.createdAt,

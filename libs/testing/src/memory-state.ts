@@ -2,15 +2,23 @@
  * The rules of the record and its log as pure functions of (state, input, now): the same rules as the scripts.
  * The in-memory job log wraps them, and the property tests check them against Redis.
  */
-import type { AppendOutcome, Batch, KeptBody, NewJob, RecordChange, Wishes } from '@cc-executor/job-log';
+import type {
+  AppendOutcome,
+  Batch,
+  KeptBody,
+  NewJob,
+  RecordChange,
+  StoredBatch,
+  Wishes,
+} from '@cc-executor/job-log';
 import { DEFAULT_TIMEOUTS, isTerminal, type JobStatus, type TerminalStatus } from '@cc-executor/protocol';
 
 export type RecordState = {
   job: NewJob;
   status: JobStatus;
   fence: number;
-  events: string[];
-  /** Of all events but the first. */
+  batches: StoredBatch[];
+  /** Of all batches but the first. */
   logBytes: number;
   /** Messages that are kept whole, apart from their events. */
   kept: KeptBody[];
@@ -42,7 +50,7 @@ export function createRecord(job: NewJob, now: number): RecordState {
     job,
     status: 'queued',
     fence: 0,
-    events: [],
+    batches: [],
     logBytes: 0,
     kept: [],
     createdAt: now,
@@ -61,7 +69,7 @@ export function createRecord(job: NewJob, now: number): RecordState {
     paused: undefined,
     notBefore: undefined,
   };
-  return withEvents(state, ['{"type":"queued"}'], now);
+  return withBatch(state, ['{"type":"queued"}'], now);
 }
 
 export function beginAttempt(
@@ -101,30 +109,46 @@ export function appendBatch(
   now: number,
 ): { outcome: AppendOutcome; state: RecordState } {
   const refuse = (code: AppendOutcome['code']) => ({
-    outcome: { code, lastSeq: state.events.length, logBytes: state.logBytes, ...wishesOf(state) },
+    outcome: { code, lastSeq: lastSeqOf(state), logBytes: state.logBytes, ...wishesOf(state) },
     state,
   });
   if (batch.fence !== state.fence) return refuse('fenced');
-  const isThere = batch.firstSeq + batch.bodies.length - 1 <= state.events.length;
+  const lastSeq = lastSeqOf(state);
+  const isThere = batch.firstSeq + batch.bodies.length - 1 <= lastSeq;
   if (isThere && (!batch.terminal || isTerminal(state.status))) return refuse('duplicate');
   if (isTerminal(state.status)) return refuse('terminal');
-  if (batch.firstSeq !== state.events.length + 1) return refuse('gap');
+  if (batch.firstSeq !== lastSeq + 1) return refuse('gap');
   if (batch.terminal && batch.terminal !== 'cancelled' && state.cancelBy) return refuse('cancel_requested');
-  const appended = withEvents(state, batch.bodies, now);
+  const appended = withBatch(state, batch.bodies, now);
   const next: RecordState = {
     ...appended,
-    logBytes: state.logBytes + bytesOf(appended.events.slice(state.events.length)),
+    logBytes: state.logBytes + bytesOf(appended.batches.slice(state.batches.length)),
     kept: [...state.kept, ...(batch.kept ?? [])],
     hasOutput: state.hasOutput || batch.hasOutput,
     ...(batch.change ? changeRecord(state, batch.change, now) : {}),
     ...(batch.terminal ? { status: batch.terminal, endedAt: now } : {}),
   };
-  const { events, logBytes } = next;
-  return { outcome: { code: 'ok', lastSeq: events.length, logBytes, ...wishesOf(next) }, state: next };
+  const outcome = {
+    code: 'ok',
+    lastSeq: lastSeqOf(next),
+    logBytes: next.logBytes,
+    ...wishesOf(next),
+  } as const;
+  return { outcome, state: next };
 }
 
-function bytesOf(events: string[]): number {
-  return events.reduce((sum, event) => sum + Buffer.byteLength(event), 0);
+/** Seq of the last event. */
+export function lastSeqOf({ batches }: Pick<RecordState, 'batches'>): number {
+  return batches.at(-1)?.lastSeq ?? 0;
+}
+
+/** What they take in Redis: their heads are `firstSeq attempt time`. */
+function bytesOf(batches: StoredBatch[]): number {
+  return batches.reduce(
+    (sum, { firstSeq, attempt, time, bodies }) =>
+      sum + `${firstSeq} ${attempt} ${time}`.length + bodies.length,
+    0,
+  );
 }
 
 function changeRecord(
@@ -189,7 +213,7 @@ export function cancelJob(
   const raised: RecordState = { ...state, fence: state.fence + 1, cancelBy: by };
   const status: TerminalStatus = 'cancelled';
   const body = JSON.stringify({ type: 'cancelled', by, partial: state.hasOutput });
-  return { code: 'cancelled', state: { ...withEvents(raised, [body], now), status, endedAt: now } };
+  return { code: 'cancelled', state: { ...withBatch(raised, [body], now), status, endedAt: now } };
 }
 
 export function wishPause(
@@ -200,11 +224,12 @@ export function wishPause(
   return { code: 'recorded', state: { ...state, pauseWish } };
 }
 
-function withEvents(state: RecordState, bodies: string[], now: number): RecordState {
+function withBatch(state: RecordState, texts: string[], now: number): RecordState {
   const { jobId, epoch } = state.job;
-  const events = bodies.map(
-    (body, i) =>
-      `{"jobId":"${jobId}","epoch":"${epoch}","seq":${state.events.length + i + 1},"attempt":${state.fence},"time":${now},${body.slice(1)}`,
-  );
-  return { ...state, events: [...state.events, ...events] };
+  const firstSeq = lastSeqOf(state) + 1;
+  const batch: StoredBatch = {
+    ...{ jobId, epoch, firstSeq, lastSeq: firstSeq + texts.length - 1, attempt: state.fence, time: now },
+    bodies: Buffer.from(texts.join('\n')),
+  };
+  return { ...state, batches: [...state.batches, batch] };
 }

@@ -2,6 +2,7 @@
  * One connection in the prototype's dialect (`/ws/mcp`): other words for the same operations. One task at a time; the
  * task's terminal event, whichever it is, becomes its last `statusUpdate`.
  */
+
 import {
   type DialectStatus,
   describeIssues,
@@ -9,6 +10,7 @@ import {
   dialectErrorFrame,
   dialectExecuteParamsSchema,
   dialectStatusOf,
+  eventTexts,
   isTerminalEvent,
   type JobEvent,
   notificationFrame,
@@ -41,8 +43,8 @@ export function openDialectDoor(context: DoorContext): Door {
   const session = context.openSession(
     { door: 'dialect', canReturn: false, logger },
     {
-      events(_jobId, events) {
-        for (const event of events) forward(JSON.parse(event) as JobEvent);
+      events(batch) {
+        for (const event of eventTexts(batch)) forward(JSON.parse(event) as JobEvent);
       },
       lost: (_jobId, _lastSeq, reason) => end('FAILED', { code: 'job_lost', message: reason }),
       hasRoom: outbox.hasRoom,

@@ -1,21 +1,97 @@
 /**
  * Frames of events, made once for all who listen to a job on this gateway: the listeners of one publication are served
- * one right after the other, with the same array, so remembering the last one is enough.
+ * one right after the other, with the same batch, so remembering the last one is enough.
  */
-import { rawNotificationFrame } from '@cc-executor/protocol';
-import { type Batch, createBatch } from './batch.ts';
+import type { StoredBatch } from '@cc-executor/job-log';
+import { headAround, MAX_SENT_FRAME_BYTES, notificationStart } from '@cc-executor/protocol';
+import { type Batch, createBatch, PIECE_BYTES } from './batch.ts';
+import { MAX_HEADER_BYTES, writeHeader } from './text-frame.ts';
 
-/** Gives the frames of these events, as the bytes to send. */
-export type EventFrames = (events: readonly string[]) => Batch;
+/** Gives the frames of these events: one for each, or one `events` for as many of them as it has room for. */
+export type EventFrames = (batch: StoredBatch, isTogether: boolean) => Batch;
+
+const LINE_FEED = 10;
+const COMMA = 44;
+const CLOSING_BRACE = 125;
 
 export function createEventFrames(): EventFrames {
-  let lastEvents: readonly string[] = [];
-  let lastBatch = createBatch([]);
-  return (events) => {
-    if (events !== lastEvents) {
-      lastEvents = events;
-      lastBatch = createBatch(events.map((event) => rawNotificationFrame('event', event)));
-    }
-    return lastBatch;
+  const single = rememberLast(framesOfEach);
+  const together = rememberLast(framesTogether);
+  return (batch, isTogether) => (isTogether ? together(batch) : single(batch));
+}
+
+function rememberLast(make: (batch: StoredBatch) => Batch): (batch: StoredBatch) => Batch {
+  let last: { of: StoredBatch; made: Batch } | undefined;
+  return (batch) => {
+    if (last?.of !== batch) last = { of: batch, made: make(batch) };
+    return last.made;
   };
+}
+
+/** An `event` notification for each: its head, then its body without the brace that opens it. */
+function framesOfEach(batch: StoredBatch): Batch {
+  const { firstSeq, lastSeq, bodies } = batch;
+  const { before, after } = headAround(batch);
+  const start = `${notificationStart('event')}${before}`;
+  // The last seq has the most digits.
+  const aroundBytes = start.length + `${lastSeq}${after}`.length + MAX_HEADER_BYTES;
+  const pieces: Buffer[] = [];
+  for (let seq = firstSeq, from = 0; seq <= lastSeq; ) {
+    const events = Math.min(lastSeq - seq + 1, Math.ceil(PIECE_BYTES / aroundBytes));
+    let to = from;
+    const limit = from + PIECE_BYTES;
+    let count = 0;
+    for (; count < events && to < limit; count += 1) to = lineEnd(bodies, to) + 1;
+    const piece = Buffer.allocUnsafe(to - from + count * aroundBytes);
+    let at = 0;
+    for (const last = seq + count; seq < last; seq += 1) {
+      const end = lineEnd(bodies, from);
+      const head = `${start}${seq}${after}`;
+      at = writeHeader(piece, at, head.length + end - from);
+      at += piece.write(head, at, 'latin1');
+      at += bodies.copy(piece, at, from + 1, end);
+      piece[at] = CLOSING_BRACE;
+      at += 1;
+      from = end + 1;
+    }
+    pieces.push(piece.subarray(0, at));
+  }
+  return createBatch(pieces);
+}
+
+/** `events` notifications, with the bodies as they are: the line feeds between them become commas. */
+function framesTogether(batch: StoredBatch): Batch {
+  const { jobId, epoch, attempt, time, lastSeq, bodies } = batch;
+  const pieces: Buffer[] = [];
+  for (let seq = batch.firstSeq, from = 0; seq <= lastSeq; ) {
+    const head = `${notificationStart('events')}{"jobId":"${jobId}","epoch":"${epoch}","attempt":${attempt},"time":${time},"firstSeq":${seq},"events":[`;
+    const end = endOfFrame(bodies, from, MAX_SENT_FRAME_BYTES - head.length - MAX_HEADER_BYTES - 3);
+    const length = head.length + end - from + 3;
+    const piece = Buffer.allocUnsafe(length + MAX_HEADER_BYTES);
+    const start = writeHeader(piece, 0, length);
+    let at = start + piece.write(head, start, 'latin1');
+    const copied = piece.subarray(at, at + end - from);
+    at += bodies.copy(piece, at, from, end);
+    seq += 1;
+    for (let feed = copied.indexOf(LINE_FEED); feed !== -1; feed = copied.indexOf(LINE_FEED, feed + 1)) {
+      copied[feed] = COMMA;
+      seq += 1;
+    }
+    at += piece.write(']}}', at, 'latin1');
+    pieces.push(piece.subarray(0, at));
+    from = end + 1;
+  }
+  return createBatch(pieces);
+}
+
+/** Where as many bodies end as have room in so many bytes: one at least. */
+function endOfFrame(bodies: Buffer, from: number, room: number): number {
+  if (bodies.length - from <= room) return bodies.length;
+  const end = bodies.lastIndexOf(LINE_FEED, from + room);
+  return end > from ? end : lineEnd(bodies, from);
+}
+
+function lineEnd(bodies: Buffer, from: number): number {
+  const end = bodies.indexOf(LINE_FEED, from);
+  return end === -1 ? bodies.length : end;
 }

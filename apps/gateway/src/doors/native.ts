@@ -27,9 +27,7 @@ export function openNativeDoor(context: DoorContext, framesOf: EventFrames): Doo
   const session = context.openSession(
     { door: 'native', canReturn: true, logger },
     {
-      events(_jobId, events) {
-        outbox.send(framesOf(events));
-      },
+      events: (batch, isTogether) => outbox.send(framesOf(batch, isTogether)),
       lost: (jobId, lastSeq, reason) => notify('job_lost', { jobId, lastSeq, reason }),
       hasRoom: outbox.hasRoom,
       pageBytes: outbox.roomBytes,

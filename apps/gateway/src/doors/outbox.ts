@@ -14,8 +14,10 @@ export type Carrier = {
   /** Its buffer is what the network has not taken yet. */
   readonly stream: Pick<Writable, 'cork' | 'uncork' | 'on' | 'writableLength' | 'writableNeedDrain'>;
   isOpen(): boolean;
-  /** Hands a frame to the stream. */
-  transmit(frame: Buffer): void;
+  /** A text as the bytes of a frame. */
+  frame(text: string): Buffer;
+  /** Hands frames to the stream, as bytes. */
+  write(frames: Buffer): void;
   /** Asks the client for a sign of life, where the transport has one. */
   ping(): void;
 };
@@ -50,7 +52,7 @@ export function createOutbox(
 ): Outbox {
   const { stream } = carrier;
   let queue: Batch[] = [];
-  /** Of the first batch, the frames that have been handed over. */
+  /** Of the first batch, the pieces that have been handed over. */
   let handedOver = 0;
   let queuedBytes = 0;
   let sentBytes = 0;
@@ -70,20 +72,20 @@ export function createOutbox(
   function handOver(takesMore: () => boolean): void {
     while (queue.length > 0 && takesMore()) {
       const [batch] = queue as [Batch];
-      const frame = batch.frames[handedOver];
+      const piece = batch.pieces[handedOver];
       handedOver += 1;
-      if (frame) transmit(frame);
-      if (handedOver < batch.frames.length) continue;
+      if (piece) transmit(piece);
+      if (handedOver < batch.pieces.length) continue;
       queue.shift();
       queuedBytes -= batch.bytes;
       handedOver = 0;
     }
   }
 
-  function transmit(frame: Buffer): void {
+  function transmit(piece: Buffer): void {
     cork();
-    carrier.transmit(frame);
-    sentBytes += frame.length;
+    carrier.write(piece);
+    sentBytes += piece.length;
     if (sentBytes - pingedAtBytes < PING_EVERY_BYTES) return;
     pingedAtBytes = sentBytes;
     carrier.ping();
@@ -101,7 +103,7 @@ export function createOutbox(
   return {
     send(frame) {
       if (!carrier.isOpen()) return;
-      const batch = typeof frame === 'string' ? createBatch([frame]) : frame;
+      const batch = typeof frame === 'string' ? createBatch([carrier.frame(frame)]) : frame;
       queue.push(batch);
       queuedBytes += batch.bytes;
       handOver(isReady);

@@ -2,7 +2,14 @@
  * The attachments of one connection: which jobs it listens to, and from where. Events are forwarded in the form in
  * which the worker wrote them.
  */
-import { type Attachment, attach, type JobFeed, type Listener, type ReadLog } from '@cc-executor/job-log';
+import {
+  type Attachment,
+  attach,
+  type JobFeed,
+  type Listener,
+  type ReadLog,
+  type StoredBatch,
+} from '@cc-executor/job-log';
 import { MAX_ATTACHMENTS, ProtocolError } from '@cc-executor/protocol';
 import { isCurable } from '@cc-executor/redis';
 import { createRepeatedWarning, type Logger } from '@cc-executor/runtime';
@@ -11,23 +18,26 @@ import type { ReadTurns } from './read-turns.ts';
 
 /** What a door does with the events of a job. */
 export type EventSink = {
-  events(jobId: string, events: string[]): void;
+  /** `isTogether`: the client takes several in one message. */
+  events(batch: StoredBatch, isTogether: boolean): void;
   lost(jobId: string, lastSeq: number, reason: string): void;
   hasRoom(): boolean;
-  /** How much to read at once, at most; an event that is longer comes alone. */
+  /** How much to send at once, at most; an event that is longer comes alone. */
   pageBytes(): number;
 };
+
+/** Where to begin, and whether several events may come in one message. */
+type From = { afterSeq: number; epoch?: string | undefined; isTogether?: boolean | undefined };
+
+/** About what a message of its own puts around an event, in bytes. */
+const AROUND_EVENT_BYTES = 192;
 
 export type Attachments = {
   /**
    * Attaches; nothing is delivered before the returned `begin` is called. Errors: `already_attached`,
    * `too_many_attachments`, `job_not_found`, `epoch_mismatch`, `position_ahead`; what Redis throws.
    */
-  add(
-    jobId: string,
-    afterSeq: number,
-    epoch?: string,
-  ): Promise<{ attachment: Attachment; begin: () => void }>;
+  add(jobId: string, from: From): Promise<{ attachment: Attachment; begin: () => void }>;
   /** Stops listening, also while attaching is under way; false when it did not listen. */
   remove(jobId: string): boolean;
   /** `add` would be refused as `too_many_attachments`. */
@@ -57,22 +67,22 @@ export function createAttachments(
   const byJob = new Map<string, Attachment>();
   // Attaching takes a moment: a second request for the same job meanwhile is refused as well. True: detached since.
   const pending = new Map<string, boolean>();
-  const pagedLog = {
-    range: (...[whose, jobId, stretch]: Parameters<ReadLog['range']>) =>
+  const pagedLog = (headBytes: number): Pick<ReadLog, 'range'> => ({
+    range: (whose, jobId, stretch) =>
       reads.take(() => {
         const maxBytes = Math.min(stretch.maxBytes, sink.pageBytes());
-        return readLog.range(whose, jobId, { ...stretch, maxBytes });
+        return readLog.range(whose, jobId, { ...stretch, maxBytes, headBytes });
       }),
-  };
+  });
   const onFailed = createRepeatedWarning(logger, 'reading a log failed; it is tried again');
   let closed = false;
 
-  function listenerFor(jobId: string): Listener {
+  function listenerFor(jobId: string, isTogether: boolean): Listener {
     const end = () => {
       if (byJob.delete(jobId)) abandonWatch.left({ tenant, jobId }, 'ended');
     };
     return {
-      deliver: (events) => sink.events(jobId, events),
+      deliver: (batch) => sink.events(batch, isTogether),
       hasRoom: sink.hasRoom,
       ended: end,
       lost(lastSeq, reason) {
@@ -87,13 +97,13 @@ export function createAttachments(
     };
   }
 
-  async function add(jobId: string, afterSeq: number, epoch?: string) {
+  async function add(jobId: string, from: From) {
     if (byJob.has(jobId) || pending.has(jobId)) throw new ProtocolError('already_attached');
     if (isFull()) throw new ProtocolError('too_many_attachments');
     pending.set(jobId, false);
     try {
       if (!(await isThere(jobId))) throw new ProtocolError('job_not_found');
-      return await attachTo(jobId, afterSeq, epoch);
+      return await attachTo(jobId, from);
     } finally {
       pending.delete(jobId);
     }
@@ -110,11 +120,12 @@ export function createAttachments(
     }
   }
 
-  async function attachTo(jobId: string, afterSeq: number, epoch?: string) {
+  async function attachTo(jobId: string, { afterSeq, epoch, isTogether = false }: From) {
     abandonWatch.came(jobId);
     try {
       const job = { tenant, jobId, afterSeq, epoch };
-      const outcome = await attach({ log: pagedLog, feed }, job, listenerFor(jobId));
+      const log = pagedLog(isTogether ? 0 : AROUND_EVENT_BYTES);
+      const outcome = await attach({ log, feed }, job, listenerFor(jobId, isTogether));
       if (outcome.code === 'missing') throw new ProtocolError('job_not_found');
       if (outcome.code === 'epoch_mismatch') throw new ProtocolError('epoch_mismatch');
       if (outcome.code === 'position_ahead') {

@@ -104,7 +104,7 @@ export function createAccept({
   }
 
   return async (tenant, params) => {
-    const { idempotencyKey, attach: _attach, ...asked } = params;
+    const { idempotencyKey, attach: _attach, batches: _batches, ...asked } = params;
     refuseBeyond(asked, ceilings, grants);
     if (!connection.isReady()) throw new RedisUnavailableError('away', new Error('jobs cannot be enqueued'));
     const { env, attachments, ...open } = asked;

@@ -2,8 +2,9 @@
 import type { Operation } from './operation.ts';
 
 /** Errors: those of `Attachments.add`. */
-export const attach: Operation<'attach'> = async ({ attachments }, { jobId, afterSeq = 0, epoch }) => {
-  const { attachment, begin } = await attachments.add(jobId, afterSeq, epoch);
+export const attach: Operation<'attach'> = async ({ attachments }, params) => {
+  const { jobId, afterSeq = 0, epoch, batches } = params;
+  const { attachment, begin } = await attachments.add(jobId, { afterSeq, epoch, isTogether: batches });
   const { start } = attachment;
   return { result: { jobId, epoch: start.epoch, status: start.status, lastSeq: start.lastSeq }, begin };
 };

@@ -15,9 +15,13 @@ export function createExecute({
   wishLog: WishLog;
 }): Operation<'execute'> {
   /** Without listening there is nobody to cancel for: a client that cannot come back has lost its job. */
-  async function listen(session: Session, jobId: string): Promise<Omit<Answer<'execute'>, 'result'>> {
+  async function listen(
+    session: Session,
+    jobId: string,
+    isTogether: boolean | undefined,
+  ): Promise<Omit<Answer<'execute'>, 'result'>> {
     try {
-      const { begin } = await session.attachments.add(jobId, 0);
+      const { begin } = await session.attachments.add(jobId, { afterSeq: 0, isTogether });
       return { begin };
     } catch (error) {
       if (error instanceof ProtocolError && error.code === 'already_attached') return {};
@@ -35,6 +39,6 @@ export function createExecute({
     if (params.attach === false) return { result: await accept(session.tenant, params) };
     if (session.attachments.isFull()) throw new ProtocolError('too_many_attachments');
     const result = await accept(session.tenant, params);
-    return { result, ...(await listen(session, result.jobId)) };
+    return { result, ...(await listen(session, result.jobId, params.batches)) };
   };
 }

@@ -6,6 +6,7 @@ import type { ReadLog } from '@cc-executor/job-log';
 import {
   changesText,
   emptyFold,
+  eventTexts,
   foldEvents,
   foldedText,
   isTerminalEvent,
@@ -30,14 +31,14 @@ export async function readJobText(
   for (let seq = 0; ; ) {
     const page = await readLog.range(tenant, jobId, { ...PAGE, afterSeq: seq });
     if (page === undefined) return undefined;
-    if (page.events.length === 0) {
+    if (page.batches.length === 0) {
       if (terminal === undefined) return { fault: 'it does not end with a terminal event' };
       if (terminal.type !== page.status) {
         return { fault: `it ends as ${terminal.type}, and the record says ${page.status}` };
       }
       return { text: Buffer.from(foldedText(foldEvents(emptyFold, carriers))), terminal };
     }
-    for (const json of page.events) {
+    for (const json of page.batches.flatMap(eventTexts)) {
       seq += 1;
       const event = parseEvent(json);
       if (event?.jobId !== jobId || event.seq !== seq) return { fault: `event ${seq} is not in its place` };

@@ -1,13 +1,14 @@
 -- include: shared, limits, pausing
 -- Appends events to a job's log, and ends the job when a terminal status is given: the only way output gets in.
 --   KEYS 1 record, 2 log
---   ARGV 1 channel, 2 jobId, 3 fence, 4 seq of the first event, 5 terminal status or '', 6 retentionMs,
---        7 '1' when an event carries output, 8 what the last event says of the attempt: 'paused', 'resumed', 'refused' (to
+--   ARGV 1 channel, 2 fence, 3 seq of the first event, 4 terminal status or '', 5 retentionMs,
+--        6 '1' when an event carries output, 7 what the last event says of the attempt: 'paused', 'resumed', 'refused' (to
 --        pause or resume), 'restarted' (the work is begun anew), 'limited' (a usage limit is reached) or '',
---        9 how long a pause may last (ms), or until when the limit holds, 10 how many bytes the messages have that are kept whole, apart from their events,
---        11 how many fields of the record keep them, 12… these fields and their values,
---        … event bodies (JSON objects with at least one member)
--- Returns {code, last seq, who asked for cancel or '', '1' when the job is to be paused, bytes of all its events}
+--        8 how long a pause may last (ms), or until when the limit holds,
+--        9 how many bytes the messages have that are kept whole, apart from their events,
+--        10 how many events, 11 their bodies (JSON objects with at least one member), one a line,
+--        12… fields of the record that keep these messages, and their values
+-- Returns {code, last seq, who asked for cancel or '', '1' when the job is to be paused, bytes that its log takes}
 --   'ok'                taken
 --   'duplicate'         taken before: the reply was lost
 --   'fenced'            a newer attempt, or the sweeper, owns the job
@@ -22,13 +23,12 @@ local status = r[1]
 if not status then
   return { 'missing', 0, '', '', 0 }
 end
-local seq, first, cancel, pause, log_bytes = tonumber(r[3]), tonumber(ARGV[4]), r[5] or '', r[7] or '', tonumber(r[8] or 0)
-local last_field = 11 + 2 * tonumber(ARGV[11])
-local count = #ARGV - last_field
-if r[2] ~= ARGV[3] then -- @mutation fence
+local seq, first, cancel, pause, log_bytes = tonumber(r[3]), tonumber(ARGV[3]), r[5] or '', r[7] or '', tonumber(r[8] or 0)
+local count = tonumber(ARGV[10])
+if r[2] ~= ARGV[2] then -- @mutation fence
   return { 'fenced', seq, cancel, pause, log_bytes }
 end
-local new_status = ARGV[5]
+local new_status = ARGV[4]
 -- Before the check for a terminal status: a finish whose reply was lost is sent again. At the place of another event
 -- there is none to have been taken.
 if first + count - 1 <= seq and (new_status == '' or is_terminal(status)) then
@@ -43,33 +43,29 @@ end
 if new_status ~= '' and new_status ~= 'cancelled' and cancel ~= '' then
   return { 'cancel_requested', seq, cancel, pause, log_bytes }
 end
-local now, bodies = now_ms(), {}
-for i = 1, count do
-  bodies[i] = ARGV[last_field + i]
-end
-local shown = new_status == '' and status or new_status
-local last, bytes = append_events(KEYS[2], ARGV[1], ARGV[2], r[4], ARGV[3], seq, shown, now, bodies)
+local now, shown = now_ms(), new_status == '' and status or new_status
+local last, bytes = append_batch(KEYS[2], ARGV[1], r[4], ARGV[2], seq, shown, now, count, ARGV[11])
 log_bytes = log_bytes + bytes
 redis.call('HSET', KEYS[1], 'seq', last, 'logBytes', log_bytes)
-for i = 12, last_field, 2 do
+for i = 12, #ARGV, 2 do
   redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
 end
-if last_field > 11 then
-  redis.call('HINCRBY', KEYS[1], 'bodyBytes', ARGV[10])
+if #ARGV > 11 then
+  redis.call('HINCRBY', KEYS[1], 'bodyBytes', ARGV[9])
 end
-if ARGV[7] == '1' and not r[6] then
+if ARGV[6] == '1' and not r[6] then
   redis.call('HSET', KEYS[1], 'output', '1')
 end
-if ARGV[8] == 'restarted' then
+if ARGV[7] == 'restarted' then
   redis.call('HINCRBY', KEYS[1], 'attempts', 1)
-elseif ARGV[8] == 'limited' then
-  redis.call('HSET', KEYS[1], 'notBefore', ARGV[9])
-elseif ARGV[8] ~= '' then
-  pause = change_pause(KEYS[1], ARGV[8], tonumber(ARGV[9]), tonumber(now))
+elseif ARGV[7] == 'limited' then
+  redis.call('HSET', KEYS[1], 'notBefore', ARGV[8])
+elseif ARGV[7] ~= '' then
+  pause = change_pause(KEYS[1], ARGV[7], tonumber(ARGV[8]), tonumber(now))
 end
 if new_status ~= '' then
   redis.call('HSET', KEYS[1], 'status', new_status, 'endedAt', now)
-  redis.call('PEXPIRE', KEYS[1], ARGV[6])
-  redis.call('PEXPIRE', KEYS[2], ARGV[6])
+  redis.call('PEXPIRE', KEYS[1], ARGV[5])
+  redis.call('PEXPIRE', KEYS[2], ARGV[5])
 end
 return { 'ok', last, cancel, pause, log_bytes }

@@ -20,7 +20,7 @@ end
 local now, fence = now_ms(), tonumber(r[2]) + 1
 -- A lost attempt may have put output out before the job was queued anew.
 local body = '{"type":"cancelled","by":"' .. ARGV[5] .. '","partial":' .. (r[5] and 'true' or 'false') .. '}'
-local last = append_events(KEYS[2], ARGV[2], ARGV[3], r[4], fence, tonumber(r[3]), 'cancelled', now, { body })
+local last = append_batch(KEYS[2], ARGV[2], r[4], fence, tonumber(r[3]), 'cancelled', now, 1, body)
 redis.call('HSET', KEYS[1], 'status', 'cancelled', 'fence', fence, 'seq', last, 'cancelBy', ARGV[5], 'endedAt', now)
 redis.call('PEXPIRE', KEYS[1], ARGV[6])
 redis.call('PEXPIRE', KEYS[2], ARGV[6])

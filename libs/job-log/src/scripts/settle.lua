@@ -2,9 +2,9 @@
 -- Decides about one claimed job, and ends it when no worker will: the fence rises with the terminal event, so that
 -- nothing the lost attempt still writes is taken.
 --   KEYS 1 record, 2 log
---   ARGV 1 channel, 2 jobId, 3 when it was claimed, 4 how old the claim may be (ms), 5 retentionMs,
---        6 how long past its deadline a running job is left to its worker (ms), 7 queueMs of a job that is queued anew,
---        8 how often a job may be begun that an older gateway accepted
+--   ARGV 1 channel, 2 when it was claimed, 3 how old the claim may be (ms), 4 retentionMs,
+--        5 how long past its deadline a running job is left to its worker (ms), 6 queueMs of a job that is queued anew,
+--        7 how often a job may be begun that an older gateway accepted
 -- Returns {code, …}
 --   'stale'             the claim is too old (Redis stood still in between): nothing was done
 --   'gone'              there is no record
@@ -16,7 +16,7 @@
 --   'alive', next, …    its worker has it; look again at `next`
 -- … is: priority, onDisconnect, tenant, hash of its idempotency key or ''
 local now = now_ms()
-if tonumber(now) - tonumber(ARGV[3]) > tonumber(ARGV[4]) then
+if tonumber(now) - tonumber(ARGV[2]) > tonumber(ARGV[3]) then
   return { 'stale' }
 end
 local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'deadline', 'lease', 'retry', 'output', 'cancelBy', 'pausedAt',
@@ -32,10 +32,10 @@ local deadline, fence = tonumber(r[5]), tonumber(r[2]) + 1
 local partial = r[8] and 'true' or 'false'
 
 local function finish(new_status, body)
-  local last = append_events(KEYS[2], ARGV[1], ARGV[2], r[4], fence, tonumber(r[3]), new_status, now, { body })
+  local last = append_batch(KEYS[2], ARGV[1], r[4], fence, tonumber(r[3]), new_status, now, 1, body)
   redis.call('HSET', KEYS[1], 'status', new_status, 'fence', fence, 'seq', last, 'endedAt', now)
-  redis.call('PEXPIRE', KEYS[1], ARGV[5])
-  redis.call('PEXPIRE', KEYS[2], ARGV[5])
+  redis.call('PEXPIRE', KEYS[1], ARGV[4])
+  redis.call('PEXPIRE', KEYS[2], ARGV[4])
   return { 'ended', new_status }
 end
 
@@ -46,7 +46,7 @@ if status == 'queued' then
   return { 'queued', r[5], r[11], r[12], r[13], r[17] or '' }
 end
 
-local lease, late = tonumber(r[6]), deadline + tonumber(ARGV[6])
+local lease, late = tonumber(r[6]), deadline + tonumber(ARGV[5])
 if lease > time and late > time then
   return { 'alive', string.format('%.0f', math.min(lease, late)), r[11], r[12], r[13], r[17] or '' }
 end
@@ -66,14 +66,14 @@ if r[19] then
   return requeue(take_by(lengthen(KEYS[1], r[10], time) or r[14], r[18]))
 end
 if r[7] == 'always' then
-  local max_attempts = tonumber(r[16] or ARGV[8])
+  local max_attempts = tonumber(r[16] or ARGV[7])
   if tonumber(r[15] or 0) >= max_attempts then
     local message = string.format('the worker stopped answering, at the last of %d attempts', max_attempts)
     return finish('failed', '{"type":"failed","error":{"code":"attempts_exhausted","message":"' .. message
       .. '","retrySafe":false},"partial":' .. partial .. '}')
   end
   local end_by = lengthen(KEYS[1], r[10], time) or r[14]
-  return requeue(queue_again(end_by, time, tonumber(ARGV[7])))
+  return requeue(queue_again(end_by, time, tonumber(ARGV[6])))
 end
 return finish('failed', '{"type":"failed","error":{"code":"worker_lost","message":"the worker stopped answering",'
   .. '"retrySafe":false},"partial":' .. partial .. '}')

@@ -1,5 +1,7 @@
 /** Conformance: what is published, and to whom. */
+import { eventTexts } from '@cc-executor/protocol';
 import { describe, expect, it } from 'vitest';
+
 import {
   cancelled,
   completed,
@@ -28,10 +30,14 @@ export function describeFeed(twin: () => Twin): void {
       await log.append({ ...batch, firstSeq: 4, bodies: [output('c'), completed], terminal: 'completed' });
       await listener.until((publications) => publications.at(-1)?.lastSeq === 5);
       const all = await readAll(log, jobId);
-      expect(listener.publications).toEqual([
-        { epoch, firstSeq: 1, lastSeq: 1, status: 'queued', events: all.slice(0, 1) },
-        { epoch, firstSeq: 2, lastSeq: 3, status: 'running', events: all.slice(1, 3) },
-        { epoch, firstSeq: 4, lastSeq: 5, status: 'completed', events: all.slice(3) },
+      const told = listener.publications.map(({ batch, ...position }) => ({
+        ...position,
+        events: batch && eventTexts(batch),
+      }));
+      expect(told).toEqual([
+        { epoch, lastSeq: 1, status: 'queued', events: all.slice(0, 1) },
+        { epoch, lastSeq: 3, status: 'running', events: all.slice(1, 3) },
+        { epoch, lastSeq: 5, status: 'completed', events: all.slice(3) },
       ]);
       listener.unsubscribe();
     });
@@ -48,7 +54,9 @@ export function describeFeed(twin: () => Twin): void {
       await log.append({ ...batch, terminal: 'cancelled' });
       for (const listener of listeners) {
         await listener.until(({ length }) => length === 1);
-        expect(listener.publications).toMatchObject([{ firstSeq: 2, lastSeq: 2, status: 'cancelled' }]);
+        expect(listener.publications).toMatchObject([
+          { lastSeq: 2, status: 'cancelled', batch: { firstSeq: 2, lastSeq: 2 } },
+        ]);
         listener.unsubscribe();
       }
     });

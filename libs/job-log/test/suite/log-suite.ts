@@ -1,8 +1,12 @@
 /** Conformance: what can be appended to a log, and what is read from it. */
 import { createJobId, eventSchema } from '@cc-executor/protocol';
+import { textsOf } from '@cc-executor/testing';
 import { describe, expect, it } from 'vitest';
 import type { Batch } from '../../src/index.ts';
 import { completed, newJob, output, parseEvents, readAll, runningJob, TENANT, type Twin } from './twin.ts';
+
+/** What a reader puts around each event. */
+const HEAD_BYTES = 100;
 
 function batchOf(jobId: string, firstSeq: number, texts: string[], changes: Partial<Batch> = {}): Batch {
   return { jobId, fence: 1, firstSeq, bodies: texts.map(output), hasOutput: true, ...changes };
@@ -190,18 +194,17 @@ export function describeLog(twin: () => Twin): void {
         [50, 1_000],
         [99, 1],
       ] as const) {
-        expect(await log.range(TENANT, jobId, { afterSeq, maxEvents, maxBytes: 1e9 })).toEqual({
-          ...state,
-          events: all.slice(afterSeq, afterSeq + maxEvents),
-        });
+        const page = await log.range(TENANT, jobId, { afterSeq, maxEvents, maxBytes: 1e9 });
+        expect(page).toMatchObject(state);
+        expect(textsOf(page)).toEqual(all.slice(afterSeq, afterSeq + maxEvents));
       }
       expect(await log.range(TENANT, jobId, { afterSeq: 100, maxEvents: 10, maxBytes: 1e9 })).toEqual({
         ...state,
-        events: [],
+        batches: [],
       });
       expect(await log.range(TENANT, jobId, { afterSeq: 5_000, maxEvents: 10, maxBytes: 1e9 })).toEqual({
         ...state,
-        events: [],
+        batches: [],
       });
       expect(
         await log.range(TENANT, createJobId(), { afterSeq: 0, maxEvents: 10, maxBytes: 1e9 }),
@@ -212,10 +215,12 @@ export function describeLog(twin: () => Twin): void {
       const { log } = twin();
       const { jobId } = await runningJob(log);
       await log.append(batchOf(jobId, 2, ['é'.repeat(300), 'b'.repeat(600), 'c'.repeat(5_000), 'd']));
-      const all = await readAll(log, jobId);
-      const sizes = all.map((event) => Buffer.byteLength(event));
+      const page = await log.range(TENANT, jobId, { afterSeq: 0, maxEvents: 100, maxBytes: 1e9 });
+      const bodies = page?.batches.flatMap((batch) => String(batch.bodies).split('\n')) ?? [];
+      const sizes = bodies.map((body) => Buffer.byteLength(body) + HEAD_BYTES);
       const read = async (afterSeq: number, maxBytes: number) =>
-        (await log.range(TENANT, jobId, { afterSeq, maxEvents: 100, maxBytes }))?.events.length;
+        textsOf(await log.range(TENANT, jobId, { afterSeq, maxEvents: 100, maxBytes, headBytes: HEAD_BYTES }))
+          .length;
       expect(await read(0, 1)).toBe(1);
       const firstTwo = (sizes[0] ?? 0) + (sizes[1] ?? 0);
       expect(await read(0, firstTwo - 1)).toBe(1);
@@ -223,6 +228,25 @@ export function describeLog(twin: () => Twin): void {
       expect(await read(0, firstTwo + 1)).toBe(2);
       expect(await read(3, 10)).toBe(1);
       expect(await read(0, 1e9)).toBe(5);
+    });
+
+    it('begins anywhere in a log of batches of any size', async () => {
+      const { log } = twin();
+      const { jobId } = await runningJob(log);
+      for (const [i, count] of [1, 7, 1, 1, 40, 2, 100, 3].entries()) {
+        const firstSeq = [1, 7, 1, 1, 40, 2, 100, 3].slice(0, i).reduce((sum, n) => sum + n, 2);
+        const texts = Array.from({ length: count }, (_, n) => `${firstSeq + n}`);
+        expect(await log.append(batchOf(jobId, firstSeq, texts))).toMatchObject({ code: 'ok' });
+      }
+      const all = await readAll(log, jobId);
+      expect(all).toHaveLength(156);
+      for (let afterSeq = 0; afterSeq < all.length; afterSeq += 1) {
+        for (const maxEvents of [1, 5, 1_000]) {
+          const page = await log.range(TENANT, jobId, { afterSeq, maxEvents, maxBytes: 1e9 });
+          expect(textsOf(page)).toEqual(all.slice(afterSeq, afterSeq + maxEvents));
+          expect(page?.batches[0]?.firstSeq).toBe(afterSeq + 1);
+        }
+      }
     });
 
     it('gives true positions of the jobs that are there', async () => {

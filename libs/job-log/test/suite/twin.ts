@@ -1,7 +1,7 @@
 /** What the conformance suite needs of an implementation, and the jobs and events it plays with. */
 
 import { createEpoch, createJobId, type JobEvent } from '@cc-executor/protocol';
-import type { WholeLog } from '@cc-executor/testing';
+import { textsOf, type WholeLog } from '@cc-executor/testing';
 import type { JobFeed, NewJob, Publication, UsageBlock } from '../../src/index.ts';
 
 export type Twin = {
@@ -57,7 +57,7 @@ export function parseEvents(events: string[]): JobEvent[] {
 export async function readAll(log: WholeLog, jobId: string): Promise<string[]> {
   const page = await log.range(TENANT, jobId, { afterSeq: 0, maxEvents: 100_000, maxBytes: 1e9 });
   if (!page) throw new Error('no record');
-  return page.events;
+  return textsOf(page);
 }
 
 /** Listens to a job; `until` resolves when the publications that have come fit. */

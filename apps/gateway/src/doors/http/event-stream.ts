@@ -53,8 +53,8 @@ export async function streamEvents(
   });
   if (format.opening !== '') outbox.send(format.opening);
   exchange.listen({
-    events(events) {
-      const { batch, isEnd } = format.events(events);
+    events(stored) {
+      const { batch, isEnd } = format.events(stored);
       outbox.send(batch);
       if (isEnd) exchange.end();
     },

@@ -3,7 +3,7 @@
  * who takes nothing of the answer for three heartbeats is cut off; a fault of ours ends this exchange and reaches nobody else.
  */
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
-import type { Position } from '@cc-executor/job-log';
+import type { Position, StoredBatch } from '@cc-executor/job-log';
 import { type CloseReason, createConnectionId, ProtocolError } from '@cc-executor/protocol';
 import { logEvents } from '@cc-executor/runtime';
 import type { HttpReply } from '@cc-executor/service';
@@ -20,7 +20,7 @@ const COPIES = 3;
 
 /** What becomes of the events of the jobs that an exchange listens to. */
 type ExchangeListener = {
-  events(events: string[]): void;
+  events(batch: StoredBatch): void;
   lost(lastSeq: number, reason: string): void;
   beat?(positions: Map<string, Position>): void;
   setDegraded?(reason: string | undefined): void;
@@ -82,7 +82,8 @@ export function openExchange(reply: HttpReply, context: HttpContext): Exchange {
         },
       },
       isOpen,
-      transmit: (frame) => void response.write(frame),
+      frame: (text) => Buffer.from(text),
+      write: (bytes) => void response.write(bytes),
       ping: () => undefined,
     },
     {
@@ -94,7 +95,7 @@ export function openExchange(reply: HttpReply, context: HttpContext): Exchange {
   const session = context.openSession(
     { door: 'http', canReturn: true, logger },
     {
-      events: guard((_jobId, events) => listener?.events(events)),
+      events: guard((batch) => listener?.events(batch)),
       lost: guard((_jobId, lastSeq, reason) => listener?.lost(lastSeq, reason)),
       hasRoom: outbox.hasRoom,
       pageBytes: outbox.roomBytes,

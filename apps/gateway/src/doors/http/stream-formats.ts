@@ -1,21 +1,23 @@
 /**
  * The forms in which events are streamed over HTTP. What is made of a publication is made once for all who listen to that
- * job here in that form: they are served one right after the other, with the same array.
+ * job here in that form: they are served one right after the other, with the same batch.
  */
+import type { StoredBatch } from '@cc-executor/job-log';
 import {
+  eventTexts,
   isTerminalEvent,
   type JobEvent,
   type StreamNotice,
   type StreamNoticeName,
 } from '@cc-executor/protocol';
-import { type Batch, createBatch } from '../batch.ts';
+import { type Batch, createTextBatch } from '../batch.ts';
 
 export type StreamFormat = {
   mediaType: string;
   /** Goes out before anything else. */
   opening: string;
   /** `isEnd`: nothing follows these events. */
-  events(events: readonly string[]): { batch: Batch; isEnd: boolean };
+  events(batch: StoredBatch): { batch: Batch; isEnd: boolean };
   notice<N extends StreamNoticeName>(name: N, params: StreamNotice<N>): string;
 };
 
@@ -44,18 +46,14 @@ export function createStreamFormats(): readonly StreamFormat[] {
 }
 
 function rememberLast(frameOf: (event: string, seq: number) => string): StreamFormat['events'] {
-  let lastEvents: readonly string[] = [];
-  let last = { batch: createBatch([]), isEnd: false };
-  return (events) => {
-    const [first] = events;
-    if (events !== lastEvents && first !== undefined) {
-      const { seq } = JSON.parse(first) as JobEvent;
-      lastEvents = events;
-      last = {
-        batch: createBatch(events.map((event, i) => frameOf(event, seq + i))),
-        isEnd: isTerminalEvent(JSON.parse(events.at(-1) ?? first) as JobEvent),
-      };
+  let last: { of: StoredBatch; made: ReturnType<StreamFormat['events']> } | undefined;
+  return (stored) => {
+    if (last?.of !== stored) {
+      const texts = eventTexts(stored);
+      const batch = createTextBatch(texts.map((event, i) => frameOf(event, stored.firstSeq + i)));
+      const isEnd = isTerminalEvent(JSON.parse(texts.at(-1) ?? '') as JobEvent);
+      last = { of: stored, made: { batch, isEnd } };
     }
-    return last;
+    return last.made;
   };
 }

@@ -1,5 +1,6 @@
 /** Submitting over HTTP: the answer says that the job is accepted or, when the client waits, how it has ended. */
 import {
+  eventTexts,
   isTerminalEvent,
   type JobEvent,
   type Params,
@@ -47,8 +48,8 @@ async function awaitEnd(
   const timer = setTimeout(giveUp, waitMs);
   void exchange.closed.then(giveUp);
   exchange.listen({
-    events(events) {
-      const last = JSON.parse(events.at(-1) ?? '{}') as JobEvent;
+    events(batch) {
+      const last = JSON.parse(eventTexts(batch).at(-1) ?? '{}') as JobEvent;
       if (isTerminalEvent(last)) ended.resolve(last);
     },
     lost: giveUp,
