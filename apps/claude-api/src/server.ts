@@ -1,6 +1,6 @@
 /** The HTTP server: routes over the executions of one engine. It closes by draining. */
 import type { Metrics } from '@cc-executor/metrics';
-import { type Logger, sleep } from '@cc-executor/runtime';
+import type { Logger } from '@cc-executor/runtime';
 import { createHealth, createHttpServer, listenHttp } from '@cc-executor/service';
 import { appName } from './config.ts';
 import type { Engine } from './engine.ts';
@@ -9,7 +9,7 @@ import { createClaudeApiMetrics } from './metrics.ts';
 import type { Policy } from './policy.ts';
 import { registerExecuteRoutes } from './routes/execute.ts';
 import { registerExecutionRoutes } from './routes/executions.ts';
-import { stopListening } from './stop-listening.ts';
+import { watchDoor } from './stop-listening.ts';
 import { requireToken } from './token-check.ts';
 
 /** More than a prompt of the longest kind takes as JSON. */
@@ -17,7 +17,7 @@ const BODY_LIMIT_BYTES = 16 * 1024 * 1024;
 /** Asking the CLI for its version takes so long when the machine is cold. */
 const CHECK_TIMEOUT_MS = 10_000;
 /** Who has connected before the port was closed gets an answer, when the request comes so soon. */
-const LAST_REQUESTS_WITHIN_MS = 100;
+const LAST_REQUESTS_WITHIN_MS = 2_000;
 const LAST_BYTES_WITHIN_MS = 1_000;
 
 export type ServerOptions = {
@@ -78,6 +78,7 @@ export async function startServer(options: ServerOptions): Promise<ClaudeApiServ
   requireToken(app, options.tokenSha256);
   registerExecuteRoutes(app, { engine, executions, policy: options.policy, metrics: counted });
   registerExecutionRoutes(app, executions, engine);
+  const door = watchDoor(app.server);
   const { host } = options;
   const port = await listenHttp(app, { host, port: options.port, portVariable: 'CLAUDE_API_PORT' });
 
@@ -85,8 +86,7 @@ export async function startServer(options: ServerOptions): Promise<ClaudeApiServ
   async function close(): Promise<void> {
     health.setDraining();
     await executions.close(options.drainMs);
-    await stopListening(app.server);
-    await sleep(LAST_REQUESTS_WITHIN_MS);
+    await door.close(LAST_REQUESTS_WITHIN_MS);
     // What was written may still be on its way; a caller that does not take it may not hold us up.
     const cut = setTimeout(() => app.server.closeAllConnections(), LAST_BYTES_WITHIN_MS);
     await app.close();
