@@ -41,7 +41,7 @@ export type JobSweep = {
   reschedule(claim: Claim, looks: NextLook[]): Promise<void>;
   /** How many processes listen to a job's events now. */
   countListeners(jobId: string): Promise<number>;
-  /** Takes out of every tenant's list what expired long ago; returns how many. */
+  /** Takes out of every tenant's list what is old and has expired; returns how many. */
   prune(): Promise<number>;
   /** How many jobs the index holds: all that are not known to have ended. */
   size(): Promise<number>;
@@ -51,6 +51,8 @@ export type JobSweep = {
 const MAX_CLAIM_AGE_MS = 2_000;
 /** A running job is ended by its worker at its deadline; this long after it, by the sweeper. */
 const DEADLINE_SLACK_MS = 10_000;
+/** Jobs of a list that are looked at in one step. */
+const PRUNE_STEP = 500;
 
 export function createRedisSweep({
   redis,
@@ -123,13 +125,26 @@ export function createRedisSweep({
   }
 
   async function prune(): Promise<number> {
-    const oldest = Date.now() - retentionMs - LONGEST_LIFE_MS;
     let pruned = 0;
-    for (const tenant of await redis.smembers(keys.tenants)) {
-      const [count] = await scripts.prune([keys.jobs(tenant), keys.tenants], [tenant, oldest]);
-      pruned += Number(count);
-    }
+    for (const tenant of await redis.smembers(keys.tenants)) pruned += await pruneList(tenant);
     return pruned;
+  }
+
+  /** Jobs that were paused often outlive everything that is so old: the record decides. */
+  async function pruneList(tenant: string): Promise<number> {
+    const oldest = Date.now() - retentionMs - LONGEST_LIFE_MS;
+    const list = keys.jobs(tenant);
+    let pruned = 0;
+    let kept = 0;
+    while (true) {
+      const jobIds = await redis.zrange(list, '-inf', String(oldest), 'BYSCORE', 'LIMIT', kept, PRUNE_STEP);
+      const isThere = await Promise.all(jobIds.map((jobId) => redis.exists(keys.record(jobId))));
+      const gone = jobIds.filter((_, i) => isThere[i] === 0);
+      const [count] = await scripts.prune([list, keys.tenants], [tenant, ...gone]);
+      pruned += Number(count);
+      kept += jobIds.length - gone.length;
+      if (jobIds.length < PRUNE_STEP) return pruned;
+    }
   }
 
   return {

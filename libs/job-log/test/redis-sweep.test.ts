@@ -361,11 +361,23 @@ describe('pruning', () => {
     }
   });
 
+  it('leaves in the list what is older but still there: running, or not expired', async () => {
+    const job = newJob({ tenant: createEpoch() });
+    await twin.log.create(job);
+    const list = twin.keys.jobs(job.tenant);
+    await twin.redis.zadd(list, await longAgo(), job.jobId);
+    const score = await longAgo();
+    await twin.redis.zadd(list, ...Array.from({ length: 600 }, () => [score, createJobId()]).flat());
+    expect(await sweep.prune()).toBe(600);
+    expect(await twin.redis.zrange(list, '0', '-1')).toEqual([job.jobId]);
+  });
+
   it('forgets a tenant whose list is empty, until it has a job again', async () => {
     const tenant = createEpoch();
     const job = newJob({ tenant });
     await twin.log.create(job);
     await twin.redis.zadd(twin.keys.jobs(tenant), await longAgo(), job.jobId);
+    await twin.redis.del(twin.keys.record(job.jobId));
     expect(await sweep.prune()).toBe(1);
     expect(await twin.redis.sismember(twin.keys.tenants, tenant)).toBe(0);
     await twin.log.create(newJob({ tenant }));
