@@ -2,8 +2,11 @@
  * What the real Claude Code starts and does not wait for: it counts as a part of the job, and nothing of it outlives the
  * job. From the client down to the stand-in for the model's API.
  */
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { JobEvent, TerminalEvent } from '@cc-executor/protocol';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { useClaudeStack } from './support/claude.ts';
 import { nativeDoor } from './support/doors.ts';
 import { nonce } from './support/nonce.ts';
@@ -15,9 +18,30 @@ const KEY = `sk-ant-${nonce()}`;
 /** Finds it, and not itself where it is looked for. */
 const KEY_PATTERN = KEY.replace(/.$/, '[$&]');
 
+const workspaces = mkdtempSync(join(tmpdir(), 'cc-executor-workspaces-'));
+const keyFile = join(workspaces, '..', `cc-executor-key-${nonce()}`);
+writeFileSync(keyFile, KEY, { mode: 0o600 });
+
 const stack = useClaudeStack('real', {
-  claudeEnv: { CLAUDE_PING_MS: '300ms', ANTHROPIC_API_KEY: KEY },
+  claudeEnv: {
+    CLAUDE_PING_MS: '300ms',
+    ANTHROPIC_API_KEY: KEY,
+    CLAUDE_WORKSPACES_DIR: workspaces,
+    CLAUDE_HIDDEN_PATHS: keyFile,
+  },
 });
+
+afterAll(() => {
+  for (const path of [workspaces, keyFile]) rmSync(path, { recursive: true, force: true });
+});
+
+/** Why nothing can be hidden here; undefined where it can. */
+async function whyInSight(): Promise<string | undefined> {
+  const ready = await (await fetch(`http://127.0.0.1:${stack().claudeApi!.ready.port}/ready`)).json();
+  const { detail, data } = ready.checks.engine;
+  if (data.sandboxGaps !== undefined) return `this machine cannot hide it: ${detail}`;
+  expect(data.keyInReach).toBe(false);
+}
 
 describe('a command in the background of the real Claude Code', () => {
   async function run(command: string, timeouts: object): Promise<{ events: JobEvent[]; end: TerminalEvent }> {
@@ -70,11 +94,9 @@ describe('a command in the background of the real Claude Code', () => {
 
 describe('the key of the model', () => {
   it('is found by no tool: not in its environment, in files, or in /proc', async ({ skip }) => {
-    const ready = await (await fetch(`http://127.0.0.1:${stack().claudeApi!.ready.port}/ready`)).json();
-    const { detail, data } = ready.checks.engine;
-    if (data.containment !== 'namespace') return skip(`this machine cannot hide it: ${detail}`);
-    expect(data.keyInReach).toBe(false);
-    const places = '"$HOME" "$PWD" "$TMPDIR" /proc/[0-9]*/environ /proc/[0-9]*/cmdline';
+    const reason = await whyInSight();
+    if (reason !== undefined) return skip(reason);
+    const places = `"$HOME" "$PWD" "$TMPDIR" '${keyFile}' /proc/[0-9]*/environ /proc/[0-9]*/cmdline`;
     const command = `
       key='${KEY_PATTERN}'
       echo "searched=$(cat /proc/[0-9]*/environ | tr '\\0' '\\n' | grep -c ANTHROPIC_API_KEY=run-)"
@@ -86,5 +108,44 @@ describe('the key of the model', () => {
     expect(end).toMatchObject({ type: 'completed', text: expect.stringMatching(/found=0$/) });
     // Claude Code itself has a ticket, and where that lies was looked at.
     expect(end).toMatchObject({ text: expect.stringMatching(/searched=[1-9]/) });
+  });
+});
+
+describe('another execution that runs at the same time', () => {
+  it('is out of reach of a tool, which can neither read nor change what is its own', async ({ skip }) => {
+    const reason = await whyInSight();
+    if (reason !== undefined) return skip(reason);
+    const secret = nonce();
+    const theirs = join(workspaces, 'theirs');
+    const { wire, close } = await nativeDoor.connect(stack());
+    const keep = `printf %s ${secret} > secret; until [ -e over ]; do sleep 0.1; done; cat secret`;
+    const { result: kept } = await wire.request('execute', {
+      prompt: `[[bash: ${keep}]]`,
+      workspace: 'theirs',
+    });
+    await expect.poll(() => existsSync(join(theirs, 'secret')), { timeout: 30_000 }).toBe(true);
+    const pattern = secret.replace(/.$/, '[$&]');
+    const hunt = `
+      for folder in '${workspaces}' "$HOME/.claude" "$(dirname "$PWD")"; do umount "$folder"; done 2>/dev/null
+      echo x > '${theirs}/secret'; touch '${theirs}/over'
+      echo "searched=$(cat "$CLAUDE_CONFIG_DIR"/projects/*/*.jsonl | grep -c 'user')"
+      echo "found=$(grep -rlsa '${pattern}' '${workspaces}' "$HOME" /proc/[0-9]*/environ | wc -l)"`;
+    const { result } = await wire.request('execute', { prompt: `[[bash: ${hunt}]]`, workspace: 'mine' });
+    const end = (await wire.untilTerminal(result.jobId)).at(-1) as TerminalEvent;
+    // Its own transcript was looked at.
+    expect(end).toMatchObject({
+      type: 'completed',
+      text: expect.stringMatching(/searched=[1-9]\d*\nfound=0/),
+    });
+    writeFileSync(join(theirs, 'over'), '');
+    const other = (await wire.untilTerminal(kept.jobId)).at(-1) as TerminalEvent;
+    expect(other).toMatchObject({ type: 'completed', text: expect.stringContaining(secret) });
+
+    const { conversation } = other as { conversation?: string };
+    const { result: again } = await wire.request('execute', { prompt: '[[bash: cat secret]]', conversation });
+    const resumed = (await wire.untilTerminal(again.jobId)).at(-1) as TerminalEvent;
+    await close();
+    expect(resumed).toMatchObject({ type: 'completed', text: expect.stringContaining(secret) });
+    expect(JSON.stringify(stack().model.requests.at(-1)?.body)).toContain('until [ -e over ]');
   });
 });

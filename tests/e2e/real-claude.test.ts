@@ -33,7 +33,7 @@ describe('cc-executor run with the real Claude Code', () => {
 
   /** What Claude Code itself wrote down of its conversations. */
   function transcript(): string {
-    const projects = join(stack().home, '.claude', 'projects');
+    const projects = join(stack().home, '.claude', 'cc-executor');
     return readdirSync(projects, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && entry.name.endsWith('.jsonl'))
       .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8'))

@@ -93,7 +93,7 @@ describe('a job of the real Claude Code', () => {
     const client = connect(stack());
     const job = await run(`[[text: ${said}]]`, client);
     const { conversation } = await job.done();
-    const projects = join(stack().home, '.claude', 'projects');
+    const projects = join(stack().home, '.claude', 'cc-executor');
     const name = readdirSync(projects, { recursive: true, encoding: 'utf8' }).find((path) =>
       path.endsWith(`${conversation}.jsonl`),
     );

@@ -1,7 +1,7 @@
 /** The engine that runs the Claude Code CLI: one process for each execution, never shared, in a place of its own. */
 import { randomUUID } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createLineSplitter } from '@cc-executor/claude-stream';
 import type { Logger } from '@cc-executor/runtime';
 import { readTaskOutput } from './background-watch.ts';
@@ -13,6 +13,7 @@ import { findLogin } from './cli-login.ts';
 import { runCliProcess } from './cli-process.ts';
 import { configFolderOf, warningsOf } from './config-folder.ts';
 import type { Containment } from './containment.ts';
+import { createConversationFolders } from './conversation-folders.ts';
 import type {
   Engine,
   EngineDescription,
@@ -23,18 +24,24 @@ import type {
   TranscriptAnswer,
 } from './engine.ts';
 import { type IndexLimits, openExecutionIndex } from './execution-index.ts';
+import { createExecutionViews } from './execution-view.ts';
 import { whyInReach } from './key-reach.ts';
 import type { ModelProxy } from './model-proxy.ts';
 import { createPlaces, type Place } from './places.ts';
 import { createMarker } from './process-tree.ts';
-import { removeImages } from './temporary-files.ts';
 import { findTranscript, readAnswer } from './transcripts.ts';
+
+const FORGET_EVERY_MS = 60 * 60_000;
 
 export type ClaudeEngineOptions = {
   readonly bin: string;
   readonly workDir: string;
   /** Undefined: there are no named workspaces. */
   readonly workspacesDir: string | undefined;
+  /** Executions see what a request names of it. */
+  readonly mcpFolder: string | undefined;
+  /** Further files and folders that executions are not to see. */
+  readonly hiddenPaths: readonly string[];
   readonly stopGraceMs: number;
   readonly containment: Containment;
   readonly profile: CliProfile;
@@ -56,15 +63,27 @@ export type ClaudeEngine = Engine & {
 
 /** Makes the engine. The CLI need not be there yet: it is looked up for each run. */
 export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
-  const { bin, logger, profile, workDir } = options;
-  const { modelProxy } = options;
+  const { bin, logger, profile, modelProxy, workspacesDir } = options;
+  const workDir = resolve(options.workDir);
   const credentials = modelProxy === undefined ? options.credentials : {};
   const env = buildCliEnvironment(options.environment, credentials, options.passEnv);
-  const configFolder = configFolderOf(env);
-  const temporaryFolder = env.CLAUDE_CODE_TMPDIR ?? env.TMPDIR ?? '/tmp';
-  const places = createPlaces({ workDir, workspacesDir: options.workspacesDir, configFolder, logger });
+  const configFolder = resolve(configFolderOf(env));
+  const folders = createConversationFolders({ configFolder, workDir });
+  const places = createPlaces({ workDir, workspacesDir, folders, logger });
+  const keepsLogin = modelProxy === undefined;
+  // Empty: the usual one, which on macOS names the entry in the keychain, too.
+  const loginFolder = env.CLAUDE_SECURESTORAGE_CONFIG_DIR ?? env.CLAUDE_CONFIG_DIR ?? '';
+  const viewOf = createExecutionViews({
+    configFolder,
+    folders: [workDir, workspacesDir],
+    mcpFolder: options.mcpFolder,
+    keepsLogin,
+    environment: options.environment,
+    hiddenPaths: options.hiddenPaths,
+  });
   const index = openExecutionIndex(join(workDir, 'executions.jsonl'), options.indexLimits, logger);
   const versions = new Map<string, Promise<string>>();
+  let forgotAt = 0;
   for (const warning of warningsOf(configFolder)) logger.warn(warning);
 
   async function describe(): Promise<EngineDescription> {
@@ -78,16 +97,17 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     const { containment, environment } = options;
     const hasProxy = modelProxy !== undefined;
     const reasons = whyInReach({ logins: found, hasProxy, containment, environment });
-    const reach = reasons.length === 0 ? '' : `; a tool can reach the login: ${reasons.join(', ')}`;
+    const reach = reasons.length === 0 ? [] : [`a tool can reach the login: ${reasons.join(', ')}`];
+    const { gaps } = containment;
+    const parts = [`Claude Code ${version}`, `${login}${target}`, containment.detail, ...gaps, ...reach];
     return {
       ok: found.length > 0,
       version,
       login: found,
       containment: containment.kind,
       keyInReach: reasons.length > 0,
-      detail: [`Claude Code ${version}; ${login}${target}; ${containment.detail}${reach}`, ...warnings].join(
-        '; ',
-      ),
+      detail: [...parts, ...warnings].join('; '),
+      ...(gaps.length > 0 && { sandboxGaps: gaps }),
       ...(warnings.length > 0 && { warnings }),
     };
   }
@@ -110,8 +130,8 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
       if (file === undefined) return failed(notFound(bin));
       return await runRecorded(file, request, runOptions);
     } finally {
-      if (request.attachments?.length) await removeImages(temporaryFolder, place.conversation);
       await place.release();
+      forgetOldConversations();
     }
   }
 
@@ -122,10 +142,10 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     if (profile.keepTranscripts) index.put({ ...entry, at: Date.now() });
     const ending = await runIn(file, request, runOptions);
     if (profile.keepTranscripts) {
-      const path = await findTranscript(configFolder, conversation);
+      const path = await findTranscript(folders.configOf(conversation), conversation);
       const size = path === undefined ? undefined : (await stat(path).catch(() => undefined))?.size;
       index.put({ ...entry, to: size ?? 0, at: Date.now() });
-      return { ...ending, conversationKept: (size ?? 0) > 0 };
+      return { ...ending, conversationKept: (size ?? 0) > 0 && folders.keeps(conversation) };
     }
     return { ...ending, conversationKept: false };
   }
@@ -152,13 +172,29 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     }
 
     const session = { conversation: place.conversation, resume: place.earlier !== undefined };
+    const { cwd, conversation } = place;
+    const [config, temporary] = [folders.configOf(conversation), folders.temporaryOf(conversation)];
+    const own = {
+      CLAUDE_CONFIG_DIR: config,
+      ...(keepsLogin && { CLAUDE_SECURESTORAGE_CONFIG_DIR: loginFolder }),
+      CLAUDE_CODE_TMPDIR: temporary,
+      TMPDIR: temporary,
+    };
     const access = modelProxy?.admit();
     const { spawnError, ...ending } = await runCliProcess(
       {
         file,
         args: buildCliArguments(request, profile, session),
-        cwd: place.cwd,
-        env: { ...env, ...access?.env, ...request.env },
+        cwd,
+        env: { ...env, ...access?.env, ...request.env, ...own },
+        view: await viewOf([
+          cwd,
+          temporary,
+          config,
+          file,
+          ...(request.addDirs ?? []),
+          ...(request.mcpConfig ?? []),
+        ]),
         input: buildCliInput(request),
         // Unique even if two servers on one machine run the same execution.
         marker: createMarker(request.executionId, randomUUID()),
@@ -171,7 +207,7 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
         pause,
       },
     ).finally(() => access?.withdraw());
-    if (spawnError !== undefined) return failed(notStarted(file, spawnError));
+    if (spawnError !== undefined) return failed(notStarted(file, spawnError, ending.stderr));
     if (unreadable !== undefined)
       return { ...ending, failure: { code: 'line_too_long', message: unreadable.message } };
     const rest = splitter.end();
@@ -194,7 +230,7 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
       const message = `The execution ${executionId} is under way, or was lost with the server that ran it`;
       return { reason: 'under_way', message };
     }
-    const path = await findTranscript(configFolder, conversation);
+    const path = await findTranscript(folders.configOf(conversation), conversation);
     if (path === undefined || to <= from) {
       const message = `Claude Code has no transcript of the execution ${executionId}; it may have been removed`;
       return { reason: 'transcript_missing', message };
@@ -202,12 +238,18 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     return { conversation, ...(await readAnswer(path, { from, to })) };
   }
 
+  function forgetOldConversations(): void {
+    if (Date.now() - forgotAt < FORGET_EVERY_MS) return;
+    forgotAt = Date.now();
+    void folders.forgetOld();
+  }
+
   return {
     name: 'claude',
     describe,
     prepare: (request) => places.open(request),
     run,
-    backgroundBytes: (conversation) => readTaskOutput(temporaryFolder, conversation),
+    backgroundBytes: (conversation) => readTaskOutput(folders.temporaryOf(conversation), conversation),
     readTranscript,
     sweep: () => places.sweep(),
   };
@@ -225,8 +267,9 @@ function notFound(bin: string) {
   };
 }
 
-function notStarted(file: string, error: NodeJS.ErrnoException) {
-  return { code: 'cli_not_started', message: `${file} could not be started: ${error.code ?? error.message}` };
+function notStarted(file: string, error: NodeJS.ErrnoException, stderr: string) {
+  const reason = [error.code ?? error.message, stderr].filter(Boolean).join(': ');
+  return { code: 'cli_not_started', message: `${file} could not be started: ${reason}` };
 }
 
 function isJson(text: string): boolean {

@@ -41,15 +41,15 @@ export type CliEnding = Exit & {
 export async function runCliProcess(command: CliCommand, options: CliOptions): Promise<CliEnding> {
   const started = startSupervised(command, options.containment);
   if (started.child.pid !== undefined) running.add(started);
+  const { child, exited } = started;
+  const stderr = keepTail(child.stderr);
   try {
     await started.ready;
   } catch (error) {
     running.delete(started);
-    return { exitCode: null, signal: null, stderr: '', spawnError: error as NodeJS.ErrnoException };
+    return { exitCode: null, signal: null, stderr: stderr(), spawnError: error as NodeJS.ErrnoException };
   }
-  const { child, exited } = started;
   const ended = new AbortController();
-  const stderr = keepTail(child.stderr);
   const { promise: closed, resolve: onClose } = Promise.withResolvers<void>();
   child.once('close', () => onClose());
 

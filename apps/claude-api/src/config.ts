@@ -137,7 +137,15 @@ export const settings = {
     schema: oneOf(['auto', 'on', 'off']),
     default: 'auto',
     description:
-      "How much is kept from what an execution starts (Linux). auto: it has a PID namespace of its own where one may be made, else a child subreaper, and the model's key stays in claude-api. on: the same, and claude-api does not start where no namespace may be made. off: a child subreaper, and Claude Code is given the key.",
+      "How much is kept from what an execution starts (Linux). auto: as much as the machine allows: processes, workspaces and conversations of others, this service's files, and the model's key. on: the same, and claude-api does not start where not all of that can be had. off: nothing, and Claude Code is given the key.",
+  }),
+  hiddenPaths: setting({
+    env: 'CLAUDE_HIDDEN_PATHS',
+    schema: listOf(),
+    default: [],
+    example: '/srv/backups,/home/service/.ssh',
+    description:
+      'Further files and folders that no execution shall reach, where CLAUDE_SANDBOX can hide them.',
   }),
   passEnv: setting({
     env: 'CLAUDE_PASS_ENV',

@@ -1,11 +1,15 @@
 /**
  * How the processes of one execution are held together, so that none escapes its end: a PID namespace, which ends with
- * its first process; or a child subreaper, to which everything comes back that lost its parent. Both are commands that
- * run the rest of their arguments. Each is tried before it is relied on.
+ * its first process; or a child subreaper, to which everything comes back that lost its parent. With the namespace comes
+ * a view of the file system of its own, where that can be had. All are commands that run the rest of their arguments.
+ * Each is tried before it is relied on.
  */
 import { spawnSync } from 'node:child_process';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Environment } from './cli-environment.ts';
 import { locateCli } from './cli-location.ts';
+import { viewArguments, viewProgram } from './view.ts';
 
 export type SandboxMode = 'auto' | 'on' | 'off';
 
@@ -14,8 +18,12 @@ export type Containment = {
   readonly kind: 'namespace' | 'subreaper' | 'marker';
   /** The program and its arguments, which a command follows; none for `marker`. */
   readonly launcher: readonly string[];
+  /** Whether a view (`viewArguments`) is to stand between the two, and then holds. */
+  readonly hides: boolean;
   /** For people. */
   readonly detail: string;
+  /** What this machine does not let us keep from an execution, for people. */
+  readonly gaps: readonly string[];
 };
 
 const TRY_WITHIN_MS = 10_000;
@@ -31,6 +39,18 @@ const namespaces = [
   ['unshare', ...NAMESPACE],
   ['unshare', '--user', '--map-current-user', ...NAMESPACE],
 ];
+const viewers = [
+  ['unshare', ...NAMESPACE],
+  ['unshare', '--user', '--map-current-user', '--keep-caps', ...NAMESPACE],
+];
+const HERE = fileURLToPath(import.meta.url);
+/** This file is hidden where a view holds. */
+const TRIAL = viewArguments({ cwd: '/', hidden: [dirname(HERE)], shown: [], readOnly: [] });
+
+const OTHERS_FILES =
+  "a tool reaches other executions' workspaces and conversations, and this service's files, as far as its user does";
+const OTHERS_PROCESSES = "a tool can look into and signal this service's and other executions' processes";
+const DAEMONS = 'a daemon that clears its environment may outlive its execution';
 
 const prctl = PRCTL_NUMBERS[process.arch];
 const subreapers = [
@@ -55,28 +75,54 @@ const subreapers = [
 export function findContainment(mode: SandboxMode, env: Environment): Containment {
   if (process.platform !== 'linux') {
     const detail = `${process.platform} has no way to hold processes together that leave their group`;
-    return { kind: 'marker', launcher: [], detail };
+    return {
+      kind: 'marker',
+      launcher: [],
+      hides: false,
+      detail,
+      gaps: [OTHERS_FILES, OTHERS_PROCESSES, DAEMONS],
+    };
   }
-  const namespace = mode === 'off' ? undefined : firstThatRuns(namespaces, env);
-  if (namespace !== undefined) {
-    return { kind: 'namespace', launcher: namespace, detail: 'a PID namespace for each execution' };
+  if (mode !== 'off') {
+    const viewer = findViewer(env);
+    if (viewer !== undefined) {
+      const detail = 'a PID namespace and a view of the file system for each execution';
+      return { kind: 'namespace', launcher: viewer, hides: true, detail, gaps: [] };
+    }
+    const namespace = firstThatRuns(namespaces, env);
+    if (namespace !== undefined) {
+      const detail = 'a PID namespace for each execution; nothing can be hidden in it without perl';
+      return { kind: 'namespace', launcher: namespace, hides: false, detail, gaps: [OTHERS_FILES] };
+    }
   }
+  const gaps = [OTHERS_FILES, OTHERS_PROCESSES];
   const subreaper = firstThatRuns(subreapers, env);
   if (subreaper !== undefined) {
     const why = mode === 'off' ? '' : '; no PID namespace may be made here';
     const detail = `a child subreaper for each execution${why}`;
-    return { kind: 'subreaper', launcher: subreaper, detail };
+    return { kind: 'subreaper', launcher: subreaper, hides: false, detail, gaps };
   }
-  const detail =
-    'neither a PID namespace (unshare) nor a child subreaper (perl, tini) is to be had: a daemon that clears its environment may outlive its execution';
-  return { kind: 'marker', launcher: [], detail };
+  const detail = 'neither a PID namespace (unshare) nor a child subreaper (perl, tini) is to be had';
+  return { kind: 'marker', launcher: [], hides: false, detail, gaps: [...gaps, DAEMONS] };
 }
 
-function firstThatRuns(launchers: readonly string[][], env: Environment): string[] | undefined {
+function findViewer(env: Environment): string[] | undefined {
+  const program = viewProgram();
+  const perl = locate('perl', env);
+  if (program === undefined || perl === undefined) return undefined;
+  const launchers = viewers.map((launcher) => [...launcher, perl, ...program]);
+  return firstThatRuns(launchers, env, [...TRIAL, '/bin/sh', '-c', '[ ! -e "$1" ]', 'sh', HERE]);
+}
+
+function firstThatRuns(
+  launchers: readonly string[][],
+  env: Environment,
+  command = ['/bin/sh', '-c', 'exit 0'],
+): string[] | undefined {
   for (const [program = '', ...args] of launchers) {
-    const file = locateCli(program, { PATH: `${env.PATH ?? ''}:${USUAL_FOLDERS}` });
+    const file = locate(program, env);
     if (file === undefined) continue;
-    const { status } = spawnSync(file, [...args, '/bin/sh', '-c', 'exit 0'], {
+    const { status } = spawnSync(file, [...args, ...command], {
       env: { ...env },
       stdio: 'ignore',
       timeout: TRY_WITHIN_MS,
@@ -84,4 +130,8 @@ function firstThatRuns(launchers: readonly string[][], env: Environment): string
     if (status === 0) return [file, ...args];
   }
   return undefined;
+}
+
+function locate(program: string, env: Environment): string | undefined {
+  return locateCli(program, { PATH: `${env.PATH ?? ''}:${USUAL_FOLDERS}` });
 }

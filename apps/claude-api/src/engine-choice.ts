@@ -38,8 +38,9 @@ export function chooseEngine(
   }
   if (config.engine === 'demo' || !found) return createDemoEngine();
   const containment = findContainment(config.sandbox, environment);
-  const isWhole = containment.kind !== 'marker';
-  logger[isWhole ? 'info' : 'warn']({ containment: containment.kind }, containment.detail);
+  const { kind, detail, gaps } = containment;
+  const isExpected = gaps.length === 0 || config.sandbox === 'off';
+  logger[isExpected ? 'info' : 'warn']({ containment: kind, gaps }, [detail, ...gaps].join('; '));
   claimWorkDir(config.workDir);
   return createClaudeEngine({
     bin,
@@ -47,6 +48,8 @@ export function chooseEngine(
     modelProxy,
     workDir: config.workDir,
     workspacesDir: config.workspacesDir,
+    mcpFolder: config.mcpFolder,
+    hiddenPaths: config.hiddenPaths,
     stopGraceMs: config.stopGraceMs,
     profile: chooseProfile(config),
     indexLimits: { maxEntries: config.verifiableMax, maxAgeMs: config.verifiableMs },

@@ -31,6 +31,8 @@ export type EngineDescription = {
   readonly keyInReach?: boolean;
   /** What holds the processes of an execution together. */
   readonly containment?: Containment['kind'];
+  /** What is not kept from an execution, in words; none: all that a sandbox can keep. */
+  readonly sandboxGaps?: readonly string[];
 };
 
 /** How a run ended. Whether that was a success is not the engine's to say. */

@@ -1,9 +1,11 @@
 /**
  * Whether tools of Claude Code can get at the credentials for the model. They are kept from Claude Code by the proxy; but
- * what runs as the same user may read that user's files, and without a namespace also this service's environment.
+ * what runs as the same user may read that user's files, where they cannot be hidden, and without a namespace also this
+ * service's environment.
  */
 import type { Containment } from './containment.ts';
 
+const STORED_LOGIN = 'login in the home folder';
 const BEHIND_PROXY = ['API key', 'auth token', 'OAuth token'];
 const CREDENTIALS = ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN'];
 
@@ -23,11 +25,12 @@ export function whyInReach(options: {
 }): string[] {
   const { logins, hasProxy, containment, environment } = options;
   const files = CREDENTIALS.map((name) => environment[`${name}_FILE`]).filter(Boolean);
-  const others = logins.filter((login) => !BEHIND_PROXY.includes(login));
+  const isHidden = (login: string) => login === STORED_LOGIN && hasProxy && containment.hides;
+  const others = logins.filter((login) => !BEHIND_PROXY.includes(login) && !isHidden(login));
   const reasons: [boolean, string][] = [
-    [!hasProxy && others.length < logins.length, 'Claude Code is given it'],
+    [!hasProxy && logins.some((login) => BEHIND_PROXY.includes(login)), 'Claude Code is given it'],
     [others.length > 0, `Claude Code reads it itself (${others.join(', ')})`],
-    [files.length > 0, `it is read from a file (${files.join(', ')})`],
+    [files.length > 0 && !containment.hides, `it is read from a file (${files.join(', ')})`],
     [containment.kind !== 'namespace', "/proc shows this service's environment"],
   ];
   return logins.length === 0 ? [] : reasons.flatMap(([isSo, reason]) => (isSo ? [reason] : []));

@@ -8,11 +8,14 @@ import { randomUUID } from 'node:crypto';
 import { lstat, mkdir, readdir, realpath, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { claimPrivateFolder, type Logger } from '@cc-executor/runtime';
+import type { ConversationFolders } from './conversation-folders.ts';
 import type { ExecutionRequest } from './engine.ts';
 import { acquireLock, type FolderLock } from './folder-lock.ts';
 import { findConversation, type TranscriptFile } from './transcripts.ts';
 
 const FRESH = /^execution-([0-9a-f-]{36})$/;
+/** What is there for a run only. */
+const PASSING = /^(?:execution|temporary|config)-([0-9a-f-]{36})$/;
 const RETRY_AFTER_SECONDS = 5;
 
 export type Place = {
@@ -41,7 +44,7 @@ export type PlaceRefusal = {
 
 export type Places = {
   open(request: ExecutionRequest): Promise<{ place: Place } | PlaceRefusal>;
-  /** Removes folders that runs of processes which have ended left behind; gives their number. */
+  /** Removes what runs of processes which have ended left behind; gives the number of those runs. */
   sweep(): Promise<number>;
 };
 
@@ -49,19 +52,18 @@ export type PlacesOptions = {
   readonly workDir: string;
   /** Undefined: there are no named workspaces. */
   readonly workspacesDir: string | undefined;
-  /** Where Claude Code keeps its transcripts. */
-  readonly configFolder: string;
+  readonly folders: ConversationFolders;
   readonly logger: Logger;
 };
 
 export function createPlaces(options: PlacesOptions): Places {
-  const { workDir, workspacesDir, configFolder, logger } = options;
+  const { workDir, workspacesDir, folders, logger } = options;
 
   async function open(request: ExecutionRequest): Promise<{ place: Place } | PlaceRefusal> {
     const earlier =
       request.conversation === undefined
         ? undefined
-        : await findConversation(configFolder, request.conversation);
+        : await findConversation(folders.configOf(request.conversation), request.conversation);
     const home = earlier === undefined ? undefined : await whereIs(earlier);
     if (request.conversation !== undefined && home === undefined) {
       const message = `There is no conversation ${request.conversation} here: it was never begun, or is no longer kept`;
@@ -82,14 +84,24 @@ export function createPlaces(options: PlacesOptions): Places {
       const forConversation = await acquireLock(join(workDir, 'locks', conversation));
       if (forConversation === undefined) return busy('conversation', conversation);
       locks.push(forConversation);
-      if (workspace === undefined) return { place: await openFresh(conversation, earlier, letGo) };
-      const found = await openWorkspace(workspace, locks);
-      if (typeof found !== 'string') {
+      const cwd =
+        workspace === undefined ? await makeFresh(conversation) : await openWorkspace(workspace, locks);
+      if (typeof cwd !== 'string') {
         await letGo();
-        return found;
+        return cwd;
       }
-      const release = async () => void (await letGo());
-      return { place: { cwd: found, conversation, earlier, release } };
+      await folders.open(conversation);
+      let released: Promise<unknown> | undefined;
+      async function giveBack() {
+        if (workspace === undefined) await removeFresh(cwd as string);
+        await folders.close(conversation);
+        await letGo();
+      }
+      async function release() {
+        released ??= giveBack();
+        await released;
+      }
+      return { place: { cwd, conversation, earlier, release } };
     } catch (err) {
       logger.error({ err, executionId: request.executionId }, 'no folder to run in');
       await letGo();
@@ -102,21 +114,17 @@ export function createPlaces(options: PlacesOptions): Places {
     }
   }
 
-  async function openFresh(
-    conversation: string,
-    earlier: TranscriptFile | undefined,
-    letGo: () => Promise<unknown>,
-  ): Promise<Place> {
+  async function makeFresh(conversation: string): Promise<string> {
     const cwd = join(await realpath(workDir), `execution-${conversation}`);
     await rm(cwd, { recursive: true, force: true });
     await mkdir(cwd, { mode: 0o700 });
-    async function release() {
-      await rm(cwd, { recursive: true, force: true, maxRetries: 3 }).catch((err: unknown) => {
-        logger.warn({ err, folder: cwd }, 'folder not removed');
-      });
-      await letGo();
-    }
-    return { cwd, conversation, earlier, release };
+    return cwd;
+  }
+
+  async function removeFresh(cwd: string): Promise<void> {
+    await rm(cwd, { recursive: true, force: true, maxRetries: 3 }).catch((err: unknown) => {
+      logger.warn({ err, folder: cwd }, 'folder not removed');
+    });
   }
 
   async function openWorkspace(name: string, locks: FolderLock[]): Promise<string | PlaceRefusal> {
@@ -151,12 +159,14 @@ export function createPlaces(options: PlacesOptions): Places {
   async function sweep(): Promise<number> {
     let removed = 0;
     const names = await readdir(workDir).catch(() => [] as string[]);
-    for (const name of names) {
-      const conversation = FRESH.exec(name)?.[1];
-      if (conversation === undefined) continue;
+    const left = Map.groupBy(names, (name) => PASSING.exec(name)?.[1]);
+    left.delete(undefined);
+    for (const [conversation = '', ofIt] of left) {
       const lock = await acquireLock(join(workDir, 'locks', conversation));
       if (lock === undefined) continue;
-      await rm(join(workDir, name), { recursive: true, force: true, maxRetries: 3 });
+      for (const name of ofIt) {
+        await rm(join(workDir, name), { recursive: true, force: true, maxRetries: 3 });
+      }
       await lock.release();
       removed += 1;
     }

@@ -25,8 +25,10 @@ export function readConfiguration(env: Environment): ClaudeApiConfig {
     if (reason !== undefined) faults.push(`CLAUDE_BIN cannot be run (${reason}); got ${JSON.stringify(bin)}`);
   }
   if (config.sandbox === 'on' && config.engine !== 'demo') {
-    const { kind, detail } = findContainment('on', env);
-    if (kind !== 'namespace') faults.push(`CLAUDE_SANDBOX is on, but there would be no more than ${detail}`);
+    const { detail, gaps } = findContainment('on', env);
+    if (gaps.length > 0) {
+      faults.push(`CLAUDE_SANDBOX is on, but here is no more than ${detail}: ${gaps.join('; ')}`);
+    }
   }
   if (config.baseUrl !== undefined && !URL.canParse(config.baseUrl)) {
     faults.push(`ANTHROPIC_BASE_URL is not a URL; got ${JSON.stringify(config.baseUrl)}`);

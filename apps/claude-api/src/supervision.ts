@@ -6,9 +6,11 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
 import type { Duplex } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import type { Containment } from './containment.ts';
 import { MARKER_VARIABLE, readProcesses } from './process-table.ts';
 import { killHolders, type ProcessTree } from './process-tree.ts';
+import { VIEW_FAILED, type View, viewArguments } from './view.ts';
 
 export type Exit = {
   readonly exitCode: number | null;
@@ -58,11 +60,15 @@ export type Program = {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly marker: string;
+  /** What it sees of the file system; `cwd` is in it, too. Ignored where none can be had. */
+  readonly view?: View | undefined;
 };
 
 /** Starts it, in a process group of its own. */
-export function startSupervised(program: Program, { launcher }: Containment): Started {
-  return launcher.length === 0 ? startAlone(program) : startHeld(program, launcher);
+export function startSupervised(program: Program, { launcher, hides }: Containment): Started {
+  if (launcher.length === 0) return startAlone(program);
+  const { cwd, view = { hidden: [], shown: [], readOnly: [] } } = program;
+  return startHeld(program, hides ? [...launcher, ...viewArguments({ ...view, cwd })] : launcher);
 }
 
 function startAlone(program: Program): Started {
@@ -91,7 +97,13 @@ function startHeld(program: Program, launcher: readonly string[]): Started {
   async function meetSupervisor(): Promise<void> {
     await ready;
     const text = await nextLine();
-    if (text === undefined) return;
+    if (text === undefined) {
+      const { exitCode } = await exited;
+      if (exitCode !== VIEW_FAILED) return;
+      // There it says why.
+      await finished(child.stderr).catch(() => {});
+      throw new Error('its sandbox could not be made');
+    }
     if (text !== '1') return void holders.add(Number(text));
     // The first of a namespace of its own; here it has another number.
     const own = (await readProcesses()).find(({ parent }) => parent === child.pid);

@@ -1,5 +1,5 @@
 /** What Claude Code keeps of a conversation in its temporary folder: `<temporary>/claude-<user>/<project>/<conversation>`. */
-import { readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Where that may be, whether or not it is there. */
@@ -7,15 +7,6 @@ export async function temporaryFoldersOf(temporary: string, conversation: string
   const users = (await namesIn(temporary)).filter((name) => name.startsWith('claude-'));
   const projects = await pathsBelow(users.map((user) => join(temporary, user)));
   return projects.map((project) => join(project, conversation));
-}
-
-/** Removes the images that came with a prompt: Claude Code leaves them there. Never rejects. */
-export async function removeImages(temporary: string, conversation: string): Promise<void> {
-  for (const folder of await temporaryFoldersOf(temporary, conversation)) {
-    await rm(join(folder, 'images'), { recursive: true, force: true }).catch(() => {
-      // It is not ours.
-    });
-  }
 }
 
 export async function pathsBelow(folders: readonly string[]): Promise<string[]> {

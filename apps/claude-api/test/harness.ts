@@ -86,6 +86,8 @@ export function claudeEngine(options: Partial<ClaudeEngineOptions> = {}): Engine
     containment: bestContainment(),
     modelProxy: undefined,
     workspacesDir: undefined,
+    mcpFolder: undefined,
+    hiddenPaths: [],
     profile: openProfile,
     indexLimits: { maxEntries: 100, maxAgeMs: 60_000 },
     credentials: { apiKey: undefined, authToken: undefined, oauthToken: undefined, baseUrl: undefined },

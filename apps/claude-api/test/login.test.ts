@@ -69,12 +69,14 @@ test('/ready says which, and shows none', async () => {
   });
   const api = await startApi(engine);
   const text = await (await fetch(`${api.url}/ready`)).text();
+  const { kind, gaps } = bestContainment();
   expect(JSON.parse(text).checks.engine.data).toEqual({
     engine: 'claude',
-    containment: bestContainment().kind,
+    containment: kind,
     keyInReach: true,
     version: '0.0.0',
     login: ['API key'],
+    ...(gaps.length > 0 && { sandboxGaps: gaps }),
   });
   expect(text).not.toContain('secret');
 });

@@ -150,7 +150,7 @@ test('what it could not serve stays away from it, and what it cannot hide is sai
   expect(isForProxy(['API key', 'login in the home folder'])).toBe(true);
   expect(isForProxy(['login in the home folder'])).toBe(false);
   expect(isForProxy(['auth token', 'cloud provider (bedrock)'])).toBe(false);
-  const namespace = { kind: 'namespace', launcher: [], detail: '' } as const;
+  const namespace = { kind: 'namespace', launcher: [], hides: false, detail: '', gaps: [] } as const;
   const best = { logins: ['API key'], hasProxy: true, containment: namespace, environment: {} };
   expect(whyInReach(best)).toEqual([]);
   expect(whyInReach({ ...best, logins: [], hasProxy: false })).toEqual([]);
@@ -159,5 +159,9 @@ test('what it could not serve stays away from it, and what it cannot hide is sai
   expect(whyInReach({ ...best, environment: { ANTHROPIC_API_KEY_FILE: '/run/key' } })[0]).toContain(
     '/run/key',
   );
+  const hiding = { ...best, containment: { ...namespace, hides: true } };
+  expect(whyInReach({ ...hiding, environment: { ANTHROPIC_API_KEY_FILE: '/run/key' } })).toEqual([]);
+  expect(whyInReach({ ...hiding, logins: ['API key', 'login in the home folder'] })).toEqual([]);
+  expect(whyInReach({ ...hiding, hasProxy: false, logins: ['login in the home folder'] })).toHaveLength(1);
   expect(whyInReach({ ...best, containment: { ...findContainment('off', {}) } })).toHaveLength(1);
 });

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { findContainment } from '../src/containment.ts';
 import { acquireLock } from '../src/folder-lock.ts';
 import {
   type Api,
@@ -107,7 +108,11 @@ describe('workspaces', () => {
       status: 400,
       code: 'workspace_invalid',
     });
-    await ask(api, { question: 'escape', workspace: 'one' });
+    // Only where nothing keeps it from other workspaces.
+    const open = await startApi(
+      claudeEngine({ workspacesDir, containment: findContainment('off', process.env) }),
+    );
+    await ask(open, { question: 'escape', workspace: 'one' });
     expect(await refused(api, { workspace: 'other' })).toMatchObject({ code: 'workspace_invalid' });
   });
 

@@ -2,6 +2,7 @@
  * The services of the whole stack, as processes: what each is run with, where it listens, how to ask whether
  * it is ready, and the order. The apps are run, never imported.
  */
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isClaudeVariable } from '@cc-executor/claude-options';
 import { probeHttp, probeRedisServer } from './probes.ts';
@@ -102,6 +103,7 @@ export function listServices(options: {
           CLAUDE_API_HOST: config.claudeApiHost,
           CLAUDE_API_PORT: String(ports.claudeApi),
           CLAUDE_API_TOKEN: config.claudeApiToken,
+          CLAUDE_HIDDEN_PATHS: [...listed(env.CLAUDE_HIDDEN_PATHS), resolve(config.dataDir)].join(','),
         },
         CLAUDE_API_ORPHAN_GRACE_MS,
       ),
@@ -178,7 +180,10 @@ function isForClaudeApi(name: string, passed: readonly string[]): boolean {
 }
 
 function listed(text = ''): string[] {
-  return text.split(',').map((name) => name.trim());
+  return text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
 }
 
 function without(env: NodeJS.ProcessEnv, names: readonly string[]): NodeJS.ProcessEnv {

@@ -1,0 +1,108 @@
+/**
+ * Folders of each conversation's own: Claude Code's configuration folder, of which the transcripts are kept, and one for
+ * temporary files. So no execution finds what belongs to another in its own. The operator's settings are linked into the
+ * first; a login stays where it is, shared, so that whoever renews it renews it for all.
+ */
+import { mkdir, readdir, realpath, rm, stat, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { findTranscript } from './transcripts.ts';
+
+/** What an operator may have put into the configuration folder for all executions. */
+export const OPERATOR_NAMES: readonly string[] = [
+  'settings.json',
+  'CLAUDE.md',
+  'agents',
+  'commands',
+  'output-styles',
+  'plugins',
+  'rules',
+  'skills',
+];
+/** As long as Claude Code itself keeps them (`cleanupPeriodDays`). */
+const KEPT_MS = 30 * 24 * 60 * 60_000;
+const TRANSCRIPTS = 'projects';
+
+export type ConversationFolders = {
+  /** The configuration folder of a conversation, whether or not it is there. */
+  configOf(conversation: string): string;
+  /** Whether or not it is there. */
+  temporaryOf(conversation: string): string;
+  /** Makes both. Where the configuration folder cannot be kept, there is one for this run only. */
+  open(conversation: string): Promise<void>;
+  /** Whether the transcripts of an open one will still be there when it is closed. */
+  keeps(conversation: string): boolean;
+  /** Removes all but transcripts. Never rejects. */
+  close(conversation: string): Promise<void>;
+  /** Removes what has not been used for thirty days. Never rejects. */
+  forgetOld(): Promise<void>;
+};
+
+/**
+ * @param options.configFolder the operator's own
+ * @param options.workDir where what is not kept is
+ */
+export function createConversationFolders(options: {
+  configFolder: string;
+  workDir: string;
+}): ConversationFolders {
+  const { configFolder, workDir } = options;
+  const store = join(configFolder, 'cc-executor');
+  /** Those that cannot be kept. */
+  const fleeting = new Map<string, string>();
+
+  const configOf = (conversation: string) => fleeting.get(conversation) ?? join(store, conversation);
+  const temporaryOf = (conversation: string) => join(workDir, `temporary-${conversation}`);
+
+  async function open(conversation: string): Promise<void> {
+    await remove(temporaryOf(conversation));
+    await mkdir(temporaryOf(conversation), { mode: 0o700 });
+    try {
+      await mkdir(configOf(conversation), { recursive: true, mode: 0o700 });
+    } catch {
+      // The engine warns of it at the start, and in /ready.
+      fleeting.set(conversation, join(workDir, `config-${conversation}`));
+      await remove(configOf(conversation));
+      await mkdir(configOf(conversation), { mode: 0o700 });
+    }
+    await Promise.all(
+      OPERATOR_NAMES.map(async (name) => {
+        const target = await realpath(join(configFolder, name)).catch(() => undefined);
+        if (target !== undefined) await symlink(target, join(configOf(conversation), name));
+      }),
+    );
+  }
+
+  async function close(conversation: string): Promise<void> {
+    const folder = configOf(conversation);
+    await remove(temporaryOf(conversation));
+    const isKept =
+      !fleeting.delete(conversation) && (await findTranscript(folder, conversation)) !== undefined;
+    if (!isKept) return remove(folder);
+    const names = await readdir(folder).catch(() => [] as string[]);
+    await Promise.all(names.filter((name) => name !== TRANSCRIPTS).map((name) => remove(join(folder, name))));
+  }
+
+  async function forgetOld(): Promise<void> {
+    for (const conversation of await readdir(store).catch(() => [] as string[])) {
+      const folder = join(store, conversation);
+      const path = (await findTranscript(folder, conversation)) ?? folder;
+      const used = (await stat(path).catch(() => undefined))?.mtimeMs ?? Date.now();
+      if (Date.now() - used > KEPT_MS) await remove(folder);
+    }
+  }
+
+  return {
+    configOf,
+    temporaryOf,
+    open,
+    keeps: (conversation) => !fleeting.has(conversation),
+    close,
+    forgetOld,
+  };
+}
+
+async function remove(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true, maxRetries: 3 }).catch(() => {
+    // What cannot be removed is in nobody's way: names are not used again.
+  });
+}
