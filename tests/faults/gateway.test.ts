@@ -1,4 +1,7 @@
 /** Gateway × its death or its stopping × moment. Each test is a row's cells in docs/reliability.md. */
+import { DEFAULT_KEY_PREFIX } from '@cc-executor/job-log';
+import { openQueue } from '@cc-executor/queue';
+import { closeRedis, openRedis } from '@cc-executor/redis';
 import { commandContains, describeViolations, type ServiceProcess } from '@cc-executor/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import {
@@ -68,7 +71,19 @@ for (const [name, texts] of [
   });
 }
 
+/** The connection broke between a record and its queue entry: as if that had never come. */
+async function loseEntry(jobId: string): Promise<void> {
+  const onError = () => undefined;
+  const redis = openRedis(faults.redis.url, { name: 'test', role: 'patient', onError });
+  const queue = openQueue({ redis, keyPrefix: DEFAULT_KEY_PREFIX, onError });
+  expect(await queue.remove(jobId)).toBe(1);
+  await queue.close();
+  await closeRedis(redis);
+}
+
 test('gateway · SIGKILL · a: a job whose record was written is enqueued by another gateway, though nobody asks again', async () => {
+  const [worker] = faults.stack.workers;
+  worker?.kill('SIGSTOP');
   const client = await faults.client(0);
   await faults.proxies.gatewayRedis.set({ dropReply: { matches: commandContains(...RECORD_WRITTEN) } });
   const over = faults.recorder.fault('gateway SIGKILL');
@@ -79,6 +94,8 @@ test('gateway · SIGKILL · a: a job whose record was written is enqueued by ano
   const { result } = await next.wire.request('list', { status: 'queued' });
   expect(result.jobs).toMatchObject([{ status: 'queued' }]);
   const { jobId } = result.jobs[0];
+  await loseEntry(jobId);
+  worker?.kill('SIGCONT');
   await next.attach(jobId);
   expect(await next.terminal(jobId)).toMatchObject({ type: 'completed', attempt: 1 });
   const [queued, started] = next.wire.events(jobId);

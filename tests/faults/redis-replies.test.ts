@@ -60,7 +60,7 @@ describe('with one worker', () => {
   test('redis · reply lost after execution · a: an execute whose record, index or queue entry was not acknowledged is one job', async () => {
     const client = await faults.client();
     const matchers = [
-      await callsOf(faults.redis, 'schedule'),
+      await callsOf(faults.redis, 'announce'),
       await callsOf(faults.redis, 'create'),
       commandContains('evalsha', 'execute', '{cce:queue}:jobs'),
       await callsOf(faults.redis, 'reserve'),

@@ -5,7 +5,7 @@ import { scriptSource } from '../../libs/redis/src/script.ts';
 
 export type Script = Extract<
   ScriptName,
-  'schedule' | 'reserve' | 'create' | 'begin' | 'append' | 'appendWhenFull' | 'renew' | 'cancel' | 'range'
+  'announce' | 'reserve' | 'create' | 'begin' | 'append' | 'appendWhenFull' | 'renew' | 'cancel' | 'range'
 >;
 
 /**

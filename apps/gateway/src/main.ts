@@ -12,7 +12,7 @@ import {
   createVault,
 } from '@cc-executor/job-log';
 import { createProducer } from '@cc-executor/queue';
-import { closeRedis, createReplication, untilConnected, watchRoom } from '@cc-executor/redis';
+import { closeRedis, createReplication, keepsOrder, untilConnected, watchRoom } from '@cc-executor/redis';
 import { logEvents } from '@cc-executor/runtime';
 import { createHealth, runService } from '@cc-executor/service';
 import { joinFleet } from '@cc-executor/service/fleet-member';
@@ -115,6 +115,7 @@ await runService({
         connection: {
           isReady: () => redis.status === 'ready',
           untilReady: () => untilConnected([redis, accepting]),
+          keepsOrder: accepting === redis && keepsOrder(redis),
         },
         readLog,
         wishLog,

@@ -138,7 +138,7 @@ test('an idempotency key whose job is gone gives a new one, and no job runs twic
   }
 });
 
-const connected = { isReady: () => true, untilReady: async () => undefined };
+const connected = { isReady: () => true, untilReady: async () => undefined, keepsOrder: true };
 
 test.each(['reserve', 'create', 'createReserved'] as const)(
   'an execute whose batch broke while it was answered (%s) is accepted all the same, and once',
@@ -189,6 +189,38 @@ test('what could be neither enqueued nor listened to now is not accepted', async
   const { jobId, created } = await accept(TENANT, { prompt: 'x', idempotencyKey: 'k' });
   expect([created, enqueued]).toEqual([true, [jobId]]);
 });
+
+test.each([
+  { keepsOrder: true, key: {}, order: ['enqueued', 'recorded'] },
+  { keepsOrder: true, key: { idempotencyKey: 'new' }, order: ['enqueued', 'recorded'] },
+  { keepsOrder: false, key: {}, order: ['recorded', 'enqueued'] },
+])(
+  'a new job is enqueued once, not waiting for its record where it comes behind that: %o',
+  async ({ keepsOrder, key, order }) => {
+    const seen: string[] = [];
+    const recorded = <T>(answer: T): T => {
+      seen.push('recorded');
+      return answer;
+    };
+    const accept = createAccept({
+      acceptLog: {
+        ...rig.log,
+        create: async (...args) => recorded(await rig.log.create(...args)),
+        createReserved: async (...args) => recorded(await rig.log.createReserved(...args)),
+      },
+      replication: undefined,
+      connection: { ...connected, keepsOrder },
+      ceilings: noCeilings,
+      grants: noGrants,
+      vault,
+      producer: { enqueue: async () => void seen.push('enqueued') },
+      metrics: freshMetrics(),
+      logger: silent,
+    });
+    await accept(TENANT, { prompt: 'x', ...key });
+    expect(seen).toEqual(order);
+  },
+);
 
 test('an accepted job whose gateway died before enqueueing it gets its entry from a repeated execute', async () => {
   const gateway = await rig.gateway();

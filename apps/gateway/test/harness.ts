@@ -20,6 +20,7 @@ import { createProducer, openQueue, type Producer } from '@cc-executor/queue';
 import {
   closeRedis,
   createReplication,
+  keepsOrder,
   openRedis,
   type RedisConnection,
   untilConnected,
@@ -175,6 +176,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
             : createReplication({ redis, key: keys.replicated, boundMs: replicaMs }),
         connection: {
           isReady: () => redis.status === 'ready',
+          keepsOrder: keepsOrder(redis),
           untilReady: () => untilConnected([redis]),
         },
         readLog: gatewayLog,

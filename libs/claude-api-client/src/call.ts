@@ -43,6 +43,9 @@ export type CallOptions = {
   lookup: Lookup;
 };
 
+/** Why a connection is let go; made once, because a stack trace for every call costs more than the connection. */
+const RELEASED = new Error('the call is over');
+
 type Limit = UpstreamLimit | 'resultLinger' | 'refusalBody';
 
 /** Prepares a call. It begins when the consumer asks for the first batch. */
@@ -242,9 +245,9 @@ export function createCall(options: CallOptions): UpstreamCall {
   function release(): void {
     clearTimeout(releaseTimer);
     for (const signal of signals) signal.removeEventListener('abort', abort);
-    connecting.abort();
+    connecting.abort(RELEASED);
     // A second time it rejects, which says nothing new.
-    if (client?.destroyed === false) void client.destroy();
+    if (client?.destroyed === false) void client.destroy(RELEASED);
   }
 
   return Object.assign(queue.iterator, { setPaused });

@@ -142,10 +142,13 @@ export type AcceptLog = {
    * has one, for a moment. `hash` tells payloads apart.
    */
   reserve(tenant: string, idempotencyKey: string, jobId: string, hash: string): Promise<Reservation>;
-  /** Writes the record and the event `queued`; a job that is there stays as it is. */
-  create(job: NewJob): Promise<Created>;
+  /**
+   * Writes the record and the event `queued`; a job that is there stays as it is. `onSent` is called when the record is on
+   * its way: what it sends over the same connection comes behind it.
+   */
+  create(job: NewJob, onSent?: () => void): Promise<Created>;
   /** The same for a reserved job; undefined when it is not there, and may not be created any more: reserve again. */
-  createReserved(job: NewJob, reservation: Reservation): Promise<Created | undefined>;
+  createReserved(job: NewJob, reservation: Reservation, onSent?: () => void): Promise<Created | undefined>;
   /** The queue has the job: nobody need look for its entry. */
   enqueued(jobId: string): Promise<void>;
 };

@@ -22,7 +22,7 @@ export type Keys = {
   unqueued: string;
   /** Hash: how far all gateways together have come in looking at each job of `due` in turn. */
   round: string;
-  /** Sorted set of a tenant's jobs by creation time. */
+  /** Sorted set of a tenant's jobs by creation time; on the slot of `due`. */
   jobs(tenant: string): string;
   /** Set of the tenants that have such a list, on its slot. */
   tenants: string;
@@ -46,8 +46,8 @@ export function createKeys(prefix: string): Keys {
     claimed: `${prefix}:{due}:claimed`,
     unqueued: `${prefix}:{due}:unqueued`,
     round: `${prefix}:{due}:round`,
-    jobs: (tenant) => `${prefix}:{jobs}:${tenant}`,
-    tenants: `${prefix}:tenants:{jobs}`,
+    jobs: (tenant) => `${prefix}:{due}:jobs:${tenant}`,
+    tenants: `${prefix}:{due}:tenants`,
     idempotency: (tenant, keyHash) => `${prefix}:idempotency:${tenant}:${keyHash}`,
     usageBlock: (credential) => `${prefix}:{usage-block}:${credential}`,
     replicated: `${prefix}:replicated`,

@@ -20,19 +20,22 @@ export function createRedisAcceptLog(options: {
 }): AcceptLog {
   const { redis, keys } = options;
   const reserve = createReserve(options);
-  const scripts = defineScripts(redis, 'schedule', 'create');
+  const scripts = defineScripts(redis, 'announce', 'schedule', 'create');
 
-  async function create(job: NewJob, reservation?: Reservation): Promise<Created | undefined> {
+  async function create(
+    job: NewJob,
+    reservation: Reservation | undefined,
+    onSent?: () => void,
+  ): Promise<Created | undefined> {
     const { jobId, epoch, tenant, queueMs, totalMs, retry } = job;
     const { metadata, ...spec } = job.spec;
     const startedAt = performance.now();
     // The indexes come first: a record that they do not name would be found by nobody, were we to die in between.
-    const [now = 0, wasThere] = await scripts.schedule(
-      [keys.due, keys.unqueued],
-      [jobId, queueMs, 'NX', FIRST_LOOK_MS],
+    const [now = 0, wasThere] = await scripts.announce(
+      [keys.due, keys.unqueued, keys.jobs(tenant), keys.tenants],
+      [jobId, queueMs, FIRST_LOOK_MS, tenant],
     );
-    await Promise.all([redis.zadd(keys.jobs(tenant), 'NX', now, jobId), redis.sadd(keys.tenants, tenant)]);
-    const [code, heldEpoch, status] = await scripts.create(
+    const sent = scripts.create(
       [keys.record(jobId), keys.log(jobId)],
       [
         ...[keys.channel(jobId), epoch, tenant, JSON.stringify(spec), queueMs, totalMs, retry],
@@ -42,6 +45,8 @@ export function createRedisAcceptLog(options: {
         ...(reservation ? [reservation.createBefore, reservation.keyHash] : ['', '']),
       ],
     );
+    onSent?.();
+    const [code, heldEpoch, status] = await sent;
     if (code === 'lapsed') return undefined;
     const created = code === 'created';
     // It had ended, and is in the index again.
@@ -49,18 +54,18 @@ export function createRedisAcceptLog(options: {
     // Whoever looked at it before it had a record has taken it out of the indexes.
     const mayBeOut = wasThere === 1 || performance.now() - startedAt > Math.min(queueMs, FIRST_LOOK_MS) / 2;
     if (created && mayBeOut) {
-      await scripts.schedule([keys.due, keys.unqueued], [jobId, queueMs, 'LT', FIRST_LOOK_MS]);
+      await scripts.schedule([keys.due, keys.unqueued], [jobId, queueMs, FIRST_LOOK_MS]);
     }
     return { created, epoch: String(heldEpoch), status: status as JobStatus };
   }
 
   return {
     reserve: (...args) => tellErrorsApart(reserve(...args)),
-    async create(job) {
+    async create(job, onSent) {
       // Only a reservation lapses.
-      return (await tellErrorsApart(create(job))) as Created;
+      return (await tellErrorsApart(create(job, undefined, onSent))) as Created;
     },
-    createReserved: (job, reservation) => tellErrorsApart(create(job, reservation)),
+    createReserved: (...args) => tellErrorsApart(create(...args)),
     async enqueued(jobId) {
       await tellErrorsApart(redis.zrem(keys.unqueued, jobId));
     },

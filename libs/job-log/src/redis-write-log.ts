@@ -1,6 +1,6 @@
 /** What a worker writes to Redis. The scripts hold the rules; this file builds their arguments and reads their replies. */
 import { DEFAULT_TIMEOUTS } from '@cc-executor/protocol';
-import { type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
+import { keepsOrder, type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
 import { forget } from './forget.ts';
 import type {
   AppendCode,
@@ -30,8 +30,9 @@ export function createRedisWriteLog(options: {
 
   async function begin(jobId: string, leaseMs: number, owner: string): Promise<BeginOutcome> {
     // Lowered before the lease exists, raised lazily by the sweeper: so no lease lapses unseen.
-    await scripts.schedule([keys.due, keys.unqueued], [jobId, leaseMs, 'LT', '']);
-    const reply = await scripts.begin([keys.record(jobId)], [leaseMs, owner]);
+    const scheduled = scripts.schedule([keys.due, keys.unqueued], [jobId, leaseMs, '']);
+    if (!keepsOrder(redis)) await scheduled;
+    const [reply] = await Promise.all([scripts.begin([keys.record(jobId)], [leaseMs, owner]), scheduled]);
     const [code, fence, lastSeq, epoch, spec, remainingMs, output, pauseWish, attempts, ...more] = reply;
     const [bodyBytes, queuedMs, takeBy] = more;
     if (code === 'begun' || code === 'queue_timeout' || code === 'total_timeout') {
@@ -95,7 +96,7 @@ export function createRedisWriteLog(options: {
       [fence, DEFAULT_TIMEOUTS.queueMs, hasBegun ? '1' : ''],
     );
     // Its entry is about to be processed: then it needs another one.
-    if (code === 'ok') await scripts.scheduleWhenFull([keys.due, keys.unqueued], [jobId, 0, 'LT', 0]);
+    if (code === 'ok') await scripts.scheduleWhenFull([keys.due, keys.unqueued], [jobId, 0, 0]);
     return code as ReleaseCode;
   }
 

@@ -8,6 +8,7 @@ import { defineByteScript, defineScript, type RedisConnection, type ScriptCall }
 const scripts = {
   schedule: 2,
   scheduleWhenFull: 2,
+  announce: 4,
   reserve: 1,
   create: 2,
   begin: 1,

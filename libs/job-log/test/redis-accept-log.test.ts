@@ -37,11 +37,15 @@ it.each([
 
 /** The accept log of a gateway to which something happens when the job is in the indexes, and has no record yet. */
 function interrupt(happens: () => Promise<void>): AcceptLog {
-  const sadd = async (...args: Parameters<typeof twin.redis.sadd>) => {
-    await happens();
-    return twin.redis.sadd(...args);
+  const commands = twin.redis as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+  const redis = Object.create(twin.redis);
+  redis.defineCommand = (name: string, definition: { lua: string }) => {
+    twin.redis.defineCommand(name, definition);
+    redis[name] = async (...args: unknown[]) => {
+      if (name === 'jobLog:create') await happens();
+      return commands[name]?.call(twin.redis, ...args);
+    };
   };
-  const redis = Object.assign(Object.create(twin.redis), { sadd });
   return createRedisAcceptLog({ redis, keys: twin.keys, retentionMs: 60_000 });
 }
 

@@ -27,7 +27,7 @@ export { probeRedis, seeRedis } from './probe.ts';
 export { createReplication, type Replication } from './replication.ts';
 export { type Room, type RoomWatch, watchRoom } from './room.ts';
 export { defineByteScript, defineScript, type ScriptCall, scriptSource } from './script.ts';
-export { serversOf } from './servers.ts';
+export { keepsOrder, serversOf } from './servers.ts';
 export { describeSoftware } from './software.ts';
 export { checkSubscription } from './subscription-check.ts';
 export type { RedisView } from './view.ts';

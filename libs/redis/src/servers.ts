@@ -11,3 +11,8 @@ export function serversOf(redis: RedisConnection): Redis[] {
 export function mastersOf(redis: RedisConnection): Redis[] {
   return redis instanceof Cluster ? redis.nodes('master') : [redis];
 }
+
+/** Whether commands take effect in the order in which they are sent: one server keeps it, nodes of a cluster do not. */
+export function keepsOrder(redis: RedisConnection): boolean {
+  return !(redis instanceof Cluster);
+}

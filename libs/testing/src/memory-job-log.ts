@@ -81,16 +81,17 @@ export function createMemoryJobLog({
       reserved.set(key, given);
       return given;
     },
-    async create(job: NewJob) {
+    async create(job: NewJob, onSent) {
       const held = recordAt(job.jobId);
       if (held) {
         return { created: held.job.epoch === job.epoch, epoch: held.job.epoch, status: held.status };
       }
       store(job.jobId, undefined, createRecord(job, now()));
+      onSent?.();
       return { created: true, epoch: job.epoch, status: 'queued' };
     },
-    async createReserved(job, { createBefore }) {
-      return recordAt(job.jobId) || now() <= createBefore ? log.create(job) : undefined;
+    async createReserved(job, { createBefore }, onSent) {
+      return recordAt(job.jobId) || now() <= createBefore ? log.create(job, onSent) : undefined;
     },
     async enqueued() {
       // Memory has no index of what is to be looked at.

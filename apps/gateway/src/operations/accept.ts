@@ -30,6 +30,8 @@ export type AcceptConnection = {
   isReady(): boolean;
   /** Resolves when they can, and be accepted, or that takes too long. */
   untilReady(): Promise<unknown>;
+  /** Records and queue entries go to one server over one connection: what is sent first takes effect first. */
+  keepsOrder: boolean;
 };
 
 export type Accept = (tenant: string, params: ExecuteParams) => Promise<Result<'execute'>>;
@@ -64,20 +66,29 @@ export function createAccept({
 }): Accept {
   const onUnreplicated = createRepeatedWarning(logger, 'no replica has the job: its execute is unavailable');
 
-  /** Creates a job, or finds the one that its idempotency key stands for. */
+  /**
+   * Creates a job, or finds the one that its idempotency key stands for. `onSent` is called when the record of a job that
+   * nobody knew before is on its way.
+   */
   async function create(
     job: NewJob,
     entrusted: Entrusted | undefined,
     key: { idempotencyKey: string; hashes: readonly [string, ...string[]] } | undefined,
+    onSent: ((jobId: string) => void) | undefined,
   ) {
-    if (key === undefined) return { jobId: job.jobId, ...(await acceptLog.create(seal(job, entrusted))) };
+    const sent = (jobId: string) => onSent && (() => onSent(jobId));
+    if (key === undefined) {
+      return { jobId: job.jobId, ...(await acceptLog.create(seal(job, entrusted), sent(job.jobId))) };
+    }
     const { idempotencyKey, hashes } = key;
     for (let tries = 1; tries <= MAX_RESERVATIONS; tries += 1) {
       // Anew each time: one that was reserved before may have been created by others, and be gone.
-      const reservation = await acceptLog.reserve(job.tenant, idempotencyKey, createJobId(), hashes[0]);
+      const newId = createJobId();
+      const reservation = await acceptLog.reserve(job.tenant, idempotencyKey, newId, hashes[0]);
       if (!hashes.includes(reservation.hash)) throw new ProtocolError('idempotency_conflict');
       const { jobId } = reservation;
-      const created = await acceptLog.createReserved(seal({ ...job, jobId }, entrusted), reservation);
+      const onNew = jobId === newId ? sent(jobId) : undefined;
+      const created = await acceptLog.createReserved(seal({ ...job, jobId }, entrusted), reservation, onNew);
       if (created) return { jobId, ...created };
     }
     throw new ProtocolError(
@@ -103,6 +114,25 @@ export function createAccept({
     acceptLog.enqueued(jobId).catch((err) => logger.debug({ err, jobId }, 'not confirmed as enqueued'));
   }
 
+  /** Asks again when the connection broke within the replies. */
+  function evenIfCut<T>(ask: () => Promise<T>): Promise<T> {
+    return ask().catch(async (err) => {
+      if (!wasCutShort(err)) throw err;
+      await connection.untilReady();
+      return ask();
+    });
+  }
+
+  /** The record stands, so the job is accepted: the queue check enqueues what the queue does not know. */
+  async function enqueue(jobId: string, priority: number | undefined): Promise<void> {
+    try {
+      await evenIfCut(() => producer.enqueue(jobId, { priority }));
+      confirm(jobId);
+    } catch (err) {
+      logger.warn({ err, jobId }, 'not enqueued yet');
+    }
+  }
+
   return async (tenant, params) => {
     const { idempotencyKey, attach: _attach, batches: _batches, ...asked } = params;
     refuseBeyond(asked, ceilings, grants);
@@ -122,22 +152,17 @@ export function createAccept({
     // By what was asked: a ceiling that has changed makes no other payload of the same request.
     const key =
       idempotencyKey === undefined ? undefined : { idempotencyKey, hashes: hashesOf(open, entrusted) };
-    const { jobId, created, epoch, status } = await createForSure(job, entrusted, key).catch(async (err) => {
-      if (!wasCutShort(err)) throw err;
-      // Only here it may be repeated without a key, too: it is the same job.
-      await connection.untilReady();
-      return createForSure(job, entrusted, key);
-    });
+    const entries = new Map<string, Promise<void>>();
+    // Behind its record, in the same round trip. An entry without a record, should that be refused, does nothing.
+    const onSent =
+      connection.keepsOrder && !replication
+        ? (newId: string) => void entries.set(newId, enqueue(newId, spec.priority))
+        : undefined;
+    // Only here it may be repeated without a key, too: it is the same job.
+    const accepted = await evenIfCut(() => createForSure(job, entrusted, key, onSent));
+    const { jobId, created, epoch, status } = accepted;
     // Also for a job that was there: whoever accepted it may have died before this line.
-    if (!isTerminal(status)) {
-      try {
-        await producer.enqueue(jobId, { priority: spec.priority });
-        confirm(jobId);
-      } catch (err) {
-        // The record stands, so the job is accepted; the queue check enqueues what the queue does not know.
-        logger.warn({ err, jobId }, 'accepted, but not enqueued yet');
-      }
-    }
+    if (!isTerminal(status)) await (entries.get(jobId) ?? enqueue(jobId, spec.priority));
     if (created) {
       metrics.jobsAccepted.inc();
       logger.info({ jobId }, 'job accepted');
