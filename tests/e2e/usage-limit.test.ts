@@ -54,7 +54,7 @@ async function ask(path: string, gateway = 0): Promise<string> {
 
 async function metric(gateway = 0): Promise<number> {
   const body = await ask('/metrics', gateway);
-  return Number(/^cc_executor_usage_limit_reset_timestamp_seconds (\S+)$/m.exec(body)?.[1]);
+  return Number(/^cc_executor_usage_limit_reset_timestamp_seconds\{model=""\} (\S+)$/m.exec(body)?.[1]);
 }
 
 test('five queued jobs behind a limit: none starts before its reset, all complete after, across a SIGKILL of worker, gateway and Redis', async (context) => {
@@ -80,7 +80,7 @@ test('five queued jobs behind a limit: none starts before its reset, all complet
   const { jobs } = (await wire.request('list', { status: 'queued' })).result as { jobs: Job[] };
   expect(jobs.map(({ notBefore }) => notBefore)).toEqual(jobIds.map(() => resetsAt));
   expect(await metric()).toBe(seconds);
-  expect(JSON.parse(await ask('/services')).usageLimit).toEqual({ resetsAt, limit: 'five_hour' });
+  expect(JSON.parse(await ask('/services')).usageLimits).toEqual([{ resetsAt, limit: 'five_hour' }]);
 
   await wire.close();
   for (const service of [stack.workers[0], stack.gateways[0]]) {

@@ -15,7 +15,7 @@ const registrations: Record<Role, (metrics: Metrics) => void> = {
     createGatewayMetrics(metrics);
     const queueDepth = async () => ({ waiting: 0, active: 0, delayed: 0, oldestWaitingMs: 0 });
     const roomWatch = { room: () => 'enough' as const, memory: () => undefined };
-    const usageBlock = { read: async () => undefined };
+    const usageBlock = { read: async () => [] };
     watchSharedState(metrics, { ping, queueDepth, dueJobs: async () => 0, roomWatch, usageBlock });
   },
   worker: (metrics) =>

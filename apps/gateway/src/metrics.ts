@@ -158,12 +158,14 @@ export function watchSharedState(
   });
   const blocked = metrics.gauge({
     name: 'cc_executor_usage_limit_reset_timestamp_seconds',
-    help: 'Unix time until which a usage limit keeps all jobs from the model; 0 when none does. In the past: one job is to try.',
+    help: 'Unix time until which a usage limit keeps jobs from the model: all, where `model` is empty, or those of one family of models. 0 when none does. In the past: one job is to try.',
+    labels: ['model'],
   });
-  metrics.atScrape(
-    // The block as a list: none is a known answer, too.
-    async () => [await usageBlock.read()],
-    (read) => showGauge(blocked, read && (read[0]?.resetsAt ?? 0) / 1_000),
-  );
+  metrics.atScrape(usageBlock.read, (limits) => {
+    blocked.reset();
+    // Nothing is a known answer, too.
+    if (limits) blocked.set({ model: '' }, 0);
+    for (const { model = '', resetsAt } of limits ?? []) blocked.set({ model }, resetsAt / 1_000);
+  });
   metrics.atScrape(dueJobs, (count) => showGauge(due, count));
 }

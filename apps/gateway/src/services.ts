@@ -28,7 +28,7 @@ export function createServices({
       self: report,
       ...(services?.status === 'fulfilled' ? { services: services.value } : {}),
       ...(queue?.status === 'fulfilled' ? { queue: queue.value } : {}),
-      ...(blocked?.status === 'fulfilled' && blocked.value ? { usageLimit: blocked.value } : {}),
+      ...(blocked?.status === 'fulfilled' ? { usageLimits: blocked.value } : {}),
     };
   });
 }

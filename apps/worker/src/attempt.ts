@@ -93,7 +93,10 @@ export function createAttempt(
     // A completed answer waits for room as long as the job has time: otherwise the work would be lost.
     isEnding: () => stop.signal.aborted || (isOver && outcome.status !== 'completed'),
   });
-  const gate = createUsageGate({ usageBlock: context.usageBlock, jobId, signal: stop.signal, logger });
+  const gate = createUsageGate({
+    ...{ usageBlock: context.usageBlock, jobId, model: spec.model },
+    ...{ signal: stop.signal, logger },
+  });
   const pausing = createPausing({
     ...{ attempt: begun.attempt, writer, slot, signal: stop.signal, logger },
     onExpired: (limit) => stop.request({ kind: 'deadline', limit }),
@@ -234,6 +237,7 @@ export function createAttempt(
           failure ??= mcpFailureOf(event, spec);
           if (failure) giveUp.abort();
           if (event.type === 'started') pausing.begin(upstream);
+          if (event.type === 'session') gate.uses(event.model);
           if (event.type === 'end') end = event.outcome;
           else if (event.type === 'paused' || event.type === 'resumed') {
             translator.settle();

@@ -7,16 +7,17 @@ import type { UpstreamFailure, UpstreamOutcome } from '@cc-executor/claude-api-c
 import type { UsageBlock } from '@cc-executor/job-log';
 import { isCurable } from '@cc-executor/redis';
 import { createRepeatedWarning, type Logger, repeatUntilAnswered, sleep } from '@cc-executor/runtime';
+import { familyOf, scopesOf } from './usage-scope.ts';
 import { blockedUntil } from './usage-wait.ts';
 
 /** How often to look whether another job's trial is over, in ms. */
 const LOOK_MS = 250;
-/** Limits of one model only: with another one the credential is good. */
-const WHOLE_LIMITS = new Set<string | undefined>([undefined, 'five_hour', 'seven_day', 'overage']);
 
 export type UsageGate = {
   /** Resolves when the model may be asked, or when `signal` aborts; with a failure when a limit is reached. */
   enter(): Promise<UpstreamFailure | undefined>;
+  /** Claude Code says which model it uses. */
+  uses(model: string | undefined): void;
   /** The model answered. */
   answered(): void;
   /** Takes note of how a call ended that was let in. */
@@ -26,15 +27,20 @@ export type UsageGate = {
 export function createUsageGate({
   usageBlock,
   jobId,
+  model,
   signal,
   logger,
 }: {
   usageBlock: UsageBlock;
   jobId: string;
+  /** The one that the job names, if it does. */
+  model: string | undefined;
   signal: AbortSignal;
   logger: Logger;
 }): UsageGate {
   const onUnanswered = createRepeatedWarning(logger, 'redis did not answer; it is asked again');
+  const family = familyOf(model);
+  let used: string | undefined;
   let isTrial = false;
 
   /** Errors: what waiting cannot cure, and any once the attempt is to stop. */
@@ -48,7 +54,7 @@ export function createUsageGate({
   async function enter(): Promise<UpstreamFailure | undefined> {
     try {
       for (;;) {
-        const admission = await ask(() => usageBlock.admit(jobId));
+        const admission = await ask(() => usageBlock.admit(jobId, family));
         if (admission.code === 'blocked') return failureOf(admission);
         isTrial = admission.code === 'trial';
         if (admission.code !== 'others_trial') return undefined;
@@ -66,21 +72,26 @@ export function createUsageGate({
 
   async function endTrial(hasAnswered: boolean): Promise<void> {
     isTrial = false;
-    await ask(() => usageBlock.tried(jobId, hasAnswered));
+    await ask(() => usageBlock.tried(jobId, family, hasAnswered));
   }
 
   async function leave(outcome: UpstreamOutcome): Promise<void> {
     const until = outcome.status === 'failed' ? blockedUntil(outcome, Date.now()) : undefined;
     const { limit } = outcome.status === 'failed' ? outcome : {};
-    if (until !== undefined && WHOLE_LIMITS.has(limit)) {
-      isTrial = false;
-      logger.warn({ until, limit }, 'a usage limit is reached: nothing asks the model until then');
-      await ask(() => usageBlock.block({ resetsAt: until, ...(limit !== undefined && { limit }) }));
-    } else if (isTrial) await endTrial(outcome.status === 'completed');
+    if (until !== undefined) {
+      const models = scopesOf(limit, model, used);
+      logger.warn({ until, limit, models }, 'a usage limit is reached: nothing asks the model until then');
+      await ask(() => usageBlock.block({ resetsAt: until, ...(limit !== undefined && { limit }) }, models));
+    }
+    // Of what it tried besides, if anything, it has learned nothing.
+    if (isTrial) await endTrial(outcome.status === 'completed');
   }
 
   return {
     enter,
+    uses(model) {
+      used = model;
+    },
     answered,
     // A job that is to stop does not wait for Redis to hear of its trial: that ends by itself.
     leave: (outcome) => leave(outcome).catch((err) => (signal.aborted ? undefined : Promise.reject(err))),

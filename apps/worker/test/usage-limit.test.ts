@@ -1,4 +1,5 @@
 /** Jobs behind a usage limit: which asks the model, which waits in the queue, which ends. */
+import { ALL_MODELS } from '@cc-executor/job-log';
 import { createMemoryJobLog, createMemoryUsageBlock } from '@cc-executor/testing';
 import { afterEach, expect, test } from 'vitest';
 import {
@@ -25,6 +26,8 @@ function limited(inMs: number, limit = 'five_hour', more: object = {}): Step[] {
   resetsAt = Date.now() + inMs;
   return [[started], end(failure('claude_usage_limit', { resetsAt, limit, began: false, ...more }))];
 }
+
+const session = (model: string) => ({ type: 'session', sessionId: 's', model }) as const;
 
 /** Jobs of one log and one credential. */
 function createWorld() {
@@ -74,17 +77,24 @@ test('while a limit is reached no job asks the model: one waits, and one without
   expect([...waiting.claudeApi.calls, ...short.claudeApi.calls]).toEqual([]);
 });
 
-test('a limit of one model holds up nobody else', async () => {
+test('a limit of one model holds up all jobs of that model, by whatever name, and no others', async () => {
   const world = createWorld();
-  const job = await world.job({ scripts: [limited(HOUR, 'seven_day_opus')] });
-  expect(await job.process()).toEqual({ status: 'handed back' });
-  const other = await world.job({ scripts: [[[started], [success]]] });
+  const [, refusal] = limited(HOUR, 'seven_day_opus');
+  const met = await world.job({ scripts: [[[started], [session('claude-opus-5-5')], refusal!]] });
+  expect(await met.process()).toEqual({ status: 'handed back' });
+  for (const model of [undefined, 'opus', 'opus[1m]', 'claude-opus-4-5-20261101']) {
+    const held = await world.job({ scripts: [[[started], [success]]], ...(model && { spec: { model } }) });
+    expect(await held.process(), model).toEqual({ status: 'handed back' });
+    expect(await jobOf(held)).toMatchObject({ status: 'queued', notBefore: resetsAt });
+    expect(held.claudeApi.calls).toEqual([]);
+  }
+  const other = await world.job({ scripts: [[[started], [success]]], spec: { model: 'sonnet' } });
   expect(await other.process()).toMatchObject({ status: 'completed' });
 });
 
 test('after the reset one job goes first, and the others as soon as it has an answer', async () => {
   const world = createWorld();
-  await world.usageBlock.block({ resetsAt: Date.now() - 1 });
+  await world.usageBlock.block({ resetsAt: Date.now() - 1 }, [ALL_MODELS]);
   const answer = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<void>();
   const script = [[started], answer.promise, [text('Hello', true)], ended.promise, [success]];
@@ -94,7 +104,7 @@ test('after the reset one job goes first, and the others as soon as it has an an
   const second = await world.job({ scripts: [[[started], [success]]] });
   const next = second.process();
   await untilTrue(async () => (await jobOf(second))?.status === 'running');
-  expect(await world.usageBlock.admit(second.jobId)).toEqual({ code: 'others_trial' });
+  expect(await world.usageBlock.admit(second.jobId, 'opus')).toEqual({ code: 'others_trial' });
   expect(second.claudeApi.calls).toEqual([]);
   answer.resolve();
   // While the first still runs.
@@ -105,7 +115,7 @@ test('after the reset one job goes first, and the others as soon as it has an an
 
 test('a trial that is limited again renews the block, and who waited for it waits on in the queue', async () => {
   const world = createWorld();
-  await world.usageBlock.block({ resetsAt: Date.now() - 1 });
+  await world.usageBlock.block({ resetsAt: Date.now() - 1 }, [ALL_MODELS]);
   const refused = Promise.withResolvers<void>();
   const first = await world.job({ scripts: [[[started], refused.promise, ...limited(HOUR).slice(1)]] });
   const trial = first.process();
@@ -121,18 +131,18 @@ test('a trial that is limited again renews the block, and who waited for it wait
 
 test('a trial that ends without an answer lets another job try', async () => {
   const world = createWorld();
-  await world.usageBlock.block({ resetsAt: Date.now() - 1 });
+  await world.usageBlock.block({ resetsAt: Date.now() - 1 }, [ALL_MODELS]);
   const first = await world.job({ scripts: [[[started], end(failure('claude_auth', { began: false }))]] });
   expect(await first.process()).toMatchObject({ status: 'failed' });
   const second = await world.job({ scripts: [[[started], [success]]] });
   expect(await second.process()).toMatchObject({ status: 'completed' });
-  expect(await world.usageBlock.read()).toBeUndefined();
+  expect(await world.usageBlock.read()).toEqual([]);
 });
 
 test('a cancel ends a job at once that waits for the trial of another', async () => {
   const world = createWorld();
-  await world.usageBlock.block({ resetsAt: Date.now() - 1 });
-  await world.usageBlock.admit('another');
+  await world.usageBlock.block({ resetsAt: Date.now() - 1 }, [ALL_MODELS]);
+  await world.usageBlock.admit('another', 'opus');
   const job = await world.job({ scripts: [[[started], [success]]], leaseMs: 300 });
   const processed = job.process();
   await untilTrue(async () => (await jobOf(job))?.status === 'running');

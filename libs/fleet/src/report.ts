@@ -108,8 +108,13 @@ export const servicesAnswerSchema = z.object({
   /** Everyone who wrote down a report in the last minutes; absent when Redis could not be asked. */
   services: z.array(serviceReportSchema).optional(),
   queue: z.object({ waiting: z.number(), active: z.number() }).optional(),
-  /** The usage limit that keeps all jobs from the model, or that one is to try when `resetsAt` has passed. */
-  usageLimit: z.object({ resetsAt: z.number(), limit: z.string().optional() }).optional(),
+  /**
+   * The usage limits that keep jobs from the model, those of one family of models or all, or that one job is to try when
+   * `resetsAt` has passed.
+   */
+  usageLimits: z
+    .array(z.object({ resetsAt: z.number(), limit: z.string().optional(), model: z.string().optional() }))
+    .optional(),
 });
 
 export type UpstreamAddress = z.infer<typeof upstreamAddress>;

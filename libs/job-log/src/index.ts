@@ -33,5 +33,5 @@ export { createRedisUsageBlock } from './redis-usage-block.ts';
 export { createRedisWishLog } from './redis-wish-log.ts';
 export { createRedisWriteLog } from './redis-write-log.ts';
 export type { StoredBatch } from './stored-batch.ts';
-export { TRIAL_MS, type UsageBlock, type UsageLimit } from './usage-block.ts';
+export { ALL_MODELS, TRIAL_MS, type UsageBlock, type UsageLimit } from './usage-block.ts';
 export { createVault, type Secrets, type Vault } from './vault.ts';

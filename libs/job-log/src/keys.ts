@@ -28,7 +28,10 @@ export type Keys = {
   tenants: string;
   /** String: 'jobId payloadHash since' of an idempotency key. */
   idempotency(tenant: string, keyHash: string): string;
-  /** Hash: which usage limit of a credential for the model is reached, and who tries it afterwards. */
+  /**
+   * Hash: which usage limits of a credential are reached, and who tries them afterwards. Fields: until, limit, trial and
+   * trialEndsAt, each with a colon and the model that is limited, or nothing for all.
+   */
   usageBlock(credential: string): string;
   /** String that is written before asking whether replicas have all that stands before it. */
   replicated: string;

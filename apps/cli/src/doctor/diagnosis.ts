@@ -100,14 +100,14 @@ function judgeFleet(
   versions: Record<string, string>,
   isRedisUnseen: boolean,
 ): Finding[] {
-  const { now, self, services, queue, usageLimit } = answer;
+  const { now, self, services, queue, usageLimits = [] } = answer;
   const all = [...(self ? [self] : []), ...(services ?? []).filter(({ id }) => id !== self?.id)];
   return [
     ...all.flatMap((report) => judgeReport(report, now)),
     ...(services === undefined
       ? [skip('gateways, workers', 'what they see is not known: the gateway cannot ask Redis')]
       : [judgeWorkers(services, now, queue), ...judgeSettings(all)]),
-    ...(usageLimit === undefined ? [] : [judgeUsage(usageLimit, now)]),
+    ...usageLimits.map((limit) => judgeUsage(limit, now)),
     ...(self?.redis.ok && isRedisUnseen ? [...judgeSoftware(self.redis), judgeDurability(self.redis)] : []),
     judgeVersions(all, versions, version),
   ];

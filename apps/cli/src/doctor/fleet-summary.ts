@@ -43,7 +43,7 @@ export function judgeWorkers(
 
 /** Of a credential for the model whose usage limit is reached. `now` is Redis's time. */
 export function judgeUsage(
-  { resetsAt, limit }: NonNullable<ServicesAnswer['usageLimit']>,
+  { resetsAt, limit, model }: NonNullable<ServicesAnswer['usageLimits']>[number],
   now: number,
 ): Finding {
   const what = `the usage limit${limit === undefined ? '' : ` "${limit}"`} is reached`;
@@ -51,7 +51,7 @@ export function judgeUsage(
     return ok('model', `${what}, and should be lifted by now: one job tries, the others wait`);
   return warn(
     'model',
-    `${what}: no job asks the model before ${formatTime(resetsAt)}; those that have the time wait as queued`,
+    `${what}: no job asks ${model === undefined ? 'the model' : `the model ${model}`} before ${formatTime(resetsAt)}; those that have the time wait as queued`,
     'Wait, or give claude-api another login and `redis-cli DEL cce:{usage-block}:default` (with your REDIS_KEY_PREFIX).',
   );
 }

@@ -50,6 +50,8 @@ describe('a usage limit', () => {
       ),
       advice: expect.stringContaining('usage-block'),
     });
+    const ofOne = judgeUsage({ resetsAt: NOW + 1, limit: 'seven_day_opus', model: 'opus' }, NOW);
+    expect(ofOne.message).toContain('no job asks the model opus before');
     const { level, message } = judgeUsage({ resetsAt: NOW }, NOW);
     expect([level, message]).toEqual(['ok', expect.stringContaining('one job tries')]);
   });

@@ -1,14 +1,15 @@
--- Says how a trial went: the model answered, and the credential is free, or it told nothing, and another job may try.
+-- Says how a trial went: the model answered, and what was tried is free, or it told nothing, and another job may try.
 -- What a job says whose trial is over counts for nothing.
---   KEYS 1 block of the credential
---   ARGV 1 jobId, 2 '1' when the model answered
+--   KEYS 1 block of the credential; its fields have the name of a model at their end, '' for all
+--   ARGV 1 jobId, 2 '1' when the model answered, 3… whose limits concern the job
 -- Returns {}
-if redis.call('HGET', KEYS[1], 'trial') ~= ARGV[1] then
-  return {}
-end
-if ARGV[2] == '1' then
-  redis.call('DEL', KEYS[1])
-else
-  redis.call('HDEL', KEYS[1], 'trial', 'trialEndsAt')
+for i = 3, #ARGV do
+  local name = ARGV[i]
+  if redis.call('HGET', KEYS[1], 'trial:' .. name) == ARGV[1] then
+    redis.call('HDEL', KEYS[1], 'trial:' .. name, 'trialEndsAt:' .. name)
+    if ARGV[2] == '1' then
+      redis.call('HDEL', KEYS[1], 'until:' .. name, 'limit:' .. name)
+    end
+  end
 end
 return {}

@@ -1,6 +1,7 @@
 /** Conformance: jobs that wait for a usage limit to be lifted, and what all workers know of it. */
 import { createJobId } from '@cc-executor/protocol';
 import { describe, expect, it } from 'vitest';
+import { ALL_MODELS } from '../../src/index.ts';
 import { runningJob, TENANT, type Twin, throttled } from './twin.ts';
 
 export function describeUsageLimits(twin: () => Twin): void {
@@ -48,55 +49,83 @@ export function describeUsageLimits(twin: () => Twin): void {
   });
 
   describe('a usage limit', () => {
-    async function block(inMs: number, limit?: string) {
+    async function block(inMs: number, limit?: string, models = [ALL_MODELS]) {
       const { log, usageBlock } = twin();
       const { jobId } = await runningJob(log);
       const resetsAt = ((await log.get(TENANT, jobId))?.job.createdAt ?? 0) + inMs;
       const reached = { resetsAt, ...(limit !== undefined && { limit }) };
-      await usageBlock.block(reached);
+      await usageBlock.block(reached, models);
       return reached;
     }
 
     it('lets nobody in before its time, then one job, and everybody after that was answered', async () => {
       const { usageBlock, pass } = twin();
       const [first, second] = [createJobId(), createJobId()];
-      expect(await usageBlock.admit(first)).toEqual({ code: 'open' });
+      expect(await usageBlock.admit(first, 'opus')).toEqual({ code: 'open' });
       const reached = await block(1_000, 'five_hour');
-      expect(await usageBlock.admit(first)).toEqual({ code: 'blocked', ...reached });
-      expect(await usageBlock.read()).toEqual(reached);
+      expect(await usageBlock.admit(first, 'opus')).toEqual({ code: 'blocked', ...reached });
+      expect(await usageBlock.read()).toEqual([reached]);
       await pass(1_000);
-      expect(await usageBlock.admit(first)).toEqual({ code: 'trial' });
-      expect(await usageBlock.admit(second)).toEqual({ code: 'others_trial' });
+      expect(await usageBlock.admit(first, 'opus')).toEqual({ code: 'trial' });
+      expect(await usageBlock.admit(second, 'opus')).toEqual({ code: 'others_trial' });
       // Its answer was lost.
-      expect(await usageBlock.admit(first)).toEqual({ code: 'trial' });
-      await usageBlock.tried(second, true);
-      expect(await usageBlock.admit(second)).toEqual({ code: 'others_trial' });
-      await usageBlock.tried(first, true);
-      expect(await usageBlock.admit(second)).toEqual({ code: 'open' });
+      expect(await usageBlock.admit(first, 'opus')).toEqual({ code: 'trial' });
+      await usageBlock.tried(second, 'opus', true);
+      expect(await usageBlock.admit(second, 'opus')).toEqual({ code: 'others_trial' });
+      await usageBlock.tried(first, 'opus', true);
+      expect(await usageBlock.admit(second, 'opus')).toEqual({ code: 'open' });
     });
 
     it('lets another job try when the first told nothing', async () => {
       const { usageBlock } = twin();
       const [first, second] = [createJobId(), createJobId()];
       await block(0);
-      expect(await usageBlock.admit(first)).toEqual({ code: 'trial' });
-      await usageBlock.tried(first, false);
-      expect(await usageBlock.admit(second)).toEqual({ code: 'trial' });
-      await usageBlock.tried(second, true);
+      expect(await usageBlock.admit(first, 'opus')).toEqual({ code: 'trial' });
+      await usageBlock.tried(first, 'opus', false);
+      expect(await usageBlock.admit(second, 'opus')).toEqual({ code: 'trial' });
+      await usageBlock.tried(second, 'opus', true);
     });
 
     it('is renewed by a trial that is limited again, whose own word then counts for nothing', async () => {
       const { usageBlock, pass } = twin();
       const first = createJobId();
       await block(0);
-      expect(await usageBlock.admit(first)).toEqual({ code: 'trial' });
+      expect(await usageBlock.admit(first, 'opus')).toEqual({ code: 'trial' });
       const later = await block(1_000, 'seven_day');
       await block(500, 'five_hour');
-      await usageBlock.tried(first, true);
-      expect(await usageBlock.admit(first)).toEqual({ code: 'blocked', ...later });
+      await usageBlock.tried(first, 'opus', true);
+      expect(await usageBlock.admit(first, 'opus')).toEqual({ code: 'blocked', ...later });
       await pass(1_000);
-      expect(await usageBlock.admit(first)).toEqual({ code: 'trial' });
-      await usageBlock.tried(first, true);
+      expect(await usageBlock.admit(first, 'opus')).toEqual({ code: 'trial' });
+      await usageBlock.tried(first, 'opus', true);
+    });
+
+    it('of some models holds up their jobs alone, until they answer again; of two the later one counts', async () => {
+      const { usageBlock, pass } = twin();
+      const [first, second] = [createJobId(), createJobId()];
+      const ofOpus = await block(1_000, 'seven_day_opus', ['opus', 'unnamed']);
+      expect(await usageBlock.admit(first, 'sonnet')).toEqual({ code: 'open' });
+      for (const model of ['opus', 'unnamed']) {
+        expect(await usageBlock.admit(first, model)).toEqual({ code: 'blocked', ...ofOpus });
+      }
+      const ofAll = await block(500, 'five_hour');
+      expect(await usageBlock.admit(first, 'sonnet')).toEqual({ code: 'blocked', ...ofAll });
+      expect(await usageBlock.admit(first, 'opus')).toEqual({ code: 'blocked', ...ofOpus });
+      expect(await usageBlock.read()).toEqual([
+        ofAll,
+        { ...ofOpus, model: 'opus' },
+        { ...ofOpus, model: 'unnamed' },
+      ]);
+      await pass(1_000);
+      // Who tries the one tries the other.
+      expect(await usageBlock.admit(first, 'opus')).toEqual({ code: 'trial' });
+      expect(await usageBlock.admit(second, 'sonnet')).toEqual({ code: 'others_trial' });
+      await usageBlock.tried(first, 'opus', true);
+      expect(await usageBlock.admit(second, 'sonnet')).toEqual({ code: 'open' });
+      expect(await usageBlock.read()).toEqual([{ ...ofOpus, model: 'unnamed' }]);
+      expect(await usageBlock.admit(second, 'unnamed')).toEqual({ code: 'trial' });
+      await usageBlock.tried(second, 'unnamed', true);
+      expect(await usageBlock.read()).toEqual([]);
     });
   });
 }
