@@ -1,5 +1,6 @@
 /**
- * Writes the documentation that follows from the code: docs/configuration.md, docs/schema/*.json and the tables of options.
+ * Writes the documentation that follows from the code: docs/configuration.md, docs/schema/*.json, docs/openapi.json,
+ * docs/asyncapi.json and the tables of options.
  * With --check it writes nothing, names the files that differ and exits with 1.
  */
 import { relative } from 'node:path';

@@ -1,5 +1,5 @@
 /** The HTTP door: every operation, what is refused and how, and who may ask. Streams are in http-streams.test.ts. */
-import { createJobId, MAX_FRAME_BYTES, protocolErrors } from '@cc-executor/protocol';
+import { createJobId, httpOperations, MAX_FRAME_BYTES, protocolErrors } from '@cc-executor/protocol';
 import { startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
@@ -274,6 +274,22 @@ describe('a web page', () => {
     await expectProblem(hidden, 'foreign_request');
     expect((await rig.log.list('default', { limit: 1 })).jobs).toEqual([]);
   });
+});
+
+test('the reference is a page that fetches nothing, and names every operation, schema and error', async () => {
+  const document = await (await fetch(`${base}/openapi.json`)).json();
+  const response = await fetch(`${base}/docs`);
+  const page = await response.text();
+  expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
+  expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
+  expect(page).not.toMatch(/src=|@import|url\(|<script|<link|https?:/);
+  const ids = [...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
+  expect(ids).toEqual(
+    expect.arrayContaining([...Object.keys(httpOperations), ...Object.keys(protocolErrors)]),
+  );
+  expect(ids).toEqual(expect.arrayContaining(Object.keys(document.components.schemas)));
+  const targets = [...page.matchAll(/href="#([^"]+)"/g)].map(([, target]) => target);
+  expect(targets.filter((target) => !ids.includes(target))).toEqual([]);
 });
 
 test('requests are counted by operation and outcome, and what is none as `none`', async () => {

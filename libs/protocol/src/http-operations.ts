@@ -27,6 +27,7 @@ const wholeNumber = <T extends z.ZodType<number, number>>(inner: T) =>
 const seqText = wholeNumber(z.number().int().nonnegative());
 const jobPath = z.strictObject({ jobId: jobIdSchema });
 const nothing = z.strictObject({});
+const noBody = nothing.optional();
 
 /** What an answer's body is, by media type; undefined: there is none. */
 type HttpAnswer = { description: string; content?: Readonly<Record<string, z.ZodType | undefined>> };
@@ -54,7 +55,7 @@ const submitResultSchema = executeResultSchema.extend({
 });
 
 /** What is told between events, on a stream that has names for it. */
-const streamNoticeSchemas = {
+export const streamNoticeSchemas = {
   heartbeat: z.object({
     lastSeq: z.number().int().nonnegative().optional(),
     status: jobStatusSchema.optional(),
@@ -108,7 +109,8 @@ export const httpOperations = {
     inHeaders: z.object({ 'last-event-id': seqText.or(z.literal('')).optional() }),
     answers: {
       200: {
-        description: 'The events; `id` is the seq. The stream ends after the terminal event.',
+        description:
+          'The events, each an `Event`; `id` is its seq. The stream ends after the terminal event. Between them come a `Notice.…`.',
         content: { 'text/event-stream': undefined, 'application/x-ndjson': undefined },
       },
       204: { description: 'The job has ended, and the position is its end: nothing follows.' },
@@ -130,8 +132,22 @@ export const httpOperations = {
     method: 'POST',
     path: '/v1/jobs/{jobId}/verify',
     summary: "Compares the text of an ended job with its digest and Claude Code's transcript.",
-    body: nothing.optional(),
+    body: noBody,
     answers: ok('The verdict.', verifyResultSchema),
+  },
+  getOpenApi: {
+    ...plain,
+    method: 'GET',
+    path: '/v1/openapi.json',
+    summary: 'Gives this document.',
+    answers: ok('OpenAPI 3.1.', z.record(z.string(), z.unknown())),
+  },
+  getDocs: {
+    ...plain,
+    method: 'GET',
+    path: '/v1/docs',
+    summary: 'Shows this document as a page.',
+    answers: { 200: { description: 'A page without external assets.', content: { 'text/html': undefined } } },
   },
 } as const satisfies Record<string, HttpOperation>;
 
@@ -151,7 +167,7 @@ function control(word: 'cancel' | 'pause' | 'resume', summary: string) {
     method: 'POST',
     path: `/v1/jobs/{jobId}/${word}`,
     summary,
-    body: nothing.optional(),
+    body: noBody,
     answers: ok('`accepted` is false when the job had ended; then `status` says how.', controlResultSchema),
   } as const;
 }

@@ -1,4 +1,5 @@
 /** The protocol: the one schema source of messages. Types are inferred from the schemas. */
+export { asyncApiDocument } from './asyncapi.ts';
 export { type CloseReason, closeCodes, mayReconnect } from './close-codes.ts';
 export {
   type DialectStatus,
@@ -74,6 +75,7 @@ export {
   SUBPROTOCOL,
 } from './limits.ts';
 export { type Notification, type NotificationMethod, notificationSchemas } from './notifications.ts';
+export { openApiDocument } from './openapi.ts';
 export {
   type ExecuteParams,
   executeParamsSchema,

@@ -20,9 +20,18 @@ export type ChildOptions = { env?: NodeJS.ProcessEnv; input?: string };
 /** Runs a script with this Node; without `input` its standard input is empty. */
 export function runNode(
   [script, ...args]: readonly [string, ...string[]],
+  options: ChildOptions = {},
+): Child {
+  return runProgram(process.execPath, [...quickStart(script), ...args], options);
+}
+
+/** Runs any program; without `input` its standard input is empty. */
+export function runProgram(
+  program: string,
+  args: readonly string[],
   { env, input }: ChildOptions = {},
 ): Child {
-  const child = spawn(process.execPath, [...quickStart(script), ...args], {
+  const child = spawn(program, args, {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });

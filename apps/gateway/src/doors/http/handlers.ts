@@ -1,8 +1,9 @@
 /** What each operation of the HTTP door does: asks for an operation of the gateway, and writes its answer. */
-import type { HttpInput, HttpOperationName, Params } from '@cc-executor/protocol';
+import { type HttpInput, type HttpOperationName, openApiDocument, type Params } from '@cc-executor/protocol';
 import type { HttpContext } from './context.ts';
 import { streamEvents } from './event-stream.ts';
 import type { Exchange } from './exchange.ts';
+import { PAGE_POLICY, referencePage } from './reference-page.ts';
 import { createStreamFormats } from './stream-formats.ts';
 import { submitJob } from './submit.ts';
 
@@ -13,6 +14,12 @@ export type Handlers = {
 export function createHandlers(context: HttpContext): Handlers {
   const { requests } = context;
   const formats = createStreamFormats();
+  // Made when somebody asks: few do.
+  let openApi: object | undefined;
+  const document = () => {
+    openApi ??= openApiDocument();
+    return openApi;
+  };
 
   function answerOf(method: 'get' | 'cancel' | 'pause' | 'resume' | 'verify') {
     return async (exchange: Exchange, { jobId }: { jobId: string }) => {
@@ -38,6 +45,13 @@ export function createHandlers(context: HttpContext): Handlers {
     pauseJob: answerOf('pause'),
     resumeJob: answerOf('resume'),
     verifyJob: answerOf('verify'),
+    async getOpenApi(exchange) {
+      exchange.answerJson(200, document());
+    },
+    async getDocs(exchange) {
+      const headers = { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': PAGE_POLICY };
+      exchange.answer(200, headers, referencePage(document()));
+    },
   };
 }
 

@@ -1,0 +1,223 @@
+/**
+ * The HTTP door of a whole stack: the README's recipes, word for word; every operation of the OpenAPI document, each
+ * answer judged by it; a stream that curl goes on with at another gateway when its own is killed.
+ */
+import { execFile, execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { createKeys } from '@cc-executor/job-log';
+import { createEpoch, createJobId, type HttpOperationName, type JobEvent } from '@cc-executor/protocol';
+import { createRedisWholeLog, type Stack, startStack } from '@cc-executor/testing';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { runProgram } from './support/child.ts';
+import { RESTLESS, watchLeftovers } from './support/leftovers.ts';
+import { nonce } from './support/nonce.ts';
+
+const run = promisify(execFile);
+const hasCurl = (() => {
+  try {
+    return / 7\.8[2-9]| [89]\./.test(execFileSync('curl', ['--version'], { encoding: 'utf8' }));
+  } catch {
+    return false;
+  }
+})();
+
+let stack: Stack;
+let nothingLeft: () => Promise<void>;
+
+beforeAll(async () => {
+  stack = await startStack({ gateways: 2, env: RESTLESS });
+  nothingLeft = watchLeftovers(stack);
+});
+afterAll(() => stack.close());
+
+const apiOf = (gateway: number) => `http://127.0.0.1:${stack.gateways[gateway]?.ready.port}/v1`;
+
+function submit(prompt: string): Promise<Response> {
+  return fetch(`${apiOf(0)}/jobs`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ prompt }),
+  });
+}
+
+/** The events in what curl has printed; the last message may be cut. */
+function eventsIn(text: string): JobEvent[] {
+  const blocks = text.split('\n\n').slice(0, -1);
+  return blocks.flatMap((block) => {
+    const [, seq, json] = /^id: (\d+)\ndata: (.*)$/.exec(block) ?? [];
+    if (json === undefined) return [];
+    const event = JSON.parse(json) as JobEvent;
+    expect(event.seq).toBe(Number(seq));
+    return [event];
+  });
+}
+
+describe('curl', () => {
+  beforeEach(({ skip }) => skip(!hasCurl, 'there is no curl 7.82 or newer'));
+
+  it("runs the README's recipes", async () => {
+    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+    const recipes = /### With curl\n\n```sh\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
+    expect(recipes).toContain('Last-Event-ID');
+    const { stdout, stderr } = await run('sh', ['-eu', '-c', recipes], {
+      env: { PATH: process.env.PATH, API: apiOf(0) },
+    });
+    expect(stderr).toBe('');
+    const [waited, ...rest] = stdout.split('\n');
+    expect(JSON.parse(waited ?? '')).toMatchObject({ created: true, status: 'completed' });
+    const events = eventsIn(rest.join('\n'));
+    const ends = events.flatMap(({ type }, i) => (type === 'completed' ? [i + 1] : []));
+    const [whole, tail] = [events.slice(0, ends[0]), events.slice(ends[0], ends[1])];
+    expect(whole.map(({ seq }) => seq)).toEqual(whole.map((_, i) => i + 1));
+    expect(tail).toEqual(whole.slice(2));
+    const lines = rest.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
+    expect(lines.slice(0, whole.length)).toEqual(whole);
+    const [job, list, cancelled] = lines.slice(whole.length);
+    expect(job).toMatchObject({ status: 'completed', lastSeq: whole.length });
+    expect(list.jobs).toHaveLength(2);
+    expect(cancelled).toEqual({ status: 'completed', accepted: false });
+  });
+});
+
+type Described = {
+  operationId: string;
+  responses: Record<string, { content: Record<string, { schema: { $ref?: string } }> }>;
+};
+
+describe('the OpenAPI document', () => {
+  it('is kept by every operation', async () => {
+    const document = await (await fetch(`${apiOf(0)}/openapi.json`)).json();
+    const ajv = new Ajv2020({ strict: false, allErrors: true });
+    ajv.addSchema(document, 'openapi');
+    const { jobId } = await (await submit('hello')).json();
+    const shortened = await createShortenedMessage();
+    const missing = createJobId();
+    type Asked = { path: string; init?: RequestInit; status: number };
+    const post = (body?: string): RequestInit => ({
+      method: 'POST',
+      ...(body !== undefined && {
+        body,
+        headers: { 'content-type': 'application/json', 'idempotency-key': 'k' },
+      }),
+    });
+    const asked: Record<HttpOperationName, Asked[]> = {
+      submitJob: [
+        { path: '/jobs?wait=60', init: post('{"prompt":"hi"}'), status: 201 },
+        { path: '/jobs?wait=60', init: post('{"prompt":"hi"}'), status: 200 },
+        { path: '/jobs', init: post('{"prompt":"other"}'), status: 409 },
+        { path: '/jobs', init: post('{'), status: 400 },
+      ],
+      listJobs: [
+        { path: '/jobs?limit=1', status: 200 },
+        { path: '/jobs?limit=0', status: 400 },
+      ],
+      streamEvents: [
+        { path: `/jobs/${jobId}/events`, status: 200 },
+        { path: `/jobs/${jobId}/events`, init: { headers: { accept: 'application/x-ndjson' } }, status: 200 },
+        { path: `/jobs/${jobId}/events?after=10000`, status: 409 },
+      ],
+      getJob: [
+        { path: `/jobs/${jobId}`, status: 200 },
+        { path: `/jobs/${missing}`, status: 404 },
+      ],
+      readEventBody: [
+        { path: `/jobs/${shortened}/events/2/body`, status: 200 },
+        { path: `/jobs/${jobId}/events/2/body`, status: 404 },
+      ],
+      cancelJob: [{ path: `/jobs/${jobId}/cancel`, init: post(), status: 200 }],
+      pauseJob: [{ path: `/jobs/${jobId}/pause`, init: post(), status: 200 }],
+      resumeJob: [{ path: `/jobs/${missing}/resume`, init: post('{}'), status: 404 }],
+      verifyJob: [{ path: `/jobs/${jobId}/verify`, init: post(), status: 200 }],
+      getOpenApi: [{ path: '/openapi.json', status: 200 }],
+      getDocs: [{ path: '/docs', status: 200 }],
+    };
+    const operations = Object.values<Record<string, Described>>(document.paths).flatMap((path) =>
+      Object.values(path),
+    );
+    const described = new Map(operations.map((operation) => [operation.operationId, operation]));
+    expect(Object.keys(asked).sort()).toEqual([...described.keys()].sort());
+    for (const [name, requests] of Object.entries(asked)) {
+      for (const { path, init, status } of requests) {
+        const response = await fetch(apiOf(1) + path, init);
+        const text = await response.text();
+        expect(response.status, `${name} ${path}: ${text}`).toBe(status);
+        const { responses = {} } = described.get(name) ?? {};
+        const [type = ''] = response.headers.get('content-type')?.split(';') ?? [];
+        const schema = (responses[status] ?? responses.default)?.content[type]?.schema;
+        expect(schema, `${name} answers ${status} as ${type}`).toBeDefined();
+        const values = type.endsWith('json')
+          ? text
+              .trim()
+              .split('\n')
+              .map((line) => JSON.parse(line))
+          : eventsIn(text);
+        const $ref =
+          type.includes('ndjson') || type === 'text/event-stream'
+            ? '#/components/schemas/Event'
+            : schema?.$ref;
+        if ($ref === undefined) continue;
+        expect(values.length).toBeGreaterThan(0);
+        const validate = ajv.compile({ $ref: `openapi${$ref}` });
+        for (const value of values) {
+          validate(value);
+          expect(validate.errors, `${name} ${path}`).toBeNull();
+        }
+      }
+    }
+  });
+
+  /** A job that has ended, whose second event is a message that is kept whole beside it. */
+  async function createShortenedMessage(): Promise<string> {
+    const log = createRedisWholeLog({
+      redis: stack.redis.admin,
+      keys: createKeys('cce'),
+      retentionMs: 60_000,
+    });
+    const jobId = createJobId();
+    const limits = { queueMs: 60_000, totalMs: 60_000, retry: 'safe' as const };
+    await log.create({ ...limits, jobId, epoch: createEpoch(), tenant: 'default', spec: { prompt: 'x' } });
+    const begun = await log.begin(jobId, 60_000, 'test');
+    const fence = 'attempt' in begun ? begun.attempt.fence : 0;
+    const page = '{"text":"whole"}';
+    const digest = { bytes: page.length, sha256: 'ab'.repeat(32) };
+    const message = { type: 'message', message: {}, truncated: { ...digest, kept: true } };
+    await log.append({
+      ...{ jobId, fence, firstSeq: 2, hasOutput: true, terminal: 'cancelled' },
+      bodies: [message, { type: 'cancelled', by: 'client', partial: true }].map((body) =>
+        JSON.stringify(body),
+      ),
+      kept: [{ seq: 2, ...digest, pages: [page] }],
+    });
+    return jobId;
+  }
+
+  it('leaves nothing behind', () => nothingLeft());
+});
+
+describe('a stream whose gateway is killed', () => {
+  beforeEach(({ skip }) => skip(!hasCurl, 'there is no curl 7.82 or newer'));
+
+  it('is gone on with at another gateway by Last-Event-ID, without a hole, and its job can be cancelled there', async () => {
+    const word = `${nonce(4)} `;
+    const { jobId } = await (
+      await submit(`demo:${JSON.stringify({ text: word, repeat: 300, delayMs: 10 })}`)
+    ).json();
+    const first = runProgram('curl', ['-sSN', `${apiOf(0)}/jobs/${jobId}/events`]);
+    await first.untilOutput(/^id: 20$/m);
+    stack.gateways[0]?.kill('SIGKILL');
+    expect((await first.ended).code).not.toBe(0);
+    const seen = eventsIn(first.stdout());
+    expect(seen.length).toBeGreaterThanOrEqual(19);
+    const next = `${apiOf(1)}/jobs/${jobId}/events`;
+    const rest = runProgram('curl', ['-sSN', '-H', `Last-Event-ID: ${seen.at(-1)?.seq}`, next]);
+    await rest.untilOutput(new RegExp(`^id: ${seen.length + 20}$`, 'm'));
+    const { stdout } = await run('curl', ['-sS', '-X', 'POST', `${apiOf(1)}/jobs/${jobId}/cancel`]);
+    expect(JSON.parse(stdout)).toMatchObject({ accepted: true });
+    expect((await rest.ended).code).toBe(0);
+    const all = [...seen, ...eventsIn(rest.stdout())];
+    expect(all.map(({ seq }) => seq)).toEqual(all.map((_, i) => i + 1));
+    expect(all.at(-1)).toMatchObject({ type: 'cancelled', by: 'client' });
+  });
+});
