@@ -20,6 +20,7 @@ import {
   sleep,
 } from '@cc-executor/runtime';
 import { applyEndPolicy } from './end-policy.ts';
+import type { FlushWindow } from './flush-window.ts';
 import type { Leases } from './leases.ts';
 import { createLogWriter, type OutputBounds } from './log-writer.ts';
 import { mcpFailureOf } from './mcp-failure.ts';
@@ -47,6 +48,7 @@ export type AttemptContext = {
   vault: Vault | undefined;
   metrics: Pick<WorkerMetrics, 'attemptsEnded' | 'firstOutput' | 'upstreamRetries'>;
   bounds: OutputBounds;
+  flushWindow: FlushWindow;
   logger: Logger;
   /** Aborts when running jobs must end now. */
   drain: AbortSignal;
@@ -80,7 +82,7 @@ export function createAttempt(
   const logger = context.logger.child({ jobId, attempt: fence });
   const stop = createStop();
   const writer = createLogWriter({
-    ...{ log, jobId, fence, lastSeq, logger },
+    ...{ log, jobId, fence, lastSeq, logger, flushWindow: context.flushWindow },
     bounds: { ...bounds, maxBodyBytes: bounds.maxBodyBytes - begun.attempt.bodyBytes },
     onOverflow: () => stop.request({ kind: 'overflow', maxBytes: bounds.maxOutputBytes }),
     onRefused: lose,
@@ -286,27 +288,41 @@ export function createAttempt(
 
   async function finish(wanted: TerminalBody): Promise<Processed> {
     isOver = true;
-    await writer.flushed();
     const reason = stop.reason();
     if (reason?.kind === 'lost') return lost(reason.detail);
     let event = reason?.kind === 'fault' ? ending() : wanted;
-    const dropped = writer.dropped();
-    if (dropped === 'full') {
-      logger.error({ event: logEvents.outputDropped }, 'Redis is full: the last of the output is not kept');
-    }
-    if (dropped) event = incompleteEvent(event, dropped, hasOutput());
-    let written = await writer.finish(event);
+    let written = writer.dropped() ?? (await writer.finish(event));
     if (written === 'cancel_requested') {
       // A cancel was recorded before this finish: it wins.
-      const by = stop.cancelBy() ?? 'client';
-      event = { type: 'cancelled', by, ...summaryOf(event), partial: hasOutput() };
+      event = cancelledEvent(event);
       written = await writer.finish(event);
+    }
+    if (written === 'full' || written === 'fault') {
+      if (written === 'full') {
+        logger.error({ event: logEvents.outputDropped }, 'Redis is full: the last of the output is not kept');
+      }
+      const cut = written === 'fault' && event.type !== 'cancelled' ? ending() : event;
+      event = incompleteEvent(cut, written, hasOutput());
+      written = await writer.finish(event);
+      if (written === 'cancel_requested') {
+        event = cancelledEvent(event);
+        written = await writer.finish(event);
+      }
     }
     if (written !== 'ok') return lost(written);
     const error = event.type === 'failed' ? event.error.code : undefined;
     logger.info({ event: logEvents.jobEnded, status: event.type, code: error }, 'job ended');
     metrics.attemptsEnded.inc({ outcome: event.type, code: codeOf(event) });
     return { status: event.type, error };
+  }
+
+  function cancelledEvent(wanted: TerminalBody): TerminalBody {
+    return {
+      type: 'cancelled',
+      by: stop.cancelBy() ?? 'client',
+      ...summaryOf(wanted),
+      partial: hasOutput(),
+    };
   }
 
   function lost(detail: string): Processed {

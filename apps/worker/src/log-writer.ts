@@ -1,6 +1,6 @@
 /**
- * Writes the events of one attempt, batching naturally: it writes at once when idle and coalesces what arrives while
- * a write is under way. Every write is sent again until it is answered; the script takes each event once.
+ * Writes the events of one attempt in batches: what comes in one moment (flush-window.ts), or while a write is under way,
+ * goes together, the terminal event too. Every write is sent again until it is answered; the script takes each event once.
  * What waiting cannot cure is not sent again: what waited to be written is dropped, and the attempt may only end its job.
  * So it is with output that a full Redis does not take, as soon as the job is to end.
  *
@@ -8,14 +8,17 @@
  * after something was dropped only the terminal event.
  */
 import type { AppendCode, Batch, KeptBody, RecordChange, Wishes, WriteLog } from '@cc-executor/job-log';
-import { carriesOutput, type EventBody, type TerminalBody } from '@cc-executor/protocol';
+import { carriesOutput, type EventBody, type TerminalBody, type TerminalStatus } from '@cc-executor/protocol';
 import { isCurable, isFull } from '@cc-executor/redis';
 import { createRepeatedWarning, type Logger, repeatUntilAnswered } from '@cc-executor/runtime';
 import { sizeEvent } from './event-size.ts';
+import type { FlushWindow } from './flush-window.ts';
 
 /** Larger batches would hold up Redis for others. */
 const MAX_BATCH_EVENTS = 512;
 const MAX_BATCH_LENGTH = 1024 * 1024;
+/** Whoever reads a terminal event reads its batch: it shares that with no more than this. */
+const MAX_LENGTH_BEFORE_END = 64 * 1024;
 /** Above this the source is asked to wait (UTF-16 units). */
 const HIGH_WATER_LENGTH = 4 * 1024 * 1024;
 
@@ -39,7 +42,10 @@ export type LogWriter = {
   room(): Promise<void>;
   /** Resolves when everything is written, or refused. */
   flushed(): Promise<void>;
-  /** Writes everything and then the terminal event; resolves with how that went, when it was answered. */
+  /**
+   * Writes everything and then the terminal event; resolves with how that went, when it was answered. After `cancel_requested`
+   * what was to be written before still is, with the next one; after something was dropped only the terminal event is.
+   */
   finish(event: TerminalBody): Promise<'ok' | Refusal | DropReason>;
   /** Output was written by this attempt, or is about to be. */
   hasOutput(): boolean;
@@ -52,6 +58,7 @@ type Pending = {
   kept: KeptBody | undefined;
   hasOutput: boolean;
   change: RecordChange | undefined;
+  terminal?: TerminalStatus;
 };
 
 export function createLogWriter({
@@ -67,6 +74,7 @@ export function createLogWriter({
   onOverflow,
   onFirstOutput,
   isEnding = () => false,
+  flushWindow,
 }: {
   log: WriteLog;
   jobId: string;
@@ -86,6 +94,8 @@ export function createLogWriter({
   onFirstOutput?: () => void;
   /** Whether the job is to end, so that room for more output is not waited for. */
   isEnding?: () => boolean;
+  /** Shared by the writers of a worker. */
+  flushWindow: FlushWindow;
 }): LogWriter {
   const pending: Pending[] = [];
   let pendingLength = 0;
@@ -97,6 +107,7 @@ export function createLogWriter({
   let refused: Refusal | undefined;
   let dropReason: DropReason | undefined;
   let flushing: Promise<void> | undefined;
+  let ended: Awaited<ReturnType<LogWriter['finish']>> = 'ok';
   const waiters: (() => void)[] = [];
   const onUnanswered = createRepeatedWarning(logger, 'a write was not answered; it is sent again');
 
@@ -118,26 +129,39 @@ export function createLogWriter({
 
   async function flush(): Promise<void> {
     while (pending.length > 0 && !isStopped()) {
+      await flushWindow.closes();
       const batch = takeBatch();
-      const change = batch.at(-1)?.change;
+      const { change, terminal } = batch.at(-1) ?? {};
       const kept = batch.flatMap((event) => event.kept ?? []);
       const code = await append({
         bodies: batch.map(({ json }) => json),
         ...(kept.length > 0 ? { kept } : {}),
         hasOutput: batch.some(({ hasOutput }) => hasOutput),
         ...(change ? { change } : {}),
+        ...(terminal ? { terminal } : {}),
       });
+      if (terminal) ended = code;
+      if (code === 'cancel_requested') {
+        putBack(batch.slice(0, -1));
+        break;
+      }
       if (code !== 'ok') stop(code);
       for (const wake of waiters.splice(0)) wake();
     }
     flushing = undefined;
   }
 
+  function putBack(events: Pending[]): void {
+    pending.unshift(...events);
+    for (const { json, kept } of events) pendingLength += json.length + (kept?.bytes ?? 0);
+  }
+
   function takeBatch() {
     let count = 0;
     let length = 0;
     while (count < pending.length && count < MAX_BATCH_EVENTS && length < MAX_BATCH_LENGTH) {
-      const { json, kept, change } = pending[count] as Pending;
+      const { json, kept, change, terminal } = pending[count] as Pending;
+      if (terminal && length > MAX_LENGTH_BEFORE_END) break;
       length += json.length + (kept?.bytes ?? 0);
       count += 1;
       // The record changes with it, once a batch.
@@ -202,9 +226,14 @@ export function createLogWriter({
   }
 
   async function finish(event: TerminalBody): Promise<'ok' | Refusal | DropReason> {
-    await flushed();
     if (refused) return refused;
-    return append({ bodies: [sizeEvent(event, 0).json], hasOutput: false, terminal: event.type });
+    const { json } = sizeEvent(event, 0);
+    if (dropReason) return append({ bodies: [json], hasOutput: false, terminal: event.type });
+    pending.push({ json, kept: undefined, hasOutput: false, change: undefined, terminal: event.type });
+    pendingLength += json.length;
+    flushing ??= flush();
+    await flushed();
+    return refused ?? dropReason ?? ended;
   }
 
   return { write, room, flushed, finish, hasOutput: () => output, dropped: () => dropReason };

@@ -9,6 +9,7 @@ import { createHealth, createHttpServer, listenHttp, runService } from '@cc-exec
 import { joinFleet } from '@cc-executor/service/fleet-member';
 import { answerTranscriptRequests, hearWishes, workerChannels } from '@cc-executor/signals';
 import { appName, loadWorkerConfig } from './config.ts';
+import { createFlushWindow } from './flush-window.ts';
 import { createLeases } from './leases.ts';
 import { measureLog } from './measured-log.ts';
 import { createWorkerMetrics, measureAttempt } from './metrics.ts';
@@ -59,7 +60,8 @@ await runService({
     const vault = config.secretsKeys && createVault(config.secretsKeys);
     const usageBlock = createRedisUsageBlock({ redis, keys });
     const parts = { log, claudeApi, usageBlock, vault, leases, metrics };
-    const context = { ...parts, leaseMs, bounds, logger, drain: drain.signal };
+    const flushWindow = createFlushWindow();
+    const context = { ...parts, leaseMs, bounds, flushWindow, logger, drain: drain.signal };
     const consumer = startConsumer({
       redis: queueRedis,
       keyPrefix: config.keyPrefix,

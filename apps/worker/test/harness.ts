@@ -16,6 +16,7 @@ import type { Slot } from '@cc-executor/queue';
 import { RedisUnavailableError } from '@cc-executor/redis';
 import { createLogger } from '@cc-executor/runtime';
 import { createMemoryJobLog, createMemoryUsageBlock, textsOf, type WholeLog } from '@cc-executor/testing';
+import { createFlushWindow } from '../src/flush-window.ts';
 import { createLeases } from '../src/leases.ts';
 import type { OutputBounds } from '../src/log-writer.ts';
 import { createWorkerMetrics } from '../src/metrics.ts';
@@ -239,6 +240,7 @@ export async function createBench({
       ping: async () => 'PONG',
     }),
     bounds,
+    flushWindow: createFlushWindow(),
     logger: silent,
     drain: drain.signal,
   };

@@ -1,9 +1,9 @@
-import type { Batch } from '@cc-executor/job-log';
 import { createEpoch, createJobId, type JobEvent } from '@cc-executor/protocol';
 import { RedisFaultError } from '@cc-executor/redis';
 import { createMemoryJobLog, textsOf, type WholeLog } from '@cc-executor/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createLogWriter, type LogWriter } from '../src/log-writer.ts';
+import { gatedLog } from './gated-log.ts';
 import { away, full, losingAnswers, PLENTY, silent, TENANT, untilTrue } from './harness.ts';
 
 const done = { type: 'completed', evidence: 'complete-line' } as const;
@@ -41,6 +41,7 @@ function writerOn(log: WholeLog): LogWriter {
     fence: 1,
     lastSeq: 1,
     bounds: PLENTY,
+    flushWindow: { closes: async () => {} },
     onOverflow: () => faults.push('overflow'),
     logger: silent,
     onRefused: (code) => refusals.push(code),
@@ -50,24 +51,6 @@ function writerOn(log: WholeLog): LogWriter {
       if (cancelBy !== undefined) cancels.push(cancelBy);
     },
   });
-}
-
-/** Keeps every batch; each waits until it is let through. */
-function gatedLog(log: WholeLog = memory) {
-  const batches: Batch[] = [];
-  const gates: PromiseWithResolvers<void>[] = [];
-  const gated: WholeLog = {
-    ...log,
-    async append(batch) {
-      batches.push(batch);
-      const gate = Promise.withResolvers<void>();
-      gates.push(gate);
-      await gate.promise;
-      return log.append(batch);
-    },
-  };
-  const letThrough = () => gates.shift()?.resolve();
-  return { log: gated, batches, letThrough };
 }
 
 async function events(): Promise<JobEvent[]> {
@@ -88,10 +71,11 @@ async function turn(): Promise<void> {
 }
 
 describe('batching', () => {
-  test('the first event is on its way before `write` returns; what comes meanwhile goes together, in order', async () => {
-    const { log, batches, letThrough } = gatedLog();
+  test('what comes in one moment, or while a write is under way, goes together, in order', async () => {
+    const { log, batches, letThrough } = gatedLog(memory);
     const writer = writerOn(log);
     expect(writer.write(output('0'))).toBe(2);
+    await turn();
     expect(batches).toHaveLength(1);
     for (let i = 1; i <= 10; i += 1) expect(writer.write(output(`${i}`))).toBe(2 + i);
     expect(batches).toHaveLength(1);
@@ -102,29 +86,31 @@ describe('batching', () => {
     letThrough();
     await writer.flushed();
     expect(await texts()).toEqual(Array.from({ length: 11 }, (_, i) => `${i}`));
-    // Idle again: the next one goes at once.
     writer.write(output('next'));
-    expect(batches).toHaveLength(3);
+    writer.write(output('but one'));
+    await turn();
+    expect(batches[2]?.bodies).toHaveLength(2);
     letThrough();
     await writer.flushed();
   });
 
   test('a batch is bounded in events and in length', async () => {
-    const { log, batches, letThrough } = gatedLog();
+    const { log, batches, letThrough } = gatedLog(memory);
     const writer = writerOn(log);
     for (let i = 0; i < 1_300; i += 1) writer.write(output(`${i}`));
     for (let i = 0; i < 6; i += 1) writer.write(output('x'.repeat(400_000)));
     const flushed = writer.flushed();
     while ((await Promise.race([flushed.then(() => 'all'), turn()])) !== 'all') letThrough();
-    expect(batches.map(({ bodies }) => bodies.length)).toEqual([1, 512, 512, 278, 3]);
+    expect(batches.map(({ bodies }) => bodies.length)).toEqual([512, 512, 279, 3]);
     expect(await texts()).toHaveLength(1_306);
     expect((await events()).map(({ seq }) => seq)).toEqual(Array.from({ length: 1_307 }, (_, i) => i + 1));
   });
 
   test('an event about pausing is the last of its batch, and changes the record with it', async () => {
-    const { log, batches, letThrough } = gatedLog();
+    const { log, batches, letThrough } = gatedLog(memory);
     const writer = writerOn(log);
     writer.write(output('first'));
+    await turn();
     writer.write(output('a'));
     writer.write({ type: 'paused', limitMs: 5_000 });
     writer.write({ type: 'resumed', pausedMs: 1 });
@@ -142,7 +128,7 @@ describe('batching', () => {
   });
 
   test('only batches with output or messages count as output', async () => {
-    const { log, batches, letThrough } = gatedLog();
+    const { log, batches, letThrough } = gatedLog(memory);
     const writer = writerOn(log);
     const steps = [
       { type: 'started' },
@@ -154,6 +140,7 @@ describe('batching', () => {
     for (const [i, step] of steps.entries()) {
       writer.write(step);
       expect(writer.hasOutput()).toBe(i >= 2);
+      await turn();
       letThrough();
       await writer.flushed();
     }
@@ -230,6 +217,9 @@ describe('a fault, which waiting does not cure,', () => {
     const writer = writerOn(log);
     writer.write(output('a'));
     expect(await writer.finish(done)).toBe('fault');
+    expect(calls()).toBe(1);
+    // Now without what was dropped.
+    expect(await writer.finish(done)).toBe('fault');
     expect(calls()).toBe(2);
     expect((await events()).map(({ type }) => type)).toEqual(['queued']);
   });
@@ -293,9 +283,10 @@ describe('a full Redis, which takes no output,', () => {
 
 describe('a refusal', () => {
   test('is told once, ends all writing, and lets everybody go on who waits', async () => {
-    const { log, batches, letThrough } = gatedLog();
+    const { log, batches, letThrough } = gatedLog(memory);
     const writer = writerOn(log);
     writer.write(output('a'));
+    await turn();
     for (let i = 0; i < 20; i += 1) writer.write(output('x'.repeat(400_000)));
     const room = writer.room();
     // The sweeper gives the job to another attempt.
@@ -310,6 +301,24 @@ describe('a refusal', () => {
     expect(await texts()).toEqual([]);
   });
 
+  test('of an end that was cancelled before keeps what goes before it, for the end that follows', async () => {
+    await memory.cancel(TENANT, jobId, 'client');
+    const { log, batches, letThrough } = gatedLog(memory);
+    const writer = writerOn(log);
+    writer.write(output('a'));
+    const refused = writer.finish(done);
+    await turn();
+    letThrough();
+    expect(await refused).toBe('cancel_requested');
+    expect(refusals).toEqual([]);
+    const ended = writer.finish({ type: 'cancelled', by: 'client', partial: true });
+    await turn();
+    letThrough();
+    expect(await ended).toBe('ok');
+    expect(batches.map(({ terminal }) => terminal)).toEqual(['completed', 'cancelled']);
+    expect((await events()).map(({ type }) => type)).toEqual(['queued', 'output', 'cancelled']);
+  });
+
   test('of the terminal event is the answer of `finish`', async () => {
     await memory.cancel(TENANT, jobId, 'disconnect');
     const writer = writerOn(memory);
@@ -322,16 +331,13 @@ describe('a refusal', () => {
 
 describe('finish', () => {
   test('comes after everything that was written before it', async () => {
-    const { log, letThrough } = gatedLog();
+    const { log, letThrough } = gatedLog(memory);
     const writer = writerOn(log);
     for (let i = 0; i < 5; i += 1) writer.write(output(`${i}`));
     const finished = writer.finish(done);
     while ((await Promise.race([finished, turn()])) !== 'ok') letThrough();
-    expect((await events()).map(({ type }) => type)).toEqual([
-      'queued',
-      ...Array.from({ length: 5 }, () => 'output'),
-      'completed',
-    ]);
+    const types = ['queued', ...Array(5).fill('output'), 'completed'];
+    expect((await events()).map(({ type }) => type)).toEqual(types);
   });
 
   test('a second time is refused: a job ends once', async () => {
@@ -352,7 +358,7 @@ test('a reply that shows a cancel is passed on', async () => {
 });
 
 test('whoever writes faster than Redis takes it waits until there is room', async () => {
-  const { log, letThrough } = gatedLog();
+  const { log, letThrough } = gatedLog(memory);
   const writer = writerOn(log);
   await writer.room();
   for (let i = 0; i < 20; i += 1) writer.write(output('x'.repeat(400_000)));
@@ -362,7 +368,7 @@ test('whoever writes faster than Redis takes it waits until there is room', asyn
   });
   await turn();
   expect(hasRoom).toBe(false);
-  for (let i = 0; i < 2; i += 1) {
+  for (let i = 0; i < 3; i += 1) {
     letThrough();
     await turn();
     expect(hasRoom).toBe(false);
@@ -375,7 +381,7 @@ test('whoever writes faster than Redis takes it waits until there is room', asyn
 });
 
 test('a message that is kept apart takes room while it waits to be written', async () => {
-  const { log, letThrough } = gatedLog();
+  const { log, letThrough } = gatedLog(memory);
   const writer = writerOn(log);
   writer.write(output('a'));
   writer.write({ type: 'message', message: { content: 'x'.repeat(5 * 1024 * 1024) } });
