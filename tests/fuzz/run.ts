@@ -43,6 +43,7 @@ export type FuzzResult = {
 
 const LANES = 16;
 const ASK_EVERY_MS = 20;
+const ASKS_PER_JOB = 50;
 const REPORT_MS = 5_000;
 const LOOK_MS = 250;
 /** What was held is let go, and collected, within this. */
@@ -78,6 +79,7 @@ async function runOn(stack: Stack, { seed, frames, senders = 2, report }: FuzzOp
   while (counts.looked < frames) {
     await sleep(LOOK_MS);
     for (const sender of processes) sender.expectAlive();
+    victim.expectServed();
     counts = await readCounts(port);
     const bytes = await residentBytes(gateway);
     most = Math.max(most, bytes ?? 0);
@@ -148,20 +150,31 @@ async function startVictim(url: string) {
   const client = await connectWire(url);
   const tookMs: number[] = [];
   let isOver = false;
-  const { result } = await client.request('execute', { prompt: 'x', attach: false });
+  async function timed(method: string, params: object) {
+    const began = performance.now();
+    const { result, error } = await client.request(method, params);
+    if (!result) throw new Error(`the victim was refused: ${JSON.stringify(error)}`);
+    tookMs.push(performance.now() - began);
+    await sleep(ASK_EVERY_MS);
+    return result;
+  }
   async function ask(): Promise<void> {
     while (!isOver) {
-      const began = performance.now();
-      const answer = await client.request('get', { jobId: result.jobId });
-      if (!answer.result) throw new Error(`the victim was refused: ${JSON.stringify(answer.error)}`);
-      tookMs.push(performance.now() - began);
-      await sleep(ASK_EVERY_MS);
+      // A long run outlives its jobs.
+      const { jobId } = await timed('execute', { prompt: 'x', attach: false, timeouts: { queueMs: 60_000 } });
+      for (let asked = 0; asked < ASKS_PER_JOB && !isOver; asked += 1) await timed('get', { jobId });
     }
   }
   const asking = ask();
-  // It is awaited at the end.
-  asking.catch(() => undefined);
+  let refusal: unknown;
+  asking.catch((error) => {
+    refusal = error;
+  });
   return {
+    /** Throws when it was refused. */
+    expectServed() {
+      if (refusal !== undefined) throw refusal;
+    },
     answers: () => tookMs.length,
     p99Ms() {
       const sorted = tookMs.toSorted((a, b) => a - b);
