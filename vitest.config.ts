@@ -12,10 +12,13 @@ const retry = process.env.CI ? 1 : 0;
 const isolate = false;
 
 /**
- * These run together, at most this many files at a time, however many cores there are, so that time-outs mean something:
- * they wait for leases more than they compute.
+ * All run together, at most this many files at a time, however many cores there are, so that time-outs mean something:
+ * they wait more than they compute. Projects that differed in it would run one after the other.
  */
-const processes = { isolate, retry, sequence: { groupOrder: 1 }, maxWorkers: 4, testTimeout: 60_000 };
+const maxWorkers = 6;
+
+/** Only for what hangs: a busy machine may take twenty times as long as a quiet one. */
+const common = { isolate, retry, maxWorkers, testTimeout: 60_000, hookTimeout: 60_000 };
 
 export default defineConfig({
   test: {
@@ -25,11 +28,8 @@ export default defineConfig({
     projects: [
       {
         test: {
+          ...common,
           name: 'unit',
-          isolate,
-          retry,
-          maxWorkers: 3,
-          sequence: { groupOrder: 0 },
           include: [
             'apps/*/test/**/*.test.ts',
             'libs/*/test/**/*.test.ts',
@@ -39,13 +39,10 @@ export default defineConfig({
             'tests/fuzz/*.test.ts',
             'tools/**/*.test.ts',
           ],
-          // Only for what hangs: a busy machine may take twenty times as long as a quiet one.
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
         },
       },
-      { test: { name: 'e2e', include: ['tests/e2e/**/*.test.ts'], hookTimeout: 90_000, ...processes } },
-      { test: { name: 'faults', include: ['tests/faults/**/*.test.ts'], hookTimeout: 60_000, ...processes } },
+      { test: { ...common, name: 'e2e', include: ['tests/e2e/**/*.test.ts'], hookTimeout: 90_000 } },
+      { test: { ...common, name: 'faults', include: ['tests/faults/**/*.test.ts'] } },
     ],
   },
 });
