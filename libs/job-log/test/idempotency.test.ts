@@ -21,7 +21,7 @@ describe('an idempotency key in memory', () => {
   describeIdempotency(() => twin);
 });
 
-describe('an idempotency key in Redis', () => {
+describe.concurrent('an idempotency key in Redis', () => {
   let twin: RedisTwin;
   beforeAll(async () => {
     twin = await openRedisTwin({ retentionMs: RETENTION_MS });
@@ -55,14 +55,16 @@ describe('an idempotency key in Redis', () => {
   });
 });
 
-describe('an idempotency key in a Redis Cluster', () => {
-  let twin: RedisTwin | undefined;
+describe.concurrent('an idempotency key in a Redis Cluster', () => {
+  let opening: Promise<RedisTwin> | undefined;
+  let twin: RedisTwin;
   beforeEach(needs('cluster'));
-  afterAll(() => twin?.close());
-  describeIdempotency(() => twin as RedisTwin);
   beforeEach(async () => {
-    twin ??= await openRedisTwin({ cluster: true, retentionMs: RETENTION_MS });
+    opening ??= openRedisTwin({ cluster: true, retentionMs: RETENTION_MS });
+    twin = await opening;
   });
+  afterAll(async () => (await opening)?.close());
+  describeIdempotency(() => twin);
 });
 
 function createKeyName(): string {

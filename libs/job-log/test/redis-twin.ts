@@ -1,4 +1,5 @@
 /** The job log on a Redis of the test's own, under a prefix of its own. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { closeRedis, openRedis, type RedisConnection, type RedisRole } from '@cc-executor/redis';
 import {
   createRedisWholeLog,
@@ -64,7 +65,7 @@ export async function openRedisTwin(
     now,
     async pass(ms) {
       const until = (await now()) + ms;
-      while ((await now()) < until);
+      for (let left = ms; left > 0; left = until - (await now())) await sleep(left);
     },
     async createdTogether(tenant, jobIds) {
       const at = await now();
