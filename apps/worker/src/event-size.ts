@@ -23,9 +23,10 @@ export type SizedEvent = {
 
 /** `bodyRoom` is how many bytes of whole messages may still be kept of the job. */
 export function sizeEvent(event: EventBody, bodyRoom: number): SizedEvent {
-  const json = JSON.stringify(event);
   // Text is in pieces before it comes here (upstream-events.ts): shortened, it would be another text.
-  if (fits(json) || event.type === 'output') return { json };
+  if (event.type === 'output') return { json: outputJson(event) };
+  const json = JSON.stringify(event);
+  if (fits(json)) return { json };
   if (event.type === 'message') return cutMessage(event, bodyRoom);
   // It is no output, and has to find room also when Redis is full: nothing of it is kept apart.
   if (event.type === 'notice') return cutMessage(event, 0);
@@ -35,6 +36,11 @@ export function sizeEvent(event: EventBody, bodyRoom: number): SizedEvent {
     return sizeEvent(rest as EventBody, bodyRoom);
   }
   return { json: JSON.stringify(shorten(event, MAX_EVENT_BYTES)) };
+}
+
+/** As `JSON.stringify` writes it, in half the time: nothing comes as often. */
+function outputJson({ text, begin }: Extract<EventBody, { type: 'output' }>): string {
+  return `{"type":"output","text":${JSON.stringify(text)}${begin ? ',"begin":true' : ''}}`;
 }
 
 function cutMessage(

@@ -22,6 +22,7 @@ import {
   type StreamEventLine,
   stringOf,
 } from './stream-line.ts';
+import { readTextDelta } from './text-delta.ts';
 
 export type StreamReader = {
   /** Reads one line, without its line end. Never throws: what it cannot read is `noise`. */
@@ -58,6 +59,13 @@ export function createStreamReader(): StreamReader {
     return events.length === 0 ? GENERATING : events;
   }
 
+  function readPiece(text: string): readonly StreamEvent[] {
+    if (text === '') return GENERATING;
+    const events: StreamEvent[] = [];
+    answer.append(text, events);
+    return events;
+  }
+
   function readAssistant(line: AssistantLine): readonly StreamEvent[] {
     const content = line.message?.content;
     const madeUp = line.message?.model === '<synthetic>' || line.is_api_error_message === true;
@@ -91,6 +99,8 @@ export function createStreamReader(): StreamReader {
 
   return {
     read(line) {
+      const piece = readTextDelta(line);
+      if (piece !== undefined) return readPiece(piece);
       let value: unknown;
       try {
         value = JSON.parse(line);
