@@ -27,6 +27,8 @@ export type Bench = {
   /** How large the case is: in full, or as small as it can be to show that it works. */
   size<T>(sizes: { full: T; smoke: T }): T;
   system(name: SystemName): Promise<System>;
+  /** The same as the system of this name. */
+  product(): Promise<Product>;
   /** Another one than `system` gives; whoever starts it closes it. */
   startProduct(options?: Omit<ProductOptions, 'upstreamUrl'>): Promise<Product>;
   compare<S extends SystemName, K extends TaskName>(
@@ -36,8 +38,10 @@ export type Bench = {
   measure<K extends TaskName>(system: System, task: K, plan: Plan<K>): Promise<Measured<K>>;
   /** Figures that come of it are doubtful. */
   warn(text: string): void;
-  /** Ends the systems; the next case has fresh ones. */
-  closeSystems(): Promise<void>;
+  /** Then there is no figure to speak of. */
+  fault(text: string): void;
+  /** Ends the systems, so that whoever asks gets fresh ones. In a smoke run they stay. */
+  renewSystems(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -83,22 +87,27 @@ export async function openBench({ rounds, isSmoke, onWarning, onFault }: BenchOp
   return {
     client,
     upstreamUrl,
-    rounds,
+    rounds: isSmoke ? 1 : rounds,
     size: (sizes) => (isSmoke ? sizes.smoke : sizes.full),
     system,
+    product: () => system('product') as Promise<Product>,
     startProduct: (more = {}) => startProduct({ upstreamUrl, ...more }),
     compare: (names, { label, task, plan, warmUp = plan, steady, rounds: own = rounds }) => {
       const comparer = {
         run: async (name: SystemName, what: typeof plan) =>
           run(await system(name), `${label}: ${name}`, task, what),
-        warn: (text: string) => onWarning(`${label}: ${text}`),
+        // What is tiny is never steady.
+        warn: (text: string) => (isSmoke ? undefined : onWarning(`${label}: ${text}`)),
       };
       const often = isSmoke ? { rounds: 1, moreRounds: 0 } : { rounds: own, moreRounds: own };
       return compare(comparer, names, plan, { warmUp, steady, ...often });
     },
     measure: (on, task, plan) => run(on, task, task, plan),
     warn: onWarning,
-    closeSystems,
+    fault: onFault,
+    renewSystems: async () => {
+      if (!isSmoke) await closeSystems();
+    },
     async close() {
       await closeSystems();
       await client.stop();

@@ -54,8 +54,7 @@ async function runCases({ cases: chosen, rounds, isSmoke }: Options): Promise<Re
       } catch (error) {
         faults.push(`${current}: ${(error as Error).stack}`);
       }
-      // In a smoke run cases share what was started.
-      if (!isSmoke) await bench.closeSystems();
+      await bench.renewSystems();
     }
   } finally {
     await bench.close();

@@ -26,3 +26,16 @@ export function formatTable({ title, columns, rows }: Table): string[] {
   );
   return [title, ...lines.map((line) => `  ${line}`)];
 }
+
+/** The least and the most of several figures. */
+export function range(values: readonly number[], digits = 0): string {
+  return `${figure(Math.min(...values), digits)} … ${figure(Math.max(...values), digits)}`;
+}
+
+/** A row for each system. */
+export function systemRows<T>(
+  bySystem: Readonly<Record<string, T>>,
+  cells: (one: T) => readonly string[],
+): string[][] {
+  return Object.entries(bySystem).map(([system, one]) => [system, ...cells(one)]);
+}

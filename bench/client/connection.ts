@@ -11,8 +11,11 @@ export type Target = {
 export type Connection = {
   /** Sends a request whose answer nobody waits for. */
   send(method: string, params: object): void;
-  /** Resolves with the result. Rejects with an answer that is an error. */
-  ask<R>(method: string, params: object): Promise<R>;
+  /**
+   * Resolves with the result. Rejects with an answer that is an error.
+   * @param onResult is called with it before anything that comes behind it is read
+   */
+  ask<R>(method: string, params: object, onResult?: (result: R) => void): Promise<R>;
   readonly isOpen: boolean;
   close(): Promise<void>;
 };
@@ -34,7 +37,7 @@ export function openConnection(target: Target, onFrame: OnFrame): Promise<Connec
 async function openWebSocket({ kind, url }: Target, onFrame: OnFrame): Promise<Connection> {
   const subprotocols = kind === 'native' ? ['cc-executor.v1'] : [];
   const ws = new WebSocket(url, subprotocols, { perMessageDeflate: false });
-  const waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  const waiting = new Map<number, { onResult(result: unknown): void; onError(error: Error): void }>();
   let lastId = 0;
 
   function send(method: string, params: object): number {
@@ -47,8 +50,8 @@ async function openWebSocket({ kind, url }: Target, onFrame: OnFrame): Promise<C
     const { id, result, error } = JSON.parse(text);
     const asked = waiting.get(id);
     waiting.delete(id);
-    if (error === undefined) asked?.resolve(result);
-    else asked?.reject(new Error(JSON.stringify(error)));
+    if (error === undefined) asked?.onResult(result);
+    else asked?.onError(new Error(JSON.stringify(error)));
   }
 
   ws.on('message', (data: Buffer) => {
@@ -59,10 +62,14 @@ async function openWebSocket({ kind, url }: Target, onFrame: OnFrame): Promise<C
   await once(ws, 'open');
   return {
     send,
-    ask<R>(method: string, params: object): Promise<R> {
-      const asked = Promise.withResolvers<unknown>();
-      waiting.set(send(method, params), asked);
-      return asked.promise as Promise<R>;
+    ask<R>(method: string, params: object, onResult?: (result: R) => void): Promise<R> {
+      const { promise, resolve, reject } = Promise.withResolvers<R>();
+      const settled = (result: unknown) => {
+        onResult?.(result as R);
+        resolve(result as R);
+      };
+      waiting.set(send(method, params), { onResult: settled, onError: reject });
+      return promise;
     },
     get isOpen() {
       return ws.readyState === ws.OPEN;
@@ -88,7 +95,11 @@ async function openSocketIo(url: string, onFrame: OnFrame): Promise<Connection> 
   await isOpen;
   return {
     send: (method, params) => void socket.emit(method, params),
-    ask: (method, params) => socket.emitWithAck(method, params),
+    async ask(method, params, onResult) {
+      const result = await socket.emitWithAck(method, params);
+      onResult?.(result);
+      return result;
+    },
     get isOpen() {
       return socket.connected;
     },

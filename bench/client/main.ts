@@ -3,10 +3,17 @@
  * stops at each task's marks until the harness has looked at the processes.
  */
 import { announce } from '../announce.ts';
+import { awaitEnd } from './await-end.ts';
+import { fanOut } from './fan-out.ts';
+import { closeIdle, openIdle } from './idle.ts';
+import { makeJob } from './make-job.ts';
+import { openLoop } from './open-loop.ts';
+import { replay } from './replay.ts';
 import { runJobs } from './run-jobs.ts';
+import { storm } from './storm.ts';
 import type { Mark } from './task.ts';
 
-const tasks = { runJobs };
+const tasks = { awaitEnd, closeIdle, fanOut, makeJob, openIdle, openLoop, replay, runJobs, storm };
 
 export type Tasks = typeof tasks;
 export type TaskName = keyof Tasks;

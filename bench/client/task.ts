@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export type Mark = (name: 'start' | 'end') => Promise<void>;
 
 /** Plain numbers, so that medians can be taken of any of them. `items` is what costs are divided by. */
-type Figures = { readonly items: number; readonly elapsedMs: number };
+export type Figures = { readonly items: number; readonly elapsedMs: number };
 
 export type Outcome<F extends Figures> = {
   readonly figures: F;

@@ -52,21 +52,19 @@ export async function compare<S extends SystemName, K extends TaskName>(
       roundsOf(system).push(await comparer.run(system, plan));
     }
   }
-  return Object.fromEntries(
-    systems.map((system) => {
-      const all = roundsOf(system);
-      const summary = summarize(all);
-      if (quietOf(system) < all.length) {
-        comparer.warn(
-          `${system}: others used the machine in ${all.length - quietOf(system)} of ${all.length} rounds`,
-        );
-      }
-      const values = summary.rounds.map(({ figures }) => Number((figures as Record<string, number>)[steady]));
-      const apart = spread(values);
-      if (apart > UNSTEADY) {
-        comparer.warn(`${system}: the rounds lie ${Math.round(apart * 100)} % apart (${steady})`);
-      }
-      return [system, summary];
-    }),
-  ) as Record<S, Summary<K>>;
+  const summaries = systems.map((system) => [system, summarize(roundsOf(system))] as const);
+  const disturbed = systems.filter((system) => quietOf(system) < roundsOf(system).length);
+  if (disturbed.length > 0) {
+    const shares = disturbed.map((system) => {
+      const all = roundsOf(system).length;
+      return `${system} ${all - quietOf(system)} of ${all}`;
+    });
+    comparer.warn(`others used the machine in rounds of ${shares.join(', ')}`);
+  }
+  const apart = summaries.flatMap(([system, summary]) => {
+    const values = summary.rounds.map(({ figures }) => Number((figures as Record<string, number>)[steady]));
+    return spread(values) > UNSTEADY ? [`${system} ${Math.round(spread(values) * 100)} %`] : [];
+  });
+  if (apart.length > 0) comparer.warn(`the rounds lie apart (${steady}): ${apart.join(', ')}`);
+  return Object.fromEntries(summaries) as Record<S, Summary<K>>;
 }

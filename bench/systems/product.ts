@@ -6,44 +6,63 @@ import type { System } from './system.ts';
 
 export type ProductOptions = {
   upstreamUrl: string;
-  gateways?: number;
-  workers?: number;
   /** Slots of each worker. */
   concurrency?: number;
   /** Further settings of all services. */
   env?: Record<string, string>;
 };
 
-export type Product = System & { readonly redis: TestRedis; readonly workers: readonly QuietService[] };
+export type Product = System & {
+  readonly redis: TestRedis;
+  addGateway(): Promise<void>;
+  addWorker(): Promise<void>;
+  /** Kills the first one (SIGKILL). */
+  killWorker(): void;
+};
 
 /** More slots than any case has jobs at once: the product's own limit is not what is measured. */
 const SLOTS = 1_000;
 
-/** Starts all of it on free ports; resolves when every service is ready. */
-export async function startProduct(options: ProductOptions): Promise<Product> {
+/** Starts one gateway and one worker on free ports; resolves when they are ready. */
+export async function startProduct({ upstreamUrl, concurrency, env }: ProductOptions): Promise<Product> {
   const redis = await startTestRedis({ appendonly: true });
-  const env = { REDIS_URL: redis.url, CLAUDE_API_URL: options.upstreamUrl, ...options.env };
-  const slots = { WORKER_CONCURRENCY: `${options.concurrency ?? SLOTS}` };
-  const workers = await startAll(options.workers ?? 1, () =>
-    startQuietService('worker', 'WORKER_HEALTH_PORT', { ...env, ...slots }),
-  );
-  const gateways = await startAll(options.gateways ?? 1, () =>
-    startQuietService('gateway', 'GATEWAY_PORT', env),
-  );
-  return {
-    targets: gateways.map(({ port }): Target => ({ kind: 'native', url: `ws://127.0.0.1:${port}/ws` })),
-    processes: { ...named('gateway', gateways), ...named('worker', workers), redis: redis.pid ?? 0 },
-    redis,
-    workers,
-    async close() {
-      await Promise.all([...gateways, ...workers].map(({ stop }) => stop()));
-      await redis.close();
-    },
-  };
-}
+  const common = { REDIS_URL: redis.url, CLAUDE_API_URL: upstreamUrl, ...env };
+  const workers: QuietService[] = [];
+  const gateways: QuietService[] = [];
 
-function startAll(count: number, start: () => Promise<QuietService>): Promise<QuietService[]> {
-  return Promise.all(Array.from({ length: count }, start));
+  async function addWorker(): Promise<void> {
+    const slots = { WORKER_CONCURRENCY: `${concurrency ?? SLOTS}` };
+    workers.push(await startQuietService('worker', 'WORKER_HEALTH_PORT', { ...common, ...slots }));
+  }
+
+  async function addGateway(): Promise<void> {
+    gateways.push(await startQuietService('gateway', 'GATEWAY_PORT', common));
+  }
+
+  async function close(): Promise<void> {
+    await Promise.all([...gateways, ...workers].map(({ stop }) => stop()));
+    await redis.close();
+  }
+
+  try {
+    await Promise.all([addGateway(), addWorker()]);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    get targets() {
+      return gateways.map(({ port }): Target => ({ kind: 'native', url: `ws://127.0.0.1:${port}/ws` }));
+    },
+    get processes() {
+      return { ...named('gateway', gateways), ...named('worker', workers), redis: redis.pid ?? 0 };
+    },
+    redis,
+    addGateway,
+    addWorker,
+    killWorker: () => workers[0]?.kill(),
+    close,
+  };
 }
 
 /** `worker`, `worker2`, … */

@@ -29,7 +29,7 @@ async function compareRounds(given: Record<'naive' | 'product', Round[]>, rounds
     warn: (text: string) => void warnings.push(text),
   };
   const options = { rounds, moreRounds: rounds, steady: 'chunksPerSecond' } as const;
-  const result = await compare(comparer, ['naive', 'product'], plan, options);
+  const result = await compare<'naive' | 'product', 'runJobs'>(comparer, ['naive', 'product'], plan, options);
   return { result, warnings, order };
 }
 
@@ -67,12 +67,12 @@ test('a round that others disturbed is made again, does not count, and is told',
   const { result, warnings } = await compareRounds({ naive: [round(1), disturbed], product: [] });
   expect(result.naive.median.chunksPerSecond).toBe(100);
   expect(result.naive.rounds).toHaveLength(2);
-  expect(warnings).toEqual(['naive: others used the machine in 1 of 3 rounds']);
+  expect(warnings).toEqual(['others used the machine in rounds of naive 1 of 3']);
 });
 
 test('rounds that lie far apart are told', async () => {
   const { warnings } = await compareRounds({ naive: [round(1), round(100), round(160)], product: [] });
-  expect(warnings).toEqual(['naive: the rounds lie 46 % apart (chunksPerSecond)']);
+  expect(warnings).toEqual(['the rounds lie apart (chunksPerSecond): naive 46 %']);
 });
 
 test('the CPU and the memory of a process are read where Linux tells them', async () => {

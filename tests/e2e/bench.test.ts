@@ -9,9 +9,12 @@ import { expect, it, onTestFinished } from 'vitest';
 import { cases } from '../../bench/cases/index.ts';
 import type { Report } from '../../bench/report.ts';
 
+/** Ten systems are started for it, one after another. */
+const LIMIT_MS = 180_000;
+
 const MAIN = fileURLToPath(new URL('../../bench/main.ts', import.meta.url));
 
-it('runs every case, tiny, and reports it', async () => {
+it('runs every case, tiny, and reports it', { timeout: LIMIT_MS }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'cc-executor-bench-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const file = join(folder, 'report.json');
