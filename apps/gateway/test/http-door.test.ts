@@ -125,6 +125,9 @@ test('a job can be looked at, listed, paused, resumed, cancelled and verified', 
   expect(page.jobs).toMatchObject([{ jobId }]);
   const next = await (await fetch(`${base}/jobs?limit=1&cursor=${page.cursor}`)).json();
   expect(next.jobs).toEqual([]);
+  const { createdAt } = page.jobs[0];
+  const idsOf = async (query: string) => (await (await fetch(`${base}/jobs?${query}`)).json()).jobs.length;
+  expect([await idsOf(`since=${createdAt}`), await idsOf(`before=${createdAt}`)]).toEqual([2, 0]);
 });
 
 test('the whole message of a shortened event is one answer, with its digest', async () => {

@@ -122,6 +122,15 @@ export type StoredJob = {
   terminalEvent: string | undefined;
 };
 
+/** Of what was accepted at `since` or later, and before `before`. */
+export type ListQuery = {
+  status?: JobStatus;
+  since?: number;
+  before?: number;
+  limit: number;
+  cursor?: string;
+};
+
 export type JobList = { jobs: Job[]; cursor: string | undefined };
 
 /** What an idempotency key stands for. */
@@ -162,7 +171,7 @@ export type ReadLog = {
   /** A page of the whole message of an event that was shortened; undefined when there is no such job. */
   body(tenant: string, jobId: string, at: { seq: number; offset: number }): Promise<BodyPage | undefined>;
   /** A page holds fewer jobs than `limit` where their metadata is long; a cursor says that there are more. */
-  list(tenant: string, query: { status?: JobStatus; limit: number; cursor?: string }): Promise<JobList>;
+  list(tenant: string, query: ListQuery): Promise<JobList>;
 };
 
 /** For whoever says what is wished of a job: recorded first, then signalled. A job of another tenant is missing. */

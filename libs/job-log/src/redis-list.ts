@@ -4,7 +4,7 @@
  */
 import type { Job, JobStatus } from '@cc-executor/protocol';
 import type { RedisConnection } from '@cc-executor/redis';
-import type { JobList } from './job-log.ts';
+import type { JobList, ListQuery } from './job-log.ts';
 import type { Keys } from './keys.ts';
 import { jobOfRecord, readFields } from './record.ts';
 
@@ -19,16 +19,12 @@ type Kept = { redis: RedisConnection; keys: Keys };
 type Member = { jobId: string; score: number };
 
 /** `cursor` is 'createdAt:jobId' of the last member looked at. */
-export async function listJobs(
-  kept: Kept,
-  tenant: string,
-  query: { status?: JobStatus; limit: number; cursor?: string },
-): Promise<JobList> {
+export async function listJobs(kept: Kept, tenant: string, query: ListQuery): Promise<JobList> {
   const jobs: Job[] = [];
   let bytes = 0;
   let cursor = query.cursor;
   for (let seen = 0; seen < SCAN_LIMIT; seen += STEP) {
-    const members = await membersAfter(kept, tenant, cursor);
+    const members = await membersAfter(kept, tenant, { ...query, cursor });
     const matching = await matchingJobs(kept, tenant, members, query.status);
     for (let from = 0; from < matching.length; from += METADATA_STEP) {
       const step = matching.slice(from, from + METADATA_STEP);
@@ -68,21 +64,37 @@ async function matchingJobs(
   return matching;
 }
 
-async function membersAfter({ redis, keys }: Kept, tenant: string, cursor: string | undefined) {
-  const [score = '+inf', after = ''] = cursor === undefined ? [] : cursor.split(':');
+async function membersAfter(
+  { redis, keys }: Kept,
+  tenant: string,
+  {
+    cursor,
+    since = 0,
+    before = Number.POSITIVE_INFINITY,
+  }: Pick<ListQuery, 'since' | 'before'> & { cursor: string | undefined },
+) {
+  const [at, after] = cursor === undefined ? [Number.POSITIVE_INFINITY, ''] : placeOf(cursor);
+  // Whole milliseconds: before one is up to the one that precedes it.
+  const last = Math.min(at, before - 1);
+  const score = last === Number.POSITIVE_INFINITY ? '+inf' : String(last);
   const members: Member[] = [];
   // Members of one score are ordered by name, descending here: those up to the cursor's own are skipped, however
   // many jobs were created in that millisecond.
   for (let offset = 0; members.length < STEP; offset += STEP) {
     const range = ['BYSCORE', 'REV', 'LIMIT', offset, STEP, 'WITHSCORES'] as const;
-    const reply = await redis.zrange(keys.jobs(tenant), score, '-inf', ...range);
+    const reply = await redis.zrange(keys.jobs(tenant), score, String(since), ...range);
     for (let i = 0; i < reply.length; i += 2) {
       const member = { jobId: reply[i] ?? '', score: Number(reply[i + 1]) };
-      if (after === '' || member.score < Number(score) || member.jobId < after) members.push(member);
+      if (after === '' || member.score < at || member.jobId < after) members.push(member);
     }
     if (reply.length < 2 * STEP) break;
   }
   return members.slice(0, STEP);
+}
+
+function placeOf(cursor: string): [score: number, jobId: string] {
+  const [score, jobId = ''] = cursor.split(':');
+  return [Number(score), jobId];
 }
 
 function cursorOf({ jobId, score }: Member): string {

@@ -89,6 +89,8 @@ export const httpOperations = {
     path: '/v1/jobs',
     summary: 'Lists jobs, the newest first.',
     inQuery: listParamsSchema.extend({
+      since: wholeNumber(listParamsSchema.shape.since.unwrap()).optional(),
+      before: wholeNumber(listParamsSchema.shape.before.unwrap()).optional(),
       limit: wholeNumber(listParamsSchema.shape.limit.unwrap()).optional(),
     }),
     answers: ok('A page of jobs; while there is a `cursor` there may be more.', listResultSchema),

@@ -94,8 +94,14 @@ const detachResultSchema = z.object({});
 export const controlResultSchema = z.object({ status: jobStatusSchema, accepted: z.boolean() });
 export const getResultSchema = jobSchema.extend({ terminal: eventSchema.optional() });
 
+const time = z.number().int().nonnegative();
+
 export const listParamsSchema = z.strictObject({
   status: jobStatusSchema.optional(),
+  /** Accepted then or later. */
+  since: time.optional(),
+  /** Accepted before then. */
+  before: time.optional(),
   limit: z.number().int().min(1).max(100).optional(),
   cursor: z
     .string()

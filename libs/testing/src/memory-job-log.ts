@@ -214,14 +214,17 @@ export function createMemoryJobLog({
       });
       return pageOf(`${kept.bytes} ${kept.sha256}`, page);
     },
-    async list(tenant, { status, limit, cursor }) {
+    async list(tenant, { status, since = 0, before = Number.POSITIVE_INFINITY, limit, cursor }) {
       const all = [...records.keys()]
         .flatMap((jobId) => recordAt(jobId) ?? [])
         .filter((state) => state.job.tenant === tenant)
         .map(jobOfState)
         .sort((a, b) => b.createdAt - a.createdAt || (a.jobId < b.jobId ? 1 : -1));
       const start = cursor === undefined ? 0 : all.findIndex((job) => cursorOf(job) === cursor) + 1;
-      const matching = all.slice(start).filter((job) => status === undefined || job.status === status);
+      const matching = all
+        .slice(start)
+        .filter((job) => status === undefined || job.status === status)
+        .filter(({ createdAt }) => createdAt >= since && createdAt < before);
       const jobs: Job[] = [];
       let bytes = 0;
       for (const job of matching) {

@@ -15,7 +15,7 @@ async function createJobs(log: WholeLog, tenant: string, count: number): Promise
 async function listAll(
   log: WholeLog,
   tenant: string,
-  query: { status?: 'queued' | 'cancelled'; limit: number },
+  query: { status?: 'queued' | 'cancelled'; since?: number; before?: number; limit: number },
 ): Promise<string[]> {
   const found: string[] = [];
   let cursor: string | undefined;
@@ -52,6 +52,24 @@ export function describeList(twin: () => Twin): void {
       await createdTogether(tenant, ids);
       const sorted = [...ids].sort().reverse();
       for (const limit of [100, 60, 37]) expect(await listAll(log, tenant, { limit })).toEqual(sorted);
+    });
+
+    it('can be of a time, whose beginning is within and whose end is not, page by page', async () => {
+      const { log, pass } = twin();
+      const tenant = createEpoch();
+      for (let i = 0; i < 6; i += 1) {
+        await createJobs(log, tenant, 1);
+        await pass(2);
+      }
+      const { jobs } = await log.list(tenant, { limit: 100 });
+      const idsFrom = (first: number, end?: number) => jobs.slice(first, end).map(({ jobId }) => jobId);
+      const at = (i: number) => jobs[i]?.createdAt ?? 0;
+      for (const limit of [1, 2, 100]) {
+        expect(await listAll(log, tenant, { since: at(4), before: at(1), limit })).toEqual(idsFrom(2, 5));
+        expect(await listAll(log, tenant, { since: at(2), limit })).toEqual(idsFrom(0, 3));
+        expect(await listAll(log, tenant, { before: at(2), limit })).toEqual(idsFrom(3));
+      }
+      expect(await listAll(log, tenant, { since: at(1), before: at(1), limit: 1 })).toEqual([]);
     });
 
     it('can be of one status', async () => {
