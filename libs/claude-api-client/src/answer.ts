@@ -1,33 +1,39 @@
-/** The answer's text as it stands: its digest, and its last block. */
+/** The answer's text as it stands: its digest, and its last block, as long as that can be told at the end. */
 import { createTextDigest } from '@cc-executor/claude-stream';
-import type { Digest } from '@cc-executor/protocol';
+import { type Digest, MAX_TERMINAL_TEXT_LENGTH } from '@cc-executor/protocol';
 
 export type Answer = {
   append(text: string, begin: boolean): void;
   discard(): void;
+  /** No block has begun, or stands. */
+  isEmpty(): boolean;
+  /** Undefined when there is none, or it is longer than a terminal event tells. */
   lastBlock(): string | undefined;
   digest(): Digest;
 };
 
+/** A block that is too long has no text: it would be held until the job has ended, for nothing. */
+type Block = { text: string | undefined };
+
 export function createAnswer(): Answer {
   const digest = createTextDigest();
-  let last: string | undefined;
-  let beforeLast: string | undefined;
+  let last: Block | undefined;
+  let beforeLast: Block | undefined;
   return {
     append(text, begin) {
       digest.append(text, begin);
-      if (begin) {
-        beforeLast = last;
-        last = text;
-      } else {
-        last = (last ?? '') + text;
-      }
+      if (begin) beforeLast = last;
+      // Without a block before it, a piece is the first one.
+      const before = begin || last === undefined ? '' : last.text;
+      const isLong = before === undefined || before.length + text.length > MAX_TERMINAL_TEXT_LENGTH;
+      last = { text: isLong ? undefined : before + text };
     },
     discard() {
       digest.discard();
       last = beforeLast;
     },
-    lastBlock: () => last,
+    isEmpty: () => last === undefined,
+    lastBlock: () => last?.text,
     digest: () => digest.value(),
   };
 }

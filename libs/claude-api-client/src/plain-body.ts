@@ -20,7 +20,7 @@ export function createPlainBody(): ResponseBody {
       events.push({ type: 'started', ...(executionId && { executionId }) });
     }
     if (text === '') return;
-    const begin = answer.lastBlock() === undefined;
+    const begin = answer.isEmpty();
     answer.append(text, begin);
     events.push({ type: 'text', text, begin });
   }
@@ -45,10 +45,11 @@ export function createPlainBody(): ResponseBody {
       if (end.kind === 'cut') {
         return failed('upstream_cut', `The connection to claude-api broke within its answer (${end.detail})`);
       }
-      const text = answer.lastBlock();
-      if (text === undefined) return failed('upstream_incomplete', "claude-api's answer was empty");
+      if (answer.isEmpty()) return failed('upstream_incomplete', "claude-api's answer was empty");
       if (end.kind === 'end' && end.framed) {
-        return { status: 'completed', evidence: 'clean-eof', text, digest: answer.digest() };
+        const text = answer.lastBlock();
+        const ended = { status: 'completed', evidence: 'clean-eof', digest: answer.digest() } as const;
+        return text === undefined ? ended : { ...ended, text };
       }
       const message = 'The answer of claude-api has no framing, so that its end may as well be a cut';
       return failed('upstream_incomplete', message);

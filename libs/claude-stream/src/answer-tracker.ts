@@ -4,6 +4,7 @@
  * Invariants: at most one block is unsettled, and it is the last one; only an unsettled block is ever discarded;
  * after a successful `result` the last block is its text.
  */
+import { type BlockText, createBlockText } from './block-text.ts';
 import type { StreamEvent } from './stream-event.ts';
 
 /** Each step appends to `events` what it makes of the text. */
@@ -23,19 +24,19 @@ export type AnswerTracker = {
 
 export function createAnswerTracker(): AnswerTracker {
   /** The text since the last `begin`, while nothing has confirmed it; undefined when there is none. */
-  let unsettled: string | undefined;
+  let unsettled: BlockText | undefined;
   let blockIndex = 0;
-  let lastBlock = '';
+  let lastBlock = createBlockText();
   /** Streamed blocks that were followed by another before they were confirmed; that may still come. */
-  let unconfirmed: string[] = [];
+  let unconfirmed: BlockText[] = [];
 
   function replace(text: string, events: StreamEvent[]): void {
     discard('the streamed text was not the answer', events);
     if (text !== '') events.push({ type: 'text', text, begin: true });
   }
 
-  function settle(text: string): void {
-    if (text !== '') lastBlock = text;
+  function settle(block: BlockText): void {
+    if (!block.isEmpty()) lastBlock = block;
     unsettled = undefined;
   }
 
@@ -59,31 +60,29 @@ export function createAnswerTracker(): AnswerTracker {
     },
     append(text, events) {
       const begin = unsettled === undefined;
-      unsettled = begin ? text : unsettled + text;
+      unsettled ??= createBlockText();
+      unsettled.append(text);
       events.push({ type: 'text', text, begin });
     },
     abandon(fromIndex, events) {
       if (blockIndex >= fromIndex) discard('the message was abandoned', events);
     },
     confirm(text, events) {
-      const waiting = unconfirmed.indexOf(text);
+      const waiting = unconfirmed.findIndex((block) => block.is(text));
       if (waiting !== -1) {
         unconfirmed.splice(0, waiting + 1);
         return;
       }
-      if (unsettled !== text) replace(text, events);
-      settle(text);
+      if (unsettled?.is(text)) return settle(unsettled);
+      replace(text, events);
+      settle(createBlockText(text));
     },
     finish(text, events) {
-      if (sameText(unsettled ?? lastBlock, text)) return;
+      // White space around a result's text says nothing: it must not bring the whole answer a second time.
+      if ((unsettled ?? lastBlock).isAbout(text)) return;
       discard('the result is another text', events);
-      if (!sameText(lastBlock, text)) replace(text, events);
-      settle(text);
+      if (!lastBlock.isAbout(text)) replace(text, events);
+      settle(createBlockText(text));
     },
   };
-}
-
-/** White space around a result's text says nothing: it must not bring the whole answer a second time. */
-function sameText(one: string, other: string): boolean {
-  return one === other || one.trim() === other.trim();
 }
