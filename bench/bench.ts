@@ -54,6 +54,10 @@ export type BenchOptions = {
   onFault(text: string): void;
 };
 
+function readInBatches(product: System): System {
+  return { ...product, targets: product.targets.map((target) => ({ ...target, inBatches: true })) };
+}
+
 export async function openBench({ rounds, isSmoke, onWarning, onFault }: BenchOptions): Promise<Bench> {
   const upstream = await startProgram('upstream.ts', []);
   const client = await startLoadClient();
@@ -62,6 +66,7 @@ export async function openBench({ rounds, isSmoke, onWarning, onFault }: BenchOp
   const systems = new Map<SystemName, Promise<System>>();
 
   function system(name: SystemName): Promise<System> {
+    if (name === 'batches') return system('product').then(readInBatches);
     const known = systems.get(name) ?? startSystem(name, upstreamUrl);
     systems.set(name, known);
     return known;

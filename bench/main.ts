@@ -23,6 +23,8 @@ async function main(args: string[]): Promise<number> {
   }
   // What it started ends with it.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+  // Nobody wants to learn at the end that it cannot be written.
+  if (options.json !== undefined) await writeFile(options.json, '');
   const report = await runCases(options);
   print(formatEnd(report));
   if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, undefined, 1)}\n`);

@@ -7,7 +7,7 @@ import type { SystemName } from '../systems/system.ts';
 import { figure, type Table } from '../table.ts';
 
 const GUARANTEEING = ['socket.io', 'resumable-stream'] as const satisfies SystemName[];
-const DIRECT = ['naive', 'corked', 'product'] as const satisfies SystemName[];
+const DIRECT = ['naive', 'corked', 'product', 'batches'] as const satisfies SystemName[];
 
 type Long = Comparison<(typeof DIRECT)[number], 'runJobs'>;
 type Short = Comparison<(typeof DIRECT)[number] | (typeof GUARANTEEING)[number], 'runJobs'>;

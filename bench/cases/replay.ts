@@ -4,10 +4,11 @@ import { atLeast } from '../goals.ts';
 import type { Comparison } from '../measure/compare.ts';
 import { figure, range, systemRows, type Table } from '../table.ts';
 
+const SYSTEMS = ['bare', 'product', 'batches'] as const;
 const READERS = 20;
 const SIZE = 200;
 
-type Replays = Comparison<'bare' | 'product', 'replay'>;
+type Replays = Comparison<(typeof SYSTEMS)[number], 'replay'>;
 type Result = { one: Replays; many: Replays };
 
 const SIZES = { full: { events: 50_000 }, smoke: { events: 100 } };
@@ -18,6 +19,7 @@ function show(title: string, comparison: Replays): Table {
   return {
     title,
     columns: [
+      'events/s',
       'MB/s of frames',
       'of the rounds',
       'first event ms',
@@ -28,6 +30,7 @@ function show(title: string, comparison: Replays): Table {
       'redis MB',
     ],
     rows: systemRows(comparison, ({ median, rounds, cpuPerItemUs, peakMb }) => [
+      figure((median.items / median.elapsedMs) * 1_000),
       figure(median.bytesPerSecond / 1e6),
       range(rounds.map(({ figures }) => figures.bytesPerSecond / 1e6)),
       figure(median.firstP50Ms, 1),
@@ -60,8 +63,8 @@ export const replay = defineCase<Result>({
       steady: 'bytesPerSecond' as const,
     });
     return {
-      one: await bench.compare(['bare', 'product'], task(1)),
-      many: await bench.compare(['bare', 'product'], task(READERS)),
+      one: await bench.compare(SYSTEMS, task(1)),
+      many: await bench.compare(SYSTEMS, task(READERS)),
     };
   },
   show: ({ one, many }) => [show('one reader', one), show(`${READERS} readers at once`, many)],

@@ -1,11 +1,14 @@
 /** A connection of the load client to any of the systems, which differ in how they are spoken to. */
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
+import { isBatch } from './event-reader.ts';
 
 export type Target = {
   /** The product's protocol; a baseline's, on bare WebSockets; or Socket.IO's. */
   readonly kind: 'native' | 'plain' | 'socket.io';
   readonly url: string;
+  /** Asks for events in batches, as the SDK does. */
+  readonly inBatches?: boolean;
 };
 
 export type Connection = {
@@ -20,7 +23,7 @@ export type Connection = {
   close(): Promise<void>;
 };
 
-/** @param head the beginning of a frame that is no answer @param bytes how long the frame is */
+/** @param head the beginning of a frame that is no answer, all of it when it holds a batch @param bytes how long the frame is */
 export type OnFrame = (head: string, bytes: number) => void;
 
 /** Frames up to this length are looked at whole; of longer ones the head says enough. */
@@ -28,13 +31,15 @@ const WHOLE_BYTES = 1_024;
 const HEAD_BYTES = 512;
 const CLOSE_MS = 2_000;
 const ANSWER = '{"jsonrpc":"2.0","id":';
+/** The requests after which events come. */
+const LISTENING = new Set(['execute', 'attach']);
 
 /** Opens one. Rejects when it cannot. */
 export function openConnection(target: Target, onFrame: OnFrame): Promise<Connection> {
   return target.kind === 'socket.io' ? openSocketIo(target.url, onFrame) : openWebSocket(target, onFrame);
 }
 
-async function openWebSocket({ kind, url }: Target, onFrame: OnFrame): Promise<Connection> {
+async function openWebSocket({ kind, url, inBatches }: Target, onFrame: OnFrame): Promise<Connection> {
   const subprotocols = kind === 'native' ? ['cc-executor.v1'] : [];
   const ws = new WebSocket(url, subprotocols, { perMessageDeflate: false });
   const waiting = new Map<number, { onResult(result: unknown): void; onError(error: Error): void }>();
@@ -42,7 +47,8 @@ async function openWebSocket({ kind, url }: Target, onFrame: OnFrame): Promise<C
 
   function send(method: string, params: object): number {
     lastId += 1;
-    ws.send(JSON.stringify({ jsonrpc: '2.0', id: lastId, method, params }));
+    const asked = inBatches && LISTENING.has(method) ? { ...params, batches: true } : params;
+    ws.send(JSON.stringify({ jsonrpc: '2.0', id: lastId, method, params: asked }));
     return lastId;
   }
 
@@ -56,6 +62,7 @@ async function openWebSocket({ kind, url }: Target, onFrame: OnFrame): Promise<C
 
   ws.on('message', (data: Buffer) => {
     const head = data.toString('latin1', 0, data.length > WHOLE_BYTES ? HEAD_BYTES : data.length);
+    if (isBatch(head)) return onFrame(data.toString(), data.length);
     if (waiting.size > 0 && head.startsWith(ANSWER)) settle(data.toString());
     else onFrame(head, data.length);
   });

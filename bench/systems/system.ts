@@ -11,10 +11,18 @@ export type System = {
   close(): Promise<void>;
 };
 
-export type SystemName = 'product' | 'naive' | 'corked' | 'bare' | 'socket.io' | 'resumable-stream';
+/** `batches` is the product, too, read in batches as the SDK does. */
+export type SystemName =
+  | 'product'
+  | 'batches'
+  | 'naive'
+  | 'corked'
+  | 'bare'
+  | 'socket.io'
+  | 'resumable-stream';
 
 /** Starts one with all its processes. */
-export function startSystem(name: SystemName, upstreamUrl: string): Promise<System> {
+export function startSystem(name: Exclude<SystemName, 'batches'>, upstreamUrl: string): Promise<System> {
   switch (name) {
     case 'product':
       return startProduct({ upstreamUrl });

@@ -30,6 +30,17 @@ test('a hole, an event that comes twice and one after the end are faults', () =>
   ]);
 });
 
+test('a batch is read as the events in it', () => {
+  const events = [{ type: 'started' }, { type: 'output', text: '@77@x' }, { type: 'completed' }];
+  const frame = JSON.stringify({
+    jsonrpc: '2.0',
+    method: 'events',
+    params: { jobId: 'job_1', firstSeq: 2, events },
+  });
+  expect(readAll(other(1, 'queued'), frame).seen).toEqual([[77, frame.length / 3], 'completed']);
+  expect(readAll(frame).seen[0]).toEqual({ what: 'seq 2 came after 0' });
+});
+
 test('the next job begins anew', () => {
   const { seen, reader } = readAll(other(1, 'completed'));
   reader.reset();
