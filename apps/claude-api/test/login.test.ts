@@ -122,6 +122,21 @@ describe('the real Claude Code', () => {
     expect(error.message).toContain('CLAUDE_CODE_OAUTH_TOKEN');
   });
 
+  test('works with a login that is stored in the home folder, though its own configuration folder has none', async () => {
+    const { model, home, engine } = await realEngine({ credentials: none });
+    mkdirSync(join(home, '.claude'));
+    const login = {
+      accessToken: 'sk-ant-oat01-stored',
+      refreshToken: 'r',
+      expiresAt: Date.now() + 86_400_000,
+    };
+    const claudeAiOauth = { ...login, scopes: ['user:inference', 'user:profile'], subscriptionType: 'max' };
+    writeFileSync(join(home, '.claude', '.credentials.json'), JSON.stringify({ claudeAiOauth }));
+    const api = await startApi(engine);
+    expect(soleCompletion(await api.lines({ question: 'hello' })).error).toBeUndefined();
+    expect(model.requests.length).toBeGreaterThan(0);
+  });
+
   test('works with a long-lived token', async () => {
     const { error } = await failure({ credentials: { ...none, oauthToken: 'sk-ant-oat01-fake' } });
     expect(error).toBeUndefined();
