@@ -20,6 +20,8 @@ export type Containment = {
   readonly launcher: readonly string[];
   /** Whether a view (`viewArguments`) is to stand between the two, and then holds. */
   readonly hides: boolean;
+  /** Whether processes outside, this service first of all, can be neither looked into nor signalled. */
+  readonly secludes: boolean;
   /** For people. */
   readonly detail: string;
   /** What this machine does not let us keep from an execution, for people. */
@@ -33,6 +35,13 @@ const NAMESPACE = ['--pid', '--fork', '--kill-child', '--mount-proc'];
 /** prctl(PR_SET_CHILD_SUBREAPER), which lasts over exec. */
 const PRCTL_NUMBERS: Partial<Record<NodeJS.Architecture, number>> = { x64: 157, arm64: 167 };
 const SET_SUBREAPER = 36;
+const SET_NO_NEW_PRIVILEGES = 38;
+/** Landlock, from Linux 6.12 on: no signal leaves its domain, and nothing outside is looked into. It needs no right. */
+const SECLUDE = `
+my $scopes = pack('Q3', 0, 0, 3);
+my $rules = syscall(444, $scopes, length $scopes, 0);
+$rules >= 0 && syscall(446, $rules, 0) == 0 or exit 125;
+`;
 
 /** In the order of preference. Without a user id of its own nobody but root may make a PID namespace only. */
 const namespaces = [
@@ -53,16 +62,15 @@ const OTHERS_PROCESSES = "a tool can look into and signal this service's and oth
 const DAEMONS = 'a daemon that clears its environment may outlive its execution';
 
 const prctl = PRCTL_NUMBERS[process.arch];
+const BECOME = 'exec { $ARGV[0] } @ARGV; exit 127';
+const reap = `syscall(${prctl}, ${SET_SUBREAPER}, 1, 0, 0, 0) == 0 or exit 125;`;
+const secludingSubreaper = [
+  'perl',
+  '-e',
+  `${reap} syscall(${prctl}, ${SET_NO_NEW_PRIVILEGES}, 1, 0, 0, 0); ${SECLUDE} ${BECOME}`,
+];
 const subreapers = [
-  ...(prctl === undefined
-    ? []
-    : [
-        [
-          'perl',
-          '-e',
-          `syscall(${prctl}, ${SET_SUBREAPER}, 1, 0, 0, 0) == 0 or exit 125; exec { $ARGV[0] } @ARGV; exit 127`,
-        ],
-      ]),
+  ...(prctl === undefined ? [] : [['perl', '-e', `${reap} ${BECOME}`]]),
   ['tini', '-s', '-g', '--'],
   ['/sbin/docker-init', '-s', '-g', '--'],
 ];
@@ -79,6 +87,7 @@ export function findContainment(mode: SandboxMode, env: Environment): Containmen
       kind: 'marker',
       launcher: [],
       hides: false,
+      secludes: false,
       detail,
       gaps: [OTHERS_FILES, OTHERS_PROCESSES, DAEMONS],
     };
@@ -87,23 +96,43 @@ export function findContainment(mode: SandboxMode, env: Environment): Containmen
     const viewer = findViewer(env);
     if (viewer !== undefined) {
       const detail = 'a PID namespace and a view of the file system for each execution';
-      return { kind: 'namespace', launcher: viewer, hides: true, detail, gaps: [] };
+      return { kind: 'namespace', launcher: viewer, hides: true, secludes: true, detail, gaps: [] };
     }
     const namespace = firstThatRuns(namespaces, env);
     if (namespace !== undefined) {
       const detail = 'a PID namespace for each execution; nothing can be hidden in it without perl';
-      return { kind: 'namespace', launcher: namespace, hides: false, detail, gaps: [OTHERS_FILES] };
+      return {
+        kind: 'namespace',
+        launcher: namespace,
+        hides: false,
+        secludes: true,
+        detail,
+        gaps: [OTHERS_FILES],
+      };
     }
+  }
+  const secluding = mode === 'off' || prctl === undefined ? undefined : findSecluding(env);
+  if (secluding !== undefined) {
+    const detail =
+      'a child subreaper and a Landlock domain for each execution; no PID namespace may be made here';
+    return {
+      kind: 'subreaper',
+      launcher: secluding,
+      hides: false,
+      secludes: true,
+      detail,
+      gaps: [OTHERS_FILES],
+    };
   }
   const gaps = [OTHERS_FILES, OTHERS_PROCESSES];
   const subreaper = firstThatRuns(subreapers, env);
   if (subreaper !== undefined) {
     const why = mode === 'off' ? '' : '; no PID namespace may be made here';
     const detail = `a child subreaper for each execution${why}`;
-    return { kind: 'subreaper', launcher: subreaper, hides: false, detail, gaps };
+    return { kind: 'subreaper', launcher: subreaper, hides: false, secludes: false, detail, gaps };
   }
   const detail = 'neither a PID namespace (unshare) nor a child subreaper (perl, tini) is to be had';
-  return { kind: 'marker', launcher: [], hides: false, detail, gaps: [...gaps, DAEMONS] };
+  return { kind: 'marker', launcher: [], hides: false, secludes: false, detail, gaps: [...gaps, DAEMONS] };
 }
 
 function findViewer(env: Environment): string[] | undefined {
@@ -112,6 +141,12 @@ function findViewer(env: Environment): string[] | undefined {
   if (program === undefined || perl === undefined) return undefined;
   const launchers = viewers.map((launcher) => [...launcher, perl, ...program]);
   return firstThatRuns(launchers, env, [...TRIAL, '/bin/sh', '-c', '[ ! -e "$1" ]', 'sh', HERE]);
+}
+
+/** What may trace everything, root for instance, is not kept out: so it is tried. */
+function findSecluding(env: Environment): string[] | undefined {
+  const look = '! cat /proc/"$1"/environ >/dev/null 2>&1';
+  return firstThatRuns([secludingSubreaper], env, ['/bin/sh', '-c', look, 'sh', String(process.pid)]);
 }
 
 function firstThatRuns(

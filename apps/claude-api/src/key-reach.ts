@@ -1,7 +1,7 @@
 /**
  * Whether tools of Claude Code can get at the credentials for the model. They are kept from Claude Code by the proxy; but
- * what runs as the same user may read that user's files, where they cannot be hidden, and without a namespace also this
- * service's environment.
+ * what runs as the same user may read that user's files, where they cannot be hidden, and this service's environment, where
+ * processes cannot be kept apart.
  */
 import type { Containment } from './containment.ts';
 
@@ -31,7 +31,7 @@ export function whyInReach(options: {
     [!hasProxy && logins.some((login) => BEHIND_PROXY.includes(login)), 'Claude Code is given it'],
     [others.length > 0, `Claude Code reads it itself (${others.join(', ')})`],
     [files.length > 0 && !containment.hides, `it is read from a file (${files.join(', ')})`],
-    [containment.kind !== 'namespace', "/proc shows this service's environment"],
+    [!containment.secludes, "/proc shows this service's environment"],
   ];
   return logins.length === 0 ? [] : reasons.flatMap(([isSo, reason]) => (isSo ? [reason] : []));
 }

@@ -150,7 +150,14 @@ test('what it could not serve stays away from it, and what it cannot hide is sai
   expect(isForProxy(['API key', 'login in the home folder'])).toBe(true);
   expect(isForProxy(['login in the home folder'])).toBe(false);
   expect(isForProxy(['auth token', 'cloud provider (bedrock)'])).toBe(false);
-  const namespace = { kind: 'namespace', launcher: [], hides: false, detail: '', gaps: [] } as const;
+  const namespace = {
+    kind: 'namespace',
+    launcher: [],
+    hides: false,
+    secludes: true,
+    detail: '',
+    gaps: [],
+  } as const;
   const best = { logins: ['API key'], hasProxy: true, containment: namespace, environment: {} };
   expect(whyInReach(best)).toEqual([]);
   expect(whyInReach({ ...best, logins: [], hasProxy: false })).toEqual([]);

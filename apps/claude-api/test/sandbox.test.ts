@@ -22,6 +22,7 @@ import {
   fakeCli,
   isComplete,
   openPolicy,
+  parseLines,
   readUntil,
   silentLogger,
   soleCompletion,
@@ -180,10 +181,13 @@ describe.runIf(process.platform === 'linux')('in a view of its own', () => {
     expect(soleCompletion(await api.lines({ question: 'true', model: 'runs' })).status).toBe('error');
   });
 
-  test('without rights and namespaces claude-api starts and says what it cannot do; it does not where the sandbox is on', async () => {
+  test('without rights and namespaces claude-api starts and says what it cannot do; it does not where the sandbox is on', async ({
+    skip,
+  }) => {
     const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
     const bare = `echo 0 > /proc/sys/user/max_user_namespaces
       exec setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all '${process.execPath}' '${main}'`;
+    const workspacesDir = temporaryFolder();
     const start = (sandbox: string) =>
       spawn('unshare', ['--user', '--map-root-user', '/bin/sh', '-c', bare], {
         env: {
@@ -193,6 +197,8 @@ describe.runIf(process.platform === 'linux')('in a view of its own', () => {
           CLAUDE_API_PORT: '0',
           CLAUDE_BIN: fakeCli(),
           CLAUDE_SANDBOX: sandbox,
+          CLAUDE_WORKSPACES_DIR: workspacesDir,
+          CLAUDE_HIDDEN_PATHS: '/nowhere-4711',
           LOG_FORMAT: 'json',
         },
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -204,6 +210,15 @@ describe.runIf(process.platform === 'linux')('in a view of its own', () => {
     });
     await vi.waitFor(() => expect(said).toContain('"event":"ready"'), { timeout: 20_000 });
     expect(said).toMatch(/"level":"?(40|warn)"?.*a child subreaper.*workspaces and conversations/);
+    const { port } = JSON.parse(said.split('\n').find((line) => line.includes('"event":"ready"'))!);
+    const hunt = `grep -las 4711 /proc/[0-9]*/environ; kill -0 ${auto.pid} && echo alive; mkdir a; >b; mv b a`;
+    const response = await fetch(`http://127.0.0.1:${port}/execute/claude-stream`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ question: `{ ${hunt}; } > output 2>&1`, model: 'runs', workspace: 'mine' }),
+    });
+    expect(soleCompletion(parseLines(await response.text())).status).toBe('success');
+    const found = readFileSync(join(workspacesDir, 'mine', 'output'), 'utf8');
     const ended = once(auto, 'exit');
     auto.kill('SIGTERM');
     await ended;
@@ -215,6 +230,10 @@ describe.runIf(process.platform === 'linux')('in a view of its own', () => {
     });
     expect(await once(on, 'close')).toEqual([78, null]);
     expect(refusal).toContain('CLAUDE_SANDBOX is on, but here is no more than a child subreaper');
+
+    skip(!said.includes('Landlock'), 'This kernel has no Landlock that keeps processes apart (Linux 6.12)');
+    expect(found).not.toMatch(/environ|^alive|mv:/m);
+    expect(found).toContain('not permitted');
   });
 });
 
