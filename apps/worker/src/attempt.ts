@@ -29,6 +29,7 @@ import { openSecrets } from './open-secrets.ts';
 import { requireOutput } from './output-check.ts';
 import { createPausing } from './pausing.ts';
 import { didNotBegin, planRetry, type Retry } from './retry.ts';
+import { createSpending } from './spending.ts';
 import { type CancelBy, createStop } from './stop-reason.ts';
 import { incompleteEvent, terminalEventOf, withAttempts } from './terminal-event.ts';
 import { createTimings } from './timings.ts';
@@ -110,6 +111,7 @@ export function createAttempt(
   let outcome: UpstreamOutcome = { status: 'aborted' };
   const maxAttempts = spec.maxAttempts ?? DEFAULT_MAX_ATTEMPTS;
   let attempts = begun.attempt.attempts;
+  const spending = createSpending(attempts - 1);
   /** The last call may have begun the work. */
   let hasBegun = false;
   /** No call follows. */
@@ -135,7 +137,8 @@ export function createAttempt(
   const isDrained = () => stop.reason()?.kind === 'drain';
   const attemptsLeft = () => Math.max(0, maxAttempts - attempts);
   const ending = () => {
-    const event = terminalEventOf(outcome, stop.reason(), hasOutput());
+    const ended = terminalEventOf(outcome, stop.reason(), hasOutput());
+    const event = spending.addTo(ended, hasBegun ? outcome : undefined);
     return policy === 'always' ? withAttempts(event, attempts, maxAttempts) : event;
   };
 
@@ -266,6 +269,8 @@ export function createAttempt(
     if (restart) {
       attempts += 1;
       hasBegun = false;
+      const { costUsd } = summaryOf(outcome);
+      outcome = spending.setAside(outcome);
       // Its text is void from here on: were the job to end before the next call does, no digest would be that of the log.
       if (outcome.status !== 'completed') outcome = withoutDigest(outcome);
       const reset = {
@@ -273,6 +278,7 @@ export function createAttempt(
         discardFromSeq: lastSeq + 1,
         reason,
         attemptsLeft: attemptsLeft(),
+        ...(costUsd !== undefined && { costUsd }),
       } as const;
       writer.write(reset, { code: 'restarted' });
     }

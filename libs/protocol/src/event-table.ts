@@ -102,6 +102,8 @@ export const passingEvents = {
       reason: z.string(),
       /** The job is begun anew, and may be begun so often after that. */
       attemptsLeft: z.number().int().nonnegative().optional(),
+      /** What the void attempt cost, where that is known. */
+      costUsd: z.number().optional(),
     },
   },
   paused: {
@@ -173,7 +175,7 @@ export const backgroundTaskSchema = z.object({
 
 /** What is known of the run when it ends, however it ends. All of it is bounded in size. */
 export const summaryFields = {
-  /** Tokens of the whole run, sub-agents included, by the names that the Messages API has for them. */
+  /** Tokens of all attempts together, sub-agents included, by the names that the Messages API has for them. */
   usage: z.record(z.string(), z.unknown()).optional(),
   /** The same for each model, with its cost. */
   models: z
@@ -189,6 +191,17 @@ export const summaryFields = {
     )
     .optional(),
   costUsd: z.number().optional(),
+  /** What each took, where the job was begun more than once; the last ten. */
+  attempts: z
+    .array(
+      z.object({
+        /** How it ended: a failure code, `completed` …, or `unknown` when it was lost with its worker. */
+        outcome: z.string(),
+        usage: z.record(z.string(), z.unknown()).optional(),
+        costUsd: z.number().optional(),
+      }),
+    )
+    .optional(),
   durationMs: z.number().optional(),
   turns: z.number().int().optional(),
   conversation: z.string().optional(),
