@@ -12,7 +12,7 @@ describe('attach', () => {
     const run = runCli(['attach', job.jobId, '--after', '2'], { url: gateway.url });
     const connection = await gateway.accept();
     const attach = await connection.expect('attach');
-    expect(attach.params).toEqual({ jobId: job.jobId, afterSeq: 2 });
+    expect(attach.params).toEqual({ jobId: job.jobId, afterSeq: 2, batches: true });
     connection.reply(attach, { jobId: job.jobId, epoch: job.epoch, status: 'completed', lastSeq: 4 });
     connection.notify('event', job.event(3, output('the rest')));
     connection.notify(
