@@ -13,7 +13,16 @@ const everything = JSON.parse(readFileSync(example, 'utf8')) as Record<string, u
 /** What `execute` has for the gateway and the worker alone. */
 const NO_OPTIONS = [
   ...['prompt', 'idempotencyKey', 'timeouts', 'retry', 'maxAttempts', 'priority'],
-  ...['metadata', 'onDenial', 'onRefusal', 'onMcpFailure', 'toolMessages', 'onDisconnect', 'attach'],
+  ...[
+    'metadata',
+    'onDenial',
+    'onRefusal',
+    'onMcpFailure',
+    'toolMessages',
+    'onDisconnect',
+    'attach',
+    'batches',
+  ],
 ];
 const options = Object.keys(executeParamsSchema.shape).filter((name) => !NO_OPTIONS.includes(name));
 
