@@ -1,7 +1,7 @@
 /** No frame is larger than any ordinary client takes, and what does not fit an event is fetched apart. */
 import { createHash } from 'node:crypto';
 import { MAX_EVENT_BYTES, MAX_SENT_FRAME_BYTES, type TerminalBody } from '@cc-executor/protocol';
-import { startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
+import { needs, startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { completed, createRig, output, type Rig, TENANT, takeJob } from './harness.ts';
 
@@ -65,7 +65,8 @@ test('events, a `get` and a `list` with the longest metadata and the longest end
   expect(largest()).toBeLessThanOrEqual(MAX_SENT_FRAME_BYTES);
 });
 
-test('a heartbeat that names as many jobs as a connection may be attached to fits a frame', async () => {
+test('a heartbeat that names as many jobs as a connection may be attached to fits a frame', async (context) => {
+  await needs('throughput')(context);
   const client = await rig.connect(await rig.gateway({ heartbeatMs: 500 }));
   const largest = largestFrame(client);
   const jobIds = await Promise.all(Array.from({ length: 1_000 }, () => rig.createJob()));

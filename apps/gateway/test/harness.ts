@@ -188,7 +188,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
         transcripts: createTranscriptRequests({ redis, keyPrefix }),
         metrics,
         logger: silent,
-        transcriptAnswerMs: 500,
+        transcriptAnswerMs: 3_000,
       }),
       health: createHealth({ service: 'gateway', version: 'test', checks: {} }),
       metrics,

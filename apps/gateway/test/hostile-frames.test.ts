@@ -6,6 +6,7 @@ import { mayReconnect } from '@cc-executor/protocol';
 import {
   connectWire,
   type Message,
+  needs,
   type ServiceProcess,
   startService,
   startTestRedis,
@@ -207,7 +208,8 @@ const anyFrame = fc.oneof(
   fc.string({ unit: 'binary' }),
 );
 
-test('no frame of thousands ends the gateway, and each request that can be read is answered', async () => {
+test('no frame of thousands ends the gateway, and each request that can be read is answered', async (context) => {
+  await needs('throughput')(context);
   const frames = fc.sample(anyFrame, 3_000);
   let client = await connect();
   let closes = 0;

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { createJobId, type JobEvent } from '@cc-executor/protocol';
-import { startTestRedis, type TestRedis, textsOf } from '@cc-executor/testing';
+import { needs, startTestRedis, type TestRedis, textsOf } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import {
   completed,
@@ -151,19 +151,20 @@ describe('between events', () => {
     const lines = await openStream(urlOf(gateway, jobId), ndjson);
     await untilTrue(() => stream.text().includes(': heartbeat {"lastSeq":1,"status":"queued"}\n\n'));
     await untilTrue(() => lines.text().includes('{"type":"heartbeat","lastSeq":1,"status":"queued"}\n'));
-    await server.admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await server.killClients('subscribers');
     const attempt = await takeJob(rig.log, jobId);
     await attempt.end(completed);
     await Promise.all([stream.ended, lines.ended]);
     expect(messagesOf(stream.text()).at(-1)).toMatchObject({ id: '2' });
   });
 
-  test('it is said when Redis is away and back, also to who comes meanwhile; and that a job is lost', async () => {
-    const gateway = await rig.gateway({ heartbeatMs: 50, commandTimeoutMs: 100 });
+  test('it is said when Redis is away and back, also to who comes meanwhile; and that a job is lost', async (context) => {
+    await needs('pauses')(context);
+    const gateway = await rig.gateway({ heartbeatMs: 50, commandTimeoutMs: 500 });
     const jobId = await rig.createJob();
     const stream = await openStream(urlOf(gateway, jobId));
     await untilTrue(() => stream.text().includes('id: 1'));
-    await server.admin.client('PAUSE', 1_000, 'ALL');
+    await server.admin.client('PAUSE', 1_500, 'ALL');
     await untilTrue(() => messagesOf(stream.text()).some(({ event }) => event === 'degraded'));
     await untilTrue(() => messagesOf(stream.text()).some(({ event }) => event === 'restored'));
     await server.admin.del(rig.keys.record(jobId), rig.keys.log(jobId));
@@ -218,7 +219,8 @@ describe('a client that does not read', () => {
   /** More than the system buffers between two ends. */
   const MUCH = Array.from({ length: 100 }, () => 'x'.repeat(200_000));
 
-  test('costs little, and gets everything when it reads on', async () => {
+  test('costs little, and gets everything when it reads on', async (context) => {
+    await needs('throughput')(context);
     const gateway = await rig.gateway();
     const jobId = await endedJob(...MUCH);
     const socket = await ask(gateway, get(`/jobs/${jobId}/events`));
@@ -232,7 +234,8 @@ describe('a client that does not read', () => {
     expect(read.match(/^id: \d+$/gm)).toEqual(Array.from({ length: 102 }, (_, i) => `id: ${i + 1}`));
   });
 
-  test('for three heartbeats is cut off, and others are served', async () => {
+  test('for three heartbeats is cut off, and others are served', async (context) => {
+    await needs('throughput')(context);
     const metrics = freshMetrics();
     const gateway = await rig.gateway({ heartbeatMs: 50, metrics });
     const jobId = await endedJob(...MUCH);

@@ -1,5 +1,5 @@
 import { createJobId, MAX_ATTACHMENTS, MAX_FRAME_BYTES, methods } from '@cc-executor/protocol';
-import { startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
+import { needs, startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   completed,
@@ -143,7 +143,8 @@ describe('attach', () => {
     expect((await errorOf('attach', { jobId })).code).toBe(-32005);
   });
 
-  test('beyond the limit is refused, and an `execute` that would attach is not accepted', async () => {
+  test('beyond the limit is refused, and an `execute` that would attach is not accepted', async (context) => {
+    await needs('throughput')(context);
     const jobIds = Array.from({ length: MAX_ATTACHMENTS }, createJobId);
     await Promise.all(jobIds.map(rig.createJob));
     for (const jobId of jobIds) {

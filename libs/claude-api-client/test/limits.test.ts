@@ -227,7 +227,10 @@ describe('a result while tasks run in the background', () => {
 
   it('is not the end: the answer of the further turn is the result', async () => {
     const turn = [tasks(), lines.text('second'), lines.result({ result: 'second' }), lines.complete()];
-    const { outcome } = await runScript({ steps: [...before, ...pings(5), ...turn] }, limits);
+    const { outcome } = await runScript(
+      { steps: [...before, ...pings(5), ...turn] },
+      { ...limits, idleMs: 60_000 },
+    );
     expect(outcome).toMatchObject({ status: 'completed', text: 'second', evidence: 'complete-line' });
     expect(outcome).not.toHaveProperty('backgroundTasks');
   });
@@ -242,10 +245,10 @@ describe('a result while tasks run in the background', () => {
   });
 
   it('is not silent while a task puts something out', async () => {
-    const output: UpstreamStep[] = [{ line: { type: 'background_output' } }, { delayMs: 60 }];
+    const output: UpstreamStep[] = [{ line: { type: 'background_output' } }, { delayMs: 200 }];
     const busy = Array.from({ length: 5 }, () => output).flat();
     const turn = [tasks(), lines.text('second'), lines.result({ result: 'second' }), lines.complete()];
-    const { outcome } = await runScript({ steps: [...before, ...busy, ...turn] }, limits);
+    const { outcome } = await runScript({ steps: [...before, ...busy, ...turn] }, { ...limits, idleMs: 800 });
     expect(outcome).toMatchObject({ status: 'completed', text: 'second' });
   });
 

@@ -12,6 +12,7 @@ const lacking = {
     'the embedded Redis obeys no settings: no limit of memory, no eviction, no fsync, no replicas that it waits for',
   statistics: 'the embedded Redis does not count its commands',
   replication: 'the embedded Redis is no replica of another one',
+  pauses: 'the embedded Redis cannot be told to stand still',
   program: 'the embedded Redis is no program of its own, with a data folder and a guard',
   throughput: 'the embedded Redis is too slow for so much at once',
 };
