@@ -50,8 +50,8 @@ export function systemUs({ cpuUs: byProcess }: Costs): number {
 
 function watchProcesses(pids: Readonly<Record<string, number>>) {
   const peakMb: Record<string, number> = {};
-  const first = () => ({ atMs: performance.now(), machineUs: machineUs(), cpuUs: readCpu(pids) });
-  let [before, after] = [first(), first()];
+  const read = () => ({ atMs: performance.now(), machineUs: machineUs(), cpuUs: readCpu(pids) });
+  let [before, after] = [read(), read()];
   let timer: NodeJS.Timeout | undefined;
 
   function look(): void {
@@ -65,11 +65,11 @@ function watchProcesses(pids: Readonly<Record<string, number>>) {
     start(): void {
       look();
       timer = setInterval(look, LOOK_MS);
-      before = first();
+      before = read();
     },
     end(): void {
       if (timer === undefined) return;
-      after = first();
+      after = read();
       clearInterval(timer);
       timer = undefined;
       look();

@@ -44,8 +44,11 @@ export async function startProduct({ upstreamUrl, concurrency, env }: ProductOpt
     await redis.close();
   }
 
+  // When one cannot start, the other is there before it is stopped.
+  const starting = [addGateway(), addWorker()];
+  await Promise.allSettled(starting);
   try {
-    await Promise.all([addGateway(), addWorker()]);
+    await Promise.all(starting);
   } catch (error) {
     await close();
     throw error;

@@ -36,7 +36,9 @@ export async function startQuietService(
   const exited = once(child, 'exit');
   const until = performance.now() + READY_MS;
   while (!(await isReady(port))) {
-    if (child.exitCode !== null) throw new Error(`${app} exited with ${child.exitCode}`);
+    if (child.exitCode !== null || child.signalCode !== null) {
+      throw new Error(`${app} exited with ${child.exitCode ?? child.signalCode}`);
+    }
     if (performance.now() > until) throw new Error(`${app} did not get ready`);
     await sleep(LOOK_MS);
   }
