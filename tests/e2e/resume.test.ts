@@ -20,14 +20,12 @@ beforeAll(async () => {
 });
 afterAll(() => stack.close());
 
-const REPEAT = 150;
-
-/** A job that runs for about a second and a half. */
-function streamingJob() {
+/** A job that runs for about a second and a half, unless told otherwise. */
+function streamingJob(repeat = 150) {
   const word = `${nonce(4)} `;
   return {
-    prompt: `demo:${JSON.stringify({ text: word, repeat: REPEAT, delayMs: 10 })}`,
-    text: word.repeat(REPEAT),
+    prompt: `demo:${JSON.stringify({ text: word, repeat, delayMs: 10 })}`,
+    text: word.repeat(repeat),
   };
 }
 
@@ -76,7 +74,8 @@ describe('a client that is killed in the middle of the stream', () => {
   }
 
   it('loses nothing when it attaches again through another gateway', async () => {
-    const { prompt, text } = streamingJob();
+    // Two clients start while it runs.
+    const { prompt, text } = streamingJob(400);
     const frames = await killAfter(20, 0, 'execute', { prompt });
     const { jobId, epoch } = eventOf(frames[0]!);
     frames.push(

@@ -19,7 +19,8 @@ import { untilOutput } from './moments.ts';
 import { openRecordingClient, type RecordingClient } from './recording-client.ts';
 import { shareFaultStack } from './shared-stack.ts';
 
-const stack = shareFaultStack(startTwoGateways);
+// A flood keeps a worker from its lease for seconds where the machine is busy; no test here waits for one.
+const stack = shareFaultStack(() => startTwoGateways({ env: { JOB_LEASE_MS: '6000' } }));
 let faults: FaultStack;
 let wire: FaultProxy;
 let reached: number;
