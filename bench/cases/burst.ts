@@ -10,7 +10,7 @@ const CHUNKS = 20;
 type Result = Comparison<(typeof SYSTEMS)[number], 'runJobs'>;
 
 const SIZES = {
-  full: { connections: 500, warmUpJobs: 2_500 },
+  full: { connections: 500, warmUpJobs: 1_000 },
   smoke: { connections: 5, warmUpJobs: 5 },
 };
 

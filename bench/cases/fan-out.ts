@@ -10,7 +10,7 @@ type Result = Comparison<'bare' | 'product' | 'batches', 'fanOut'>;
 const RATE = 50;
 
 const SIZES = {
-  full: { listeners: 1_000, chunks: 200, warmUp: 50, delayMs: 3_000 },
+  full: { listeners: 1_000, chunks: 150, warmUp: 50, delayMs: 2_000 },
   smoke: { listeners: 5, chunks: 5, warmUp: 1, delayMs: 500 },
 };
 

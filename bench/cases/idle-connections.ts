@@ -15,7 +15,7 @@ const STORM_PER_MINUTE = 200_000;
 const SIZES = {
   full: {
     connections: 10_000,
-    waitMs: 12_000,
+    waitMs: 10_500,
     stormPerSecond: Math.round(STORM_PER_MINUTE / 60),
     stormSeconds: 30,
   },

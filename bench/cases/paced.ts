@@ -9,7 +9,7 @@ const SYSTEMS = ['naive', 'corked', 'product'] as const;
 type Result = Comparison<(typeof SYSTEMS)[number], 'runJobs'>;
 
 const SIZES = {
-  full: { jobs: 200, chunks: 250, warmUp: 50 },
+  full: { jobs: 200, chunks: 200, warmUp: 50 },
   smoke: { jobs: 2, chunks: 5, warmUp: 1 },
 };
 
