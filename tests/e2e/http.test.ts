@@ -126,6 +126,10 @@ describe('the OpenAPI document', () => {
         { path: `/jobs/${shortened}/events/2/body`, status: 200 },
         { path: `/jobs/${jobId}/events/2/body`, status: 404 },
       ],
+      cancelJobs: [
+        { path: '/jobs/cancel', init: post('{"status":"queued"}'), status: 200 },
+        { path: '/jobs/cancel', init: post('{}'), status: 400 },
+      ],
       cancelJob: [{ path: `/jobs/${jobId}/cancel`, init: post(), status: 200 }],
       pauseJob: [{ path: `/jobs/${jobId}/pause`, init: post(), status: 200 }],
       resumeJob: [{ path: `/jobs/${missing}/resume`, init: post('{}'), status: 404 }],

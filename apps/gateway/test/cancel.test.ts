@@ -77,3 +77,29 @@ test('of a cancel and a finish at the same moment one wins, and the answer says 
   }
   expect(wins.finish).toBeGreaterThan(0);
 });
+
+test('many are cancelled by status and time, a page at a time, and nothing that has ended, whichever door is asked', async () => {
+  const gateway = await rig.gateway();
+  const client = await rig.connect(gateway);
+  const over = await client.request('execute', { prompt: 'x', attach: false });
+  await client.request('cancel', { jobId: over.result.jobId });
+  const ids = new Set<string>();
+  for (let i = 0; i < 5; i += 1) {
+    ids.add((await client.request('execute', { prompt: 'x', attach: false })).result.jobId);
+  }
+  expect((await client.request('cancelMany', {})).error.data.code).toBe('invalid_params');
+  const { jobs: none } = (await client.request('cancelMany', { before: 1 })).result;
+  expect(none).toEqual([]);
+  const first = (await client.request('cancelMany', { status: 'queued', limit: 2 })).result;
+  const rest = await fetch(`http://127.0.0.1:${gateway.port}/v1/jobs/cancel`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ since: 0, cursor: first.cursor }),
+  });
+  const { jobs, cursor } = await rest.json();
+  expect([rest.status, cursor]).toEqual([200, undefined]);
+  const cancelled = [...first.jobs, ...jobs];
+  expect(new Set(cancelled.map(({ jobId }) => jobId))).toEqual(ids);
+  expect(cancelled).toEqual(cancelled.map(({ jobId }) => ({ jobId, status: 'cancelled', accepted: true })));
+  expect((await client.request('list', { status: 'cancelled' })).result.jobs).toHaveLength(6);
+});

@@ -59,6 +59,8 @@ export type Client = {
   resume(jobId: string): Promise<Result<'resume'>>;
   get(jobId: string): Promise<Result<'get'>>;
   list(params?: Params<'list'>): Promise<Result<'list'>>;
+  /** Cancels the unfinished jobs of a status or a time, a page at a time: while there is a `cursor`, ask again with it. */
+  cancelMany(params: Params<'cancelMany'>): Promise<Result<'cancelMany'>>;
   /**
    * The whole message of an event that holds a shortened one (`truncated`), checked against its digest. It may have many
    * megabytes. Errors: `body_not_found` (nothing was cut, or it was not kept), `job_not_found`, `protocol_violation`, …
@@ -213,6 +215,7 @@ export function createClient(options: ClientOptions): Client {
       fetchBody((offset) => connection.request('eventBody', { jobId, seq, offset }, { resend: true })),
     verify: (jobId) => connection.request('verify', { jobId }, { resend: true }),
     list: (params = {}) => connection.request('list', params, { resend: true }),
+    cancelMany: (params) => connection.request('cancelMany', params, { resend: true }),
     on(event, listener) {
       const told = listeners[event];
       told.add(listener);

@@ -8,6 +8,8 @@ import { jobIdSchema } from './ids.ts';
 import { jobStatusSchema } from './job.ts';
 import { MAX_WAIT_S } from './limits.ts';
 import {
+  cancelManyParamsSchema,
+  cancelManyResultSchema,
   controlResultSchema,
   executeResultSchema,
   getResultSchema,
@@ -125,6 +127,14 @@ export const httpOperations = {
     summary: 'Gives the whole message of an event that holds a shortened one.',
     inPath: jobPath.extend({ seq: wholeNumber(z.number().int().positive()) }),
     answers: ok('The message; `Repr-Digest` is its SHA-256.', z.record(z.string(), z.unknown())),
+  },
+  cancelJobs: {
+    ...plain,
+    method: 'POST',
+    path: '/v1/jobs/cancel',
+    summary: 'Cancels the unfinished jobs of a status or a time, a page at a time.',
+    body: cancelManyParamsSchema,
+    answers: ok('Those of this page; while there is a `cursor` there may be more.', cancelManyResultSchema),
   },
   cancelJob: control('cancel', 'Cancels a job.'),
   pauseJob: control('pause', 'Lets a job stand still.'),

@@ -109,6 +109,19 @@ export const listParamsSchema = z.strictObject({
     .optional(),
 });
 
+/** Says which jobs are meant: one that says nothing would cancel all. */
+export const cancelManyParamsSchema = listParamsSchema
+  .extend({ status: z.enum(['queued', 'running']).optional() })
+  .refine(({ status, since, before }) => [status, since, before].some((given) => given !== undefined), {
+    message: 'has to name a status or a time',
+  });
+
+/** `cursor`: there may be more, which the same request with it cancels. */
+export const cancelManyResultSchema = z.object({
+  jobs: z.array(controlResultSchema.extend({ jobId: jobIdSchema })),
+  cursor: z.string().optional(),
+});
+
 export const listResultSchema = z.object({ jobs: z.array(jobSchema), cursor: z.string().optional() });
 
 const eventBodyParamsSchema = z.strictObject({
@@ -131,6 +144,7 @@ export const methods = {
   attach: { params: attachParamsSchema, result: attachResultSchema },
   detach: { params: jobParamsSchema, result: detachResultSchema },
   cancel: { params: jobParamsSchema, result: controlResultSchema },
+  cancelMany: { params: cancelManyParamsSchema, result: cancelManyResultSchema },
   pause: { params: jobParamsSchema, result: controlResultSchema },
   resume: { params: jobParamsSchema, result: controlResultSchema },
   get: { params: jobParamsSchema, result: getResultSchema },

@@ -9,6 +9,7 @@ import type { GatewayMetrics } from '../metrics.ts';
 import { type AcceptConnection, createAccept } from './accept.ts';
 import { attach } from './attach.ts';
 import { createCancel } from './cancel.ts';
+import { createCancelMany } from './cancel-many.ts';
 import type { Ceilings } from './ceilings.ts';
 import { detach } from './detach.ts';
 import { createEventBody } from './event-body.ts';
@@ -44,6 +45,7 @@ export function createOperations(parts: OperationParts): Operations {
     attach,
     detach,
     cancel: createCancel(parts),
+    cancelMany: createCancelMany(parts),
     pause: createPause(parts),
     resume: createResume(parts),
     get: createGet(parts),

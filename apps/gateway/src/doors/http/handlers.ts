@@ -41,6 +41,10 @@ export function createHandlers(context: HttpContext): Handlers {
     getJob: answerOf('get'),
     streamEvents: (exchange, input) => streamEvents(exchange, input, context, formats),
     readEventBody: (exchange, { jobId, seq }) => sendEventBody(exchange, { jobId, seq }, context),
+    async cancelJobs(exchange, { body: params }) {
+      const { result } = await requests.perform(exchange.session, { method: 'cancelMany', params });
+      exchange.answerJson(200, result);
+    },
     cancelJob: answerOf('cancel'),
     pauseJob: answerOf('pause'),
     resumeJob: answerOf('resume'),

@@ -1,0 +1,29 @@
+/** Cancel many: what `list` finds, a page at a time, each job as `cancel` does it. A job that has ended is left out. */
+import type { ReadLog, WishLog } from '@cc-executor/job-log';
+import { isTerminal } from '@cc-executor/protocol';
+import type { Operation } from './operation.ts';
+
+const DEFAULT_LIMIT = 100;
+
+/** Of a call that was cut short the rest is cancelled by the same call again. */
+export function createCancelMany({
+  readLog,
+  wishLog,
+}: {
+  readLog: ReadLog;
+  wishLog: WishLog;
+}): Operation<'cancelMany'> {
+  return async ({ tenant, reads }, { limit = DEFAULT_LIMIT, ...query }) => {
+    const page = await reads.take(() => readLog.list(tenant, { ...query, limit }));
+    const unfinished = page.jobs.filter(({ status }) => !isTerminal(status));
+    const jobs = await Promise.all(
+      unfinished.map(async ({ jobId }) => {
+        const outcome = await wishLog.cancel(tenant, jobId, 'client');
+        // Its retention has passed meanwhile.
+        if (outcome.code === 'missing') return [];
+        return [{ jobId, status: outcome.status, accepted: outcome.code !== 'terminal' }];
+      }),
+    );
+    return { result: { jobs: jobs.flat(), ...(page.cursor === undefined ? {} : { cursor: page.cursor }) } };
+  };
+}
