@@ -97,13 +97,15 @@ exec '${'bin' in claude ? claude.bin : 'false'}' "$@"
 
   it('with an expired login that cannot be renewed is claude_auth, before a model is asked', async () => {
     const asked = stack().model.requests.length;
-    const { end } = await run('hello', { env: { SCENE: 'expired' } });
+    const { events, end } = await run('hello', { env: { SCENE: 'expired' } });
     expect(end).toMatchObject({
       type: 'failed',
       partial: false,
       error: { code: 'claude_auth', message: expect.stringContaining('setup-token'), retrySafe: true },
     });
     expect(tokens.requests).toContain('POST /v1/oauth/token');
+    // Retried as other errors are, it would take minutes.
+    expect(end.time - events.find(({ type }) => type === 'started')!.time).toBeLessThan(10_000);
     expect(stack().model.requests).toHaveLength(asked);
   });
 
