@@ -105,7 +105,8 @@ function fixPlaces(code: string, file: string): string {
 async function removeUnused(all: string): Promise<void> {
   for (const name of await readdir(all)) {
     const folder = join(all, name);
-    const { mtimeMs } = await stat(folder);
-    if (Date.now() - mtimeMs > UNUSED_MS) await rm(folder, { recursive: true, force: true });
+    // Another run may have renamed it by now, when it was finished, or removed it.
+    const stats = await stat(folder).catch(() => undefined);
+    if (stats && Date.now() - stats.mtimeMs > UNUSED_MS) await rm(folder, { recursive: true, force: true });
   }
 }
