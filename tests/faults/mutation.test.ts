@@ -55,9 +55,9 @@ const cases: Case[] = [
 /** A worker is stopped mid-stream; another one takes its job over; then the first one goes on where it stopped. */
 async function letStoppedWorkerComeBack(faults: FaultStack): Promise<void> {
   const client = await faults.client();
-  const { prompt } = faults.plan({ chunks: 100, ends: ['complete', 'pause'] });
+  const { prompt } = faults.plan({ chunks: 1_300, paceMs: 1, ends: ['complete', 'pause'] });
   const jobId = await client.execute({ prompt, retry: 'always' });
-  // It has less left to write than the other one will have written: so what it writes leaves no gap.
+  // It has more left than a batch takes, and the first of that is less than the other one will have written: so it leaves no gap.
   await client.wire.until(({ params }) => params?.text?.includes(':60 '));
   const first = faults.stack.workers.find((worker) =>
     worker.logs().some((line) => line.event === 'attempt_began' && line.jobId === jobId),
@@ -65,7 +65,7 @@ async function letStoppedWorkerComeBack(faults: FaultStack): Promise<void> {
   const over = faults.recorder.fault('worker SIGSTOP');
   first?.kill('SIGSTOP');
   // The second attempt pauses half-way, so that its writing does not get between the first one's.
-  await client.wire.until(({ params }) => params?.attempt > 1 && params.text?.includes(':49 '));
+  await client.wire.until(({ params }) => params?.attempt > 1 && params.text?.includes(':649 '));
   first?.kill('SIGCONT');
   over();
   await Promise.race([first?.untilLog(({ event }) => event === 'attempt_lost'), client.terminal(jobId)]);
