@@ -12,12 +12,14 @@ import {
   finishUndelivered,
   resumeElsewhere,
   setScene,
+  setSceneFor,
   startTwoGateways,
 } from './gateway-scene.ts';
 import { type FaultStack, HEARTBEAT_MS } from './harness.ts';
 import { untilOutput } from './moments.ts';
 import { openRecordingClient, type RecordingClient } from './recording-client.ts';
 import { shareFaultStack } from './shared-stack.ts';
+import { openStreamingClient, type StreamingClient } from './streaming-client.ts';
 
 // A flood keeps a worker from its lease for seconds where the machine is busy; no test here waits for one.
 const stack = shareFaultStack(() => startTwoGateways({ env: { JOB_LEASE_MS: '6000' } }));
@@ -26,7 +28,7 @@ let wire: FaultProxy;
 let reached: number;
 /** Clients that the first gateway had let go of before the test. */
 let dismissedBefore: number;
-const opened: RecordingClient[] = [];
+const opened: { close(): void }[] = [];
 beforeEach(async () => {
   faults = stack();
   dismissedBefore = faults.stack.gateways[0]?.logs().filter(isDismissal).length ?? 0;
@@ -49,6 +51,20 @@ const isDismissal = ({ reason }: LogLine) => reason === 'heartbeat_missed';
 /** A client of the gateway that is reached through the proxy. */
 async function openClient(): Promise<RecordingClient> {
   const client = await openRecordingClient(wire.url('ws', '/ws'), `gateway-${reached}`, faults.recorder);
+  opened.push(client);
+  return client;
+}
+
+/** Clients of the HTTP door: of the gateway that is reached through the proxy, and of the second one. */
+function openStreams(): StreamingClient {
+  return openedStreams(wire.url('http', '/v1'), reached);
+}
+function openStreamsElsewhere(gateway = 1): StreamingClient {
+  const api = new URL('/v1', faults.stack.url(gateway).replace('ws:', 'http:'));
+  return openedStreams(api.href, gateway);
+}
+function openedStreams(api: string, gateway: number): StreamingClient {
+  const client = openStreamingClient(api, `gateway-${gateway}`, faults.recorder);
   opened.push(client);
   return client;
 }
@@ -79,6 +95,21 @@ test('client · reset · a b d f g: it goes on elsewhere, and gets the job whose
   await expect(unanswered.answer).rejects.toThrow('the socket closed');
   await expect(attaching).rejects.toThrow('the socket closed');
   await resumeElsewhere(faults, scene, unanswered);
+  await expectNoViolations();
+});
+
+test('client · reset · a b d f g: over HTTP its streams go on elsewhere, and its key brings the job it was not told of', async () => {
+  const [client, late] = [openStreams(), openStreams()];
+  const scene = await setSceneFor(client, faults);
+  await wire.set({ toClient: { hold: true } });
+  const unanswered = askUnanswered(faults, client);
+  const attaching = late.attach(scene.jobs.streaming);
+  attaching.catch(() => undefined);
+  await finishUndelivered(faults, scene);
+  wire.cutAll('rst');
+  await expect(unanswered.answer).rejects.toThrow();
+  await expect(attaching).rejects.toThrow();
+  await resumeElsewhere(faults, scene, unanswered, openStreamsElsewhere());
   await expectNoViolations();
 });
 
@@ -132,6 +163,24 @@ test('client · stops reading · a b d f g: for a while, and everything is there
   await expectNoViolations();
 });
 
+test('client · stops reading · a b d f g: over HTTP for a while, and everything is there when it reads on', async () => {
+  const client = openStreams();
+  const scene = await setSceneFor(client, faults, { streamChunks: 50 });
+  const late = openStreams();
+  client.pause();
+  const { answer } = askUnanswered(faults, client);
+  await late.attach(scene.jobs.streaming);
+  late.pause();
+  await finishUndelivered(faults, scene);
+  client.resume();
+  late.resume();
+  for (const jobId of [...Object.values(scene.jobs), await answer]) {
+    expect(await client.terminal(jobId)).toMatchObject({ type: 'completed' });
+  }
+  expect(await late.terminal(scene.jobs.streaming)).toMatchObject({ type: 'completed' });
+  await expectNoViolations();
+});
+
 test('client · stops reading · a b d f g: for too long, and it is let go with a code that says to come back', async () => {
   const client = await openClient();
   const scene = await setScene(faults, { client });
@@ -176,6 +225,24 @@ test('client · reconnects elsewhere · d: thirty times from gateway to gateway,
   await client.cancel(jobId);
   expect(await client.terminal(jobId)).toMatchObject({ type: 'cancelled' });
   seqs.push(...client.wire.events(jobId).map(({ seq }) => seq));
+  expect(seqs).toEqual(seqs.map((_, i) => i + 1));
+  await expectNoViolations();
+});
+
+test('client · reconnects elsewhere · d: over HTTP thirty times, with Last-Event-ID, and sees each event once', async () => {
+  let client = openStreamsElsewhere(0);
+  const jobId = await client.execute({ prompt: faults.plan({ chunks: 200, paceMs: 10 }).prompt });
+  const seqs: number[] = [];
+  const seen = () => client.wire.events(jobId).map(({ seq }) => seq);
+  for (let hop = 1; hop <= 30; hop += 1) {
+    await client.wire.until(() => seen().length >= 5);
+    client.close();
+    seqs.push(...seen());
+    client = openStreamsElsewhere(hop % 2);
+    await client.attach(jobId, seqs.at(-1));
+  }
+  expect(await client.terminal(jobId)).toMatchObject({ type: 'completed' });
+  seqs.push(...seen());
   expect(seqs).toEqual(seqs.map((_, i) => i + 1));
   await expectNoViolations();
 });

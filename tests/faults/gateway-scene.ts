@@ -7,12 +7,12 @@ import type { ExecuteParams } from '@cc-executor/protocol';
 import { expect } from 'vitest';
 import { type FaultStack, type FaultStackOptions, startFaultStack } from './harness.ts';
 import { bringToMoments, completeUpstream, type MomentJobs, THREE_SLOTS } from './moments.ts';
-import type { RecordingClient } from './recording-client.ts';
+import type { ListeningClient, RecordingClient } from './recording-client.ts';
 
-export type GatewayScene = {
+export type GatewayScene<C extends ListeningClient = RecordingClient> = {
   jobs: MomentJobs;
   /** At the first gateway, listening to (b), (d) and (f). */
-  client: RecordingClient;
+  client: C;
   /** At the second gateway, listening to (f). */
   witness: RecordingClient;
 };
@@ -29,9 +29,17 @@ export async function startTwoGateways(options: FaultStackOptions = {}): Promise
 /** Jobs that are queued, mid-stream and about to finish; the one that is claimed ends with the last of these. */
 export async function setScene(
   faults: FaultStack,
-  { client, streamChunks = 200 }: { client?: RecordingClient; streamChunks?: number } = {},
+  options: { streamChunks?: number; client?: RecordingClient } = {},
 ): Promise<GatewayScene> {
-  const listener = client ?? (await faults.client(0));
+  return setSceneFor(options.client ?? (await faults.client(0)), faults, options);
+}
+
+/** The same for a client of any door. */
+export async function setSceneFor<C extends ListeningClient>(
+  listener: C,
+  faults: FaultStack,
+  { streamChunks = 200 }: { streamChunks?: number } = {},
+): Promise<GatewayScene<C>> {
   const witness = await faults.client(1);
   const jobs = await bringToMoments(faults, listener, {
     plans: { claimed: { chunks: 1, ends: ['pause'] }, streaming: { chunks: streamChunks, paceMs: 10 } },
@@ -43,7 +51,7 @@ export async function setScene(
 /** (f): the job has ended, as the witness sees; the first gateway, which is out of order, has not told it. */
 export async function finishUndelivered(
   faults: FaultStack,
-  { jobs, client, witness }: GatewayScene,
+  { jobs, client, witness }: GatewayScene<ListeningClient>,
 ): Promise<void> {
   await completeUpstream(faults, jobs.finishing);
   await witness.terminal(jobs.finishing);
@@ -51,7 +59,7 @@ export async function finishUndelivered(
 }
 
 /** (a): an `execute` that the gateway can not answer now. */
-export function askUnanswered(faults: FaultStack, client: RecordingClient): Unanswered {
+export function askUnanswered(faults: FaultStack, client: ListeningClient): Unanswered {
   const params = { prompt: faults.plan({ chunks: 4 }).prompt, idempotencyKey: randomUUID() };
   const answer = client.execute(params);
   // Whoever wants to know awaits it.
@@ -62,10 +70,11 @@ export function askUnanswered(faults: FaultStack, client: RecordingClient): Unan
 /** Goes on at the second gateway, from what the first client has seen; every job completes. */
 export async function resumeElsewhere(
   faults: FaultStack,
-  { jobs, client }: GatewayScene,
+  { jobs, client }: GatewayScene<ListeningClient>,
   unanswered: Unanswered,
+  other?: ListeningClient,
 ): Promise<void> {
-  const next = await faults.client(1);
+  const next = other ?? (await faults.client(1));
   for (const jobId of Object.values(jobs)) {
     const seen = client.wire.events(jobId).at(-1);
     if (seen?.type !== 'completed') await next.attach(jobId, seen?.seq ?? 0);

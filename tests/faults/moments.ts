@@ -2,7 +2,7 @@
 import type { ExecuteParams } from '@cc-executor/protocol';
 import type { Plan } from '@cc-executor/testing';
 import type { FaultStack } from './harness.ts';
-import type { RecordingClient } from './recording-client.ts';
+import type { ListeningClient } from './recording-client.ts';
 
 /** The slots that `bringToMoments` fills, for the environment of the worker that is to have them. */
 export const THREE_SLOTS = { WORKER_CONCURRENCY: '3' };
@@ -16,7 +16,7 @@ type PlanParts = Partial<Omit<Plan, 'nonce'>>;
  */
 export async function bringToMoments(
   faults: FaultStack,
-  client: RecordingClient,
+  client: ListeningClient,
   {
     params = {},
     plans = {},
@@ -34,7 +34,7 @@ export async function bringToMoments(
 }
 
 /** Resolves when the client has seen output of the job. */
-export async function untilOutput(client: RecordingClient, jobId: string): Promise<void> {
+export async function untilOutput(client: ListeningClient, jobId: string): Promise<void> {
   await client.wire.until(({ params }) => params?.jobId === jobId && params.type === 'output');
 }
 

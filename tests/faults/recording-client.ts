@@ -23,6 +23,11 @@ export type RecordingClient = {
   close(): void;
 };
 
+/** What the scenes of the matrix want of a client, whichever door it comes by. */
+export type ListeningClient = Pick<RecordingClient, 'execute' | 'attach' | 'terminal' | 'close'> & {
+  wire: Pick<WireClient, 'events' | 'until'>;
+};
+
 const EVENT_HEAD = '{"jsonrpc":"2.0","method":"event","params":';
 let count = 0;
 
