@@ -15,6 +15,8 @@ const SHORT_TURN_MS = 0.1;
 const QUIET_MS = 3;
 /** Where they come without a break, it is closed between two callers, in ms. */
 const LONGEST_MS = 300;
+/** On a machine so busy that no turn is short, it is closed all the same, in ms. */
+const MOST_MS = 3_000;
 
 export type Door = {
   /**
@@ -53,6 +55,7 @@ export function watchDoor(server: Server): Door {
       if (taken !== before) quietFrom = now;
       else if (now - from < SHORT_TURN_MS && (now - quietFrom > QUIET_MS || now - startedAt > LONGEST_MS))
         return;
+      if (now - startedAt > MOST_MS) return;
     }
   }
 
