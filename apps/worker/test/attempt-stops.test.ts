@@ -126,7 +126,7 @@ describe('the deadline', () => {
   });
 
   test('leaves no timer behind when the job ends before', async () => {
-    vi.useFakeTimers();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
     try {
       const job = await bench({ scripts: [[[started, success]]] });
       job.close();
