@@ -1,10 +1,9 @@
 import { RedisUnavailableError } from '@cc-executor/redis';
-import { startTestRedis, type TestRedis } from '@cc-executor/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { createAbandonWatch } from '../src/chores/abandon-watch.ts';
 import {
   completed,
-  createRig,
+  provideRig,
   type Rig,
   silent,
   TENANT,
@@ -15,17 +14,11 @@ import {
 
 const GRACE_MS = 100;
 
-let server: TestRedis;
 let rig: Rig;
 
-beforeAll(async () => {
-  server = await startTestRedis();
+provideRig((made) => {
+  rig = made;
 });
-afterAll(() => server.close());
-beforeEach(async () => {
-  rig = await createRig(server);
-});
-afterEach(() => rig.close());
 
 async function statusOf(jobId: string) {
   return (await rig.log.get(TENANT, jobId))?.job.status;

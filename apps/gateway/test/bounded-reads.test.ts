@@ -1,23 +1,19 @@
 /** What reading may cost: Redis's replies, how many are asked for at once, and what happens when its buffers overrun. */
 import { createEpoch, createJobId } from '@cc-executor/protocol';
-import { startTestRedis, type TestRedis, type WholeLog } from '@cc-executor/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { TestRedis, WholeLog } from '@cc-executor/testing';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { limitReads } from '../src/listening/read-limit.ts';
-import { completed, createRig, output, type Rig, TENANT, takeJob } from './harness.ts';
+import { completed, output, provideRig, type Rig, TENANT, takeJob } from './harness.ts';
 
 const KB = 1024;
 
 let server: TestRedis;
 let rig: Rig;
 
-beforeAll(async () => {
-  server = await startTestRedis();
+provideRig((made, redis) => {
+  rig = made;
+  server = redis;
 });
-afterAll(() => server.close());
-beforeEach(async () => {
-  rig = await createRig(server);
-});
-afterEach(() => rig.close());
 
 async function createJobs(count: number, prompt: string): Promise<string[]> {
   const jobIds = Array.from({ length: count }, createJobId);

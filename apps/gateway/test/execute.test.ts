@@ -1,7 +1,7 @@
 import { createVault, type JobSpec, type Vault } from '@cc-executor/job-log';
 import { RedisUnavailableError, redisErrorOf } from '@cc-executor/redis';
-import { startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { TestRedis, WireClient } from '@cc-executor/testing';
+import { describe, expect, test } from 'vitest';
 import { createAccept } from '../src/operations/accept.ts';
 import {
   completed,
@@ -10,6 +10,7 @@ import {
   noCeilings,
   noGrants,
   output,
+  provideRig,
   type Rig,
   silent,
   TENANT,
@@ -21,14 +22,10 @@ import {
 let server: TestRedis;
 let rig: Rig;
 
-beforeAll(async () => {
-  server = await startTestRedis();
+provideRig((made, redis) => {
+  rig = made;
+  server = redis;
 });
-afterAll(() => server.close());
-beforeEach(async () => {
-  rig = await createRig(server);
-});
-afterEach(() => rig.close());
 
 describe('an idempotency key', () => {
   test('with the same payload gives the same job, whatever the order of its members', async () => {

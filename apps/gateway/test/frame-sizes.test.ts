@@ -1,21 +1,15 @@
 /** No frame is larger than any ordinary client takes, and what does not fit an event is fetched apart. */
 import { createHash } from 'node:crypto';
 import { MAX_EVENT_BYTES, MAX_SENT_FRAME_BYTES, type TerminalBody } from '@cc-executor/protocol';
-import { needs, startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { completed, createRig, output, type Rig, TENANT, takeJob } from './harness.ts';
+import { needs, type WireClient } from '@cc-executor/testing';
+import { describe, expect, test } from 'vitest';
+import { completed, output, provideRig, type Rig, TENANT, takeJob } from './harness.ts';
 
-let server: TestRedis;
 let rig: Rig;
 
-beforeAll(async () => {
-  server = await startTestRedis();
+provideRig((made) => {
+  rig = made;
 });
-afterAll(() => server.close());
-beforeEach(async () => {
-  rig = await createRig(server);
-});
-afterEach(() => rig.close());
 
 /** As long as the schema allows, in the characters that take most. */
 const METADATA = { text: '漢'.repeat(4_096 - '{"text":""}'.length) };

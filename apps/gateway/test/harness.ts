@@ -2,6 +2,7 @@
  * Gateways in this process over a real Redis and real sockets; the test plays the worker. `close()` of a rig ends
  * everything that it opened and checks that nothing of it is left in Redis's connections and channels.
  */
+
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Grants } from '@cc-executor/claude-options';
@@ -32,11 +33,13 @@ import { createTranscriptRequests } from '@cc-executor/signals';
 import {
   connectWire,
   createRedisWholeLog,
+  startTestRedis,
   type TestRedis,
   uniquePrefix,
   type WholeLog,
   type WireClient,
 } from '@cc-executor/testing';
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { type AbandonWatch, createAbandonWatch } from '../src/chores/abandon-watch.ts';
 import { loadGatewayConfig } from '../src/config.ts';
 import { createGatewayMetrics } from '../src/metrics.ts';
@@ -101,6 +104,21 @@ export type Rig = {
   loseEntry(jobId: string): Promise<void>;
   close(): Promise<void>;
 };
+
+/** Gives a file of tests one Redis, and each of them a rig of its own. */
+export function provideRig(take: (rig: Rig, server: TestRedis) => void): void {
+  let server: TestRedis;
+  let rig: Rig;
+  beforeAll(async () => {
+    server = await startTestRedis();
+  });
+  afterAll(() => server.close());
+  beforeEach(async () => {
+    rig = await createRig(server);
+    take(rig, server);
+  });
+  afterEach(() => rig.close());
+}
 
 /** @param options.retentionMs how long ended jobs are kept, in ms */
 export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}): Promise<Rig> {

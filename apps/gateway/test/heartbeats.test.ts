@@ -1,23 +1,19 @@
 import type { ReadLog } from '@cc-executor/job-log';
 import { createEpoch } from '@cc-executor/protocol';
 import { RedisUnavailableError } from '@cc-executor/redis';
-import { startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { completed, createRig, output, type Rig, takeJob, untilTrue } from './harness.ts';
+import type { TestRedis, WireClient } from '@cc-executor/testing';
+import { expect, test } from 'vitest';
+import { completed, output, provideRig, type Rig, takeJob, untilTrue } from './harness.ts';
 
 const HEARTBEAT_MS = 200;
 
 let server: TestRedis;
 let rig: Rig;
 
-beforeAll(async () => {
-  server = await startTestRedis();
+provideRig((made, redis) => {
+  rig = made;
+  server = redis;
 });
-afterAll(() => server.close());
-beforeEach(async () => {
-  rig = await createRig(server);
-});
-afterEach(() => rig.close());
 
 function heartbeats(client: WireClient) {
   return client.messages.filter(({ method }) => method === 'heartbeat').map(({ params }) => params.jobs);

@@ -1,32 +1,25 @@
 /** The HTTP door: every operation, what is refused and how, and who may ask. Streams are in http-streams.test.ts. */
 import { createJobId, httpOperations, MAX_FRAME_BYTES, protocolErrors } from '@cc-executor/protocol';
-import { startTestRedis, type TestRedis } from '@cc-executor/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import {
   completed,
-  createRig,
   freshMetrics,
   output,
+  provideRig,
   type Rig,
   type TestGateway,
   takeJob,
   untilTrue,
 } from './harness.ts';
 
-let server: TestRedis;
 let rig: Rig;
 let gateway: TestGateway;
 let base: string;
 
-beforeAll(async () => {
-  server = await startTestRedis();
+provideRig((made) => {
+  rig = made;
 });
-afterAll(() => server.close());
-beforeEach(async () => {
-  rig = await createRig(server);
-  await open();
-});
-afterEach(() => rig.close());
+beforeEach(() => open());
 
 async function open(overrides?: Parameters<Rig['gateway']>[0]): Promise<void> {
   gateway = await rig.gateway(overrides);

@@ -2,13 +2,13 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { createJobId, type JobEvent } from '@cc-executor/protocol';
-import { needs, startTestRedis, type TestRedis, textsOf } from '@cc-executor/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { needs, type TestRedis, textsOf } from '@cc-executor/testing';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   completed,
-  createRig,
   freshMetrics,
   output,
+  provideRig,
   type Rig,
   type TestGateway,
   takeJob,
@@ -18,14 +18,10 @@ import {
 let server: TestRedis;
 let rig: Rig;
 
-beforeAll(async () => {
-  server = await startTestRedis();
+provideRig((made, redis) => {
+  rig = made;
+  server = redis;
 });
-afterAll(() => server.close());
-beforeEach(async () => {
-  rig = await createRig(server);
-});
-afterEach(() => rig.close());
 
 const urlOf = ({ port }: TestGateway, jobId: string, query = '') =>
   `http://127.0.0.1:${port}/v1/jobs/${jobId}/events${query}`;

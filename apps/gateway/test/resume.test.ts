@@ -1,10 +1,10 @@
-import { startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { TestRedis, WireClient } from '@cc-executor/testing';
+import { expect, test } from 'vitest';
 import {
   type Attempt,
   completed,
-  createRig,
   output,
+  provideRig,
   type Rig,
   TENANT,
   takeJob,
@@ -16,14 +16,10 @@ const EVENTS = 300;
 let server: TestRedis;
 let rig: Rig;
 
-beforeAll(async () => {
-  server = await startTestRedis();
+provideRig((made, redis) => {
+  rig = made;
+  server = redis;
 });
-afterAll(() => server.close());
-beforeEach(async () => {
-  rig = await createRig(server);
-});
-afterEach(() => rig.close());
 
 /** Keeps the texts of a client's event frames, as they came. */
 function keepFrames(client: WireClient): string[] {

@@ -1,16 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { mayReconnect } from '@cc-executor/protocol';
-import {
-  connectWire,
-  needs,
-  startService,
-  startTestRedis,
-  type TestRedis,
-  type WireClient,
-} from '@cc-executor/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { completed, createRig, output, type Rig, takeJob, untilTrue } from './harness.ts';
+import { connectWire, needs, startService, type TestRedis, type WireClient } from '@cc-executor/testing';
+import { expect, test } from 'vitest';
+import { completed, output, provideRig, type Rig, takeJob, untilTrue } from './harness.ts';
 
 const MB = 1024 * 1024;
 /** What a gateway grows by whoever reads: garbage that is not collected yet takes 50 MB, on a busy machine 100. */
@@ -20,14 +13,10 @@ const WRITTEN_BYTES = 200 * MB;
 let server: TestRedis;
 let rig: Rig;
 
-beforeAll(async () => {
-  server = await startTestRedis();
+provideRig((made, redis) => {
+  rig = made;
+  server = redis;
 });
-afterAll(() => server.close());
-beforeEach(async () => {
-  rig = await createRig(server);
-});
-afterEach(() => rig.close());
 
 /** Appends this many bytes of output, in batches of 512 KiB, and ends the job. Returns the last seq. */
 async function writeBytes(jobId: string, bytes: number): Promise<number> {

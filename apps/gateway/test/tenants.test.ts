@@ -1,20 +1,14 @@
 /** A job of another tenant is answered for like one that is not there, whatever is asked about it. */
 import { createEpoch, createJobId, type Method, methods } from '@cc-executor/protocol';
-import { startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { completed, createRig, type Rig, takeJob, untilTrue } from './harness.ts';
+import type { WireClient } from '@cc-executor/testing';
+import { expect, test } from 'vitest';
+import { completed, provideRig, type Rig, takeJob, untilTrue } from './harness.ts';
 
-let server: TestRedis;
 let rig: Rig;
 
-beforeAll(async () => {
-  server = await startTestRedis();
+provideRig((made) => {
+  rig = made;
 });
-afterAll(() => server.close());
-beforeEach(async () => {
-  rig = await createRig(server);
-});
-afterEach(() => rig.close());
 
 const STRANGER = 'stranger';
 

@@ -2,21 +2,17 @@ import { createHook } from 'node:async_hooks';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { startTestRedis, type TestRedis } from '@cc-executor/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createRig, type Rig, TENANT, untilTrue } from './harness.ts';
+import type { TestRedis } from '@cc-executor/testing';
+import { describe, expect, test } from 'vitest';
+import { provideRig, type Rig, TENANT, untilTrue } from './harness.ts';
 
 let server: TestRedis;
 let rig: Rig;
 
-beforeAll(async () => {
-  server = await startTestRedis();
+provideRig((made, redis) => {
+  rig = made;
+  server = redis;
 });
-afterAll(() => server.close());
-beforeEach(async () => {
-  rig = await createRig(server);
-});
-afterEach(() => rig.close());
 
 const UPGRADE = {
   connection: 'Upgrade',

@@ -297,38 +297,29 @@ export function createAttempt(
     const reason = stop.reason();
     if (reason?.kind === 'lost') return lost(reason.detail);
     let event = reason?.kind === 'fault' ? ending() : wanted;
-    let written = writer.dropped() ?? (await writer.finish(event));
-    if (written === 'cancel_requested') {
-      // A cancel was recorded before this finish: it wins.
-      event = cancelledEvent(event);
-      written = await writer.finish(event);
-    }
+    let written = writer.dropped() ?? (await writeEnd());
     if (written === 'full' || written === 'fault') {
       if (written === 'full') {
         logger.error({ event: logEvents.outputDropped }, 'Redis is full: the last of the output is not kept');
       }
       const cut = written === 'fault' && event.type !== 'cancelled' ? ending() : event;
       event = incompleteEvent(cut, written, hasOutput());
-      written = await writer.finish(event);
-      if (written === 'cancel_requested') {
-        event = cancelledEvent(event);
-        written = await writer.finish(event);
-      }
+      written = await writeEnd();
     }
     if (written !== 'ok') return lost(written);
     const error = event.type === 'failed' ? event.error.code : undefined;
     logger.info({ event: logEvents.jobEnded, status: event.type, code: error }, 'job ended');
     metrics.attemptsEnded.inc({ outcome: event.type, code: codeOf(event) });
     return { status: event.type, error };
-  }
 
-  function cancelledEvent(wanted: TerminalBody): TerminalBody {
-    return {
-      type: 'cancelled',
-      by: stop.cancelBy() ?? 'client',
-      ...summaryOf(wanted),
-      partial: hasOutput(),
-    };
+    /** A cancel that was recorded before wins. */
+    async function writeEnd() {
+      const answer = await writer.finish(event);
+      if (answer !== 'cancel_requested') return answer;
+      const by = stop.cancelBy() ?? 'client';
+      event = { type: 'cancelled', by, ...summaryOf(event), partial: hasOutput() };
+      return writer.finish(event);
+    }
   }
 
   function lost(detail: string): Processed {

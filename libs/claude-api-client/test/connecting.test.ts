@@ -1,8 +1,8 @@
 import { hostname } from 'node:os';
-import { startScriptedUpstream } from '@cc-executor/testing';
+import { freePort, startScriptedUpstream } from '@cc-executor/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createClaudeApiClient } from '../src/index.ts';
-import { freePort, lines, request, run, runScript, startPair } from './running.ts';
+import { lines, request, run, runScript, startPair } from './running.ts';
 
 describe('connecting to claude-api', () => {
   it('says that nothing listens: which address, from where, what to try; and that nothing was sent', async () => {

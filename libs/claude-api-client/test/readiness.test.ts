@@ -1,9 +1,8 @@
 /** What an address of claude-api says of itself. */
-import { startScriptedUpstream } from '@cc-executor/testing';
+import { freePort, startScriptedUpstream } from '@cc-executor/testing';
 import { expect, it, onTestFinished } from 'vitest';
 import { lookupAll } from '../src/connect.ts';
 import { askReadiness } from '../src/readiness.ts';
-import { freePort } from './running.ts';
 
 async function ask(url: string) {
   const signal = new AbortController().signal;

@@ -1,5 +1,4 @@
 /** Runs calls against a scripted upstream and gathers what they give. */
-import { createServer } from 'node:net';
 import {
   type ScriptedUpstream,
   startScriptedUpstream,
@@ -110,12 +109,3 @@ export const lines = {
   }),
   complete: (fields: object = {}) => ({ line: { type: 'complete', status: 'success', ...fields } }),
 };
-
-/** A port on which nothing listens. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

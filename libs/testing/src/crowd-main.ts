@@ -10,7 +10,6 @@ import type { CrowdPlan } from './crowd.ts';
 
 /** So many come at once: the gateway's backlog is not what is looked at. */
 const AT_ONCE = 50;
-const PAUSE_MS = 50;
 /** A flood sends so much at once. */
 const WAVE_BYTES = 64 * 1024;
 
@@ -26,8 +25,7 @@ async function open(): Promise<Socket> {
 }
 
 /** Resolves when it is sent, or the gateway has closed. */
-async function sendUnfinished(unfinished: Buffer): Promise<void> {
-  const socket = await open();
+async function sendUnfinished(socket: Socket, unfinished: Buffer): Promise<void> {
   socket.resume();
   socket.write(frameHead(unfinished.length + 1));
   await new Promise<void>((resolve) => {
@@ -36,14 +34,12 @@ async function sendUnfinished(unfinished: Buffer): Promise<void> {
   });
 }
 
-async function attachDeaf(attach: Buffer): Promise<void> {
-  const socket = await open();
+async function attachDeaf(socket: Socket, attach: Buffer): Promise<void> {
   socket.pause();
   socket.write(attach);
 }
 
-async function flood(wave: Buffer): Promise<void> {
-  const socket = await open();
+async function flood(socket: Socket, wave: Buffer): Promise<void> {
   socket.resume();
   const send = () => {
     while (socket.writable && socket.write(wave)) {
@@ -52,25 +48,30 @@ async function flood(wave: Buffer): Promise<void> {
   };
   socket.on('drain', send);
   // A gateway that is gone has no flood.
-  socket.once('close', () => flood(wave).catch(() => undefined));
+  socket.once('close', () => {
+    open().then(
+      (next) => flood(next, wave),
+      () => undefined,
+    );
+  });
   send();
 }
 
-function member(): () => Promise<void> {
+function member(): (socket: Socket) => Promise<void> {
   switch (plan.mode) {
     case 'unfinished': {
       const unfinished = Buffer.alloc(plan.frameBytes - 1, 'x');
-      return () => sendUnfinished(unfinished);
+      return (socket) => sendUnfinished(socket, unfinished);
     }
     case 'deaf': {
       const request = { jsonrpc: '2.0', id: 1, method: 'attach', params: { jobId: plan.jobId } };
       const attach = bareFrame(Buffer.from(JSON.stringify(request)));
-      return () => attachDeaf(attach);
+      return (socket) => attachDeaf(socket, attach);
     }
     case 'flood': {
       const frame = bareFrame(Buffer.from(plan.frame));
       const wave = Buffer.concat(Array(Math.max(1, Math.floor(WAVE_BYTES / frame.length))).fill(frame));
-      return () => flood(wave);
+      return (socket) => flood(socket, wave);
     }
     default:
       return plan satisfies never;
@@ -80,10 +81,9 @@ function member(): () => Promise<void> {
 async function joinAll(): Promise<void> {
   const join = member();
   const joined: Promise<void>[] = [];
-  for (let i = 0; i < plan.count; i += 1) {
-    joined.push(join());
-    if (i % AT_ONCE !== AT_ONCE - 1) continue;
-    await Promise.race([Promise.all(joined), new Promise((resolve) => setTimeout(resolve, PAUSE_MS))]);
+  for (let left = plan.count; left > 0; left -= AT_ONCE) {
+    const sockets = await Promise.all(Array.from({ length: Math.min(AT_ONCE, left) }, open));
+    joined.push(...sockets.map(join));
   }
   await Promise.all(joined);
 }

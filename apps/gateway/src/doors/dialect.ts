@@ -2,7 +2,6 @@
  * One connection in the prototype's dialect (`/ws/mcp`): other words for the same operations. One task at a time; the
  * task's terminal event, whichever it is, becomes its last `statusUpdate`.
  */
-
 import {
   type DialectStatus,
   describeIssues,

@@ -1,10 +1,8 @@
-/**
- * Frames of events, made once for all who listen to a job on this gateway: the listeners of one publication are served
- * one right after the other, with the same batch, so remembering the last one is enough.
- */
+/** Frames of events, made once for all who listen to a job on this gateway. */
 import type { StoredBatch } from '@cc-executor/job-log';
 import { headAround, MAX_SENT_FRAME_BYTES, notificationStart } from '@cc-executor/protocol';
 import { type Batch, createBatch, PIECE_BYTES } from './batch.ts';
+import { rememberLast } from './remember-last.ts';
 import { MAX_HEADER_BYTES, writeHeader } from './text-frame.ts';
 
 /** Gives the frames of these events: one for each, or one `events` for as many of them as it has room for. */
@@ -18,14 +16,6 @@ export function createEventFrames(): EventFrames {
   const single = rememberLast(framesOfEach);
   const together = rememberLast(framesTogether);
   return (batch, isTogether) => (isTogether ? together(batch) : single(batch));
-}
-
-function rememberLast(make: (batch: StoredBatch) => Batch): (batch: StoredBatch) => Batch {
-  let last: { of: StoredBatch; made: Batch } | undefined;
-  return (batch) => {
-    if (last?.of !== batch) last = { of: batch, made: make(batch) };
-    return last.made;
-  };
 }
 
 /** An `event` notification for each: its head, then its body without the brace that opens it. */

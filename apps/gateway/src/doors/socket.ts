@@ -16,6 +16,7 @@ import { logEvents } from '@cc-executor/runtime';
 import type { WebSocket } from 'ws';
 import type { Beating } from '../listening/heartbeats.ts';
 import type { Door, DoorContext } from './door.ts';
+import { createGuard } from './guard.ts';
 import { createInbox } from './inbox.ts';
 import { createLiveness } from './liveness.ts';
 import type { MemoryBudget } from './memory-budget.ts';
@@ -58,6 +59,7 @@ export function runConnection(
   let closedFor: CloseReason | undefined;
   let farewell: NodeJS.Timeout | undefined;
 
+  const guard = createGuard(fail);
   const outbox = createOutbox(overWebSocket(webSocket, stream), {
     roomBytes: memory.sendRoom,
     onRoom: () => resume(),
@@ -94,16 +96,6 @@ export function runConnection(
   /** The door is called with events from outside of its connection, too: by a feed that serves others as well. */
   function openSession(...[client, sink]: Parameters<DoorContext['openSession']>) {
     return context.openSession(client, { ...sink, events: guard(sink.events), lost: guard(sink.lost) });
-  }
-
-  function guard<A extends unknown[]>(work: (...args: A) => void): (...args: A) => void {
-    return (...args) => {
-      try {
-        work(...args);
-      } catch (err) {
-        fail(err);
-      }
-    };
   }
 
   function fail(err: unknown): void {

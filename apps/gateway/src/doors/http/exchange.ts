@@ -10,6 +10,7 @@ import type { HttpReply } from '@cc-executor/service';
 import type { Beating } from '../../listening/heartbeats.ts';
 import { ConnectionClosedError } from '../../listening/read-turns.ts';
 import type { Session } from '../../operations/session.ts';
+import { createGuard } from '../guard.ts';
 import { createLiveness } from '../liveness.ts';
 import { createOutbox, type Outbox } from '../outbox.ts';
 import type { HttpContext } from './context.ts';
@@ -67,6 +68,7 @@ export function openExchange(reply: HttpReply, context: HttpContext): Exchange {
   const { raw: response } = reply;
   const { raw: request } = reply.request;
   const isOpen = () => !response.writableEnded && !response.destroyed;
+  const guard = createGuard(fail);
   const outbox = createOutbox(
     {
       stream: {
@@ -136,16 +138,6 @@ export function openExchange(reply: HttpReply, context: HttpContext): Exchange {
     outbox.clear();
     session.attachments.close();
     closed.resolve(closedFor ?? 'client');
-  }
-
-  function guard<A extends unknown[]>(work: (...args: A) => void): (...args: A) => void {
-    return (...args) => {
-      try {
-        work(...args);
-      } catch (err) {
-        fail(err);
-      }
-    };
   }
 
   function cutOff(reason: CloseReason): void {

@@ -1,7 +1,4 @@
-/**
- * The forms in which events are streamed over HTTP. What is made of a publication is made once for all who listen to that
- * job here in that form: they are served one right after the other, with the same batch.
- */
+/** The forms in which events are streamed over HTTP, made once for all who listen to a job here in that form. */
 import type { StoredBatch } from '@cc-executor/job-log';
 import {
   eventTexts,
@@ -11,6 +8,7 @@ import {
   type StreamNoticeName,
 } from '@cc-executor/protocol';
 import { type Batch, createTextBatch } from '../batch.ts';
+import { rememberLast } from '../remember-last.ts';
 
 export type StreamFormat = {
   mediaType: string;
@@ -30,7 +28,7 @@ export function createStreamFormats(): readonly StreamFormat[] {
     {
       mediaType: 'text/event-stream',
       opening: `retry: ${RECONNECT_MS}\n\n`,
-      events: rememberLast((event, seq) => `id: ${seq}\ndata: ${event}\n\n`),
+      events: framesOf((event, seq) => `id: ${seq}\ndata: ${event}\n\n`),
       notice(name, params) {
         const json = JSON.stringify(params);
         return name === 'heartbeat' ? `: heartbeat ${json}\n\n` : `event: ${name}\ndata: ${json}\n\n`;
@@ -39,21 +37,16 @@ export function createStreamFormats(): readonly StreamFormat[] {
     {
       mediaType: 'application/x-ndjson',
       opening: '',
-      events: rememberLast((event) => `${event}\n`),
+      events: framesOf((event) => `${event}\n`),
       notice: (name, params) => `${JSON.stringify({ type: name, ...params })}\n`,
     },
   ];
 }
 
-function rememberLast(frameOf: (event: string, seq: number) => string): StreamFormat['events'] {
-  let last: { of: StoredBatch; made: ReturnType<StreamFormat['events']> } | undefined;
-  return (stored) => {
-    if (last?.of !== stored) {
-      const texts = eventTexts(stored);
-      const batch = createTextBatch(texts.map((event, i) => frameOf(event, stored.firstSeq + i)));
-      const isEnd = isTerminalEvent(JSON.parse(texts.at(-1) ?? '') as JobEvent);
-      last = { of: stored, made: { batch, isEnd } };
-    }
-    return last.made;
-  };
+function framesOf(frameOf: (event: string, seq: number) => string): StreamFormat['events'] {
+  return rememberLast((stored) => {
+    const texts = eventTexts(stored);
+    const batch = createTextBatch(texts.map((event, i) => frameOf(event, stored.firstSeq + i)));
+    return { batch, isEnd: isTerminalEvent(JSON.parse(texts.at(-1) ?? '') as JobEvent) };
+  });
 }
