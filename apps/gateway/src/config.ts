@@ -59,7 +59,7 @@ export const settings = {
   memoryBudgetBytes: setting({
     env: 'GATEWAY_MEMORY_BUDGET',
     schema: byteSize({ min: 16 * 1024 * 1024 }),
-    default: 128 * 1024 * 1024,
+    default: 96 * 1024 * 1024,
     description:
       'What all connections together may hold: incomplete frames, requests under way, what waits to be sent. Above it whoever holds most is closed, resumably.',
   }),

@@ -35,7 +35,7 @@ const REPLICA_MS = 1_000;
 
 // What is read for clients is garbage a moment later. Left alone, V8 lets a small heap grow to four times what lives before
 // it collects that: beyond any budget.
-setFlagsFromString('--heap-growing-percent=100');
+setFlagsFromString('--heap-growing-percent=50');
 
 await runService({
   name: appName,

@@ -67,6 +67,26 @@ test('sees that a request holds several times what came in', () => {
   expect(holder.isShed).toBe(true);
 });
 
+test('lets all that is above the budget go at once, also when it has grown unseen while large frames wait', async () => {
+  const memory = createMemoryBudget(BUDGET);
+  const held: number[] = [];
+  const holders = Array.from({ length: 12 }, () => createHolder(MB));
+  for (const holder of holders) {
+    memory.add({
+      ...holder,
+      shed() {
+        holder.isShed = true;
+        queueMicrotask(() => held.push(memory.heldBytes()));
+      },
+    });
+  }
+  memory.grew(12 * MB);
+  expect(memory.mayRead(() => undefined)).toBe(false);
+  for (const holder of holders) holder.ownBytes = 3 * MB;
+  await untilTrue(() => held.length > 0);
+  expect(held[0]).toBeLessThan(BUDGET);
+});
+
 test('counts what waits for many as the one piece of memory that it is', () => {
   const memory = createMemoryBudget(BUDGET);
   const shared = createBatch([Buffer.alloc(MB)]);

@@ -84,7 +84,8 @@ export function createMemoryBudget(budgetBytes: number): MemoryBudget {
     isWaking = true;
     setTimeout(() => {
       isWaking = false;
-      if (isAbove(readBytes)) shedTo(Math.max(counted - stepBytes, readBytes - stepBytes));
+      if (isAbove(readBytes))
+        shedTo(Math.max(Math.min(counted, budgetBytes) - stepBytes, readBytes - stepBytes));
       const mayCome = Math.floor(Math.max(readBytes - counted, 0) / PIECE_BYTES);
       for (const wake of waiting.splice(0, mayCome)) wake();
       if (waiting.length > 0) wakeSoon();
