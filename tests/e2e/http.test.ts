@@ -109,6 +109,11 @@ describe('the OpenAPI document', () => {
         { path: '/jobs', init: post('{"prompt":"other"}'), status: 409 },
         { path: '/jobs', init: post('{'), status: 400 },
       ],
+      rerunJob: [
+        { path: `/jobs/${jobId}/rerun`, init: post(), status: 201 },
+        { path: `/jobs/${jobId}/rerun`, init: post(''), status: 409 },
+        { path: `/jobs/${missing}/rerun`, init: post(), status: 404 },
+      ],
       listJobs: [
         { path: '/jobs?limit=1', status: 200 },
         { path: '/jobs?limit=0', status: 400 },

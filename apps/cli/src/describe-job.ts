@@ -29,6 +29,7 @@ export function describeJob(job: Result<'get'>, colors: Colors = colorsFor(proce
       isTerminal(job.status) ? undefined : formatTime(job.deadlineAt),
     ],
     ['not before', job.notBefore && formatTime(job.notBefore)],
+    ['rerun of', job.rerunOf],
     ['attempt', String(job.attempt)],
     ['events', String(job.lastSeq)],
     ['metadata', job.metadata && oneLine(JSON.stringify(job.metadata), Number.POSITIVE_INFINITY)],

@@ -11,6 +11,7 @@ import { registerDoctor } from './commands/doctor.ts';
 import { registerGet } from './commands/get.ts';
 import { registerJobs } from './commands/jobs.ts';
 import { registerPause } from './commands/pause.ts';
+import { registerRerun } from './commands/rerun.ts';
 import { registerRun } from './commands/run.ts';
 import { registerVerify } from './commands/verify.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -52,6 +53,7 @@ async function createProgram(args: string[]): Promise<Command> {
     .exitOverride();
   for (const register of [
     registerRun,
+    registerRerun,
     registerAttach,
     registerCancel,
     registerPause,

@@ -1,6 +1,5 @@
-/** What `cc-executor run` does: execute, follow, and cancel when interrupted. */
+/** What `cc-executor run` and `rerun` do: start a job, follow it, and cancel it when interrupted. */
 import type { Client, JobHandle } from '@cc-executor/client';
-import type { ExecuteParams } from '@cc-executor/protocol';
 import type { RunOptions } from './commands/run.ts';
 import { describeError } from './describe-error.ts';
 import { buildExecuteParams } from './execute-params.ts';
@@ -13,16 +12,24 @@ import { createScreen, type Screen } from './screen.ts';
 
 /** Resolves with the exit code. Errors: `UsageError`, `ConfigError`, `ClientError`. */
 export async function runPrompt(argument: string | undefined, options: RunOptions): Promise<number> {
-  const json = options.json === true;
   const params = buildExecuteParams(await readPrompt(argument), options);
+  return startAndFollow((client) => client.execute(params), options);
+}
+
+/** Starts a job and shows it to its end, or with `detach` its id. Resolves with the exit code. Errors: `ClientError`, `ConfigError`. */
+export async function startAndFollow(
+  start: (client: Client) => Promise<JobHandle>,
+  options: Pick<RunOptions, 'url' | 'json' | 'quiet' | 'detach'>,
+): Promise<number> {
+  const json = options.json === true;
   const screen = createScreen({ quiet: options.quiet === true, json });
   const cancellation = prepareCancellation(screen);
   screen.wait('connecting');
   try {
     return await withClient(options.url, async (client) => {
-      if (options.detach) return await submit(client, params, screen, json);
+      if (options.detach) return await submit(await start(client), screen, json);
       cancellation.isSent = true;
-      const job = await client.execute(params);
+      const job = await start(client);
       cancellation.accepted(job);
       return await followJob(client, job, { screen, json });
     });
@@ -32,8 +39,7 @@ export async function runPrompt(argument: string | undefined, options: RunOption
   }
 }
 
-async function submit(client: Client, params: ExecuteParams, screen: Screen, json: boolean): Promise<number> {
-  const { jobId, epoch, created } = await client.execute(params);
+async function submit({ jobId, epoch, created }: JobHandle, screen: Screen, json: boolean): Promise<number> {
   screen.stop();
   await screen.write(`${json ? JSON.stringify({ jobId, epoch, created }) : jobId}\n`);
   return exitCodes.completed;

@@ -5,6 +5,22 @@ import { completed, output, queued, scriptJob } from '../../../libs/client/test/
 import manifest from '../../../package.json' with { type: 'json' };
 import { runCli, startGateway } from './cli-process.ts';
 
+describe('rerun', () => {
+  it('prints the answer of the new job', async () => {
+    const gateway = await startGateway();
+    const [job, earlier] = [scriptJob(), scriptJob()];
+    const run = runCli(['rerun', earlier.jobId, '--idempotency-key', 'k'], { url: gateway.url });
+    const connection = await gateway.accept();
+    const request = await connection.expect('rerun');
+    expect(request.params).toEqual({ jobId: earlier.jobId, idempotencyKey: 'k', batches: true });
+    connection.reply(request, job.accepted);
+    connection.notify('event', job.event(1, queued));
+    connection.notify('event', job.event(2, output('again')));
+    connection.notify('event', job.event(3, completed));
+    expect(await run.ended).toMatchObject({ code: 0, stdout: 'again\n' });
+  });
+});
+
 describe('attach', () => {
   it('prints a finished job from the given position', async () => {
     const gateway = await startGateway();

@@ -48,6 +48,8 @@ export type Client = {
    * `events()` or `done()` is called. Errors: the gateway's, `request_timeout`, `connect_failed`.
    */
   execute(params: ExecuteParams): Promise<JobHandle>;
+  /** Starts a job that asks for what an earlier one did. Errors: as of `execute`, and `job_not_found`. */
+  rerun(jobId: string, options?: Omit<Params<'rerun'>, 'jobId'>): Promise<JobHandle>;
   /**
    * Listens to a job, also to a finished one. `epoch` says which log `afterSeq` belongs to.
    * Errors: `job_not_found`, `epoch_mismatch`, `position_ahead`, `too_many_attachments`, …
@@ -164,10 +166,10 @@ export function createClient(options: ClientOptions): Client {
       options.logger?.warn({ jobId }, 'the text that arrived is not what its digest says'),
   };
 
-  async function execute(params: ExecuteParams): Promise<JobHandle> {
+  async function start<M extends 'execute' | 'rerun'>(method: M, params: Params<M>): Promise<JobHandle> {
     const { promise, resolve } = Promise.withResolvers<JobHandle>();
     await connection.request(
-      'execute',
+      method,
       { ...params, batches: true },
       {
         resend: true,
@@ -183,23 +185,26 @@ export function createClient(options: ClientOptions): Client {
     return promise;
   }
 
+  async function startKeyed<M extends 'execute' | 'rerun'>(method: M, params: Params<M>): Promise<JobHandle> {
+    const idempotencyKey = params.idempotencyKey ?? randomKey();
+    const keyed = { ...params, idempotencyKey };
+    try {
+      return await start(method, keyed);
+    } catch (error) {
+      if (!(error instanceof ClientError)) throw error;
+      // The key names a job that this connection listens to already: take it from there.
+      if (error.code === 'already_attached') return start(method, { ...keyed, attach: false });
+      throw new ClientError(error.code, error.message, { ...error, idempotencyKey });
+    }
+  }
+
   return {
     get state() {
       return connection.state;
     },
     connect: connection.connect,
-    async execute(params) {
-      const idempotencyKey = params.idempotencyKey ?? randomKey();
-      const keyed = { ...params, idempotencyKey };
-      try {
-        return await execute(keyed);
-      } catch (error) {
-        if (!(error instanceof ClientError)) throw error;
-        // The key names a job that this connection listens to already: take it from there.
-        if (error.code === 'already_attached') return execute({ ...keyed, attach: false });
-        throw new ClientError(error.code, error.message, { ...error, idempotencyKey });
-      }
-    },
+    execute: (params) => startKeyed('execute', params),
+    rerun: (jobId, rerunOptions) => startKeyed('rerun', { ...rerunOptions, jobId }),
     async attach(jobId, { afterSeq = 0, epoch } = {}) {
       await connection.connect();
       const job = createJobHandle(host, { jobId, afterSeq, created: undefined });

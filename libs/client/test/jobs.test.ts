@@ -46,6 +46,24 @@ describe('execute', () => {
     expect(handle.answer()).toBe('right');
   });
 
+  it('runs a job once more, with a key of its own', async () => {
+    const { client, connection } = await connectPair();
+    const [job, earlier] = [scriptJob(), scriptJob()];
+    const rerunning = client.rerun(earlier.jobId);
+    const request = await connection.expect('rerun');
+    expect(request.params).toEqual({
+      jobId: earlier.jobId,
+      idempotencyKey: expect.stringMatching(/^sdk-/),
+      batches: true,
+    });
+    connection.reply(request, job.accepted);
+    connection.notify('event', job.event(1, queued));
+    connection.notify('event', job.event(2, completed));
+    const handle = await rerunning;
+    expect(await collectSeqs(handle.events())).toEqual([1, 2]);
+    expect(handle.jobId).toBe(job.jobId);
+  });
+
   it('keeps the idempotency key of the caller and names it when no answer came', async () => {
     const { client, connection } = await connectPair({ requestTimeoutMs: 10 });
     const executing = failure(client.execute({ prompt: 'hello', idempotencyKey: 'mine' }));

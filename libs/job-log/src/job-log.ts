@@ -25,6 +25,8 @@ export type NewJob = {
   /** How long it may run once taken, in ms. */
   totalMs: number;
   retry: RetryPolicy;
+  /** The job that it asks for once more. */
+  rerunOf?: string;
 };
 
 export type Created = { created: boolean; epoch: string; status: JobStatus };
@@ -168,6 +170,8 @@ export type ReadLog = {
   /** True last positions, for heartbeats; a job without a record is left out. */
   positions(tenant: string, jobIds: string[]): Promise<Map<string, Position>>;
   get(tenant: string, jobId: string): Promise<StoredJob | undefined>;
+  /** What was asked for, metadata and all. */
+  spec(tenant: string, jobId: string): Promise<JobSpec | undefined>;
   /** A page of the whole message of an event that was shortened; undefined when there is no such job. */
   body(tenant: string, jobId: string, at: { seq: number; offset: number }): Promise<BodyPage | undefined>;
   /** A page holds fewer jobs than `limit` where their metadata is long; a cursor says that there are more. */

@@ -5,7 +5,7 @@ import type { RedisConnection } from '@cc-executor/redis';
 /** What of a record `jobOfRecord` needs: small, whatever was asked for. Metadata and spec are fields of their own. */
 const jobFields = [
   ...['tenant', 'status', 'epoch', 'fence', 'seq', 'cancelBy', 'pauseWish'],
-  ...['createdAt', 'startedAt', 'endedAt', 'pausedAt', 'notBefore', 'deadline'],
+  ...['createdAt', 'startedAt', 'endedAt', 'pausedAt', 'notBefore', 'deadline', 'rerunOf'],
 ];
 
 type Fields = Record<string, string | undefined>;
@@ -39,6 +39,7 @@ export function jobOfRecord(tenant: string, jobId: string, record: Fields): Job 
     ...(record.pausedAt === undefined || isTerminal(status) ? {} : { pausedAt: Number(record.pausedAt) }),
     ...(record.notBefore === undefined || status !== 'queued' ? {} : { notBefore: Number(record.notBefore) }),
     deadlineAt: Number(record.deadline),
+    ...(record.rerunOf === undefined ? {} : { rerunOf: record.rerunOf }),
     ...(record.metadata === undefined ? {} : { metadata: JSON.parse(record.metadata) }),
   };
 }

@@ -43,6 +43,7 @@ export function createRedisAcceptLog(options: {
         metadata === undefined ? '' : JSON.stringify(metadata),
         spec.maxAttempts ?? DEFAULT_MAX_ATTEMPTS,
         ...(reservation ? [reservation.createBefore, reservation.keyHash] : ['', '']),
+        job.rerunOf ?? '',
       ],
     );
     onSent?.();

@@ -1,7 +1,7 @@
 /** Reading records and logs in Redis, each for its own tenant: the job of another is missing, and looks like it. */
 import { eventTexts, isTerminal, type Job, type JobStatus } from '@cc-executor/protocol';
 import { type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
-import type { Page, Position, ReadLog, StoredJob, Stretch } from './job-log.ts';
+import type { JobSpec, Page, Position, ReadLog, StoredJob, Stretch } from './job-log.ts';
 import { type BodyPage, bodyFields, pageOf } from './kept-body.ts';
 import type { Keys } from './keys.ts';
 import { jobOfRecord, readFields } from './record.ts';
@@ -63,6 +63,12 @@ export function createRedisReadLog({ redis, keys }: { redis: RedisConnection; ke
     return head && bodies && eventTexts({ jobId, epoch, ...head, bodies }).at(-1);
   }
 
+  async function spec(tenant: string, jobId: string): Promise<JobSpec | undefined> {
+    const [owner, asked, metadata] = await redis.hmget(keys.record(jobId), 'tenant', 'spec', 'metadata');
+    if (owner !== tenant || !asked) return undefined;
+    return { ...JSON.parse(asked), ...(metadata ? { metadata: JSON.parse(metadata) } : {}) };
+  }
+
   async function body(
     tenant: string,
     jobId: string,
@@ -77,6 +83,7 @@ export function createRedisReadLog({ redis, keys }: { redis: RedisConnection; ke
     range: (...args) => tellErrorsApart(range(...args)),
     positions: (tenant, jobIds) => tellErrorsApart(positions(tenant, jobIds)),
     get: (tenant, jobId) => tellErrorsApart(get(tenant, jobId)),
+    spec: (...args) => tellErrorsApart(spec(...args)),
     body: (...args) => tellErrorsApart(body(...args)),
     list: (tenant, query) => tellErrorsApart(listJobs({ redis, keys }, tenant, query)),
   };

@@ -85,6 +85,21 @@ export const httpOperations = {
       201: { description: 'A new job; `Location` is where it is.', content: json(submitResultSchema) },
     },
   },
+  rerunJob: {
+    ...ofJob,
+    method: 'POST',
+    path: '/v1/jobs/{jobId}/rerun',
+    summary: 'Submits a job once more, with all that it asked for.',
+    inHeaders: z.object({ 'idempotency-key': z.string().min(1).max(256).optional() }),
+    body: noBody,
+    answers: {
+      200: {
+        description: 'The job that the idempotency key stands for.',
+        content: json(executeResultSchema),
+      },
+      201: { description: 'A new job; `Location` is where it is.', content: json(executeResultSchema) },
+    },
+  },
   listJobs: {
     ...plain,
     method: 'GET',

@@ -40,6 +40,8 @@ export const jobSchema = z.object({
    */
   deadlineAt: z.number().int(),
   metadata: z.record(z.string(), z.unknown()).optional(),
+  /** The job that it asks for once more. */
+  rerunOf: jobIdSchema.optional(),
 });
 
 export type Job = z.infer<typeof jobSchema>;

@@ -88,6 +88,13 @@ const attachResultSchema = z.object({
   lastSeq: seq,
 });
 
+/** The new job is made of what stands in the record of the old one: who asks cannot change any of it. */
+const rerunParamsSchema = z.strictObject({
+  jobId: jobIdSchema,
+  ...{ idempotencyKey: executeFields.idempotencyKey, attach: executeFields.attach },
+  batches: executeFields.batches,
+});
+
 const jobParamsSchema = z.strictObject({ jobId: jobIdSchema });
 const detachResultSchema = z.object({});
 /** Of `cancel`, `pause` and `resume`. `accepted` is false when the job had ended; then `status` says how. */
@@ -141,6 +148,7 @@ const eventBodyResultSchema = digestSchema.extend({
 
 export const methods = {
   execute: { params: executeParamsSchema, result: executeResultSchema },
+  rerun: { params: rerunParamsSchema, result: executeResultSchema },
   attach: { params: attachParamsSchema, result: attachResultSchema },
   detach: { params: jobParamsSchema, result: detachResultSchema },
   cancel: { params: jobParamsSchema, result: controlResultSchema },

@@ -201,6 +201,9 @@ export function createMemoryJobLog({
           : undefined,
       };
     },
+    async spec(tenant, jobId) {
+      return recordOf(tenant, jobId)?.job.spec;
+    },
     async body(tenant, jobId, { seq, offset }) {
       const state = recordOf(tenant, jobId);
       if (!state) return undefined;
@@ -278,6 +281,7 @@ function jobOfState(state: RecordState): Job {
     ...(state.paused === undefined || isTerminal(state.status) ? {} : { pausedAt: state.paused.at }),
     ...(state.notBefore === undefined || state.status !== 'queued' ? {} : { notBefore: state.notBefore }),
     deadlineAt: state.deadline,
+    ...(state.job.rerunOf === undefined ? {} : { rerunOf: state.job.rerunOf }),
     ...(state.job.spec.metadata === undefined ? {} : { metadata: state.job.spec.metadata }),
   };
 }

@@ -29,6 +29,7 @@ export function limitReads(readLog: ReadLog, maxReads: number = MAX_READS): Read
     positions: readLog.positions,
     range: (...args) => inTurn(() => readLog.range(...args)),
     get: (...args) => inTurn(() => readLog.get(...args)),
+    spec: (...args) => inTurn(() => readLog.spec(...args)),
     body: (...args) => inTurn(() => readLog.body(...args)),
     list: (...args) => inTurn(() => readLog.list(...args)),
   };

@@ -34,7 +34,8 @@ export type AcceptConnection = {
   keepsOrder: boolean;
 };
 
-export type Accept = (tenant: string, params: ExecuteParams) => Promise<Result<'execute'>>;
+/** `rerunOf`: the job whose parameters these are, to be run once more. */
+export type Accept = (tenant: string, params: ExecuteParams, rerunOf?: string) => Promise<Result<'execute'>>;
 
 /**
  * Makes the accept step.
@@ -133,7 +134,7 @@ export function createAccept({
     }
   }
 
-  return async (tenant, params) => {
+  return async (tenant, params, rerunOf) => {
     const { idempotencyKey, attach: _attach, batches: _batches, ...asked } = params;
     refuseBeyond(asked, ceilings, grants);
     if (!connection.isReady()) throw new RedisUnavailableError('away', new Error('jobs cannot be enqueued'));
@@ -148,10 +149,12 @@ export function createAccept({
       queueMs: spec.timeouts?.queueMs ?? DEFAULT_TIMEOUTS.queueMs,
       totalMs: spec.timeouts?.totalMs ?? DEFAULT_TIMEOUTS.totalMs,
       retry: spec.retry ?? 'safe',
+      ...(rerunOf !== undefined && { rerunOf }),
     };
     // By what was asked: a ceiling that has changed makes no other payload of the same request.
+    const payload = { ...open, ...(rerunOf !== undefined && { rerunOf }) };
     const key =
-      idempotencyKey === undefined ? undefined : { idempotencyKey, hashes: hashesOf(open, entrusted) };
+      idempotencyKey === undefined ? undefined : { idempotencyKey, hashes: hashesOf(payload, entrusted) };
     const entries = new Map<string, Promise<void>>();
     // Behind its record, in the same round trip. An entry without a record, should that be refused, does nothing.
     const onSent =

@@ -16,8 +16,10 @@ import { createEventBody } from './event-body.ts';
 import { createExecute } from './execute.ts';
 import { createGet } from './get.ts';
 import { createList } from './list.ts';
+import { createListen } from './listen.ts';
 import type { Operations } from './operation.ts';
 import { createPause } from './pause.ts';
+import { createRerun } from './rerun.ts';
 import { createResume } from './resume.ts';
 import { createVerify } from './verify.ts';
 
@@ -40,8 +42,10 @@ export type OperationParts = {
 
 export function createOperations(parts: OperationParts): Operations {
   const accept = createAccept(parts);
+  const listen = createListen(parts);
   return {
-    execute: createExecute({ ...parts, accept }),
+    execute: createExecute({ accept, listen }),
+    rerun: createRerun({ ...parts, accept, listen }),
     attach,
     detach,
     cancel: createCancel(parts),

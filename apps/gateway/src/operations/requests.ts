@@ -21,7 +21,7 @@ export type Requests = {
 };
 
 /** Methods that accept a job: a gateway that drains, or whose Redis is full, does not take them. */
-const acceptingMethods: ReadonlySet<Method> = new Set<Method>(['execute']);
+const acceptingMethods: ReadonlySet<Method> = new Set<Method>(['execute', 'rerun']);
 
 /** Also where replicas are missing: after a failover they are soon back. */
 const RETRY_AFTER_MS = 1_000;

@@ -100,6 +100,19 @@ export function describeList(twin: () => Twin): void {
       expect(all.sort()).toEqual(jobs.map(({ jobId }) => jobId).sort());
     });
 
+    it('shows of which job one is the rerun, and what was asked for can be read whole', async () => {
+      const { log } = twin();
+      const tenant = createEpoch();
+      const [first = ''] = await createJobs(log, tenant, 1);
+      const spec = { prompt: 'x', model: 'opus', metadata: { a: 1 } };
+      const again = newJob({ tenant, spec, rerunOf: first });
+      await log.create(again);
+      const { jobs } = await log.list(tenant, { limit: 10 });
+      expect(jobs.find(({ jobId }) => jobId === again.jobId)?.rerunOf).toBe(first);
+      expect((await log.get(tenant, again.jobId))?.job.rerunOf).toBe(first);
+      expect(await log.spec(tenant, again.jobId)).toEqual(spec);
+    });
+
     it('shows jobs as they are', async () => {
       const { log } = twin();
       const tenant = createEpoch();

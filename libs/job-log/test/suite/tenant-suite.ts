@@ -46,6 +46,7 @@ export function describeTenants(twin: () => Twin): void {
         await log.range(tenant, jobId, { afterSeq: 0, maxEvents: 10, maxBytes: 1e9 }),
         await log.positions(tenant, [jobId]),
         await log.get(tenant, jobId),
+        await log.spec(tenant, jobId),
         await log.cancel(tenant, jobId, 'client'),
         await log.setPauseWish(tenant, jobId, true),
         await log.setPauseWish(tenant, jobId, false),

@@ -33,6 +33,11 @@ export function createHandlers(context: HttpContext): Handlers {
       const params = { ...body, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) };
       return submitJob(exchange, { params, wait }, context);
     },
+    async rerunJob(exchange, { jobId, 'idempotency-key': idempotencyKey }) {
+      const params = { jobId, attach: false, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) };
+      const { result } = await requests.perform(exchange.session, { method: 'rerun', params });
+      exchange.answerJson(result.created ? 201 : 200, result, { location: `/v1/jobs/${result.jobId}` });
+    },
     async listJobs(exchange, { body: _none, ...query }) {
       const params: Params<'list'> = query;
       const { result } = await requests.perform(exchange.session, { method: 'list', params });

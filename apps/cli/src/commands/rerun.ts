@@ -1,0 +1,39 @@
+/** `cc-executor rerun`: runs a job once more, and prints the answer as it comes. */
+import type { Command } from 'commander';
+
+type RerunOptions = {
+  idempotencyKey?: string;
+  detach?: boolean;
+  url?: string;
+  json?: boolean;
+  quiet?: boolean;
+};
+
+const HELP = `
+Examples:
+  $ cc-executor rerun job_0123456789abcdef0123456789abcdef
+  $ cc-executor rerun JOB --detach
+
+A new job asks for all that the old one did, in whatever way that ended: prompt, options, limits, metadata, what was entrusted to it.
+\`cc-executor get\` shows of which job it is the rerun. Ctrl-C and exit codes: as for run.`;
+
+export function registerRerun(program: Command): void {
+  program
+    .command('rerun')
+    .description('run a job once more, as a new one')
+    .argument('<job>', 'the job id')
+    .option('--idempotency-key <key>', 'the same key gives the same new job')
+    .option('--detach', 'print the new job id and leave')
+    .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
+    .option('--json', 'print the events, one JSON object a line, and nothing else')
+    .option('--quiet', 'print the answer and nothing else')
+    .addHelpText('after', HELP)
+    .action(async (jobId: string, { idempotencyKey, ...options }: RerunOptions) => {
+      const { startAndFollow } = await import('../run-prompt.ts');
+      const params = {
+        ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+        ...(options.detach ? { attach: false } : {}),
+      };
+      process.exitCode = await startAndFollow((client) => client.rerun(jobId, params), options);
+    });
+}
