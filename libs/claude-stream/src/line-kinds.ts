@@ -12,7 +12,9 @@ export type LineKind =
   | 'notice'
   /** Of no interest but that something happens; `generating`: that the model does it. */
   | 'activity'
-  | 'generating';
+  | 'generating'
+  /** Claude Code is there; nothing happens. */
+  | 'ping';
 
 export const lineKinds = {
   assistant: 'read',
@@ -38,6 +40,7 @@ export const lineKinds = {
   'system/task_started': 'work',
   'system/task_updated': 'work',
 
+  active_goal: 'notice',
   auth_status: 'notice',
   conversation_reset: 'notice',
   prompt_suggestion: 'notice',
@@ -54,10 +57,16 @@ export const lineKinds = {
   'system/session_writes_lost': 'notice',
   'system/worker_shutting_down': 'notice',
 
+  // Between Claude Code and whoever holds its standard input: questions and receipts, no work.
+  command_lifecycle: 'activity',
+  control_cancel_request: 'activity',
+  control_request: 'activity',
+  control_response: 'activity',
   'system/control_request_progress': 'activity',
   'system/status': 'activity',
   // A running estimate, one line per thinking delta.
   'system/thinking_tokens': 'generating',
+  keep_alive: 'ping',
 } as const satisfies Record<string, LineKind>;
 
 /** What a line with this type and subtype is. */

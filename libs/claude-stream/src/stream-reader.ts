@@ -173,6 +173,7 @@ function readSystem(line: JsonObject): readonly StreamEvent[] {
 function readOther(line: JsonObject): StreamEvent {
   const kind = lineKindOf(stringOf(line.type) ?? '', line.subtype);
   if (kind === 'notice') return { type: 'notice', message: line };
+  if (kind === 'ping') return { type: 'ping' };
   if (kind === 'activity' || kind === 'generating') {
     return { type: 'activity', generating: kind === 'generating' };
   }

@@ -54,11 +54,13 @@ const sameNames = (ours: string, theirs: string) => `
   export const madeUp: Record<MadeUp, never> = {};
 `;
 
+/** The control protocol is printed, too. Of `command_lifecycle` the types say nothing; the recordings have it. */
 const kindOfLine = `
   type KindOf<M> = M extends { type: 'system'; subtype: infer S extends string }
     ? \`system/\${S}\`
     : M extends { type: infer T extends string } ? T : never;
-  type Kind = KindOf<sdk.SDKMessage>;
+  type Printed = ReturnType<sdk.Transport['readMessages']> extends AsyncGenerator<infer M> ? M : never;
+  type Kind = KindOf<sdk.SDKMessage | Printed> | 'command_lifecycle';
 `;
 
 test('the types are those of the Claude Code that is pinned', async () => {

@@ -15,6 +15,16 @@ export function recording(name: string): string[] {
     .filter(Boolean);
 }
 
+/** Sessions with an open standard input, by name: what went in, and what came out. */
+export const sessions: Record<string, { sent: string[]; printed: string[] }> = Object.fromEntries(
+  readdirSync(new URL('control/', folder)).map((file) => {
+    const steps = recording(`control/${file.replace('.jsonl', '')}`).map((step) => JSON.parse(step));
+    const linesOf = (way: 'to' | 'from') =>
+      steps.flatMap((step) => (way in step ? [JSON.stringify(step.line)] : []));
+    return [file, { sent: linesOf('to'), printed: linesOf('from') }];
+  }),
+);
+
 export function readAll(lines: readonly (string | object)[]): StreamEvent[] {
   const reader = createStreamReader();
   return lines.flatMap((line) => [...reader.read(typeof line === 'string' ? line : JSON.stringify(line))]);
