@@ -18,7 +18,7 @@ export type ImportUse = {
   readonly isType: boolean;
 };
 
-const NOT_OURS = new Set(['node_modules', '.git', '.cache', 'schema', 'recordings']);
+const NOT_OURS = new Set(['node_modules', '.git', '.cache', 'schema', 'recordings', 'generated']);
 const IS_SOURCE = /\.(?:[cm]?[jt]sx?|lua|css|html|sh)$/;
 
 /** Every source file below these folders. */

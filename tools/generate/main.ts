@@ -1,6 +1,6 @@
 /**
  * Writes the documentation that follows from the code: docs/configuration.md, docs/schema/*.json, docs/openapi.json,
- * docs/asyncapi.json and the tables of options.
+ * docs/asyncapi.json, the tables of options, and the messages as plain TypeScript.
  * With --check it writes nothing, names the files that differ and exits with 1.
  */
 import { relative } from 'node:path';
@@ -9,6 +9,7 @@ import { generateConfiguration } from './configuration.ts';
 import { compareFiles, type GeneratedFiles, writeFiles } from './files.ts';
 import { generateOptionTables } from './options.ts';
 import { generateSchemas } from './schemas.ts';
+import { generateTypeScript } from './typescript.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -17,8 +18,9 @@ const files: GeneratedFiles = {
     ...(await generateConfiguration(root)),
     ...generateSchemas(),
     ...generateOptionTables(root),
+    ...generateTypeScript(),
   ]),
-  ownedFolders: ['docs/schema'],
+  ownedFolders: ['docs/schema', 'libs/protocol/src/generated'],
 };
 
 const differing = compareFiles(root, files);

@@ -75,16 +75,19 @@ function readValue(flag: string, value: Kind, texts: readonly string[], faults: 
 function readAttachment(
   flag: string,
   path: string,
-  mediaTypes: Readonly<Record<string, string>>,
+  mediaTypes: Readonly<Record<string, FileValue['mediaType']>>,
   faults: string[],
-): FileValue {
-  const mediaType = mediaTypes[extname(path).slice(1).toLowerCase()] ?? '';
-  if (mediaType === '') faults.push(`${flag}: ${path} is none of ${Object.keys(mediaTypes).join(', ')}`);
+): FileValue | undefined {
+  const mediaType = mediaTypes[extname(path).slice(1).toLowerCase()];
+  if (mediaType === undefined) {
+    faults.push(`${flag}: ${path} is none of ${Object.keys(mediaTypes).join(', ')}`);
+    return undefined;
+  }
   try {
     return { mediaType, data: readFileSync(path, 'base64') };
   } catch (error) {
     faults.push(`${flag}: ${(error as Error).message}`);
-    return { mediaType, data: '' };
+    return undefined;
   }
 }
 

@@ -252,7 +252,7 @@ test('an `execute` without an id is accepted and attached', async () => {
 
 describe('environment variables and attachments', () => {
   const env = { TOKEN: 'the-value-4711' };
-  const attachments = [{ mediaType: 'text/plain', data: 'QSBub3Rl' }];
+  const attachments = [{ mediaType: 'text/plain' as const, data: 'QSBub3Rl' }];
 
   async function specOf(jobId: string): Promise<JobSpec> {
     const begun = await rig.log.begin(jobId, 60_000, 'owner');

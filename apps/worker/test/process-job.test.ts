@@ -79,7 +79,7 @@ test('a job goes from its queue entry to its terminal event', async () => {
 });
 
 describe('a job with secrets', () => {
-  const secrets = { env: { CI: '1' }, attachments: [{ mediaType: 'image/png', data: 'AAAA' }] };
+  const secrets = { env: { CI: '1' }, attachments: [{ mediaType: 'image/png' as const, data: 'AAAA' }] };
   const OTHER = 'another-key-of-these-tests-that-is-long';
 
   test.each([

@@ -52,15 +52,17 @@ type SchemaKind = Omit<ObjectKind, 'kind'> & { kind: 'schema' };
 type FilesKind = {
   kind: 'files';
   /** By the ending of a file's name. */
-  mediaTypes: Readonly<Record<string, string>>;
+  mediaTypes: Readonly<Record<string, MediaType>>;
   /** Files. */
   max: number;
   /** Of all together, in characters of base64. */
   maxLength: number;
 };
 
+type MediaType = 'image/png' | 'image/jpeg' | 'image/gif' | 'image/webp' | 'application/pdf' | 'text/plain';
+
 /** `data` is in base64. */
-export type FileValue = { readonly mediaType: string; readonly data: string };
+export type FileValue = { readonly mediaType: MediaType; readonly data: string };
 
 export type Kind =
   | TextKind

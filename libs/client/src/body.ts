@@ -1,6 +1,6 @@
 /** Fetches the whole message of an event that was too large for it, page by page. */
-import type { Result } from '@cc-executor/protocol';
 import { ClientError } from './errors.ts';
+import type { Result } from './requests.ts';
 import { fitsDigest } from './text-check.ts';
 
 /**

@@ -2,13 +2,15 @@
  * The SDK: one connection, any number of jobs. Every promise and iterator ends: with the job's terminal event, an
  * answer, or a `ClientError`. A lost connection comes back, and every job goes on where it stood.
  */
-import type { ExecuteParams, Params, Result } from '@cc-executor/protocol';
+import type { ExecuteParams } from '@cc-executor/protocol/plain';
 import { fetchBody } from './body.ts';
 import { type ClientLogger, type ClientState, type Connected, createConnection } from './connection.ts';
+import { createDeferred } from './deferred.ts';
 import { ClientError } from './errors.ts';
 import type { ServerFrame } from './frames.ts';
 import { type Control, createJobHandle, type JobHandle, type JobHost } from './job-handle.ts';
 import { DEFAULT_RECONNECT, type ReconnectPolicy } from './reconnect.ts';
+import type { Params, Result } from './requests.ts';
 import type { WebSocketConstructor } from './socket.ts';
 import { createSubscription, type Listener, type Subscription } from './subscription.ts';
 
@@ -167,7 +169,7 @@ export function createClient(options: ClientOptions): Client {
   };
 
   async function start<M extends 'execute' | 'rerun'>(method: M, params: Params<M>): Promise<JobHandle> {
-    const { promise, resolve } = Promise.withResolvers<JobHandle>();
+    const { promise, resolve } = createDeferred<JobHandle>();
     await connection.request(
       method,
       { ...params, batches: true },

@@ -3,21 +3,16 @@
  * unanswered requests again, and says when attachments must be made anew.
  * Invariant: whoever waits for it gets an answer, because reconnecting ends: connected, or closed with an error.
  */
-import {
-  type Method,
-  mayReconnect,
-  type Notification,
-  type Params,
-  type Result,
-} from '@cc-executor/protocol';
+import { mayReconnect, type Notices } from '@cc-executor/protocol/plain';
+import { createDeferred } from './deferred.ts';
 import { ClientError } from './errors.ts';
 import type { ServerFrame } from './frames.ts';
 import { createBackoff, type ReconnectPolicy, wasGood } from './reconnect.ts';
-import { createRequests, type RequestOptions } from './requests.ts';
+import { createRequests, type Method, type Params, type RequestOptions, type Result } from './requests.ts';
 import { type Loss, openSocket, type Socket, type WebSocketConstructor } from './socket.ts';
 
 export type ClientState = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'closed';
-export type Connected = Notification<'connected'>;
+export type Connected = Notices['connected'];
 
 /** A pino logger fits. */
 export type ClientLogger = {
@@ -65,7 +60,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let arrival = waitForArrival();
   let closedWith: ClientError | undefined;
-  const socketGone = Promise.withResolvers<void>();
+  const socketGone = createDeferred<void>();
 
   function enter(next: ClientState): void {
     if (state === next) return;
@@ -215,7 +210,7 @@ export function createConnection(options: ConnectionOptions): Connection {
 }
 
 function waitForArrival() {
-  const waiting = Promise.withResolvers<Connected>();
+  const waiting = createDeferred<Connected>();
   // Nobody may be waiting when it fails; whoever does, gets the error through their own promise.
   waiting.promise.catch(() => {});
   return waiting;

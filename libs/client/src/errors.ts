@@ -7,7 +7,7 @@ import {
   clientErrors,
   type ProtocolErrorCode,
   protocolErrors,
-} from '@cc-executor/protocol';
+} from '@cc-executor/protocol/plain';
 
 export type ErrorCode = ClientErrorCode | ProtocolErrorCode;
 

@@ -2,7 +2,8 @@
  * One iterator's events, between their arrival and the `for await` that takes them. Bounded: when it is full it
  * takes nothing more, and when it is empty again the log is read again from where it stopped.
  */
-import { isTerminalEvent, type JobEvent } from '@cc-executor/protocol';
+import { isTerminalEvent, type JobEvent } from '@cc-executor/protocol/plain';
+import { createDeferred, type Deferred } from './deferred.ts';
 import type { ClientError } from './errors.ts';
 import type { Listener } from './subscription.ts';
 
@@ -20,7 +21,7 @@ export type EventQueueOptions = {
 
 export function createEventQueue(options: EventQueueOptions): EventQueue {
   const items: { event: JobEvent; size: number }[] = [];
-  const waiting: PromiseWithResolvers<IteratorResult<JobEvent>>[] = [];
+  const waiting: Deferred<IteratorResult<JobEvent>>[] = [];
   let lastSeq = options.afterSeq;
   let size = 0;
   let isFull = false;
@@ -52,7 +53,7 @@ export function createEventQueue(options: EventQueueOptions): EventQueue {
 
   const iterator: AsyncIterableIterator<JobEvent> = {
     next() {
-      const next = Promise.withResolvers<IteratorResult<JobEvent>>();
+      const next = createDeferred<IteratorResult<JobEvent>>();
       waiting.push(next);
       serve();
       return next.promise;

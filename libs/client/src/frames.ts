@@ -1,25 +1,21 @@
 /**
- * Reads what the gateway sends. Control messages are checked against the schema; of an event only the head is,
+ * Reads what the gateway sends. Control messages are checked against their shapes; of an event only the head is,
  * because events are the hot path. Unknown notifications and event types pass: a newer gateway may send them.
  */
-import {
-  type JobEvent,
-  type Notification,
-  type NotificationMethod,
-  notificationSchemas,
-} from '@cc-executor/protocol';
+import { type JobEvent, type Notices, noticeShapes } from '@cc-executor/protocol/plain';
 import { asRecord } from './errors.ts';
+import { findFault, isEvent } from './shape-check.ts';
 
 export type ServerFrame =
   | { kind: 'result'; id: number; result: unknown }
   | { kind: 'error'; id: number | undefined; error: unknown }
   | { kind: 'events'; events: JobEvent[] }
-  | { kind: 'connected'; params: Notification<'connected'> }
-  | { kind: 'heartbeat'; params: Notification<'heartbeat'> }
-  | { kind: 'job_lost'; params: Notification<'job_lost'> }
-  | { kind: 'degraded'; params: Notification<'degraded'> }
-  | { kind: 'restored'; params: Notification<'restored'> }
-  | { kind: 'goaway'; params: Notification<'goaway'> }
+  | { kind: 'connected'; params: Notices['connected'] }
+  | { kind: 'heartbeat'; params: Notices['heartbeat'] }
+  | { kind: 'job_lost'; params: Notices['job_lost'] }
+  | { kind: 'degraded'; params: Notices['degraded'] }
+  | { kind: 'restored'; params: Notices['restored'] }
+  | { kind: 'goaway'; params: Notices['goaway'] }
   | { kind: 'unknown' }
   | { kind: 'violation'; message: string };
 
@@ -42,41 +38,45 @@ export function readServerFrame(data: unknown): ServerFrame {
 
 function readNotification(method: string, params: unknown): ServerFrame {
   if (method === 'event') {
-    const isEvent = hasHead(params, 'seq') && typeof params.type === 'string';
-    return isEvent
+    return isEvent(params)
       ? { kind: 'events', events: [params as JobEvent] }
       : violation('an event without its head');
   }
   if (method === 'events') {
-    const isBatch =
-      hasHead(params, 'firstSeq') && Array.isArray(params.events) && params.events.every(isBody);
-    return isBatch ? { kind: 'events', events: eventsOf(params) } : violation('events without their head');
+    return findFault(BATCH, params) === undefined
+      ? { kind: 'events', events: eventsOf(params as Batch) }
+      : violation('events without their head');
   }
   if (isControl(method)) {
-    const parsed = notificationSchemas[method].safeParse(params);
-    if (!parsed.success) return violation(`a '${method}' that does not fit its schema`);
-    return { kind: method, params: parsed.data } as ServerFrame;
+    const fault = findFault(noticeShapes[method], params);
+    if (fault !== undefined) return violation(`a '${method}' that does not fit its schema (${fault})`);
+    return { kind: method, params } as ServerFrame;
   }
   return { kind: 'unknown' };
 }
 
-function isControl(method: string): method is Exclude<NotificationMethod, 'event' | 'events'> {
-  return Object.hasOwn(notificationSchemas, method);
+function isControl(method: string): method is keyof Notices {
+  return Object.hasOwn(noticeShapes, method);
 }
 
-function hasHead(params: unknown, seqName: 'seq' | 'firstSeq'): params is Record<string, unknown> {
-  const { jobId, epoch, [seqName]: seq } = asRecord(params);
-  const isPlaced = Number.isSafeInteger(seq) && (seq as number) > 0;
-  return typeof jobId === 'string' && typeof epoch === 'string' && isPlaced;
-}
+type Batch = {
+  jobId: string;
+  epoch: string;
+  attempt: number;
+  time: number;
+  firstSeq: number;
+  events: object[];
+};
 
-function isBody(body: unknown): boolean {
-  return typeof asRecord(body).type === 'string';
-}
+const BATCH = {
+  jobId: 'string',
+  epoch: 'string',
+  firstSeq: 'positive',
+  events: [{ type: 'string' }],
+} as const;
 
 /** Each with the head that they have in common. */
-function eventsOf(params: Record<string, unknown>): JobEvent[] {
-  const { jobId, epoch, firstSeq, attempt, time, events } = params as Notification<'events'>;
+function eventsOf({ jobId, epoch, firstSeq, attempt, time, events }: Batch): JobEvent[] {
   return events.map((body, i) => ({ jobId, epoch, seq: firstSeq + i, attempt, time, ...body }) as JobEvent);
 }
 

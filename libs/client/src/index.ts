@@ -1,4 +1,39 @@
 /** The SDK for browsers and Node: connect, execute, attach, resume. */
+export type {
+  CancelledEvent,
+  CancelManyParams,
+  CancelManyResult,
+  ClaudeMessageEvent,
+  CompletedEvent,
+  ControlResult,
+  Digest,
+  EventHead,
+  ExecuteParams,
+  FailedEvent,
+  GetResult,
+  Job,
+  JobEvent,
+  JobStatus,
+  ListParams,
+  ListResult,
+  NoticeEvent,
+  OutputEvent,
+  PausedEvent,
+  PauseRefusedEvent,
+  QueuedEvent,
+  ResetEvent,
+  ResumedEvent,
+  RunSummary,
+  StartedEvent,
+  TerminalEvent,
+  TerminalType,
+  ThrottledEvent,
+  TimedOutEvent,
+  ToolEndedEvent,
+  ToolStartedEvent,
+  VerifyResult,
+} from '@cc-executor/protocol/plain';
+export { isTerminalEvent } from '@cc-executor/protocol/plain';
 export { type Client, type ClientEvents, type ClientOptions, createClient } from './client.ts';
 export type { ClientLogger, ClientState, Connected } from './connection.ts';
 export { ClientError, type ErrorCode } from './errors.ts';

@@ -16,11 +16,12 @@ import {
   isTerminalEvent,
   type JobEvent,
   type JobStatus,
-  type Result,
   type TerminalEvent,
-} from '@cc-executor/protocol';
+} from '@cc-executor/protocol/plain';
+import { createDeferred, type Deferred } from './deferred.ts';
 import { ClientError } from './errors.ts';
 import { createEventQueue, type EventQueue } from './event-queue.ts';
+import type { Result } from './requests.ts';
 import type { Listener } from './subscription.ts';
 import { fitsDigest } from './text-check.ts';
 
@@ -190,7 +191,7 @@ function createTracker(afterSeq: number, onMismatch: () => void) {
   let unfolded: JobEvent[] = [];
   let end: TerminalEvent | ClientError | undefined;
   let digestOk: Promise<boolean | undefined> = Promise.resolve(undefined);
-  let waiting: PromiseWithResolvers<TerminalEvent>[] = [];
+  let waiting: Deferred<TerminalEvent>[] = [];
 
   function settle(outcome: TerminalEvent | ClientError): void {
     end = outcome;
@@ -249,7 +250,7 @@ function createTracker(afterSeq: number, onMismatch: () => void) {
     done(): Promise<TerminalEvent> {
       if (end instanceof ClientError) return Promise.reject(end);
       if (end) return Promise.resolve(end);
-      const waiter = Promise.withResolvers<TerminalEvent>();
+      const waiter = createDeferred<TerminalEvent>();
       waiting.push(waiter);
       return waiter.promise;
     },

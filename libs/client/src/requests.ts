@@ -2,8 +2,14 @@
  * Requests that wait for their answer. Each ends exactly once: by its result, by an error, by its time-out, or
  * with the connection. A request that may be sent again survives a lost connection and a draining gateway.
  */
-import { describeIssues, type Method, methods, type Params, type Result } from '@cc-executor/protocol';
+import { type Requests as Protocol, resultShapes } from '@cc-executor/protocol/plain';
+import { createDeferred } from './deferred.ts';
 import { ClientError, readErrorMember } from './errors.ts';
+import { findFault } from './shape-check.ts';
+
+export type Method = keyof Protocol;
+export type Params<M extends Method> = Protocol[M]['params'];
+export type Result<M extends Method> = Protocol[M]['result'];
 
 export type RequestOptions<M extends Method> = {
   /** Executing it twice does no harm, so it is sent again when its answer was lost. */
@@ -64,7 +70,7 @@ export function createRequests(timeoutMs: number): Requests {
     add(method, params, options) {
       lastId += 1;
       const id = lastId;
-      const { promise, resolve, reject } = Promise.withResolvers<Result<typeof method>>();
+      const { promise, resolve, reject } = createDeferred<Result<typeof method>>();
       waiting.set(id, {
         id,
         method,
@@ -109,13 +115,13 @@ export function createRequests(timeoutMs: number): Requests {
         else fail(id, error);
         return isDraining ? 'draining' : 'none';
       }
-      const parsed = methods[request.method].result.safeParse(answer.result);
-      if (!parsed.success) {
-        const message = `The answer to '${request.method}' does not fit its schema: ${describeIssues(parsed.error)}`;
+      const fault = findFault(resultShapes[request.method], answer.result);
+      if (fault !== undefined) {
+        const message = `The answer to '${request.method}' does not fit its schema: ${fault}.`;
         fail(id, new ClientError('protocol_violation', message));
         return 'none';
       }
-      take(id)?.succeed(parsed.data);
+      take(id)?.succeed(answer.result);
       return request.resend ? 'progress' : 'none';
     },
     connectionLost() {

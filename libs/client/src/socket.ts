@@ -3,7 +3,7 @@
  * Invariant: `onLost` is called exactly once, and nothing is called after it. A half-open connection is given up
  * at once, without waiting for the closing handshake that will not come.
  */
-import { type Notification, PROTOCOL_VERSION, SUBPROTOCOL } from '@cc-executor/protocol';
+import { type Notices, PROTOCOL_VERSION, SUBPROTOCOL } from '@cc-executor/protocol/plain';
 import { readServerFrame, type ServerFrame } from './frames.ts';
 import { createHeartbeat } from './heartbeat.ts';
 
@@ -31,7 +31,7 @@ export type SocketOptions = {
   WebSocket: WebSocketConstructor;
   /** For opening and for `connected` to arrive, in ms. */
   connectTimeoutMs: number;
-  onConnected: (params: Notification<'connected'>) => void;
+  onConnected: (params: Notices['connected']) => void;
   /** `size` is the frame's length in UTF-16 units. */
   onFrame: (frame: ServerFrame, size: number) => void;
   onLost: (loss: Loss) => void;
@@ -103,7 +103,7 @@ export function openSocket(options: SocketOptions): Socket {
     }
   }
 
-  function begin(params: Notification<'connected'>): void {
+  function begin(params: Notices['connected']): void {
     heartbeat = createHeartbeat(params.heartbeatMs, performance.now());
     watch(false);
     options.onConnected(params);

@@ -4,8 +4,9 @@
  * attaches anew whenever that differs: after a reconnect, at a gap, for a listener who begins further back.
  * Invariant: every listener sees its events in order, without a hole, up to the terminal event or an error.
  */
-import { isTerminal, isTerminalEvent, type JobEvent, type JobStatus } from '@cc-executor/protocol';
+import { isTerminal, isTerminalEvent, type JobEvent, type JobStatus } from '@cc-executor/protocol/plain';
 import type { Connection } from './connection.ts';
+import { createDeferred } from './deferred.ts';
 import { ClientError, withJob } from './errors.ts';
 import { createJobPosition, type JobPosition } from './job-position.ts';
 import { createBackoff, type ReconnectPolicy } from './reconnect.ts';
@@ -225,7 +226,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
         return Promise.reject(new ClientError('epoch_mismatch', undefined, { jobId }));
       }
       epoch ??= wantedEpoch;
-      const { promise, resolve, reject } = Promise.withResolvers<Attached>();
+      const { promise, resolve, reject } = createDeferred<Attached>();
       for (const listener of joiners) listeners.add(listener);
       joining.push({ listeners: joiners, resolve, reject });
       wake();

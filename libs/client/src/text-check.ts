@@ -1,5 +1,5 @@
 /** Whether a text is what a digest says. Hashed beside the event loop, so that no stream waits for it. */
-import type { Digest } from '@cc-executor/protocol';
+import type { Digest } from '@cc-executor/protocol/plain';
 
 /** Undefined where there is no WebCrypto: in browsers, on pages that came over plain http. */
 export async function fitsDigest(text: string, { bytes, sha256 }: Digest): Promise<boolean | undefined> {

@@ -6,7 +6,7 @@ const NEW = 'another-secret-of-the-services-that-is-long';
 const vault = createVault([OLD]);
 const secrets = {
   env: { TOKEN: 'the-value-4711', TZ: 'Europe/Zurich', EMPTY: '', GRÜN: '🌱' },
-  attachments: [{ mediaType: 'text/plain', data: 'QSBub3RlIHRoYXQgbm9ib2R5IG1heSByZWFk' }],
+  attachments: [{ mediaType: 'text/plain' as const, data: 'QSBub3RlIHRoYXQgbm9ib2R5IG1heSByZWFk' }],
 };
 
 function split(sealed: string) {

@@ -5,7 +5,8 @@
  */
 import { z } from 'zod';
 import type { DialectStatus } from './dialect.ts';
-import type { FailureCode } from './errors.ts';
+import type { FailureCode } from './error-codes.ts';
+import type { TerminalType } from './statuses.ts';
 
 /** SHA-256 (hexadecimal) and length in bytes of a text as UTF-8: of the answer, after resets, or of a message as JSON. */
 export const digestSchema = z.object({ bytes: z.number().int().nonnegative(), sha256: z.string() });
@@ -160,7 +161,7 @@ export const endings = {
     dialectStatus: 'FAILED',
     fields: { limit: z.enum(['queue', 'firstOutput', 'idle', 'total', 'paused']), partial },
   },
-} as const satisfies Record<string, EndingRow>;
+} as const satisfies Record<TerminalType, EndingRow>;
 
 const durationMs = z.number().nonnegative();
 const tokens = z.number().nonnegative();

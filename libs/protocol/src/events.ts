@@ -13,6 +13,7 @@ import {
   summaryFields,
 } from './event-table.ts';
 import { jobIdSchema } from './ids.ts';
+import { type TerminalType, terminalTypes } from './statuses.ts';
 
 const head = {
   jobId: jobIdSchema,
@@ -25,7 +26,6 @@ const head = {
 type Passing = typeof passingEvents;
 type Endings = typeof endings;
 
-export type TerminalType = keyof Endings;
 export type EventType = keyof Passing | TerminalType;
 
 type FieldsOf<T extends EventType> = { type: z.ZodLiteral<T> } & (T extends TerminalType
@@ -47,8 +47,6 @@ export type BackgroundTask = z.infer<typeof backgroundTaskSchema>;
 export type RunSummary = z.input<z.ZodObject<typeof summaryFields>>;
 export type Digest = z.infer<typeof digestSchema>;
 
-/** In the order of the table. */
-export const terminalTypes = Object.keys(endings) as readonly TerminalType[];
 const passingTypes = Object.keys(passingEvents) as readonly (keyof Passing)[];
 const outputTypes = new Set<EventType>(passingTypes.filter((type) => 'carriesOutput' in passingEvents[type]));
 
@@ -75,11 +73,6 @@ export const eventBatchSchema = z.object({
 
 function schemaOf(type: EventType, fields: z.ZodRawShape): z.ZodObject {
   return z.object({ type: z.literal(type), ...fields, ...head });
-}
-
-/** Whether this event ends its job. */
-export function isTerminalEvent(event: JobEvent): event is TerminalEvent {
-  return Object.hasOwn(endings, event.type);
 }
 
 /** Whether this event is output of Claude Code: after it, an attempt cannot be repeated unnoticed. */

@@ -2,7 +2,7 @@
  * Folds a job's events into its text. Folding a replay and then a tail gives what folding all at once gives:
  * the state is the whole memory of it.
  */
-import type { EventBody, JobEvent } from './events.ts';
+import type { EventHead, JobEvent } from './generated/messages.ts';
 
 type Piece = { seq: number; text: string; begin: boolean };
 
@@ -11,7 +11,8 @@ export type Fold = { readonly pieces: readonly Piece[] };
 export const emptyFold: Fold = { pieces: [] };
 
 /** As it is written, or as it is read. */
-type Foldable = (EventBody & { seq: number }) | JobEvent;
+type Foldable = WithSeqAlone<JobEvent>;
+type WithSeqAlone<E> = E extends EventHead ? Omit<E, Exclude<keyof EventHead, 'seq'>> : never;
 
 /** Takes events into the fold; changes nothing but the returned value. Copies what it holds: give it many at once. */
 export function foldEvents(fold: Fold, events: Iterable<Foldable>): Fold {
@@ -27,7 +28,7 @@ export function foldEvents(fold: Fold, events: Iterable<Foldable>): Fold {
 }
 
 /** Whether folding this event changes anything. */
-export function changesText({ type }: Pick<EventBody, 'type'>): boolean {
+export function changesText({ type }: Pick<JobEvent, 'type'>): boolean {
   return type === 'output' || type === 'reset';
 }
 

@@ -9,15 +9,13 @@ export {
   dialectNotificationSchemas,
 } from './dialect.ts';
 export {
-  type ClientErrorCode,
   clientErrors,
   type FailureCode,
   failureCodes,
-  ProtocolError,
   type ProtocolErrorCode,
-  problemOf,
   protocolErrors,
-} from './errors.ts';
+} from './error-codes.ts';
+export { ProtocolError, problemOf } from './errors.ts';
 export { eventTexts, headAround } from './event-texts.ts';
 export {
   type BackgroundTask,
@@ -28,16 +26,13 @@ export {
   type EventType,
   eventSchema,
   eventSchemas,
-  isTerminalEvent,
   type JobEvent,
   type RunSummary,
   summaryOf,
   type TerminalBody,
   type TerminalEvent,
-  type TerminalType,
-  terminalTypes,
 } from './events.ts';
-export { changesText, emptyFold, type Fold, foldEvents, foldedAnswer, foldedText } from './fold.ts';
+export { changesText, emptyFold, foldEvents, foldedAnswer, foldedText } from './fold.ts';
 export {
   type HttpInput,
   type HttpOperation,
@@ -47,15 +42,7 @@ export {
   type StreamNoticeName,
 } from './http-operations.ts';
 export { createConnectionId, createEpoch, createJobId, jobIdSchema } from './ids.ts';
-export {
-  isTerminal,
-  type Job,
-  type JobStatus,
-  jobSchema,
-  jobStatuses,
-  type TerminalStatus,
-  terminalStatuses,
-} from './job.ts';
+export { type Job, jobSchema, type TerminalStatus, terminalStatuses } from './job.ts';
 export {
   DEFAULT_HEARTBEAT_MS,
   DEFAULT_MAX_ATTEMPTS,
@@ -100,4 +87,12 @@ export {
   resultFrame,
 } from './rpc.ts';
 export { jsonSchemas, messageSchemas } from './schemas.ts';
+export {
+  isTerminal,
+  isTerminalEvent,
+  type JobStatus,
+  jobStatuses,
+  type TerminalType,
+  terminalTypes,
+} from './statuses.ts';
 export { type NotVerifiableReason, notVerifiableReasons } from './verification.ts';

@@ -1,21 +1,12 @@
 /** What a job is, as its clients see it. */
 import { z } from 'zod';
-import { type TerminalType, terminalTypes } from './events.ts';
 import { jobIdSchema } from './ids.ts';
+import { jobStatuses, type TerminalType, terminalTypes } from './statuses.ts';
 
-/** A job that has ended has the type of its terminal event. */
 export type TerminalStatus = TerminalType;
-export type JobStatus = 'queued' | 'running' | TerminalStatus;
-
 export const terminalStatuses = terminalTypes;
-export const jobStatuses: readonly JobStatus[] = ['queued', 'running', ...terminalStatuses];
 
 export const jobStatusSchema = z.enum(jobStatuses);
-
-/** Whether a job in this status has ended. */
-export function isTerminal(status: JobStatus): status is TerminalStatus {
-  return status !== 'queued' && status !== 'running';
-}
 
 /** Times are Unix times in milliseconds, from Redis's clock. */
 export const jobSchema = z.object({

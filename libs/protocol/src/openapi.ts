@@ -1,6 +1,7 @@
 /** The OpenAPI 3.1 document of the HTTP door, made of its table and of the one schema source. */
 import { z } from 'zod';
-import { problemSchema, protocolErrors } from './errors.ts';
+import { protocolErrors } from './error-codes.ts';
+import { problemSchema } from './errors.ts';
 import { eventSchema, eventSchemas } from './events.ts';
 import { type HttpOperation, httpOperations, streamNoticeSchemas } from './http-operations.ts';
 import { jobSchema } from './job.ts';

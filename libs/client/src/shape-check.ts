@@ -1,0 +1,63 @@
+/**
+ * Checks what a gateway answers against the shapes that are made of the schema, in a few hundred bytes instead of a schema
+ * library. Members that a shape does not name pass: a newer gateway may send them.
+ */
+export type Shape = string | readonly [Shape] | { readonly [name: string]: Shape };
+
+const JOB_ID = /^job_[0-9a-f]{32}$/;
+
+/** What kinds of value the words of a shape stand for; any other word is one of the values themselves, with `|` between. */
+const KINDS: Record<string, (value: unknown) => boolean> = {
+  string: (value) => typeof value === 'string',
+  boolean: (value) => typeof value === 'boolean',
+  number: (value) => Number.isFinite(value),
+  integer: Number.isSafeInteger,
+  count: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+  positive: (value) => Number.isSafeInteger(value) && (value as number) > 0,
+  jobId: (value) => typeof value === 'string' && JOB_ID.test(value),
+  event: (value) => isEvent(value),
+};
+
+/** Where a value departs from its shape, as a path; undefined: nowhere. */
+export function findFault(shape: Shape, value: unknown, path = 'value'): string | undefined {
+  if (typeof shape === 'string') {
+    const fits = KINDS[shape]?.(value) ?? (typeof value === 'string' && shape.split('|').includes(value));
+    return fits ? undefined : path;
+  }
+  if (isList(shape)) {
+    if (!Array.isArray(value)) return path;
+    return firstFault(value.entries(), ([i, item]) => findFault(shape[0], item, `${path}.${i}`));
+  }
+  if (!isObject(value)) return path;
+  return firstFault(Object.entries(shape), ([member, inner]) => {
+    if (member === '*') {
+      return firstFault(Object.entries(value), ([name, each]) => findFault(inner, each, `${path}.${name}`));
+    }
+    const name = member.replace('?', '');
+    if (name !== member && value[name] === undefined) return undefined;
+    return findFault(inner, value[name], `${path}.${name}`);
+  });
+}
+
+function firstFault<T>(items: Iterable<T>, find: (item: T) => string | undefined): string | undefined {
+  for (const item of items) {
+    const fault = find(item);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
+/** Of an event only the head is looked at: events are the hot path, and a newer gateway's may have more. */
+export function isEvent(value: unknown): boolean {
+  return findFault(EVENT, value) === undefined;
+}
+
+const EVENT = { jobId: 'string', epoch: 'string', seq: 'positive', type: 'string' };
+
+function isList(shape: Exclude<Shape, string>): shape is readonly [Shape] {
+  return Array.isArray(shape);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

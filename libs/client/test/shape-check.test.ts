@@ -1,0 +1,58 @@
+/** The SDK's checks and the schema say the same of every example, and of every example with a fault in it. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { messageSchemas } from '@cc-executor/protocol';
+import { noticeShapes, resultShapes } from '@cc-executor/protocol/plain';
+import { describe, expect, it } from 'vitest';
+import { findFault, type Shape } from '../src/shape-check.ts';
+
+const schemas = messageSchemas();
+const shapes: Record<string, Shape> = Object.fromEntries([
+  ...Object.entries(resultShapes).map(([name, shape]) => [`request.${name}.result`, shape]),
+  ...Object.entries(noticeShapes).map(([name, shape]) => [`notification.${name}`, shape]),
+]);
+
+/** All but those with a fault in an event: of that nothing but the head is looked at. */
+const examples = ['', 'invalid/'].flatMap((folder) => {
+  const url = new URL(`../../protocol/examples/${folder}`, import.meta.url);
+  return readdirSync(url)
+    .map((file) => ({ file: folder + file, name: file.split('.').slice(0, -2).join('.') }))
+    .filter(({ file, name }) => name in shapes && !file.includes('terminal-without'))
+    .map((example) => ({
+      ...example,
+      value: JSON.parse(readFileSync(new URL(example.file.replace('invalid/', ''), url), 'utf8')) as unknown,
+    }));
+});
+
+const WRONG = [undefined, null, 'word', '', -1, 0, 1.5, 2 ** 53, true, {}, [], [null]];
+
+/** The value with each of its members, at any depth, replaced by each wrong value. */
+function* mutate(value: unknown): Generator<unknown> {
+  if (typeof value !== 'object' || value === null) return;
+  for (const [name, member] of Object.entries(value)) {
+    for (const wrong of WRONG) yield replace(value, name, wrong);
+    if (name !== 'terminal') for (const mutated of mutate(member)) yield replace(value, name, mutated);
+  }
+}
+
+function replace(value: object, name: string, member: unknown): unknown {
+  if (Array.isArray(value)) return value.with(Number(name), member);
+  return JSON.parse(JSON.stringify({ ...value, [name]: member }));
+}
+
+describe('the check of answers', () => {
+  it.each(Object.keys(shapes))('there is an example of %s', (name) => {
+    expect(examples.map((example) => example.name)).toContain(name);
+  });
+
+  it.each(examples)('agrees with the schema on $file, and on it with a fault', ({ name, value }) => {
+    const differing = [value, ...WRONG, ...mutate(value)].filter(
+      (each) => (findFault(shapes[name]!, each) === undefined) !== schemas[name]!.safeParse(each).success,
+    );
+    expect(differing).toEqual([]);
+  });
+
+  it('names the place of the fault', () => {
+    const value = { jobs: [{ jobId: `job_${'0'.repeat(32)}`, seq: 0, status: 'lost' }] };
+    expect(findFault(noticeShapes.heartbeat, value)).toBe('value.jobs.0.status');
+  });
+});

@@ -1,0 +1,43 @@
+/** What of the protocol needs no schema library: types, tables, and what is made of them. The SDK is built of it. */
+export { mayReconnect } from './close-codes.ts';
+export { type ClientErrorCode, clientErrors, type ProtocolErrorCode, protocolErrors } from './error-codes.ts';
+export { changesText, emptyFold, type Fold, foldEvents, foldedAnswer, foldedText } from './fold.ts';
+export type {
+  CancelledEvent,
+  CancelManyParams,
+  CancelManyResult,
+  ClaudeMessageEvent,
+  CompletedEvent,
+  ControlResult,
+  Digest,
+  EventBodyResult,
+  EventHead,
+  ExecuteParams,
+  FailedEvent,
+  GetResult,
+  Job,
+  JobEvent,
+  JobStatus,
+  ListParams,
+  ListResult,
+  NoticeEvent,
+  Notices,
+  OutputEvent,
+  PausedEvent,
+  PauseRefusedEvent,
+  QueuedEvent,
+  Requests,
+  ResetEvent,
+  ResumedEvent,
+  RunSummary,
+  StartedEvent,
+  TerminalEvent,
+  ThrottledEvent,
+  TimedOutEvent,
+  ToolEndedEvent,
+  ToolStartedEvent,
+  VerifyResult,
+} from './generated/messages.ts';
+export { noticeShapes, resultShapes } from './generated/shapes.ts';
+export { PROTOCOL_VERSION, SUBPROTOCOL } from './limits.ts';
+export { isTerminal, isTerminalEvent, type TerminalType } from './statuses.ts';
