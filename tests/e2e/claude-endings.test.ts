@@ -88,8 +88,9 @@ exec '${'bin' in claude ? claude.bin : 'false'}' "$@"
         retrySafe: true,
       },
     });
-    const refused = events.find(({ type }) => type === 'throttled');
-    expect(events.at(-1)!.time - refused!.time).toBeLessThan(5_000);
+    // From its acceptance on, but for the start of Claude Code, which a busy machine makes long.
+    const tookMs = end.time - events[0]!.time - end.timings!.startMs!;
+    expect(tookMs).toBeLessThan(5_000);
     expect(stack().model.requests.filter(({ prompt }) => prompt === '[[status: 401]]').length).toBeLessThan(
       3,
     );

@@ -24,6 +24,7 @@ import {
   temporaryFolder,
 } from './harness.ts';
 import { cliOf, processesNamed, processesOf, untilProcesses } from './process-table.ts';
+import { MISSING, realCli, realEngine } from './real-claude.ts';
 
 const ways = [
   ['namespace', 'auto'],
@@ -83,17 +84,25 @@ describe.runIf(process.platform === 'linux').for(ways)('held together by a %s', 
     expect(daemon()).toEqual([]);
   });
 
-  test('a redis-server that made itself a daemon is gone', async (context) => {
+  test('what the Bash tool of the real Claude Code let loose is gone: a daemon, and a child of nobody', async (context) => {
+    context.skip(realCli === undefined, MISSING);
     await needs('program')(context);
     const redis = await chooseTestRedis();
     if (!('program' in redis)) throw new Error(`the tests run on a Redis that is ${redis.kind}`);
     const socket = join(temporaryFolder(), 'socket');
-    const start = `env -i ${redis.program.file} --daemonize yes --port 0 --unixsocket ${socket} --save ''`;
-    const command = `${start}; until [ -S ${socket} ]; do sleep 0.05; done`;
-    const api = await startApi(engine());
-    expect(soleCompletion(await api.lines({ question: command, model: 'runs' })).status).toBe('success');
+    const orphan = `orphan-${randomUUID()}`;
     // It writes its address over its arguments.
-    expect(processesNamed(socket)).toEqual([]);
+    const daemon = `env -i ${redis.program.file} --daemonize yes --port 0 --unixsocket ${socket} --save ''`;
+    const loop = 'echo up >&3; while :; do sleep 1; done';
+    const twice = `(setsid env -i PATH="$PATH" sh -c 'trap "" INT TERM HUP; ${loop}' ${orphan} &) 3>up >/dev/null 2>&1`;
+    const command = `${daemon} >/dev/null; ${twice}; until [ -S ${socket} ] && [ -s up ]; do sleep 0.05; done; cat up`;
+    const { engine: real } = await realEngine({ containment });
+    const api = await startApi(real);
+    const lines = await api.lines({ question: `[[bash: ${command}]]`, allowedTools: ['Bash'] });
+    expect(soleCompletion(lines)).toMatchObject({ status: 'success' });
+    expect([socket, orphan].flatMap(processesNamed)).toEqual([]);
+    const result = lines.find(({ type }) => type === 'result')?.result;
+    expect(result).toBe('The output is:\nup');
   });
 });
 

@@ -30,7 +30,7 @@ import {
   streamLines,
   temporaryFolder,
 } from './harness.ts';
-import { untilProcesses } from './process-table.ts';
+import { processesNamed, untilProcesses } from './process-table.ts';
 
 const credentials = { apiKey: 'sk-real', authToken: undefined, oauthToken: undefined, baseUrl: undefined };
 
@@ -211,13 +211,17 @@ describe.runIf(process.platform === 'linux')('in a view of its own', () => {
     await vi.waitFor(() => expect(said).toContain('"event":"ready"'), { timeout: 20_000 });
     expect(said).toMatch(/"level":"?(40|warn)"?.*a child subreaper.*workspaces and conversations/);
     const { port } = JSON.parse(said.split('\n').find((line) => line.includes('"event":"ready"'))!);
-    const hunt = `grep -las 4711 /proc/[0-9]*/environ; kill -0 ${auto.pid} && echo alive; mkdir a; >b; mv b a`;
+    const orphan = `orphan-${randomUUID()}`;
+    const hunt = `grep -las 4711 /proc/[0-9]*/environ; kill -0 ${auto.pid} && echo alive; mkdir a; >b; mv b a
+      (setsid env -i PATH="$PATH" sh -c 'echo > up; while :; do sleep 1; done' ${orphan} >&- 2>&- &)
+      until [ -e up ]; do sleep 0.05; done`;
     const response = await fetch(`http://127.0.0.1:${port}/execute/claude-stream`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ question: `{ ${hunt}; } > output 2>&1`, model: 'runs', workspace: 'mine' }),
+      body: JSON.stringify({ question: `{ ${hunt}\n} > output 2>&1`, model: 'runs', workspace: 'mine' }),
     });
     expect(soleCompletion(parseLines(await response.text())).status).toBe('success');
+    expect(processesNamed(orphan)).toEqual([]);
     const found = readFileSync(join(workspacesDir, 'mine', 'output'), 'utf8');
     const ended = once(auto, 'exit');
     auto.kill('SIGTERM');
