@@ -9,6 +9,10 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const PROJECTS = ['faults', 'e2e', 'unit'];
 
 export const LONGEST = [
+  'tests/compose/cut-off.test.ts',
+  'tests/compose/killed.test.ts',
+  'tests/compose/scale.test.ts',
+  'tests/compose/stack.test.ts',
   'tests/faults/chaos.test.ts',
   'tests/faults/worker-none.test.ts',
   'tests/faults/network.test.ts',

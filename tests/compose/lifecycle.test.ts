@@ -23,7 +23,7 @@ test('a second up changes nothing: the containers stay', async () => {
 
 test('a second project runs beside the first, also after an aborted start, and leaves nothing', async () => {
   // The images are those of the first.
-  const second = openProject(await chooseSettings({ IMAGE_TAG: stack().name }));
+  const second = openProject(await chooseSettings({ IMAGE_TAG: stack().imageTag }));
   try {
     const aborting = new AbortController();
     const start = docker(['compose', '--project-name', second.name, 'up', '--detach', '--wait'], {

@@ -224,7 +224,7 @@ describe('Redis', () => {
     const ids = (await stack().containers()).map(({ id }) => id);
     const images = await Promise.all(
       OURS.map(async (service) =>
-        docker(['history', '--no-trunc', `cc-executor-${service}:${stack().name}`]),
+        docker(['history', '--no-trunc', `cc-executor-${service}:${stack().imageTag}`]),
       ),
     );
     const shown = [

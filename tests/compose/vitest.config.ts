@@ -1,5 +1,6 @@
 /** Tests of the containers; apart from `npm test`, for they need Docker. */
 import { defineConfig } from 'vitest/config';
+import LongestFirst from '../../tools/longest-first.ts';
 
 export default defineConfig({
   test: {
@@ -7,8 +8,9 @@ export default defineConfig({
     reporters: ['default', './tools/totals-reporter.ts'],
     include: ['tests/compose/**/*.test.ts'],
     globalSetup: ['tests/compose/support/global-setup.ts'],
-    // They share one stack, and the machine with it.
-    fileParallelism: false,
+    // Each has a stack of its own, which waits more than it computes.
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     retry: process.env.CI ? 1 : 0,
     testTimeout: 120_000,
     hookTimeout: 120_000,

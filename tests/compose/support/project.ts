@@ -15,6 +15,8 @@ type Scale = { worker?: number; gateway?: number; 'claude-api'?: number };
 export type Container = { id: string; name: string; service: string; state: string; health: string };
 
 export type Project = ProjectSettings & {
+  /** Of the images that it runs. */
+  imageTag: string;
   /** URL of the native door; takes the place of a stack's in the doors of the end-to-end tests. */
   url(): string;
   dialectUrl(): string;
@@ -45,7 +47,6 @@ export async function chooseSettings(env: Record<string, string> = {}): Promise<
     env: {
       JOB_LEASE_MS: '3s',
       GATEWAY_HEARTBEAT_MS: '1s',
-      HEALTH_INTERVAL: '2s',
       SERVICE_REPORT_MS: '1s',
       ...env,
     },
@@ -79,6 +80,7 @@ export function openProject(settings: ProjectSettings): Project {
 
   return {
     ...settings,
+    imageTag: env.IMAGE_TAG,
     url: () => `ws://127.0.0.1:${gatewayPort}/ws`,
     dialectUrl: () => `ws://127.0.0.1:${gatewayPort}/ws/mcp`,
     compose,

@@ -1,4 +1,4 @@
-/** The shared stack, for the tests of a file. */
+/** The stack of this worker, which the tests of its files share. */
 import { type Client, createClient } from '@cc-executor/client';
 import { beforeEach, inject, onTestFinished } from 'vitest';
 import { docker } from './docker.ts';
@@ -6,7 +6,9 @@ import { openProject, type Project } from './project.ts';
 
 /** Returns the stack; where there is none, every test of the file is skipped and says why. */
 export function useStack(): () => Project {
-  const stack = inject('stack');
+  const stacks = inject('stacks');
+  // Workers are numbered from 1, and run one file at a time.
+  const stack = typeof stacks === 'string' ? stacks : stacks[Number(process.env.VITEST_POOL_ID) - 1]!;
   beforeEach(({ skip, onTestFailed }) => {
     if (typeof stack === 'string') return skip(stack);
     onTestFailed(async () => {

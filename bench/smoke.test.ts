@@ -6,13 +6,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, it, onTestFinished } from 'vitest';
-import { cases } from '../../bench/cases/index.ts';
-import type { Report } from '../../bench/report.ts';
+import { cases } from './cases/index.ts';
+import type { Report } from './report.ts';
 
 /** Ten systems are started for it, one after another. */
 const LIMIT_MS = 180_000;
 
-const MAIN = fileURLToPath(new URL('../../bench/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 
 it('runs every case, tiny, and reports it', { timeout: LIMIT_MS }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'cc-executor-bench-'));
