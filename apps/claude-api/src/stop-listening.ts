@@ -4,11 +4,13 @@
  * the job up. So the port is closed in the instant after all that waited were taken, and what was taken is answered.
  * Left is whoever comes within that instant, which is microseconds unless the machine is so busy that we are interrupted.
  */
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Server, type Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { within } from '@cc-executor/runtime';
 
+/** A caller says by it that it will leave this connection, or use it again, within a second of the answer. */
+const KEEPS_CONNECTION = 'x-keeps-connection';
 /** A turn of the event loop this short has not been interrupted, so that hardly a connection can have come since, in ms. */
 const SHORT_TURN_MS = 0.1;
 /** Callers come in bursts: the port is closed between two of them, in ms. */
@@ -20,7 +22,8 @@ const MOST_MS = 3_000;
 
 export type Door = {
   /**
-   * Closes the port; connections stay. Resolves when everybody who had connected has sent a request or has left.
+   * Closes the port; connections stay. Resolves when everybody who had connected has sent a request or has left, and
+   * whoever keeps its connection for the next request has left, too.
    * @param withinMs who has not by then is waited for no longer
    */
   close(withinMs: number): Promise<void>;
@@ -42,7 +45,14 @@ export function watchDoor(server: Server): Door {
     silent.add(socket);
     socket.once('close', () => heard(socket));
   });
-  server.on('request', ({ socket }: IncomingMessage) => heard(socket));
+  server.on('request', ({ socket, headers }: IncomingMessage, response: ServerResponse) => {
+    heard(socket);
+    if (headers[KEEPS_CONNECTION] === undefined) return;
+    // Soon it sends its next request, or leaves.
+    response.once('close', () => {
+      if (!socket.destroyed) silent.add(socket);
+    });
+  });
 
   /** Nobody waits any more after a turn in which nobody was taken; in others Node takes one. */
   async function untilNobodyWaits(): Promise<void> {

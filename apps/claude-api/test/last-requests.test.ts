@@ -29,19 +29,30 @@ test('one that stops answers everybody who has connected, also who asks after th
   expect(await service.exited).toEqual({ code: 0, signal: null });
 });
 
+test('a caller that keeps its connection is answered on it also after the port is closed', async () => {
+  service = await startService({ app: 'claude-api', env: { CLAUDE_ENGINE: 'demo', CLAUDE_API_PORT: '0' } });
+  const port = Number(service.ready.port);
+  const { ask } = await openCaller(port, ['X-Keeps-Connection: 1']);
+  expect(await ask('{}')).toBe('HTTP/1.1 400');
+  service.kill('SIGTERM');
+  await expect.poll(() => isRefused(port), { interval: 20, timeout: 10_000 }).toBe(true);
+  expect(await ask()).toBe('HTTP/1.1 503');
+  expect(await service.exited).toEqual({ code: 0, signal: null });
+});
+
 /** Connects; `ask` resolves with the first words of the answer, or with how it went wrong. */
-async function openCaller(port: number): Promise<{ ask(): Promise<string> }> {
-  const { promise, resolve } = Promise.withResolvers<string>();
+async function openCaller(port: number, headers = ['Connection: close']) {
+  let { promise, resolve } = Promise.withResolvers<string>();
   const socket = connect(port, '127.0.0.1');
   await once(socket, 'connect');
   socket.on('data', (data) => resolve(data.toString().slice(0, 12)));
   socket.on('error', ({ code }: NodeJS.ErrnoException) => resolve(`broken off: ${code}`));
   socket.on('close', () => resolve('broken off: no answer'));
-  const body = JSON.stringify({ question: 'demo:{"text":"x"}' });
   const head = ['POST /execute/claude-stream HTTP/1.1', 'Host: localhost', 'Content-Type: application/json'];
   return {
-    ask() {
-      socket.write([...head, `Content-Length: ${body.length}`, 'Connection: close', '', body].join('\r\n'));
+    ask(body = '{"question":"demo:{\\"text\\":\\"x\\"}"}') {
+      ({ promise, resolve } = Promise.withResolvers<string>());
+      socket.write([...head, ...headers, `Content-Length: ${body.length}`, '', body].join('\r\n'));
       return promise;
     },
   };

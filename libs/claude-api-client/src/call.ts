@@ -1,12 +1,14 @@
 /**
  * One call to claude-api: one connection, one request, one outcome. Everything that can end it comes together in
  * `finish`, which takes effect once: the response, its error, a limit, the caller's signal, the consumer leaving.
- * Invariants: the outcome is the last event; after it the connection is destroyed, so that claude-api stops working.
+ * Invariants: the outcome is the last event; after it the connection is destroyed, so that claude-api stops working, unless
+ * the response has ended behind its complete line.
  */
 import { createPausableClock } from '@cc-executor/runtime';
-import { Client, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import { createBatchQueue } from './batch-queue.ts';
 import { ConnectError, type Lookup, openConnection } from './connect.ts';
+import { type Connect, type Connection, type Connections, RELEASED } from './connections.ts';
 import { requestPause } from './pause-request.ts';
 import { authorize } from './question.ts';
 import { createUpstreamResponse, type UpstreamResponse } from './response.ts';
@@ -29,6 +31,7 @@ const NOTICE_WITHIN_MS = 2_000;
 
 export type CallOptions = {
   target: URL;
+  connections: Connections;
   token: string | undefined;
   path: string;
   /** Where the execution itself is, once it is under way. */
@@ -43,9 +46,6 @@ export type CallOptions = {
   lookup: Lookup;
 };
 
-/** Why a connection is let go; made once, because a stack trace for every call costs more than the connection. */
-const RELEASED = new Error('the call is over');
-
 type Limit = UpstreamLimit | 'resultLinger' | 'refusalBody';
 
 /** Prepares a call. It begins when the consumer asks for the first batch. */
@@ -55,14 +55,15 @@ export function createCall(options: CallOptions): UpstreamCall {
   const clock = createPausableClock(onExpired);
   const connecting = new AbortController();
   let watched: Limit | undefined;
-  let client: Client | undefined;
+  let connection: Connection | undefined;
+  /** It was made for an earlier call. */
+  let isKept = false;
   let controller: Dispatcher.DispatchController | undefined;
   let hasOutput = false;
   let resting = false;
   let restingSince = 0;
   let done = false;
   let releaseTimer: NodeJS.Timeout | undefined;
-  let address: string | undefined;
   let isHeld = false;
   let isPaused = false;
   let noticeTimer: NodeJS.Timeout | undefined;
@@ -89,22 +90,22 @@ export function createCall(options: CallOptions): UpstreamCall {
       return;
     }
     for (const signal of signals) signal.addEventListener('abort', abort, { once: true });
-    client = new Client(target.origin, {
-      pipelining: 0,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      allowH2: false,
-      connect: (_target, callback) => void connect(callback),
-    });
+    send();
+  }
+
+  function send(): void {
+    connection = options.connections.take((callback) => void connect(callback));
+    isKept = connection.socket !== undefined;
     const headers = {
       'content-type': 'application/json',
       accept: 'application/x-ndjson, text/plain',
+      'x-keeps-connection': '1',
       ...authorize(options.token),
     };
-    client.dispatch({ path: options.path, method: 'POST', headers, body: options.body }, handler);
+    connection.client.dispatch({ path: options.path, method: 'POST', headers, body: options.body }, handler);
   }
 
-  async function connect(callback: ConnectCallback): Promise<void> {
+  async function connect(callback: Parameters<Connect>[0]): Promise<void> {
     const { connectTimeoutMs: timeoutMs, lookup } = options;
     try {
       const socket = await openConnection(target, { timeoutMs, lookup, signal: connecting.signal });
@@ -112,9 +113,6 @@ export function createCall(options: CallOptions): UpstreamCall {
         socket.destroy();
         return;
       }
-      address = socket.remoteAddress;
-      watch('firstOutput', options.firstOutputMs);
-      // From here on the request counts as sent.
       callback(null, socket);
     } catch (error) {
       if (error instanceof ConnectError) finish(describeUnreachable(target, error, timeoutMs));
@@ -125,6 +123,8 @@ export function createCall(options: CallOptions): UpstreamCall {
   const handler: Dispatcher.DispatchHandler = {
     onRequestStart(given) {
       controller = given;
+      // From here on the request counts as sent.
+      if (!done) watch('firstOutput', options.firstOutputMs);
     },
     onResponseStart(_controller, status, headers) {
       if (done || status < 200) return;
@@ -144,9 +144,12 @@ export function createCall(options: CallOptions): UpstreamCall {
     },
     onResponseEnd() {
       if (!done) finish(response.end(queue.items));
-      release();
+      if (response.isComplete) giveBack();
+      else release();
     },
     onResponseError(_controller, error) {
+      // It was found to be closed before anything was written to it.
+      if (!done && isKept && controller === undefined) return send();
       if (!done) finish(response.fail(error));
       release();
     },
@@ -188,6 +191,7 @@ export function createCall(options: CallOptions): UpstreamCall {
   }
 
   async function setPaused(paused: boolean): Promise<PauseAnswer> {
+    const address = connection?.socket?.remoteAddress;
     if (done || address === undefined) {
       return { ok: false, reason: 'the execution is not under way', retryable: false };
     }
@@ -242,16 +246,24 @@ export function createCall(options: CallOptions): UpstreamCall {
     }
   }
 
-  function release(): void {
+  function leave(): Connection | undefined {
     clearTimeout(releaseTimer);
     for (const signal of signals) signal.removeEventListener('abort', abort);
     connecting.abort(RELEASED);
-    // A second time it rejects, which says nothing new.
-    if (client?.destroyed === false) void client.destroy(RELEASED);
+    const left = connection;
+    connection = undefined;
+    return left;
+  }
+
+  function release(): void {
+    const left = leave();
+    if (left) void left.client.destroy(RELEASED);
+  }
+
+  function giveBack(): void {
+    const left = leave();
+    if (left) options.connections.giveBack(left);
   }
 
   return Object.assign(queue.iterator, { setPaused });
 }
-
-type ConnectFunction = Extract<NonNullable<Client.Options['connect']>, (...args: never[]) => unknown>;
-type ConnectCallback = Parameters<ConnectFunction>[1];

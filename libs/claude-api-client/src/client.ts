@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { optionNames } from '@cc-executor/claude-options';
 import { createCall } from './call.ts';
 import { type Lookup, lookupAll } from './connect.ts';
+import { createConnections } from './connections.ts';
 import { surveyAddresses, type UpstreamSurvey } from './survey.ts';
 import { askTranscript, type TranscriptFinding } from './transcript.ts';
 import type { UpstreamCall, UpstreamRequest } from './upstream-events.ts';
@@ -55,6 +56,7 @@ export function createClaudeApiClient(options: ClaudeApiClientOptions): ClaudeAp
   const { lookup = lookupAll, connectTimeoutMs = 10_000, token } = options;
   const base = target.pathname.replace(/\/$/, '');
   const path = base + (options.path ?? '/execute/claude-stream');
+  const connections = createConnections(target);
   const closing = new AbortController();
   // Every running call listens to it.
   setMaxListeners(0, closing.signal);
@@ -63,6 +65,7 @@ export function createClaudeApiClient(options: ClaudeApiClientOptions): ClaudeAp
     execute(request, { signal, limits } = {}) {
       return createCall({
         target,
+        connections,
         token,
         path,
         executionPath: `${base}/executions/${encodeURIComponent(request.executionId)}`,
@@ -81,6 +84,7 @@ export function createClaudeApiClient(options: ClaudeApiClientOptions): ClaudeAp
       askTranscript({ target, token, executionId, connectTimeoutMs, lookup, signal: closing.signal }),
     async close() {
       closing.abort();
+      connections.close();
     },
   };
 }

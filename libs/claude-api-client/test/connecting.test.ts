@@ -102,7 +102,7 @@ describe('connecting to claude-api', () => {
     for await (const _ of client.execute({ ...request, timeoutMs: 1_234.5, options }));
     expect(upstream.calls[0]).toMatchObject({
       path: '/behind/execute/stream',
-      headers: { 'content-type': 'application/json', connection: 'close' },
+      headers: { 'content-type': 'application/json', 'x-keeps-connection': '1' },
     });
     expect(upstream.calls[0]?.body).toEqual({
       question: 'Tell me a thing',
