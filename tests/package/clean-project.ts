@@ -1,0 +1,36 @@
+/** A clone of this checkout that packs the SDK, and an empty project outside of it that installs the file. */
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const LEFT_OUT = new Set(['.git', '.cache', 'node_modules', 'dist', 'docs', 'recordings']);
+
+export const run = promisify(execFile);
+
+export type CleanProject = {
+  folder: string;
+  tarball: string;
+  /** Runs npm there. */
+  npm(...args: string[]): Promise<unknown>;
+  remove(): Promise<void>;
+};
+
+/** Packs in a clone, so that the checkout in which other tests run stays as it is, and installs without a network. */
+export async function makeCleanProject(): Promise<CleanProject> {
+  const parent = await realpath(await mkdtemp(join(tmpdir(), 'cc-executor-package-')));
+  const [clone, folder] = [join(parent, 'clone'), join(parent, 'project')];
+  await cp(root, clone, { recursive: true, filter: (path) => !LEFT_OUT.has(basename(path)) });
+  await symlink(join(root, 'node_modules'), join(clone, 'node_modules'));
+  await run('npm', ['pack', '--workspace', 'libs/client'], { cwd: clone });
+  const tarball = join(clone, 'cc-executor-client-0.1.0.tgz');
+  await mkdir(folder);
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
+  await cp(fileURLToPath(new URL('project', import.meta.url)), folder, { recursive: true });
+  const npm = (...args: string[]) => run('npm', [...args, '--no-audit', '--no-fund'], { cwd: folder });
+  await npm('install', '--offline', '--ignore-scripts', tarball);
+  return { folder, tarball, npm, remove: () => rm(parent, { recursive: true }) };
+}
