@@ -79,6 +79,26 @@ describe('curl', () => {
     expect(list.jobs).toHaveLength(2);
     expect(cancelled).toEqual({ status: 'completed', accepted: false });
   });
+
+  it("runs the recipes of docs/http.md's batches", async () => {
+    const page = readFileSync(new URL('../../docs/http.md', import.meta.url), 'utf8');
+    const recipes = /## Batches\n[\s\S]*?```sh\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
+    const { stdout, stderr } = await run('sh', ['-eu', '-c', recipes], {
+      env: { PATH: process.env.PATH, API: apiOf(0) },
+    });
+    expect(stderr).toBe('');
+    const [counted, ...rest] = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(counted).toMatchObject({ status: 'ended', counts: { completed: 2, refused: 1 } });
+    expect(rest).toMatchObject([
+      { line: 1, status: 'completed', terminal: { type: 'completed' } },
+      { line: 2, status: 'completed' },
+      { line: 3, error: { code: 'invalid_params' } },
+      { accepted: 0 },
+    ]);
+  });
 });
 
 type Described = {
@@ -102,6 +122,12 @@ describe('the OpenAPI document', () => {
         headers: { 'content-type': 'application/json', 'idempotency-key': 'k' },
       }),
     });
+    const lines = (body: string): RequestInit => ({
+      method: 'POST',
+      body,
+      headers: { 'content-type': 'application/x-ndjson', 'idempotency-key': 'b' },
+    });
+    const { batchId } = await (await fetch(`${apiOf(0)}/batches`, lines('{"prompt":"hi"}\n{}'))).json();
     const asked: Record<HttpOperationName, Asked[]> = {
       submitJob: [
         { path: '/jobs?wait=60', init: post('{"prompt":"hi"}'), status: 201 },
@@ -139,6 +165,16 @@ describe('the OpenAPI document', () => {
       pauseJob: [{ path: `/jobs/${jobId}/pause`, init: post(), status: 200 }],
       resumeJob: [{ path: `/jobs/${missing}/resume`, init: post('{}'), status: 404 }],
       verifyJob: [{ path: `/jobs/${jobId}/verify`, init: post(), status: 200 }],
+      submitBatch: [
+        { path: '/batches', init: lines('{"prompt":"hi"}\n{}'), status: 200 },
+        { path: '/batches', init: lines('{"prompt":"other"}'), status: 409 },
+      ],
+      getBatch: [
+        { path: `/batches/${batchId}`, status: 200 },
+        { path: `/batches/batch_${'0'.repeat(32)}`, status: 404 },
+      ],
+      batchResults: [{ path: `/batches/${batchId}/results`, status: 200 }],
+      cancelBatch: [{ path: `/batches/${batchId}/cancel`, init: post(), status: 200 }],
       getOpenApi: [{ path: '/openapi.json', status: 200 }],
       getDocs: [{ path: '/docs', status: 200 }],
     };
@@ -162,10 +198,8 @@ describe('the OpenAPI document', () => {
               .split('\n')
               .map((line) => JSON.parse(line))
           : eventsIn(text);
-        const $ref =
-          type.includes('ndjson') || type === 'text/event-stream'
-            ? '#/components/schemas/Event'
-            : schema?.$ref;
+        const isStream = type.includes('ndjson') || type === 'text/event-stream';
+        const $ref = schema?.$ref ?? (isStream ? '#/components/schemas/Event' : undefined);
         if ($ref === undefined) continue;
         expect(values.length).toBeGreaterThan(0);
         const validate = ajv.compile({ $ref: `openapi${$ref}` });

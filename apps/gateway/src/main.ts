@@ -4,6 +4,7 @@ import {
   createKeys,
   createRedisAcceptLog,
   createRedisFeed,
+  createRedisJobBatches,
   createRedisReadLog,
   createRedisSweep,
   createRedisUnqueued,
@@ -55,6 +56,7 @@ await runService({
       : undefined;
     const readLog = limitReads(createRedisReadLog(kept));
     const wishLog = createRedisWishLog(kept);
+    const jobBatches = createRedisJobBatches(kept);
     const feed = createRedisFeed({ redis: subscriber, keys });
     const producer = createProducer({ redis, keyPrefix: config.keyPrefix, onError: member.onRedisError });
     const sweep = createRedisSweep(kept);
@@ -107,6 +109,8 @@ await runService({
       ceilings,
       readLog,
       feed,
+      wishLog,
+      jobBatches,
       abandonWatch,
       roomWatch,
       operations: createOperations({
@@ -119,6 +123,7 @@ await runService({
         },
         readLog,
         wishLog,
+        jobBatches,
         producer,
         ceilings,
         grants: config,

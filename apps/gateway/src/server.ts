@@ -1,5 +1,5 @@
 /** The gateway's server: what it answers over HTTP, and the doors that take over its sockets. */
-import type { JobFeed, ReadLog } from '@cc-executor/job-log';
+import type { JobBatches, JobFeed, ReadLog, WishLog } from '@cc-executor/job-log';
 import type { RoomWatch } from '@cc-executor/redis';
 import { type Logger, logEvents } from '@cc-executor/runtime';
 import {
@@ -20,6 +20,7 @@ import type { Ceilings } from './operations/ceilings.ts';
 import type { Operations } from './operations/operation.ts';
 import { createRequests } from './operations/requests.ts';
 import { createSessions } from './operations/session.ts';
+import { createSubmitBatch } from './operations/submit-batch.ts';
 import type { Services } from './services.ts';
 
 export type GatewayOptions = {
@@ -35,6 +36,8 @@ export type GatewayOptions = {
   memoryBudgetBytes: number;
   readLog: ReadLog;
   feed: JobFeed;
+  wishLog: WishLog;
+  jobBatches: JobBatches;
   /** Closed with the gateway. */
   abandonWatch: AbandonWatch;
   roomWatch: RoomWatch;
@@ -67,9 +70,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     allowedHosts: [options.host, ...options.allowedHosts],
     allowedOrigins: options.allowedOrigins,
   };
+  const requests = createRequests({ ...options, isDraining: () => draining !== undefined });
   const context = {
     openSession: createSessions({ readLog, feed, abandonWatch, readSoon: heartbeats.readSoon }),
-    requests: createRequests({ ...options, isDraining: () => draining !== undefined }),
+    requests,
     logger,
     memory,
     turns: createTurns(),
@@ -80,7 +84,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     heartbeats,
     context: { ...context, heartbeatMs, ceilings: options.ceilings },
   });
-  const httpDoor = createHttpDoor({ ...options, ...context, heartbeats });
+  const httpDoor = createHttpDoor({
+    ...options,
+    ...context,
+    submitBatch: createSubmitBatch({ ...options, requests }),
+    heartbeats,
+  });
 
   const http = createHttpServer({
     ...own,

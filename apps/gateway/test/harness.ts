@@ -9,6 +9,7 @@ import type { Grants } from '@cc-executor/claude-options';
 import {
   createKeys,
   createRedisFeed,
+  createRedisJobBatches,
   createRedisSweep,
   createVault,
   type JobFeed,
@@ -157,6 +158,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
     const gatewayLog = wrapLog?.(ownLog) ?? ownLog;
     const { countListeners } = createRedisSweep({ redis, keys, retentionMs });
     const feed = createRedisFeed({ redis: subscriber, keys });
+    const jobBatches = createRedisJobBatches({ redis, keys, retentionMs });
     const producer = createProducer({
       redis,
       keyPrefix,
@@ -184,6 +186,8 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
       memoryBudgetBytes: 128 * 1024 * 1024,
       readLog: gatewayLog,
       feed,
+      wishLog: gatewayLog,
+      jobBatches,
       abandonWatch,
       roomWatch,
       operations: createOperations({
@@ -199,6 +203,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
         },
         readLog: gatewayLog,
         wishLog: gatewayLog,
+        jobBatches,
         producer,
         ceilings,
         grants,

@@ -75,6 +75,12 @@ export type Client = {
    * Errors: `job_not_found`, `unavailable`, …
    */
   verify(jobId: string): Promise<Result<'verify'>>;
+  /** Counts of a batch's lines by what became of them. Batches are submitted over HTTP. Errors: `batch_not_found`, … */
+  getBatch(batchId: string): Promise<Result<'getBatch'>>;
+  /** What became of each line, in order, a page at a time: while there is an `afterLine`, ask again with it. */
+  batchResults(params: Params<'batchResults'>): Promise<Result<'batchResults'>>;
+  /** Cancels the unfinished jobs of a batch, and those that it may still get. */
+  cancelBatch(batchId: string): Promise<Result<'cancelBatch'>>;
   /** Calls the listener at each change; returns what takes it off again. */
   on<E extends keyof ClientEvents>(event: E, listener: (value: ClientEvents[E]) => void): () => void;
   /** Ends everything that waits with `connection_closed`. Jobs go on. Idempotent. */
@@ -223,6 +229,9 @@ export function createClient(options: ClientOptions): Client {
     verify: (jobId) => connection.request('verify', { jobId }, { resend: true }),
     list: (params = {}) => connection.request('list', params, { resend: true }),
     cancelMany: (params) => connection.request('cancelMany', params, { resend: true }),
+    getBatch: (batchId) => connection.request('getBatch', { batchId }, { resend: true }),
+    batchResults: (params) => connection.request('batchResults', params, { resend: true }),
+    cancelBatch: (batchId) => connection.request('cancelBatch', { batchId }, { resend: true }),
     on(event, listener) {
       const told = listeners[event];
       told.add(listener);

@@ -1,5 +1,6 @@
 /** Record and log of a job. */
 export { type Attachment, type AttachOutcome, attach, type Listener } from './attachment.ts';
+export { type JobBatches, lineEndOf } from './job-batches.ts';
 export type {
   AcceptLog,
   AppendCode,
@@ -26,6 +27,7 @@ export { type KeptBody, pageOf } from './kept-body.ts';
 export { createKeys, DEFAULT_KEY_PREFIX, type Keys } from './keys.ts';
 export { createRedisAcceptLog } from './redis-accept-log.ts';
 export { createRedisFeed } from './redis-feed.ts';
+export { createRedisJobBatches } from './redis-job-batches.ts';
 export { createRedisReadLog } from './redis-read-log.ts';
 export { type Claim, createRedisSweep, type JobSweep, type NextLook } from './redis-sweep.ts';
 export { createRedisUnqueued, type QueueNeed, type Unqueued } from './redis-unqueued.ts';

@@ -28,6 +28,12 @@ export type Keys = {
   tenants: string;
   /** String: 'jobId payloadHash since' of an idempotency key. */
   idempotency(tenant: string, keyHash: string): string;
+  /** Hash: what a batch is. Fields: tenant, createdAt, lastLine, sha256, cancelledAt, and how many lines have ended in each way. */
+  batch(batchId: string): string;
+  /** Hash: by number of a line its jobId, or why it has none, as JSON. */
+  batchLines(batchId: string): string;
+  /** Sorted set of the numbers of lines whose jobs are not known to have ended. */
+  batchUnfinished(batchId: string): string;
   /**
    * Hash: which usage limits of a credential are reached, and who tries them afterwards. Fields: until, limit, trial and
    * trialEndsAt, each with a colon and the model that is limited, or nothing for all.
@@ -52,6 +58,9 @@ export function createKeys(prefix: string): Keys {
     jobs: (tenant) => `${prefix}:{due}:jobs:${tenant}`,
     tenants: `${prefix}:{due}:tenants`,
     idempotency: (tenant, keyHash) => `${prefix}:idempotency:${tenant}:${keyHash}`,
+    batch: (batchId) => `${prefix}:batch:{${batchId}}`,
+    batchLines: (batchId) => `${prefix}:batch:{${batchId}}:lines`,
+    batchUnfinished: (batchId) => `${prefix}:batch:{${batchId}}:unfinished`,
     usageBlock: (credential) => `${prefix}:{usage-block}:${credential}`,
     replicated: `${prefix}:replicated`,
     control: controlChannel(prefix),

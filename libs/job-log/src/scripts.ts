@@ -27,6 +27,10 @@ const scripts = {
   admit: 1,
   block: 1,
   tried: 1,
+  batchOpen: 1,
+  batchNote: 3,
+  batchChange: 1,
+  batchCount: 3,
 } as const;
 
 export type ScriptName = keyof typeof scripts;
@@ -46,6 +50,8 @@ const runWhenFull: ReadonlySet<ScriptName> = new Set<ScriptName>([
   'admit',
   'block',
   'tried',
+  'batchChange',
+  'batchCount',
 ]);
 
 /** Scripts that have no file of their own. */

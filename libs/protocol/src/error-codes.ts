@@ -51,7 +51,7 @@ export const protocolErrors = {
     rpcCode: -32002,
     httpStatus: 409,
     retryable: false,
-    description: 'The idempotency key is that of a job with another payload.',
+    description: 'The idempotency key is that of a job, or a batch, with another payload.',
   },
   epoch_mismatch: {
     rpcCode: -32003,
@@ -115,7 +115,8 @@ export const protocolErrors = {
     rpcCode: -32012,
     httpStatus: 413,
     retryable: false,
-    description: 'The body of an HTTP request is larger than a frame may be.',
+    description:
+      'The body of an HTTP request, or a line of a batch, is larger than a frame may be, or a batch larger than one may be.',
   },
   unknown_path: {
     rpcCode: -32013,
@@ -140,6 +141,12 @@ export const protocolErrors = {
     httpStatus: 403,
     retryable: false,
     description: 'An HTTP request comes from a page, or names a host, that the operator has not allowed.',
+  },
+  batch_not_found: {
+    rpcCode: -32017,
+    httpStatus: 404,
+    retryable: false,
+    description: 'No such batch: never submitted here, or the retention of its jobs has passed.',
   },
 } as const satisfies Record<string, ProtocolErrorEntry>;
 

@@ -3,11 +3,18 @@
  * gateway's routes and the OpenAPI document are made of it. Errors are `problemSchema`, with the status of their code.
  */
 import { z } from 'zod';
+import {
+  batchResultSchema,
+  cancelBatchResultSchema,
+  getBatchResultSchema,
+  submitBatchResultSchema,
+} from './batches.ts';
 import { eventSchema } from './events.ts';
-import { jobIdSchema } from './ids.ts';
+import { batchIdSchema, jobIdSchema } from './ids.ts';
 import { jobStatusSchema } from './job.ts';
 import { MAX_WAIT_S } from './limits.ts';
 import {
+  batchLineSchema,
   cancelManyParamsSchema,
   cancelManyResultSchema,
   controlResultSchema,
@@ -43,6 +50,8 @@ export type HttpOperation = {
   /** Names in small letters; headers that are not named are not looked at. */
   inHeaders: z.ZodObject;
   body?: z.ZodType;
+  /** In place of it: the body is lines of JSON, each of this schema, and is read as it comes. */
+  lines?: z.ZodType;
   answers: Readonly<Record<number, HttpAnswer>>;
 };
 
@@ -50,6 +59,8 @@ const json = (schema: z.ZodType) => ({ 'application/json': schema });
 const ok = (description: string, schema: z.ZodType) => ({ 200: { description, content: json(schema) } });
 const plain = { inPath: nothing, inQuery: nothing, inHeaders: z.object({}) };
 const ofJob = { ...plain, inPath: jobPath };
+const ofBatch = { ...plain, inPath: z.strictObject({ batchId: batchIdSchema }) };
+const idempotencyKey = z.string().min(1).max(256);
 
 const submitResultSchema = executeResultSchema.extend({
   /** With `wait`, when the job has ended in that time. */
@@ -78,7 +89,7 @@ export const httpOperations = {
     path: '/v1/jobs',
     summary: 'Submits a job; with `wait`, answers when it has ended.',
     inQuery: z.strictObject({ wait: wholeNumber(z.number().int().min(1).max(MAX_WAIT_S)).optional() }),
-    inHeaders: z.object({ 'idempotency-key': z.string().min(1).max(256).optional() }),
+    inHeaders: z.object({ 'idempotency-key': idempotencyKey.optional() }),
     body: submitBodySchema,
     answers: {
       200: { description: 'The job that the idempotency key stands for.', content: json(submitResultSchema) },
@@ -161,6 +172,46 @@ export const httpOperations = {
     summary: "Compares the text of an ended job with its digest and Claude Code's transcript.",
     body: noBody,
     answers: ok('The verdict.', verifyResultSchema),
+  },
+  submitBatch: {
+    ...plain,
+    method: 'POST',
+    path: '/v1/batches',
+    summary: 'Submits many jobs, a line each.',
+    inHeaders: z.object({ 'idempotency-key': idempotencyKey }),
+    lines: batchLineSchema,
+    answers: {
+      200: { description: 'The batch had come before.', content: json(submitBatchResultSchema) },
+      201: {
+        description:
+          'All lines have come, and each has its job or its error; `Location` is where the batch is.',
+        content: json(submitBatchResultSchema),
+      },
+    },
+  },
+  getBatch: {
+    ...ofBatch,
+    method: 'GET',
+    path: '/v1/batches/{batchId}',
+    summary: 'Counts the lines of a batch by what became of them.',
+    answers: ok('The batch.', getBatchResultSchema),
+  },
+  batchResults: {
+    ...ofBatch,
+    method: 'GET',
+    path: '/v1/batches/{batchId}/results',
+    summary: 'Gives what became of each line of a batch, in their order.',
+    answers: {
+      200: { description: 'A line for each.', content: { 'application/x-ndjson': batchResultSchema } },
+    },
+  },
+  cancelBatch: {
+    ...ofBatch,
+    method: 'POST',
+    path: '/v1/batches/{batchId}/cancel',
+    summary: 'Cancels the jobs of a batch, and those that it may still get.',
+    body: noBody,
+    answers: ok('Of how many jobs the cancel came before the end.', cancelBatchResultSchema),
   },
   getOpenApi: {
     ...plain,

@@ -8,6 +8,11 @@ export const jobIdSchema = z
   .string()
   .regex(/^job_[0-9a-f]{32}$/, 'a job id looks like job_ followed by 32 hexadecimal digits');
 
+/** Of a batch: made of its tenant and its idempotency key, so that who sends it again means the same one. */
+export const batchIdSchema = z
+  .string()
+  .regex(/^batch_[0-9a-f]{32}$/, 'a batch id looks like batch_ followed by 32 hexadecimal digits');
+
 /** Makes a new job id. */
 export function createJobId(): string {
   return `job_${randomHex(16)}`;

@@ -1,5 +1,6 @@
 /** The protocol: the one schema source of messages. Types are inferred from the schemas. */
 export { asyncApiDocument } from './asyncapi.ts';
+export type { BatchJob, BatchResult } from './batches.ts';
 export { type CloseReason, closeCodes, mayReconnect } from './close-codes.ts';
 export {
   type DialectStatus,
@@ -49,6 +50,8 @@ export {
   DEFAULT_TIMEOUTS,
   MAX_ATTACHMENTS,
   MAX_ATTEMPTS,
+  MAX_BATCH_BYTES,
+  MAX_BATCH_LINES,
   MAX_BODY_PAGE_BYTES,
   MAX_EVENT_BYTES,
   MAX_FRAME_BYTES,
@@ -64,6 +67,8 @@ export {
 export { type Notification, type NotificationMethod, notificationSchemas } from './notifications.ts';
 export { openApiDocument } from './openapi.ts';
 export {
+  type BatchLine,
+  batchLineSchema,
   type ExecuteParams,
   executeParamsSchema,
   type Method,

@@ -22,6 +22,10 @@ export const MAX_ATTACHMENTS = 1_000;
 export const MAX_TERMINAL_TEXT_LENGTH = 65_536;
 /** How long an HTTP request may wait for the end of its job, in seconds: less than proxies let a silent answer live. */
 export const MAX_WAIT_S = 120;
+/** A batch may not have more lines. */
+export const MAX_BATCH_LINES = 10_000;
+/** Nor more bytes, over all of its lines. */
+export const MAX_BATCH_BYTES = 128 * 1024 * 1024;
 /** The subprotocol a native client must offer. */
 export const SUBPROTOCOL = 'cc-executor.v1';
 export const PROTOCOL_VERSION = '1';

@@ -50,18 +50,19 @@ export function openApiDocument(): Record<string, unknown> {
 }
 
 /** What is named after its operation. */
-function schemasOf({ body, answers }: HttpOperation): [string, z.ZodType][] {
+function schemasOf({ body, lines, answers }: HttpOperation): [string, z.ZodType][] {
   const contents = Object.values(answers).flatMap(({ content = {} }) => Object.values(content));
   const [answer] = contents.filter((schema) => schema !== undefined);
   return [
     ...(body ? [['body', body] as [string, z.ZodType]] : []),
+    ...(lines ? [['line', lines] as [string, z.ZodType]] : []),
     ...(answer ? [['answer', answer] as [string, z.ZodType]] : []),
   ];
 }
 
 function describeOperation(
   name: string,
-  { summary, inPath, inQuery, inHeaders, body, answers }: HttpOperation,
+  { summary, inPath, inQuery, inHeaders, body, lines, answers }: HttpOperation,
   componentOf: (schema: z.ZodType) => Schema,
 ): Record<string, unknown> {
   const responses = Object.entries(answers).map(([status, { description, content }]) => [
@@ -81,6 +82,13 @@ function describeOperation(
       requestBody: {
         required: !body.safeParse(undefined).success,
         content: { 'application/json': { schema: componentOf(body) } },
+      },
+    }),
+    ...(lines && {
+      requestBody: {
+        description: 'Lines of JSON; the schema is that of each.',
+        required: true,
+        content: { 'application/x-ndjson': { schema: componentOf(lines) } },
       },
     }),
     responses: {

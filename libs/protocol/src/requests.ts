@@ -1,6 +1,13 @@
 /** The native protocol's requests: parameters and results by method. */
 import { optionSchemas } from '@cc-executor/claude-options/schema';
 import { z } from 'zod';
+import {
+  batchParamsSchema,
+  batchResultsParamsSchema,
+  batchResultsResultSchema,
+  cancelBatchResultSchema,
+  getBatchResultSchema,
+} from './batches.ts';
 import { digestSchema } from './event-table.ts';
 import { eventSchema } from './events.ts';
 import { jobIdSchema } from './ids.ts';
@@ -55,6 +62,11 @@ export const executeParamsSchema = withAttempts(z.strictObject(executeFields));
 /** The same over HTTP, where the key is a header, and who submits is not attached. */
 export const submitBodySchema = withAttempts(
   z.strictObject(executeFields).omit({ idempotencyKey: true, attach: true, batches: true }),
+);
+
+/** The same as a line of a batch, which has its key in it where it has one of its own. */
+export const batchLineSchema = withAttempts(
+  z.strictObject(executeFields).omit({ attach: true, batches: true }),
 );
 
 function withAttempts<T extends z.ZodType<{ retry?: string | undefined; maxAttempts?: number | undefined }>>(
@@ -159,10 +171,14 @@ export const methods = {
   eventBody: { params: eventBodyParamsSchema, result: eventBodyResultSchema },
   verify: { params: jobParamsSchema, result: verifyResultSchema },
   list: { params: listParamsSchema, result: listResultSchema },
+  getBatch: { params: batchParamsSchema, result: getBatchResultSchema },
+  batchResults: { params: batchResultsParamsSchema, result: batchResultsResultSchema },
+  cancelBatch: { params: batchParamsSchema, result: cancelBatchResultSchema },
 } as const;
 
 export type Method = keyof typeof methods;
 export type Params<M extends Method> = z.infer<(typeof methods)[M]['params']>;
 export type Result<M extends Method> = z.infer<(typeof methods)[M]['result']>;
 export type ExecuteParams = Params<'execute'>;
+export type BatchLine = z.infer<typeof batchLineSchema>;
 export type RetryPolicy = NonNullable<ExecuteParams['retry']>;

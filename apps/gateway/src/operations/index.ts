@@ -1,6 +1,6 @@
 /** Every request method and its operation: a method of the protocol that has none does not compile here. */
 import type { Grants } from '@cc-executor/claude-options';
-import type { AcceptLog, ReadLog, Vault, WishLog } from '@cc-executor/job-log';
+import type { AcceptLog, JobBatches, ReadLog, Vault, WishLog } from '@cc-executor/job-log';
 import type { Producer } from '@cc-executor/queue';
 import type { Replication } from '@cc-executor/redis';
 import type { Logger } from '@cc-executor/runtime';
@@ -8,13 +8,16 @@ import type { TranscriptRequests } from '@cc-executor/signals';
 import type { GatewayMetrics } from '../metrics.ts';
 import { type AcceptConnection, createAccept } from './accept.ts';
 import { attach } from './attach.ts';
+import { createBatchResults } from './batch-results.ts';
 import { createCancel } from './cancel.ts';
+import { createCancelBatch } from './cancel-batch.ts';
 import { createCancelMany } from './cancel-many.ts';
 import type { Ceilings } from './ceilings.ts';
 import { detach } from './detach.ts';
 import { createEventBody } from './event-body.ts';
 import { createExecute } from './execute.ts';
 import { createGet } from './get.ts';
+import { createGetBatch } from './get-batch.ts';
 import { createList } from './list.ts';
 import { createListen } from './listen.ts';
 import type { Operations } from './operation.ts';
@@ -29,6 +32,7 @@ export type OperationParts = {
   connection: AcceptConnection;
   readLog: ReadLog;
   wishLog: WishLog;
+  jobBatches: JobBatches;
   producer: Producer;
   ceilings: Ceilings;
   grants: Grants;
@@ -56,5 +60,8 @@ export function createOperations(parts: OperationParts): Operations {
     list: createList(parts),
     eventBody: createEventBody(parts),
     verify: createVerify(parts),
+    getBatch: createGetBatch(parts),
+    batchResults: createBatchResults(parts),
+    cancelBatch: createCancelBatch(parts),
   };
 }

@@ -16,12 +16,14 @@ export type Requests = {
    * the session ended meanwhile and there is nobody to answer.
    */
   perform<M extends Method>(session: Session, call: Call<M>): Promise<Answer<M>>;
+  /** Does what a door does by several of these; errors and count are those of one, under this name. */
+  attempt<T>(session: Session, name: string, work: () => Promise<T>): Promise<T>;
   /** Counts what a door refused because it asks for no operation. */
   countRefusal(session: Pick<Session, 'door'>, error: ProtocolError): void;
 };
 
-/** Methods that accept a job: a gateway that drains, or whose Redis is full, does not take them. */
-const acceptingMethods: ReadonlySet<Method> = new Set<Method>(['execute', 'rerun']);
+/** What accepts jobs: a gateway that drains, or whose Redis is full, does not take it. */
+const accepting: ReadonlySet<string> = new Set(['execute', 'rerun', 'submitBatch']);
 
 /** Also where replicas are missing: after a failover they are soon back. */
 const RETRY_AFTER_MS = 1_000;
@@ -57,14 +59,11 @@ export function createRequests(options: {
     return withoutRoom(error.reason);
   }
 
-  async function perform<M extends Method>(
-    session: Session,
-    { method, params }: Call<M>,
-  ): Promise<Answer<M>> {
+  async function attempt<T>(session: Session, method: string, work: () => Promise<T>): Promise<T> {
     const { door, logger } = session;
     try {
-      if (acceptingMethods.has(method)) mayAccept();
-      const answer = await operations[method](session, params);
+      if (accepting.has(method)) mayAccept();
+      const answer = await work();
       metrics.requests.inc({ door, method, outcome: 'ok' });
       return answer;
     } catch (error) {
@@ -78,7 +77,9 @@ export function createRequests(options: {
   }
 
   return {
-    perform,
+    perform: <M extends Method>(session: Session, { method, params }: Call<M>): Promise<Answer<M>> =>
+      attempt(session, method, () => operations[method](session, params)),
+    attempt,
     countRefusal: ({ door }, { code }) => metrics.requests.inc({ door, method: 'none', outcome: code }),
   };
 }

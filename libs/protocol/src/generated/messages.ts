@@ -373,6 +373,51 @@ export type ListResult = {
   cursor?: string | undefined;
 };
 
+export type GetBatchParams = {
+  batchId: string;
+};
+
+export type GetBatchResult = {
+  batchId: string;
+  status: 'accepting' | 'running' | 'ended';
+  createdAt: number;
+  lines: number;
+  counts: {
+    queued: number;
+    running: number;
+    completed: number;
+    failed: number;
+    cancelled: number;
+    timed_out: number;
+    refused: number;
+    expired: number;
+  };
+};
+
+export type BatchResultsParams = {
+  batchId: string;
+  afterLine?: number | undefined;
+  limit?: number | undefined;
+};
+
+export type BatchResultsResult = {
+  results: {
+    line: number;
+    jobId?: string | undefined;
+    error?: {
+      code: string;
+      message: string;
+    } | undefined;
+    status?: JobStatus | undefined;
+    terminal?: JobEvent | undefined;
+  }[];
+  afterLine?: number | undefined;
+};
+
+export type CancelBatchResult = {
+  accepted: number;
+};
+
 /** Parameters and result of each request. */
 export type Requests = {
   execute: { params: ExecuteParams; result: ExecuteResult };
@@ -387,6 +432,9 @@ export type Requests = {
   eventBody: { params: EventBodyParams; result: EventBodyResult };
   verify: { params: JobParams; result: VerifyResult };
   list: { params: ListParams; result: ListResult };
+  getBatch: { params: GetBatchParams; result: GetBatchResult };
+  batchResults: { params: BatchResultsParams; result: BatchResultsResult };
+  cancelBatch: { params: GetBatchParams; result: CancelBatchResult };
 };
 
 /** What the gateway says unasked. */

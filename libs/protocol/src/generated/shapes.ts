@@ -14,6 +14,9 @@ export const resultShapes = {
   eventBody: { bytes: 'count', sha256: 'string', offset: 'count', text: 'string', 'nextOffset?': 'positive' },
   verify: { verdict: 'verified|not_verifiable|mismatch', 'part?': 'log|transcript', 'reason?': 'string', message: 'string', 'digest?': { bytes: 'count', sha256: 'string' }, 'executionId?': 'string' },
   list: { jobs: [{ jobId: 'jobId', epoch: 'string', status: 'queued|running|completed|failed|cancelled|timed_out', attempt: 'count', lastSeq: 'count', cancelRequested: 'boolean', pauseRequested: 'boolean', createdAt: 'integer', 'startedAt?': 'integer', 'endedAt?': 'integer', 'pausedAt?': 'integer', 'notBefore?': 'integer', deadlineAt: 'integer', 'metadata?': {}, 'rerunOf?': 'jobId' }], 'cursor?': 'string' },
+  getBatch: { batchId: 'string', status: 'accepting|running|ended', createdAt: 'integer', lines: 'count', counts: { queued: 'count', running: 'count', completed: 'count', failed: 'count', cancelled: 'count', timed_out: 'count', refused: 'count', expired: 'count' } },
+  batchResults: { results: [{ line: 'positive', 'jobId?': 'jobId', 'error?': { code: 'string', message: 'string' }, 'status?': 'queued|running|completed|failed|cancelled|timed_out', 'terminal?': 'event' }], 'afterLine?': 'positive' },
+  cancelBatch: { accepted: 'count' },
 } as const;
 
 /** Of what the gateway says unasked. */

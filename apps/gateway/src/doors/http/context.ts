@@ -4,12 +4,14 @@ import type { Heartbeats } from '../../listening/heartbeats.ts';
 import type { GatewayMetrics } from '../../metrics.ts';
 import type { Requests } from '../../operations/requests.ts';
 import type { OpenSession } from '../../operations/session.ts';
+import type { SubmitBatch } from '../../operations/submit-batch.ts';
 import type { MemoryBudget } from '../memory-budget.ts';
 import type { Turns } from '../turns.ts';
 
 export type HttpContext = {
   openSession: OpenSession;
   requests: Requests;
+  submitBatch: SubmitBatch;
   heartbeats: Heartbeats;
   memory: MemoryBudget;
   turns: Turns;

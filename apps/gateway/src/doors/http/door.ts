@@ -62,7 +62,8 @@ export function createHttpDoor(options: Omit<HttpContext, 'isClosing'> & { drain
     });
     try {
       const watch = { grew: exchange.tookBody, mayRead: context.memory.mayRead };
-      const text = operation.method === 'POST' ? await counted(() => readBody(exchange.request, watch)) : '';
+      const hasBody = operation.method === 'POST' && !operation.lines;
+      const text = hasBody ? await counted(() => readBody(exchange.request, watch)) : '';
       await turns.take(exchange.request.socket, async () => {
         const input = await counted(() => readInput(operation, reply.request, text));
         // The table's schemas are those that the handler's input is inferred from.

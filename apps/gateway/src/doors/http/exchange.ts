@@ -38,6 +38,8 @@ export type Exchange = {
   isOpen(): boolean;
   /** So many bytes of the body have come. */
   tookBody(bytes: number): void;
+  /** So many of them are not held any more. */
+  letBodyGo(bytes: number): void;
   /** Takes the events from now on; is told at once of what is wrong with Redis, and that the gateway closes. */
   listen(listener: ExchangeListener): void;
   /** Answers, whole. */
@@ -197,6 +199,9 @@ export function openExchange(reply: HttpReply, context: HttpContext): Exchange {
     tookBody(bytes) {
       bodyBytes += bytes;
       memory.grew(bytes);
+    },
+    letBodyGo(bytes) {
+      bodyBytes -= bytes;
     },
     listen(taking) {
       listener = taking;

@@ -4,8 +4,12 @@ import type { HttpContext } from './context.ts';
 import { streamEvents } from './event-stream.ts';
 import type { Exchange } from './exchange.ts';
 import { PAGE_POLICY, referencePage } from './reference-page.ts';
+import { createSocketTurns } from './socket-turns.ts';
 import { createStreamFormats } from './stream-formats.ts';
 import { submitJob } from './submit.ts';
+import { submitBatch } from './submit-batch.ts';
+
+const RESULTS_AT_ONCE = 100;
 
 export type Handlers = {
   readonly [N in HttpOperationName]: (exchange: Exchange, input: HttpInput<N>) => Promise<void>;
@@ -14,6 +18,7 @@ export type Handlers = {
 export function createHandlers(context: HttpContext): Handlers {
   const { requests } = context;
   const formats = createStreamFormats();
+  const lineTurns = createSocketTurns(context.turns);
   // Made when somebody asks: few do.
   let openApi: object | undefined;
   const document = () => {
@@ -54,6 +59,21 @@ export function createHandlers(context: HttpContext): Handlers {
     pauseJob: answerOf('pause'),
     resumeJob: answerOf('resume'),
     verifyJob: answerOf('verify'),
+    submitBatch: (exchange, { 'idempotency-key': key }) =>
+      requests.attempt(exchange.session, 'submitBatch', () => submitBatch(exchange, key, context, lineTurns)),
+    async getBatch(exchange, { batchId }) {
+      const { result } = await requests.perform(exchange.session, {
+        method: 'getBatch',
+        params: { batchId },
+      });
+      exchange.answerJson(200, result);
+    },
+    batchResults: (exchange, { batchId }) => sendBatchResults(exchange, batchId, context),
+    async cancelBatch(exchange, { batchId }) {
+      const params = { batchId };
+      const { result } = await requests.perform(exchange.session, { method: 'cancelBatch', params });
+      exchange.answerJson(200, result);
+    },
     async getOpenApi(exchange) {
       exchange.answerJson(200, document());
     },
@@ -85,6 +105,29 @@ async function sendEventBody(
     outbox.send(page.text);
     if (page.nextOffset === undefined) break;
     page = await read(page.nextOffset);
+  }
+  exchange.end();
+}
+
+/** A line for each, a page at a time, as above. */
+async function sendBatchResults(
+  exchange: Exchange,
+  batchId: string,
+  { requests }: HttpContext,
+): Promise<void> {
+  const { session, outbox, request } = exchange;
+  const read = async (afterLine: number) => {
+    const params = { batchId, afterLine, limit: RESULTS_AT_ONCE };
+    const { result } = await requests.perform(session, { method: 'batchResults', params });
+    return result;
+  };
+  let page = await read(0);
+  exchange.begin(200, { 'content-type': 'application/x-ndjson', 'x-accel-buffering': 'no' });
+  while (request.method !== 'HEAD' && exchange.isOpen()) {
+    if (page.results.length > 0)
+      outbox.send(page.results.map((result) => `${JSON.stringify(result)}\n`).join(''));
+    if (page.afterLine === undefined) break;
+    page = await read(page.afterLine);
   }
   exchange.end();
 }

@@ -39,10 +39,11 @@ export async function readBody(request: IncomingMessage, watch: BodyWatch): Prom
       'The body has to be JSON: send `Content-Type: application/json` (curl: `--json`).',
     );
   }
-  return textOf(Buffer.concat(pieces));
+  return textOf(Buffer.concat(pieces), 'body');
 }
 
-async function untilRoom({ mayRead }: BodyWatch): Promise<void> {
+/** Resolves when more may be read. */
+export async function untilRoom({ mayRead }: Pick<BodyWatch, 'mayRead'>): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   if (!mayRead(resolve)) await promise;
 }
@@ -51,11 +52,12 @@ function isJson(type: string): boolean {
   return /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type.trim());
 }
 
-function textOf(bytes: Buffer): string {
+/** Errors: `invalid_request`. */
+export function textOf(bytes: Buffer, what: 'body' | 'line'): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw new ProtocolError('invalid_request', 'The body is not UTF-8.');
+    throw new ProtocolError('invalid_request', `The ${what} is not UTF-8.`);
   }
 }
 
