@@ -20,6 +20,7 @@ type Service = {
   init?: boolean;
   read_only?: boolean;
   tmpfs?: string[];
+  volumes?: string[];
   cap_drop?: string[];
   security_opt?: string[];
   privileged?: boolean;
@@ -101,6 +102,13 @@ describe('docker-compose.yml', () => {
     const published = services.filter(([, { ports }]) => ports).map(([name, { ports }]) => [name, ports]);
     expect(published.map(([name]) => name).sort()).toEqual(['balancer', 'dashboard']);
     for (const [, ports] of published) expect(plain(ports)).toMatch(/^127\.0\.0\.1:\d+:\d+$/);
+  });
+
+  test('work folder and workspaces of claude-api lie where they can be closed to other executions', () => {
+    const { environment, tmpfs, volumes } = compose.services['claude-api']!;
+    expect(environment).toMatchObject({ CLAUDE_WORK_DIR: '/work', CLAUDE_WORKSPACES_DIR: '/workspaces' });
+    const targets = [...(tmpfs ?? []), ...(volumes ?? [])].map((mount) => mount.split(':'));
+    expect(targets.flat()).toEqual(expect.arrayContaining(['/work', '/workspaces']));
   });
 
   test('only workers share a network with claude-api, and what needs no way out has none', () => {

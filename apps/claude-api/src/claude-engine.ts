@@ -12,7 +12,7 @@ import { locateCli, readCliVersion } from './cli-location.ts';
 import { findLogin } from './cli-login.ts';
 import { runCliProcess } from './cli-process.ts';
 import { configFolderOf, warningsOf } from './config-folder.ts';
-import type { Containment } from './containment.ts';
+import { type Containment, canHide } from './containment.ts';
 import { createConversationFolders } from './conversation-folders.ts';
 import type {
   Engine,
@@ -63,7 +63,7 @@ export type ClaudeEngine = Engine & {
 
 /** Makes the engine. The CLI need not be there yet: it is looked up for each run. */
 export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
-  const { bin, logger, profile, modelProxy, workspacesDir } = options;
+  const { bin, logger, profile, modelProxy, workspacesDir, containment } = options;
   const workDir = resolve(options.workDir);
   const credentials = modelProxy === undefined ? options.credentials : {};
   const env = buildCliEnvironment(options.environment, credentials, options.passEnv);
@@ -73,7 +73,7 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
   const keepsLogin = modelProxy === undefined;
   // Empty: the usual one, which on macOS names the entry in the keychain, too.
   const loginFolder = env.CLAUDE_SECURESTORAGE_CONFIG_DIR ?? env.CLAUDE_CONFIG_DIR ?? '';
-  const viewOf = createExecutionViews({
+  const { viewOf, guarded } = createExecutionViews({
     configFolder,
     folders: [workDir, workspacesDir],
     mcpFolder: options.mcpFolder,
@@ -81,10 +81,13 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     environment: options.environment,
     hiddenPaths: options.hiddenPaths,
   });
+  const exposed = containment.hides === 'fenced' ? guarded.filter((path) => !canHide(containment, path)) : [];
+  const gaps = [...containment.gaps, ...exposed.map((path) => `it reaches ${path}`)];
   const index = openExecutionIndex(join(workDir, 'executions.jsonl'), options.indexLimits, logger);
   const versions = new Map<string, Promise<string>>();
   let forgotAt = 0;
   for (const warning of warningsOf(configFolder)) logger.warn(warning);
+  if (exposed.length > 0) logger.warn({ exposed }, 'what Landlock cannot hide: more may be made beside it');
 
   async function describe(): Promise<EngineDescription> {
     const file = locateCli(bin, env);
@@ -94,11 +97,10 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     const warnings = warningsOf(configFolder);
     const target = options.credentials.baseUrl === undefined ? '' : '; with its own base URL';
     const login = found.length > 0 ? found.join(', ') : fault;
-    const { containment, environment } = options;
+    const { environment } = options;
     const hasProxy = modelProxy !== undefined;
-    const reasons = whyInReach({ logins: found, hasProxy, containment, environment });
+    const reasons = whyInReach({ logins: found, hasProxy, containment, environment, configFolder });
     const reach = reasons.length === 0 ? [] : [`a tool can reach the login: ${reasons.join(', ')}`];
-    const { gaps } = containment;
     const parts = [`Claude Code ${version}`, `${login}${target}`, containment.detail, ...gaps, ...reach];
     return {
       ok: found.length > 0,
@@ -202,7 +204,7 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
       {
         signal: AbortSignal.any([signal, giveUp.signal]),
         stopGraceMs: options.stopGraceMs,
-        containment: options.containment,
+        containment,
         onOutput,
         pause,
       },

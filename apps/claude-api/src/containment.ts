@@ -9,6 +9,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Environment } from './cli-environment.ts';
 import { locateCli } from './cli-location.ts';
+import { FENCE, isFenceable } from './fence.ts';
 import { viewArguments, viewProgram } from './view.ts';
 
 export type SandboxMode = 'auto' | 'on' | 'off';
@@ -18,8 +19,8 @@ export type Containment = {
   readonly kind: 'namespace' | 'subreaper' | 'marker';
   /** The program and its arguments, which a command follows; none for `marker`. */
   readonly launcher: readonly string[];
-  /** Whether a view (`viewArguments`) is to stand between the two, and then holds. */
-  readonly hides: boolean;
+  /** How much of a view holds, whose arguments (`viewArguments`) then stand between the two. */
+  readonly hides: 'all' | 'fenced' | 'nothing';
   /** Whether processes outside, this service first of all, can be neither looked into nor signalled. */
   readonly secludes: boolean;
   /** For people. */
@@ -36,12 +37,6 @@ const NAMESPACE = ['--pid', '--fork', '--kill-child', '--mount-proc'];
 const PRCTL_NUMBERS: Partial<Record<NodeJS.Architecture, number>> = { x64: 157, arm64: 167 };
 const SET_SUBREAPER = 36;
 const SET_NO_NEW_PRIVILEGES = 38;
-/** Landlock, from Linux 6.12 on: no signal leaves its domain, and nothing outside is looked into. It needs no right. */
-const SECLUDE = `
-my $scopes = pack('Q3', 0, 0, 3);
-my $rules = syscall(444, $scopes, length $scopes, 0);
-$rules >= 0 && syscall(446, $rules, 0) == 0 or exit 125;
-`;
 
 /** In the order of preference. Without a user id of its own nobody but root may make a PID namespace only. */
 const namespaces = [
@@ -58,6 +53,8 @@ const TRIAL = viewArguments({ cwd: '/', hidden: [dirname(HERE)], shown: [], read
 
 const OTHERS_FILES =
   "a tool reaches other executions' workspaces and conversations, and this service's files, as far as its user does";
+const OTHERS_NAMES =
+  "a tool can list others' files and this service's, and reaches those in whose folders this service's user may make more";
 const OTHERS_PROCESSES = "a tool can look into and signal this service's and other executions' processes";
 const DAEMONS = 'a daemon that clears its environment may outlive its execution';
 
@@ -67,7 +64,7 @@ const reap = `syscall(${prctl}, ${SET_SUBREAPER}, 1, 0, 0, 0) == 0 or exit 125;`
 const secludingSubreaper = [
   'perl',
   '-e',
-  `${reap} syscall(${prctl}, ${SET_NO_NEW_PRIVILEGES}, 1, 0, 0, 0); ${SECLUDE} ${BECOME}`,
+  `${reap} syscall(${prctl}, ${SET_NO_NEW_PRIVILEGES}, 1, 0, 0, 0); ${FENCE} ${BECOME}`,
 ];
 const subreapers = [
   ...(prctl === undefined ? [] : [['perl', '-e', `${reap} ${BECOME}`]]),
@@ -86,7 +83,7 @@ export function findContainment(mode: SandboxMode, env: Environment): Containmen
     return {
       kind: 'marker',
       launcher: [],
-      hides: false,
+      hides: 'nothing',
       secludes: false,
       detail,
       gaps: [OTHERS_FILES, OTHERS_PROCESSES, DAEMONS],
@@ -96,7 +93,7 @@ export function findContainment(mode: SandboxMode, env: Environment): Containmen
     const viewer = findViewer(env);
     if (viewer !== undefined) {
       const detail = 'a PID namespace and a view of the file system for each execution';
-      return { kind: 'namespace', launcher: viewer, hides: true, secludes: true, detail, gaps: [] };
+      return { kind: 'namespace', launcher: viewer, hides: 'all', secludes: true, detail, gaps: [] };
     }
     const namespace = firstThatRuns(namespaces, env);
     if (namespace !== undefined) {
@@ -104,7 +101,7 @@ export function findContainment(mode: SandboxMode, env: Environment): Containmen
       return {
         kind: 'namespace',
         launcher: namespace,
-        hides: false,
+        hides: 'nothing',
         secludes: true,
         detail,
         gaps: [OTHERS_FILES],
@@ -118,10 +115,10 @@ export function findContainment(mode: SandboxMode, env: Environment): Containmen
     return {
       kind: 'subreaper',
       launcher: secluding,
-      hides: false,
+      hides: 'fenced',
       secludes: true,
       detail,
-      gaps: [OTHERS_FILES],
+      gaps: [OTHERS_NAMES],
     };
   }
   const gaps = [OTHERS_FILES, OTHERS_PROCESSES];
@@ -129,10 +126,22 @@ export function findContainment(mode: SandboxMode, env: Environment): Containmen
   if (subreaper !== undefined) {
     const why = mode === 'off' ? '' : '; no PID namespace may be made here';
     const detail = `a child subreaper for each execution${why}`;
-    return { kind: 'subreaper', launcher: subreaper, hides: false, secludes: false, detail, gaps };
+    return { kind: 'subreaper', launcher: subreaper, hides: 'nothing', secludes: false, detail, gaps };
   }
   const detail = 'neither a PID namespace (unshare) nor a child subreaper (perl, tini) is to be had';
-  return { kind: 'marker', launcher: [], hides: false, secludes: false, detail, gaps: [...gaps, DAEMONS] };
+  return {
+    kind: 'marker',
+    launcher: [],
+    hides: 'nothing',
+    secludes: false,
+    detail,
+    gaps: [...gaps, DAEMONS],
+  };
+}
+
+/** Whether what has this path is out of reach of an execution whose view hides it. */
+export function canHide({ hides }: Containment, path: string): boolean {
+  return hides === 'all' || (hides === 'fenced' && isFenceable(path));
 }
 
 function findViewer(env: Environment): string[] | undefined {
@@ -145,8 +154,9 @@ function findViewer(env: Environment): string[] | undefined {
 
 /** What may trace everything, root for instance, is not kept out: so it is tried. */
 function findSecluding(env: Environment): string[] | undefined {
-  const look = '! cat /proc/"$1"/environ >/dev/null 2>&1';
-  return firstThatRuns([secludingSubreaper], env, ['/bin/sh', '-c', look, 'sh', String(process.pid)]);
+  const look = '! cat "/proc/$1/environ" && ! cat "$2"';
+  const command = ['/bin/sh', '-c', look, 'sh', String(process.pid), HERE];
+  return firstThatRuns([secludingSubreaper], env, [...TRIAL, ...command]);
 }
 
 function firstThatRuns(

@@ -37,6 +37,11 @@ export type ConversationFolders = {
   forgetOld(): Promise<void>;
 };
 
+/** Where all conversations' configuration folders are, below the operator's. */
+export function conversationStoreOf(configFolder: string): string {
+  return join(configFolder, 'cc-executor');
+}
+
 /**
  * @param options.configFolder the operator's own
  * @param options.workDir where what is not kept is
@@ -46,7 +51,7 @@ export function createConversationFolders(options: {
   workDir: string;
 }): ConversationFolders {
   const { configFolder, workDir } = options;
-  const store = join(configFolder, 'cc-executor');
+  const store = conversationStoreOf(configFolder);
   /** Those that cannot be kept. */
   const fleeting = new Map<string, string>();
 

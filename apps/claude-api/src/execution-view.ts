@@ -8,7 +8,7 @@ import { homedir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import type { Environment } from './cli-environment.ts';
 import { settings } from './config.ts';
-import { OPERATOR_NAMES } from './conversation-folders.ts';
+import { conversationStoreOf, OPERATOR_NAMES } from './conversation-folders.ts';
 import type { View } from './view.ts';
 
 /** A stored login, and how those who renew it take turns. */
@@ -30,19 +30,25 @@ export type ViewOptions = {
   readonly hiddenPaths: readonly string[];
 };
 
-/** Gives what makes the view of one execution. @param shown what is its own, or meant for it */
-export function createExecutionViews(options: ViewOptions): (shown: readonly string[]) => Promise<View> {
+export type ExecutionViews = {
+  /** Makes the view of one execution. @param shown what is its own, or meant for it */
+  viewOf(shown: readonly string[]): Promise<View>;
+  /** What views are there to hide, but for the operator's own. */
+  readonly guarded: readonly string[];
+};
+
+export function createExecutionViews(options: ViewOptions): ExecutionViews {
   const { configFolder, mcpFolder, keepsLogin, environment } = options;
   const operators = OPERATOR_NAMES.map((name) => join(configFolder, name));
-  const hidden = [
+  const guarded = [
     ...options.folders.filter((folder) => folder !== undefined).map((folder) => resolve(folder)),
-    ...MEMORY.map((name) => join(environment.HOME ?? homedir(), name)),
     ...secretFiles(environment),
     ...options.hiddenPaths.map((path) => resolve(path)),
   ];
+  const hidden = [...guarded, ...MEMORY.map((name) => join(environment.HOME ?? homedir(), name))];
   const root = process.getuid?.() === 0 ? waysOutForRoot() : { hidden: [], readOnly: [] };
 
-  return async (shown) => {
+  async function viewOf(shown: readonly string[]): Promise<View> {
     const configurations = mcpFolder === undefined ? [] : await pathsIn(mcpFolder);
     const others = configurations.filter((path) => path.endsWith('.json') && !shown.includes(path));
     const kept = keepsLogin ? await allButLogin(configFolder) : [configFolder];
@@ -51,7 +57,10 @@ export function createExecutionViews(options: ViewOptions): (shown: readonly str
       shown,
       readOnly: [...operators, ...root.readOnly],
     };
-  };
+  }
+
+  const conversations = keepsLogin ? conversationStoreOf(configFolder) : configFolder;
+  return { viewOf, guarded: [...guarded, conversations] };
 }
 
 /** The folder itself must be there: a login is renewed by a file that takes the place of the former one. */

@@ -3,7 +3,7 @@
  * what runs as the same user may read that user's files, where they cannot be hidden, and this service's environment, where
  * processes cannot be kept apart.
  */
-import type { Containment } from './containment.ts';
+import { type Containment, canHide } from './containment.ts';
 
 const STORED_LOGIN = 'login in the home folder';
 const BEHIND_PROXY = ['API key', 'auth token', 'OAuth token'];
@@ -22,15 +22,19 @@ export function whyInReach(options: {
   hasProxy: boolean;
   containment: Containment;
   environment: Readonly<Record<string, string | undefined>>;
+  /** Where a login is stored. */
+  configFolder: string;
 }): string[] {
-  const { logins, hasProxy, containment, environment } = options;
-  const files = CREDENTIALS.map((name) => environment[`${name}_FILE`]).filter(Boolean);
-  const isHidden = (login: string) => login === STORED_LOGIN && hasProxy && containment.hides;
+  const { logins, hasProxy, containment, environment, configFolder } = options;
+  const files = CREDENTIALS.flatMap((name) => environment[`${name}_FILE`] || []);
+  const shown = files.filter((file) => !canHide(containment, file));
+  const isHidden = (login: string) =>
+    login === STORED_LOGIN && hasProxy && canHide(containment, configFolder);
   const others = logins.filter((login) => !BEHIND_PROXY.includes(login) && !isHidden(login));
   const reasons: [boolean, string][] = [
     [!hasProxy && logins.some((login) => BEHIND_PROXY.includes(login)), 'Claude Code is given it'],
     [others.length > 0, `Claude Code reads it itself (${others.join(', ')})`],
-    [files.length > 0 && !containment.hides, `it is read from a file (${files.join(', ')})`],
+    [shown.length > 0, `it is read from a file (${shown.join(', ')})`],
     [!containment.secludes, "/proc shows this service's environment"],
   ];
   return logins.length === 0 ? [] : reasons.flatMap(([isSo, reason]) => (isSo ? [reason] : []));

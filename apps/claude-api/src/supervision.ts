@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import type { Duplex } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { Containment } from './containment.ts';
+import { fencedView } from './fence.ts';
 import { MARKER_VARIABLE, readProcesses } from './process-table.ts';
 import { killHolders, type ProcessTree } from './process-tree.ts';
 import { VIEW_FAILED, type View, viewArguments } from './view.ts';
@@ -67,8 +68,10 @@ export type Program = {
 /** Starts it, in a process group of its own. */
 export function startSupervised(program: Program, { launcher, hides }: Containment): Started {
   if (launcher.length === 0) return startAlone(program);
+  if (hides === 'nothing') return startHeld(program, launcher);
   const { cwd, view = { hidden: [], shown: [], readOnly: [] } } = program;
-  return startHeld(program, hides ? [...launcher, ...viewArguments({ ...view, cwd })] : launcher);
+  const had = hides === 'fenced' ? fencedView(view) : view;
+  return startHeld(program, [...launcher, ...viewArguments({ ...had, cwd })]);
 }
 
 function startAlone(program: Program): Started {

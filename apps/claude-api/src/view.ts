@@ -32,6 +32,15 @@ const KEPT_BY_ROOT = [0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 29, 31].reduce((mask, 
 /** The exit code when the view could not be made. */
 export const VIEW_FAILED = 125;
 
+/** Perl that reads the arguments of `viewArguments` into %of: lists of paths by the letter that stands before them. */
+export const READ_VIEW = `
+my %of;
+while (defined(my $word = shift @ARGV)) {
+  last if $word eq '--';
+  push @{$of{substr($word, 0, 1)}}, substr($word, 1);
+}
+`;
+
 /**
  * A program for perl: makes the view that the arguments up to `--` describe, gives up the rights that this takes, and
  * becomes the command that follows; no right is won by that, which would undo that it ends with unshare. What is shown is opened before anything is hidden, so that it can be found. Perl,
@@ -40,12 +49,8 @@ export const VIEW_FAILED = 125;
 const script = ({ mount, prctl, capget, capset }: Numbers) => `
 use strict;
 my ($none, $bind, $recursive, $path_only) = (0, 4096, 16384, 2097152);
-my (%of, @at);
-while (defined(my $word = shift @ARGV)) {
-  last if $word eq '--';
-  my ($kind, $path) = (substr($word, 0, 1), substr($word, 1));
-  push @{$of{$kind}}, $path;
-}
+my @at;
+${READ_VIEW}
 sub must {
   my ($result, $what) = @_;
   return if $result == 0;

@@ -76,7 +76,7 @@ test('/ready says which, and shows none', async () => {
     keyInReach: true,
     version: '0.0.0',
     login: ['API key'],
-    ...(gaps.length > 0 && { sandboxGaps: gaps }),
+    ...(gaps.length > 0 && { sandboxGaps: expect.arrayContaining([...gaps]) }),
   });
   expect(text).not.toContain('secret');
 });

@@ -153,12 +153,18 @@ test('what it could not serve stays away from it, and what it cannot hide is sai
   const namespace = {
     kind: 'namespace',
     launcher: [],
-    hides: false,
+    hides: 'nothing',
     secludes: true,
     detail: '',
     gaps: [],
   } as const;
-  const best = { logins: ['API key'], hasProxy: true, containment: namespace, environment: {} };
+  const best = {
+    logins: ['API key'],
+    hasProxy: true,
+    containment: namespace,
+    environment: {},
+    configFolder: '/nowhere',
+  };
   expect(whyInReach(best)).toEqual([]);
   expect(whyInReach({ ...best, logins: [], hasProxy: false })).toEqual([]);
   expect(whyInReach({ ...best, hasProxy: false })).toHaveLength(1);
@@ -166,7 +172,7 @@ test('what it could not serve stays away from it, and what it cannot hide is sai
   expect(whyInReach({ ...best, environment: { ANTHROPIC_API_KEY_FILE: '/run/key' } })[0]).toContain(
     '/run/key',
   );
-  const hiding = { ...best, containment: { ...namespace, hides: true } };
+  const hiding = { ...best, containment: { ...namespace, hides: 'all' } as const };
   expect(whyInReach({ ...hiding, environment: { ANTHROPIC_API_KEY_FILE: '/run/key' } })).toEqual([]);
   expect(whyInReach({ ...hiding, logins: ['API key', 'login in the home folder'] })).toEqual([]);
   expect(whyInReach({ ...hiding, hasProxy: false, logins: ['login in the home folder'] })).toHaveLength(1);

@@ -70,7 +70,7 @@ async function setUp(options: { hasProxy?: boolean; hiddenPaths?: string[] } = {
 
 describe.runIf(process.platform === 'linux')('in a view of its own', () => {
   const { hides, detail } = bestContainment();
-  beforeEach(({ skip }) => skip(!hides, `This machine has only ${detail}`));
+  beforeEach(({ skip }) => skip(hides !== 'all', `This machine has only ${detail}`));
 
   test('an execution reaches nothing of another one that runs, by no way, and leaves nothing behind', async () => {
     const { api, configFolder, workDir, workspacesDir, shell } = await setUp();
@@ -181,15 +181,23 @@ describe.runIf(process.platform === 'linux')('in a view of its own', () => {
     expect(soleCompletion(await api.lines({ question: 'true', model: 'runs' })).status).toBe('error');
   });
 
-  test('without rights and namespaces claude-api starts and says what it cannot do; it does not where the sandbox is on', async ({
+  test('without rights and namespaces claude-api starts, hides what it can and says what it cannot; it does not start where the sandbox is on', async ({
     skip,
   }) => {
     const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-    const bare = `echo 0 > /proc/sys/user/max_user_namespaces
-      exec setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all '${process.execPath}' '${main}'`;
     const workspacesDir = temporaryFolder();
+    mkdirSync(join(workspacesDir, 'theirs'));
+    const theirs = join(workspacesDir, 'theirs', 'secret');
+    writeFileSync(theirs, 'secret-4711');
+    // As in a container: its own file system cannot be changed, and what may be is mounted.
+    const bare = `set -e
+      mount --rbind /tmp /tmp
+      mount --bind '${workspacesDir}' /mnt
+      mount -o remount,bind,ro /
+      echo 0 > /proc/sys/user/max_user_namespaces
+      exec setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all '${process.execPath}' '${main}'`;
     const start = (sandbox: string) =>
-      spawn('unshare', ['--user', '--map-root-user', '/bin/sh', '-c', bare], {
+      spawn('unshare', ['--user', '--map-root-user', '--mount', '/bin/sh', '-c', bare], {
         env: {
           PATH: process.env.PATH,
           HOME: temporaryFolder(),
@@ -197,24 +205,34 @@ describe.runIf(process.platform === 'linux')('in a view of its own', () => {
           CLAUDE_API_PORT: '0',
           CLAUDE_BIN: fakeCli(),
           CLAUDE_SANDBOX: sandbox,
-          CLAUDE_WORKSPACES_DIR: workspacesDir,
-          CLAUDE_HIDDEN_PATHS: '/nowhere-4711',
+          CLAUDE_WORKSPACES_DIR: '/mnt',
+          CLAUDE_HIDDEN_PATHS: '/etc/hostname',
+          MARK: 'mark-4711',
           LOG_FORMAT: 'json',
         },
         stdio: ['ignore', 'pipe', 'pipe'],
       });
     const auto = start('auto');
     let said = '';
-    auto.stdout.on('data', (chunk) => {
-      said += chunk;
-    });
+    for (const stream of [auto.stdout, auto.stderr]) {
+      stream.on('data', (chunk) => {
+        said += chunk;
+      });
+    }
     await vi.waitFor(() => expect(said).toContain('"event":"ready"'), { timeout: 20_000 });
-    expect(said).toMatch(/"level":"?(40|warn)"?.*a child subreaper.*workspaces and conversations/);
+    expect(said).toMatch(
+      /"level":"?(40|warn)"?.*a child subreaper.*(workspaces and conversations|list others)/,
+    );
     const { port } = JSON.parse(said.split('\n').find((line) => line.includes('"event":"ready"'))!);
     const orphan = `orphan-${randomUUID()}`;
-    const hunt = `grep -las 4711 /proc/[0-9]*/environ; kill -0 ${auto.pid} && echo alive; mkdir a; >b; mv b a
+    const hunt = `
+      grep -las 4711 /proc/[0-9]*/environ; kill -0 ${auto.pid} && echo alive; mkdir a; >b; mv b a
       (setsid env -i PATH="$PATH" sh -c 'echo > up; while :; do sleep 1; done' ${orphan} >&- 2>&- &)
-      until [ -e up ]; do sleep 0.05; done`;
+      until [ -e up ]; do sleep 0.05; done
+      ln -s ../theirs/secret link; ln ../theirs/secret hard; mv ../theirs taken
+      cat link hard ../theirs/secret /proc/self/root/mnt/theirs/secret /etc/hostname taken/secret
+      echo planted > ../theirs/planted; echo planted > ../theirs/secret; rm -r ../theirs
+      ls / /mnt; echo free > "$HOME/free"; echo free > "$TMPDIR/free"; cat /etc/passwd a/b`;
     const response = await fetch(`http://127.0.0.1:${port}/execute/claude-stream`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -223,6 +241,7 @@ describe.runIf(process.platform === 'linux')('in a view of its own', () => {
     expect(soleCompletion(parseLines(await response.text())).status).toBe('success');
     expect(processesNamed(orphan)).toEqual([]);
     const found = readFileSync(join(workspacesDir, 'mine', 'output'), 'utf8');
+    const ready = await (await fetch(`http://127.0.0.1:${port}/ready`)).json();
     const ended = once(auto, 'exit');
     auto.kill('SIGTERM');
     await ended;
@@ -236,8 +255,15 @@ describe.runIf(process.platform === 'linux')('in a view of its own', () => {
     expect(refusal).toContain('CLAUDE_SANDBOX is on, but here is no more than a child subreaper');
 
     skip(!said.includes('Landlock'), 'This kernel has no Landlock that keeps processes apart (Linux 6.12)');
-    expect(found).not.toMatch(/environ|^alive|mv:/m);
-    expect(found).toContain('not permitted');
+    expect(found).not.toMatch(/environ$|^alive|secret-4711|mv: .*'a|free/m);
+    expect(found).not.toContain(readFileSync('/etc/hostname', 'utf8').trim() || 'no name');
+    expect(found).toMatch(/not permitted[\s\S]*root:/);
+    expect(readdirSync(join(workspacesDir, 'theirs'))).toEqual(['secret']);
+    expect(readFileSync(theirs, 'utf8')).toBe('secret-4711');
+    const exposed = ready.checks.engine.data.sandboxGaps.filter((gap: string) =>
+      gap.startsWith('it reaches /'),
+    );
+    expect(exposed).toEqual([expect.stringMatching(/work$/), expect.stringMatching(/cc-executor$/)]);
   });
 });
 
