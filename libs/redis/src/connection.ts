@@ -11,6 +11,7 @@ import { once } from 'node:events';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { describeAddress, parseRedisUrl, type RedisAddress } from './address.ts';
 import { followFailovers } from './failover-watch.ts';
+import { shareScripts } from './pipelines.ts';
 
 export type RedisRole = 'patient' | 'impatient' | 'subscriber';
 export type RedisConnection = Redis | Cluster;
@@ -32,6 +33,7 @@ export type OpenOptions = {
 export function openRedis(url: string, options: OpenOptions): RedisConnection {
   const address = parseRedisUrl(url);
   const redis = create(address, redisOptions(address, options));
+  shareScripts(redis);
   redis.on('error', (error: Error) => options.onError(withAddress(error, address)));
   if (options.role === 'subscriber') outliveRefusals(redis);
   return redis;

@@ -57,3 +57,25 @@ it('whether flags are known is asked again when the connection has come back', a
   await set(['key'], ['c']);
   expect(await calls()).toBeGreaterThan(before);
 });
+
+it('every pipeline knows the scripts of its connection, also those defined later, and copies none', async () => {
+  await connect();
+  const early = defineScript(redis, { ...script, whenFull: false });
+  const late = defineScript(redis, { ...script, name: 'test:later', whenFull: false });
+  expect(await Promise.all([early(['a'], ['1']), late(['b'], ['2']), redis.get('b')])).toEqual([
+    ['OK'],
+    ['OK'],
+    '2',
+  ]);
+  const pipeline = redis.pipeline([['get', 'a']]);
+  expect(Object.keys(pipeline).filter((key) => key.startsWith('test:'))).toEqual([]);
+  const methods = pipeline as unknown as Record<string, (...args: unknown[]) => unknown>;
+  methods['test:later']?.('a', '3');
+  methods['test:setBuffer']?.('c', '4');
+  expect(await pipeline.get('a').exec()).toEqual([
+    [null, '1'],
+    [null, ['OK']],
+    [null, [Buffer.from('OK')]],
+    [null, '3'],
+  ]);
+});
