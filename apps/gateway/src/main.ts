@@ -5,6 +5,7 @@ import {
   createRedisAcceptLog,
   createRedisFeed,
   createRedisJobBatches,
+  createRedisListenLog,
   createRedisReadLog,
   createRedisSweep,
   createRedisUnqueued,
@@ -111,6 +112,7 @@ await runService({
       feed,
       wishLog,
       jobBatches,
+      listenLog: createRedisListenLog(kept),
       abandonWatch,
       roomWatch,
       operations: createOperations({

@@ -1,5 +1,5 @@
 /** The gateway's server: what it answers over HTTP, and the doors that take over its sockets. */
-import type { JobBatches, JobFeed, ReadLog, WishLog } from '@cc-executor/job-log';
+import type { JobBatches, JobFeed, ListenLog, ReadLog, WishLog } from '@cc-executor/job-log';
 import type { RoomWatch } from '@cc-executor/redis';
 import { type Logger, logEvents } from '@cc-executor/runtime';
 import {
@@ -15,6 +15,7 @@ import { createMemoryBudget } from './doors/memory-budget.ts';
 import { createTurns } from './doors/turns.ts';
 import { createWebSocketDoors } from './doors/upgrade.ts';
 import { createHeartbeats } from './listening/heartbeats.ts';
+import { createListenerNotes } from './listening/listener-notes.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Ceilings } from './operations/ceilings.ts';
 import type { Operations } from './operations/operation.ts';
@@ -38,6 +39,7 @@ export type GatewayOptions = {
   feed: JobFeed;
   wishLog: WishLog;
   jobBatches: JobBatches;
+  listenLog: ListenLog;
   /** Closed with the gateway. */
   abandonWatch: AbandonWatch;
   roomWatch: RoomWatch;
@@ -58,6 +60,7 @@ export type Gateway = {
 /** Listens. Errors: those of `listenHttp`, in plain words. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { readLog, feed, abandonWatch, roomWatch, health, services, metrics, logger, heartbeatMs } = options;
+  const listenerNotes = createListenerNotes(options);
   let draining: Promise<void> | undefined;
   const heartbeats = createHeartbeats({ readLog, intervalMs: heartbeatMs, metrics, logger });
   const offRestored = feed.onRestored(heartbeats.checkAll);
@@ -72,7 +75,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
   const requests = createRequests({ ...options, isDraining: () => draining !== undefined });
   const context = {
-    openSession: createSessions({ readLog, feed, abandonWatch, readSoon: heartbeats.readSoon }),
+    openSession: createSessions({
+      ...{ readLog, feed, abandonWatch, listenerNotes },
+      readSoon: heartbeats.readSoon,
+    }),
     requests,
     logger,
     memory,
@@ -109,6 +115,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await Promise.all([webSockets.close(), httpDoor.close()]);
     heartbeats.close();
     abandonWatch.close();
+    await listenerNotes.close();
     offRestored();
     offRoom();
     await http.close();

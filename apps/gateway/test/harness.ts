@@ -188,6 +188,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
       feed,
       wishLog: gatewayLog,
       jobBatches,
+      listenLog: gatewayLog,
       abandonWatch,
       roomWatch,
       operations: createOperations({

@@ -11,6 +11,7 @@ export type {
   CancelOutcome,
   JobFeed,
   JobSpec,
+  ListenLog,
   NewJob,
   Page,
   PauseOutcome,
@@ -28,6 +29,7 @@ export { createKeys, DEFAULT_KEY_PREFIX, type Keys } from './keys.ts';
 export { createRedisAcceptLog } from './redis-accept-log.ts';
 export { createRedisFeed } from './redis-feed.ts';
 export { createRedisJobBatches } from './redis-job-batches.ts';
+export { createRedisListenLog } from './redis-listen-log.ts';
 export { createRedisReadLog } from './redis-read-log.ts';
 export { type Claim, createRedisSweep, type JobSweep, type NextLook } from './redis-sweep.ts';
 export { createRedisUnqueued, type QueueNeed, type Unqueued } from './redis-unqueued.ts';

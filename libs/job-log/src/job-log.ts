@@ -4,7 +4,14 @@
  * Invariants: seq counts 1, 2, 3 … without a hole; every write carries the fence of its attempt, and a write of an
  * older one is refused; a log has one terminal event, and nothing follows it; any write may be repeated.
  */
-import type { ExecuteParams, Job, JobStatus, RetryPolicy, TerminalStatus } from '@cc-executor/protocol';
+import type {
+  ExecuteParams,
+  Job,
+  JobStatus,
+  ListenerNote,
+  RetryPolicy,
+  TerminalStatus,
+} from '@cc-executor/protocol';
 import type { BodyPage, KeptBody } from './kept-body.ts';
 import type { StoredBatch } from './stored-batch.ts';
 import type { Secrets } from './vault.ts';
@@ -122,6 +129,9 @@ export type StoredJob = {
   mayBeAbandoned: boolean;
   /** Once it has ended, as JSON. */
   terminalEvent: string | undefined;
+  listeners: ListenerNote[];
+  /** How many more have listened. */
+  moreListeners: number;
 };
 
 /** Of what was accepted at `since` or later, and before `before`. */
@@ -183,6 +193,12 @@ export type WishLog = {
   cancel(tenant: string, jobId: string, by: 'client' | 'disconnect' | 'operator'): Promise<CancelOutcome>;
   /** Records that a job is to be paused, or is to go on. */
   setPauseWish(tenant: string, jobId: string, wish: boolean): Promise<PauseOutcome>;
+};
+
+/** For whoever forwards events. A job of another tenant is missing. */
+export type ListenLog = {
+  /** Notes who listens to a job, and how far they have got; a note replaces the one with its id. */
+  noteListeners(tenant: string, jobId: string, notes: readonly ListenerNote[]): Promise<void>;
 };
 
 /** For a worker, which runs the jobs of every tenant: what holds it to its own is the fence of its attempt. */

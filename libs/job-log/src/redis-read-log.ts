@@ -9,6 +9,8 @@ import { listJobs } from './redis-list.ts';
 import { defineRange } from './scripts.ts';
 import { isWhole, parseHead, type StoredBatch } from './stored-batch.ts';
 
+const listenerFields = ['listeners', 'moreListeners'];
+
 export function createRedisReadLog({ redis, keys }: { redis: RedisConnection; keys: Keys }): ReadLog {
   const readRange = defineRange(redis);
 
@@ -49,12 +51,18 @@ export function createRedisReadLog({ redis, keys }: { redis: RedisConnection; ke
   }
 
   async function get(tenant: string, jobId: string): Promise<StoredJob | undefined> {
-    const record = await readFields(redis, keys.record(jobId), 'metadata', 'onDisconnect');
+    const record = await readFields(redis, keys.record(jobId), 'metadata', 'onDisconnect', ...listenerFields);
     const job = jobOfRecord(tenant, jobId, record);
     if (!job) return undefined;
     // The last events of a job that runs can be as long as what a tool printed.
     const terminalEvent = isTerminal(job.status) ? await readTerminalEvent(job) : undefined;
-    return { job, mayBeAbandoned: record.onDisconnect === 'cancel', terminalEvent };
+    return {
+      job,
+      mayBeAbandoned: record.onDisconnect === 'cancel',
+      terminalEvent,
+      listeners: JSON.parse(record.listeners ?? '[]'),
+      moreListeners: Number(record.moreListeners ?? 0),
+    };
   }
 
   async function readTerminalEvent({ jobId, epoch }: Job): Promise<string | undefined> {

@@ -18,6 +18,7 @@ const scripts = {
   release: 1,
   cancel: 2,
   pause: 1,
+  listened: 1,
   range: 2,
   claim: 2,
   reschedule: 3,

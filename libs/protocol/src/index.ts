@@ -43,7 +43,14 @@ export {
   type StreamNoticeName,
 } from './http-operations.ts';
 export { createConnectionId, createEpoch, createJobId, jobIdSchema } from './ids.ts';
-export { type Job, jobSchema, type TerminalStatus, terminalStatuses } from './job.ts';
+export {
+  type Job,
+  jobSchema,
+  type ListenerNote,
+  MAX_LISTENER_NOTES,
+  type TerminalStatus,
+  terminalStatuses,
+} from './job.ts';
 export {
   DEFAULT_HEARTBEAT_MS,
   DEFAULT_MAX_ATTEMPTS,

@@ -36,3 +36,22 @@ export const jobSchema = z.object({
 });
 
 export type Job = z.infer<typeof jobSchema>;
+
+/** Who has listened to a job, and how far: what a gateway has handed to a connection, by that gateway's clock. */
+export const listenerSchema = z.object({
+  id: z.string(),
+  door: z.string(),
+  since: z.number().int(),
+  /** After which seq it began. */
+  afterSeq: z.number().int().nonnegative(),
+  lastSeq: z.number().int().nonnegative(),
+  /** `ended`: it was handed the terminal event. `left`: it detached, or its connection closed. `lost`: the log was gone. */
+  state: z.enum(['listening', 'ended', 'left', 'lost']),
+  /** When it stopped. */
+  until: z.number().int().optional(),
+});
+
+export type ListenerNote = z.infer<typeof listenerSchema>;
+
+/** So many are kept, those that still listen before those that have stopped. */
+export const MAX_LISTENER_NOTES = 20;

@@ -11,7 +11,7 @@ import {
 import { digestSchema } from './event-table.ts';
 import { eventSchema } from './events.ts';
 import { jobIdSchema } from './ids.ts';
-import { jobSchema, jobStatusSchema } from './job.ts';
+import { jobSchema, jobStatusSchema, listenerSchema } from './job.ts';
 import {
   MAX_ATTEMPTS,
   MAX_METADATA_LENGTH,
@@ -111,7 +111,12 @@ const jobParamsSchema = z.strictObject({ jobId: jobIdSchema });
 const detachResultSchema = z.object({});
 /** Of `cancel`, `pause` and `resume`. `accepted` is false when the job had ended; then `status` says how. */
 export const controlResultSchema = z.object({ status: jobStatusSchema, accepted: z.boolean() });
-export const getResultSchema = jobSchema.extend({ terminal: eventSchema.optional() });
+export const getResultSchema = jobSchema.extend({
+  terminal: eventSchema.optional(),
+  listeners: z.array(listenerSchema).optional(),
+  /** How many more have listened. */
+  moreListeners: z.number().int().positive().optional(),
+});
 
 const time = z.number().int().nonnegative();
 

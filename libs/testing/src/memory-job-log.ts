@@ -16,6 +16,7 @@ import {
   cancelJob,
   createRecord,
   lastSeqOf,
+  noteListeners,
   type RecordState,
   releaseJob,
   remainingMsOf,
@@ -199,7 +200,13 @@ export function createMemoryJobLog({
         terminalEvent: isTerminal(state.status)
           ? state.batches.slice(-1).flatMap(eventTexts).at(-1)
           : undefined,
+        listeners: [...state.listeners],
+        moreListeners: state.moreListeners,
       };
+    },
+    async noteListeners(tenant, jobId, notes) {
+      const before = recordOf(tenant, jobId);
+      if (before) records.set(jobId, noteListeners(before, notes));
     },
     async spec(tenant, jobId) {
       return recordOf(tenant, jobId)?.job.spec;

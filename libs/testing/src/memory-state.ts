@@ -11,7 +11,14 @@ import type {
   StoredBatch,
   Wishes,
 } from '@cc-executor/job-log';
-import { DEFAULT_TIMEOUTS, isTerminal, type JobStatus, type TerminalStatus } from '@cc-executor/protocol';
+import {
+  DEFAULT_TIMEOUTS,
+  isTerminal,
+  type JobStatus,
+  type ListenerNote,
+  MAX_LISTENER_NOTES,
+  type TerminalStatus,
+} from '@cc-executor/protocol';
 
 export type RecordState = {
   job: NewJob;
@@ -22,6 +29,8 @@ export type RecordState = {
   logBytes: number;
   /** Messages that are kept whole, apart from their events. */
   kept: KeptBody[];
+  listeners: readonly ListenerNote[];
+  moreListeners: number;
   createdAt: number;
   /** When the last attempt began. */
   begunAt: number;
@@ -53,6 +62,8 @@ export function createRecord(job: NewJob, now: number): RecordState {
     batches: [],
     logBytes: 0,
     kept: [],
+    listeners: [],
+    moreListeners: 0,
     createdAt: now,
     begunAt: now,
     startedAt: undefined,
@@ -232,4 +243,19 @@ function withBatch(state: RecordState, texts: string[], now: number): RecordStat
     bodies: Buffer.from(texts.join('\n')),
   };
   return { ...state, batches: [...state.batches, batch] };
+}
+
+/** Adds notes of listeners, or replaces them by their id; the oldest of those that have stopped make room. */
+export function noteListeners(state: RecordState, notes: readonly ListenerNote[]): RecordState {
+  const byId = new Map([...state.listeners, ...notes].map((note) => [note.id, note]));
+  const all = [...byId.values()];
+  const excess = Math.max(0, all.length - MAX_LISTENER_NOTES);
+  const stopped = all.filter(({ state: now }) => now !== 'listening');
+  const running = all.filter(({ state: now }) => now === 'listening');
+  const gone = new Set([...stopped, ...running].slice(0, excess));
+  return {
+    ...state,
+    listeners: all.filter((note) => !gone.has(note)),
+    moreListeners: state.moreListeners + excess,
+  };
 }

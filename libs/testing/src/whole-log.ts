@@ -2,17 +2,19 @@
 import {
   type AcceptLog,
   createRedisAcceptLog,
+  createRedisListenLog,
   createRedisReadLog,
   createRedisWishLog,
   createRedisWriteLog,
   type Keys,
+  type ListenLog,
   type ReadLog,
   type WishLog,
   type WriteLog,
 } from '@cc-executor/job-log';
 import type { RedisConnection } from '@cc-executor/redis';
 
-export type WholeLog = AcceptLog & ReadLog & WishLog & WriteLog;
+export type WholeLog = AcceptLog & ReadLog & WishLog & ListenLog & WriteLog;
 
 export function createRedisWholeLog(options: {
   redis: RedisConnection;
@@ -23,6 +25,7 @@ export function createRedisWholeLog(options: {
     ...createRedisAcceptLog(options),
     ...createRedisReadLog(options),
     ...createRedisWishLog(options),
+    ...createRedisListenLog(options),
     ...createRedisWriteLog(options),
   };
 }

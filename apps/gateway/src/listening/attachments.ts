@@ -14,6 +14,7 @@ import { MAX_ATTACHMENTS, ProtocolError } from '@cc-executor/protocol';
 import { isCurable } from '@cc-executor/redis';
 import { createRepeatedWarning, type Logger } from '@cc-executor/runtime';
 import type { AbandonWatch } from '../chores/abandon-watch.ts';
+import type { EndNote, ListenerNotes } from './listener-notes.ts';
 import type { ReadTurns } from './read-turns.ts';
 
 /** What a door does with the events of a job. */
@@ -52,6 +53,8 @@ export function createAttachments(
   parts: {
     /** Whose jobs these are: those of others are not found. */
     tenant: string;
+    /** The way in by which it listens. */
+    door: string;
     readLog: ReadLog;
     feed: JobFeed;
     abandonWatch: Pick<AbandonWatch, 'came' | 'left' | 'suspect'>;
@@ -59,12 +62,13 @@ export function createAttachments(
     readSoon: (attachment: Attachment) => void;
     /** Resumed and closed with the attachments. */
     reads: ReadTurns;
+    listenerNotes: Pick<ListenerNotes, 'begin'>;
     logger: Logger;
   },
   sink: EventSink,
 ): Attachments {
-  const { tenant, readLog, feed, abandonWatch, readSoon, reads, logger } = parts;
-  const byJob = new Map<string, Attachment>();
+  const { tenant, door, readLog, feed, abandonWatch, readSoon, reads, listenerNotes, logger } = parts;
+  const byJob = new Map<string, { attachment: Attachment; note: EndNote }>();
   // Attaching takes a moment: a second request for the same job meanwhile is refused as well. True: detached since.
   const pending = new Map<string, boolean>();
   const pagedLog = (headBytes: number): Pick<ReadLog, 'range'> => ({
@@ -78,21 +82,25 @@ export function createAttachments(
   let closed = false;
 
   function listenerFor(jobId: string, isTogether: boolean): Listener {
-    const end = () => {
-      if (byJob.delete(jobId)) abandonWatch.left({ tenant, jobId }, 'ended');
+    const end = (state: 'ended' | 'lost') => {
+      const found = byJob.get(jobId);
+      if (!found) return;
+      byJob.delete(jobId);
+      found.note(state, found.attachment.position());
+      abandonWatch.left({ tenant, jobId }, 'ended');
     };
     return {
       deliver: (batch) => sink.events(batch, isTogether),
       hasRoom: sink.hasRoom,
-      ended: end,
+      ended: () => end('ended'),
       lost(lastSeq, reason) {
-        end();
+        end('lost');
         sink.lost(jobId, lastSeq, reason);
       },
       failed(error) {
         onFailed(error);
-        const attachment = byJob.get(jobId);
-        if (attachment && isCurable(error)) readSoon(attachment);
+        const found = byJob.get(jobId);
+        if (found && isCurable(error)) readSoon(found.attachment);
       },
     };
   }
@@ -134,9 +142,12 @@ export function createAttachments(
           `The log ends at seq ${outcome.lastSeq}, before ${afterSeq}.`,
         );
       }
-      byJob.set(jobId, outcome.attachment);
+      byJob.set(jobId, {
+        attachment: outcome.attachment,
+        note: listenerNotes.begin({ tenant, jobId }, { door, afterSeq }),
+      });
       // The connection went while we waited, or it detached.
-      if (closed || pending.get(jobId)) leave(jobId, outcome.attachment);
+      if (closed || pending.get(jobId)) leave(jobId);
       return { attachment: outcome.attachment, begin: outcome.begin };
     } catch (error) {
       abandonWatch.left({ tenant, jobId }, 'gone');
@@ -144,15 +155,16 @@ export function createAttachments(
     }
   }
 
-  function leave(jobId: string, attachment: Attachment): void {
+  function leave(jobId: string): void {
+    const { attachment, note } = byJob.get(jobId)!;
     attachment.close();
     byJob.delete(jobId);
+    note('left', attachment.position());
     abandonWatch.left({ tenant, jobId }, 'gone');
   }
 
   function remove(jobId: string): boolean {
-    const attachment = byJob.get(jobId);
-    if (attachment) leave(jobId, attachment);
+    if (byJob.has(jobId)) leave(jobId);
     else if (pending.has(jobId)) pending.set(jobId, true);
     else return false;
     return true;
@@ -166,10 +178,10 @@ export function createAttachments(
     add,
     remove,
     isFull,
-    all: () => byJob.values(),
+    all: () => byJob.values().map(({ attachment }) => attachment),
     resume() {
       reads.resume();
-      for (const attachment of byJob.values()) attachment.resume();
+      for (const { attachment } of byJob.values()) attachment.resume();
     },
     close() {
       closed = true;

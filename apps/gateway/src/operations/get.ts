@@ -1,4 +1,4 @@
-/** Get: what a job's record says now and, when it has ended, its terminal event. */
+/** Get: what a job's record says now, its terminal event when it has ended, and who has listened to it. */
 import type { ReadLog } from '@cc-executor/job-log';
 import { ProtocolError, type TerminalEvent } from '@cc-executor/protocol';
 import type { Operation } from './operation.ts';
@@ -8,8 +8,15 @@ export function createGet({ readLog }: { readLog: ReadLog }): Operation<'get'> {
   return async ({ tenant, reads }, { jobId }) => {
     const stored = await reads.take(() => readLog.get(tenant, jobId));
     if (!stored) throw new ProtocolError('job_not_found');
-    const { job, terminalEvent } = stored;
-    if (terminalEvent === undefined) return { result: job };
-    return { result: { ...job, terminal: JSON.parse(terminalEvent) as TerminalEvent } };
+    const { job, terminalEvent, listeners, moreListeners } = stored;
+    const terminal = terminalEvent && { terminal: JSON.parse(terminalEvent) as TerminalEvent };
+    return {
+      result: {
+        ...job,
+        ...terminal,
+        ...(listeners.length > 0 && { listeners }),
+        ...(moreListeners > 0 && { moreListeners }),
+      },
+    };
   };
 }

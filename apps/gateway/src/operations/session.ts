@@ -6,6 +6,7 @@ import type { Attachment, JobFeed, ReadLog } from '@cc-executor/job-log';
 import type { Logger } from '@cc-executor/runtime';
 import type { AbandonWatch } from '../chores/abandon-watch.ts';
 import { type Attachments, createAttachments, type EventSink } from '../listening/attachments.ts';
+import type { ListenerNotes } from '../listening/listener-notes.ts';
 import { createReadTurns, type ReadTurns } from '../listening/read-turns.ts';
 import type { DoorName } from '../metrics.ts';
 
@@ -33,11 +34,12 @@ export function createSessions(parts: {
   readLog: ReadLog;
   feed: JobFeed;
   abandonWatch: AbandonWatch;
+  listenerNotes: ListenerNotes;
   readSoon: (attachment: Attachment) => void;
 }): OpenSession {
   return (client, sink) => {
     const reads = createReadTurns(sink.hasRoom);
-    const own = { tenant: TENANT, reads, logger: client.logger };
+    const own = { tenant: TENANT, reads, logger: client.logger, door: client.door };
     return { ...client, ...own, attachments: createAttachments({ ...parts, ...own }, sink) };
   };
 }

@@ -1,9 +1,10 @@
 /** Conformance: the record of a job, from its creation to its end. */
-import { createEpoch, createJobId } from '@cc-executor/protocol';
+import { createEpoch, createJobId, MAX_LISTENER_NOTES } from '@cc-executor/protocol';
 import { describe, expect, it } from 'vitest';
 import {
   cancelled,
   completed,
+  listenerNote,
   newJob,
   output,
   parseEvents,
@@ -72,10 +73,30 @@ export function describeRecord(twin: () => Twin): void {
         job: expect.objectContaining({ metadata: { a: 1 } }),
         mayBeAbandoned: true,
         terminalEvent: undefined,
+        listeners: [],
+        moreListeners: 0,
       });
       expect(await log.begin(job.jobId, 1_000, 'worker-1')).toMatchObject({
         attempt: { spec: { prompt: 'x', onDisconnect: 'cancel', maxTurns: 3 } },
       });
+    });
+
+    it('keeps who listened, the last note of each, and of those that stopped the newest', async () => {
+      const { log } = twin();
+      const { jobId } = await runningJob(log);
+      const notes = Array.from({ length: MAX_LISTENER_NOTES }, (_, i) => listenerNote(`${i}`));
+      await log.noteListeners(TENANT, jobId, notes);
+      const ended = listenerNote('7', { state: 'ended', lastSeq: 9, until: 1_795_763_319_456 });
+      await log.noteListeners(TENANT, jobId, [ended, listenerNote('new')]);
+      expect(await log.get(TENANT, jobId)).toMatchObject({
+        listeners: [...notes.filter(({ id }) => id !== '7'), listenerNote('new')],
+        moreListeners: 1,
+      });
+      await log.noteListeners(TENANT, jobId, [listenerNote('newest', { state: 'left' })]);
+      const { listeners = [], moreListeners } = (await log.get(TENANT, jobId)) ?? {};
+      expect(listeners).toHaveLength(MAX_LISTENER_NOTES);
+      expect(listeners.map(({ id }) => id)).not.toContain('newest');
+      expect(moreListeners).toBe(2);
     });
 
     it('again changes nothing, whatever has become of the job', async () => {

@@ -4,7 +4,7 @@ import type { WholeLog } from '@cc-executor/testing';
 import { describe, expect, it } from 'vitest';
 import { attach, type NewJob } from '../../src/index.ts';
 import { createRecorder } from '../recorder.ts';
-import { completed, newJob, readAll, runningJob, TENANT, type Twin } from './twin.ts';
+import { completed, listenerNote, newJob, readAll, runningJob, TENANT, type Twin } from './twin.ts';
 
 const states: Record<string, (log: WholeLog) => Promise<NewJob>> = {
   async queued(log) {
@@ -50,6 +50,7 @@ export function describeTenants(twin: () => Twin): void {
         await log.cancel(tenant, jobId, 'client'),
         await log.setPauseWish(tenant, jobId, true),
         await log.setPauseWish(tenant, jobId, false),
+        await log.noteListeners(tenant, jobId, [listenerNote('one')]),
         await log.list(tenant, { limit: 10 }),
         await attach({ log, feed }, job, createRecorder()),
         // Something else to be acknowledged: the unsubscription before it is in force.

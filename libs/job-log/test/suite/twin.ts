@@ -1,6 +1,6 @@
 /** What the conformance suite needs of an implementation, and the jobs and events it plays with. */
 
-import { createEpoch, createJobId, type JobEvent } from '@cc-executor/protocol';
+import { createEpoch, createJobId, type JobEvent, type ListenerNote } from '@cc-executor/protocol';
 import { textsOf, type WholeLog } from '@cc-executor/testing';
 import type { JobFeed, NewJob, Publication, UsageBlock } from '../../src/index.ts';
 
@@ -40,6 +40,18 @@ export async function runningJob(log: WholeLog, changes: Partial<NewJob> = {}): 
   const begun = await log.begin(job.jobId, 10_000, 'worker-1');
   if (begun.code !== 'begun') throw new Error(`the job was ${begun.code}`);
   return job;
+}
+
+export function listenerNote(id: string, changes: Partial<ListenerNote> = {}): ListenerNote {
+  return {
+    id,
+    door: 'native',
+    since: 1_795_763_319_123,
+    afterSeq: 0,
+    lastSeq: 1,
+    state: 'listening',
+    ...changes,
+  };
 }
 
 export function output(text: string): string {

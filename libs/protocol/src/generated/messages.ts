@@ -335,6 +335,16 @@ export type GetResult = {
   metadata?: Record<string, unknown> | undefined;
   rerunOf?: string | undefined;
   terminal?: JobEvent | undefined;
+  listeners?: {
+    id: string;
+    door: string;
+    since: number;
+    afterSeq: number;
+    lastSeq: number;
+    state: 'listening' | 'ended' | 'left' | 'lost';
+    until?: number | undefined;
+  }[] | undefined;
+  moreListeners?: number | undefined;
 };
 
 export type EventBodyParams = {

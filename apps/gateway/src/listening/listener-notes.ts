@@ -1,0 +1,79 @@
+/**
+ * Notes in their records who listens to the jobs of this gateway's connections, so that it can be told afterwards who
+ * was handed what. Only to be looked at: nothing waits for a note, and what an outage or a kill takes away is not
+ * written again. Invariant: a job's listeners cost one write in each interval at most.
+ */
+import { randomBytes } from 'node:crypto';
+import type { ListenLog } from '@cc-executor/job-log';
+import type { ListenerNote } from '@cc-executor/protocol';
+import { createRepeatedWarning, type Logger } from '@cc-executor/runtime';
+
+/** How long notes wait for others of their job, in ms. */
+const INTERVAL_MS = 1_000;
+
+type ListenerPart = Pick<ListenerNote, 'door' | 'afterSeq'>;
+
+export type ListenerNotes = {
+  /** Somebody begins to listen. The returned function is called when that is over. */
+  begin(job: { tenant: string; jobId: string }, listener: ListenerPart): EndNote;
+  /** Writes what there is. Idempotent. */
+  close(): Promise<void>;
+};
+
+export type EndNote = (state: Exclude<ListenerNote['state'], 'listening'>, lastSeq: number) => void;
+
+export function createListenerNotes({
+  listenLog,
+  logger,
+  intervalMs = INTERVAL_MS,
+  now = Date.now,
+}: {
+  listenLog: ListenLog;
+  logger: Logger;
+  intervalMs?: number;
+  now?: () => number;
+}): ListenerNotes {
+  const gateway = randomBytes(4).toString('hex');
+  let count = 0;
+  const unwritten = new Map<string, { tenant: string; notes: Map<string, ListenerNote> }>();
+  const onFailed = createRepeatedWarning(logger, 'who listens to a job could not be noted');
+  let timer: NodeJS.Timeout | undefined;
+  let writing: Promise<unknown> = Promise.resolve();
+  let closed = false;
+
+  function put({ tenant, jobId }: { tenant: string; jobId: string }, note: ListenerNote): void {
+    if (closed) return;
+    const job = unwritten.get(jobId) ?? { tenant, notes: new Map() };
+    job.notes.set(note.id, note);
+    unwritten.set(jobId, job);
+    timer ??= setTimeout(write, intervalMs).unref();
+  }
+
+  function write(): void {
+    timer = undefined;
+    const jobs = [...unwritten];
+    unwritten.clear();
+    writing = Promise.all(
+      jobs.map(([jobId, { tenant, notes }]) =>
+        listenLog.noteListeners(tenant, jobId, [...notes.values()]).catch(onFailed),
+      ),
+    );
+  }
+
+  return {
+    begin(job, listener) {
+      count += 1;
+      const note = { id: `${gateway}-${count}`, ...listener, since: now() };
+      put(job, { ...note, lastSeq: listener.afterSeq, state: 'listening' });
+      return (state, lastSeq) => put(job, { ...note, lastSeq, state, until: now() });
+    },
+    async close() {
+      if (!closed) {
+        clearTimeout(timer);
+        write();
+        closed = true;
+      }
+      await writing;
+    },
+  };
+}
