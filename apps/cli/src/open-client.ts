@@ -10,7 +10,7 @@ export async function withClient<T>(
   urlOption: string | undefined,
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
-  const client = createClient({ url: readUrl(urlOption) });
+  const client = createClient({ url: readUrl(urlOption), reconnect: { attempts: 20 } });
   try {
     await client.connect();
     return await work(client);

@@ -3,14 +3,15 @@
  * answer, or a `ClientError`. A lost connection comes back, and every job goes on where it stood.
  */
 import type { ExecuteParams } from '@cc-executor/protocol/plain';
+import { abortable, type CallOptions } from './abort.ts';
 import { fetchBody } from './body.ts';
 import { type ClientLogger, type ClientState, type Connected, createConnection } from './connection.ts';
 import { createDeferred } from './deferred.ts';
 import { ClientError } from './errors.ts';
 import type { ServerFrame } from './frames.ts';
-import { type Control, createJobHandle, type JobHandle, type JobHost } from './job-handle.ts';
+import { createJobHandle, type JobHandle, type JobHost } from './job-handle.ts';
 import { DEFAULT_RECONNECT, type ReconnectPolicy } from './reconnect.ts';
-import type { Params, Result } from './requests.ts';
+import type { Method, Params, Result } from './requests.ts';
 import type { WebSocketConstructor } from './socket.ts';
 import { createSubscription, type Listener, type Subscription } from './subscription.ts';
 
@@ -37,50 +38,53 @@ export type ClientEvents = {
   health: 'degraded' | 'restored';
 };
 
+/**
+ * Every call takes a `signal`, which ends the wait for its answer with the signal's reason. It cancels no job: `cancel` does.
+ */
 export type Client = {
   readonly state: ClientState;
   /**
-   * Connects; tries once. Later losses are mended without being asked. Requests connect by themselves.
-   * Errors: `connect_failed`, `protocol_violation`, `connection_closed`.
+   * Connects; tries once. Later losses are mended without being asked, for as long as a job is listened to. Requests
+   * connect by themselves. Errors: `connect_failed`, `protocol_violation`, `connection_closed`.
    */
-  connect(): Promise<Connected>;
+  connect(call?: CallOptions): Promise<Connected>;
   /**
    * Starts a job; resolves when it is accepted. An idempotency key is made when none is given, so that a request
    * whose answer was lost is sent again without running twice. With `attach: false` nothing is listened to until
    * `events()` or `done()` is called. Errors: the gateway's, `request_timeout`, `connect_failed`.
    */
-  execute(params: ExecuteParams): Promise<JobHandle>;
+  execute(params: ExecuteParams, call?: CallOptions): Promise<JobHandle>;
   /** Starts a job that asks for what an earlier one did. Errors: as of `execute`, and `job_not_found`. */
-  rerun(jobId: string, options?: Omit<Params<'rerun'>, 'jobId'>): Promise<JobHandle>;
+  rerun(jobId: string, options?: Omit<Params<'rerun'>, 'jobId'> & CallOptions): Promise<JobHandle>;
   /**
    * Listens to a job, also to a finished one. `epoch` says which log `afterSeq` belongs to.
    * Errors: `job_not_found`, `epoch_mismatch`, `position_ahead`, `too_many_attachments`, …
    */
-  attach(jobId: string, options?: { afterSeq?: number; epoch?: string }): Promise<JobHandle>;
-  cancel(jobId: string): Promise<Result<'cancel'>>;
+  attach(jobId: string, options?: { afterSeq?: number; epoch?: string } & CallOptions): Promise<JobHandle>;
+  cancel(jobId: string, call?: CallOptions): Promise<Result<'cancel'>>;
   /** Has a job stand still, or go on. `accepted` says that the wish is recorded; the job's events say when it is so. */
-  pause(jobId: string): Promise<Result<'pause'>>;
-  resume(jobId: string): Promise<Result<'resume'>>;
-  get(jobId: string): Promise<Result<'get'>>;
-  list(params?: Params<'list'>): Promise<Result<'list'>>;
+  pause(jobId: string, call?: CallOptions): Promise<Result<'pause'>>;
+  resume(jobId: string, call?: CallOptions): Promise<Result<'resume'>>;
+  get(jobId: string, call?: CallOptions): Promise<Result<'get'>>;
+  list(params?: Params<'list'>, call?: CallOptions): Promise<Result<'list'>>;
   /** Cancels the unfinished jobs of a status or a time, a page at a time: while there is a `cursor`, ask again with it. */
-  cancelMany(params: Params<'cancelMany'>): Promise<Result<'cancelMany'>>;
+  cancelMany(params: Params<'cancelMany'>, call?: CallOptions): Promise<Result<'cancelMany'>>;
   /**
    * The whole message of an event that holds a shortened one (`truncated`), checked against its digest. It may have many
    * megabytes. Errors: `body_not_found` (nothing was cut, or it was not kept), `job_not_found`, `protocol_violation`, …
    */
-  eventBody(jobId: string, seq: number): Promise<Record<string, unknown>>;
+  eventBody(jobId: string, seq: number, call?: CallOptions): Promise<Record<string, unknown>>;
   /**
    * Checks an ended job: its log against its digest, and that against Claude's own transcript. May take 10 s.
    * Errors: `job_not_found`, `unavailable`, …
    */
-  verify(jobId: string): Promise<Result<'verify'>>;
+  verify(jobId: string, call?: CallOptions): Promise<Result<'verify'>>;
   /** Counts of a batch's lines by what became of them. Batches are submitted over HTTP. Errors: `batch_not_found`, … */
-  getBatch(batchId: string): Promise<Result<'getBatch'>>;
+  getBatch(batchId: string, call?: CallOptions): Promise<Result<'getBatch'>>;
   /** What became of each line, in order, a page at a time: while there is an `afterLine`, ask again with it. */
-  batchResults(params: Params<'batchResults'>): Promise<Result<'batchResults'>>;
+  batchResults(params: Params<'batchResults'>, call?: CallOptions): Promise<Result<'batchResults'>>;
   /** Cancels the unfinished jobs of a batch, and those that it may still get. */
-  cancelBatch(batchId: string): Promise<Result<'cancelBatch'>>;
+  cancelBatch(batchId: string, call?: CallOptions): Promise<Result<'cancelBatch'>>;
   /** Calls the listener at each change; returns what takes it off again. */
   on<E extends keyof ClientEvents>(event: E, listener: (value: ClientEvents[E]) => void): () => void;
   /** Ends everything that waits with `connection_closed`. Jobs go on. Idempotent. */
@@ -94,7 +98,6 @@ export function createClient(options: ClientOptions): Client {
     health: new Set(),
   };
   const reconnect = { ...DEFAULT_RECONNECT, ...options.reconnect };
-  let closedWith: ClientError | undefined;
 
   const connection = createConnection({
     url: options.url,
@@ -106,8 +109,8 @@ export function createClient(options: ClientOptions): Client {
     onState: (state) => tell(listeners.state, state),
     onConnected: () => forEachSubscription((subscription) => subscription.wake()),
     onLost: () => forEachSubscription((subscription) => subscription.connectionLost()),
-    onClosed(error) {
-      closedWith = error;
+    isNeeded: () => [...subscriptions.values()].some(({ isNeeded }) => isNeeded),
+    onEnd(error) {
       forEachSubscription((subscription) => subscription.fail(error));
       subscriptions.clear();
     },
@@ -157,30 +160,41 @@ export function createClient(options: ClientOptions): Client {
   }
 
   async function join(jobId: string, joiners: Listener[], epoch?: string) {
-    if (closedWith) throw closedWith;
+    if (connection.endedBy) throw connection.endedBy;
+    if (connection.state === 'idle') await connection.connect();
     return subscribe(jobId, epoch).join(joiners, epoch);
   }
 
-  function control(method: Control, jobId: string): Promise<Result<Control>> {
-    return connection.request(method, { jobId }, { resend: true });
+  /** A request that may be sent again. */
+  function ask<M extends Method>(method: M, params: Params<M>, call?: CallOptions): Promise<Result<M>> {
+    return connection.request(method, params, { resend: true, signal: call?.signal });
   }
 
   const host: JobHost = {
     join,
     leave: (jobId, leavers) => subscriptions.get(jobId)?.leave(leavers),
-    control,
+    control: (method, jobId, call) => ask(method, { jobId }, call),
     maxQueueSize: options.maxQueueSize ?? 1_048_576,
     onMismatch: (jobId) =>
       options.logger?.warn({ jobId }, 'the text that arrived is not what its digest says'),
   };
 
-  async function start<M extends 'execute' | 'rerun'>(method: M, params: Params<M>): Promise<JobHandle> {
+  async function start<M extends 'execute' | 'rerun'>(
+    method: M,
+    params: Params<M>,
+    { signal }: CallOptions,
+  ): Promise<JobHandle> {
     const { promise, resolve } = createDeferred<JobHandle>();
     await connection.request(
       method,
       { ...params, batches: true },
       {
         resend: true,
+        signal,
+        // Nobody is left to listen: the gateway need not send.
+        onLate: ({ jobId }) => {
+          if (params.attach !== false) ask('detach', { jobId }).catch(() => {});
+        },
         onResult({ jobId, epoch, status, created }) {
           const job = createJobHandle(host, { jobId, afterSeq: 0, created });
           const isListening = params.attach !== false;
@@ -193,15 +207,19 @@ export function createClient(options: ClientOptions): Client {
     return promise;
   }
 
-  async function startKeyed<M extends 'execute' | 'rerun'>(method: M, params: Params<M>): Promise<JobHandle> {
+  async function startKeyed<M extends 'execute' | 'rerun'>(
+    method: M,
+    params: Params<M>,
+    call: CallOptions = {},
+  ): Promise<JobHandle> {
     const idempotencyKey = params.idempotencyKey ?? randomKey();
     const keyed = { ...params, idempotencyKey };
     try {
-      return await start(method, keyed);
+      return await start(method, keyed, call);
     } catch (error) {
       if (!(error instanceof ClientError)) throw error;
       // The key names a job that this connection listens to already: take it from there.
-      if (error.code === 'already_attached') return start(method, { ...keyed, attach: false });
+      if (error.code === 'already_attached') return start(method, { ...keyed, attach: false }, call);
       throw new ClientError(error.code, error.message, { ...error, idempotencyKey });
     }
   }
@@ -211,27 +229,27 @@ export function createClient(options: ClientOptions): Client {
       return connection.state;
     },
     connect: connection.connect,
-    execute: (params) => startKeyed('execute', params),
-    rerun: (jobId, rerunOptions) => startKeyed('rerun', { ...rerunOptions, jobId }),
-    async attach(jobId, { afterSeq = 0, epoch } = {}) {
-      await connection.connect();
+    execute: (params, call) => startKeyed('execute', params, call),
+    rerun: (jobId, { signal, ...params } = {}) => startKeyed('rerun', { ...params, jobId }, { signal }),
+    async attach(jobId, { afterSeq = 0, epoch, signal } = {}) {
+      await connection.connect({ signal });
       const job = createJobHandle(host, { jobId, afterSeq, created: undefined });
-      const attached = await join(jobId, job.listeners, epoch);
+      const leave = () => host.leave(jobId, job.listeners);
+      const attached = await abortable(signal, join(jobId, job.listeners, epoch), leave);
       job.attached(attached.epoch, attached.status, true);
       return job.handle;
     },
-    cancel: (jobId) => control('cancel', jobId),
-    pause: (jobId) => control('pause', jobId),
-    resume: (jobId) => control('resume', jobId),
-    get: (jobId) => connection.request('get', { jobId }, { resend: true }),
-    eventBody: (jobId, seq) =>
-      fetchBody((offset) => connection.request('eventBody', { jobId, seq, offset }, { resend: true })),
-    verify: (jobId) => connection.request('verify', { jobId }, { resend: true }),
-    list: (params = {}) => connection.request('list', params, { resend: true }),
-    cancelMany: (params) => connection.request('cancelMany', params, { resend: true }),
-    getBatch: (batchId) => connection.request('getBatch', { batchId }, { resend: true }),
-    batchResults: (params) => connection.request('batchResults', params, { resend: true }),
-    cancelBatch: (batchId) => connection.request('cancelBatch', { batchId }, { resend: true }),
+    cancel: (jobId, call) => ask('cancel', { jobId }, call),
+    pause: (jobId, call) => ask('pause', { jobId }, call),
+    resume: (jobId, call) => ask('resume', { jobId }, call),
+    get: (jobId, call) => ask('get', { jobId }, call),
+    eventBody: (jobId, seq, call) => fetchBody((offset) => ask('eventBody', { jobId, seq, offset }, call)),
+    verify: (jobId, call) => ask('verify', { jobId }, call),
+    list: (params = {}, call) => ask('list', params, call),
+    cancelMany: (params, call) => ask('cancelMany', params, call),
+    getBatch: (batchId, call) => ask('getBatch', { batchId }, call),
+    batchResults: (params, call) => ask('batchResults', params, call),
+    cancelBatch: (batchId, call) => ask('cancelBatch', { batchId }, call),
     on(event, listener) {
       const told = listeners[event];
       told.add(listener);

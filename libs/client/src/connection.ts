@@ -1,15 +1,17 @@
 /**
- * The connection's life: idle → connecting → connected ⇄ reconnecting → closed. It comes back by itself, sends
- * unanswered requests again, and says when attachments must be made anew.
- * Invariant: whoever waits for it gets an answer, because reconnecting ends: connected, or closed with an error.
+ * The connection's life: idle → connecting → connected ⇄ reconnecting → closed. It comes back by itself, as long as a job
+ * needs it, sends unanswered requests again, and says when attachments must be made anew.
+ * Invariant: every request gets an answer or an error, because none waits for more than so many tries to connect.
  */
 import { mayReconnect, type Notices } from '@cc-executor/protocol/plain';
+import { abortable, type CallOptions } from './abort.ts';
 import { createDeferred } from './deferred.ts';
 import { ClientError } from './errors.ts';
 import type { ServerFrame } from './frames.ts';
-import { createBackoff, type ReconnectPolicy, wasGood } from './reconnect.ts';
+import { createBackoff, PATIENT_TRIES, type ReconnectPolicy, wasGood } from './reconnect.ts';
 import { createRequests, type Method, type Params, type RequestOptions, type Result } from './requests.ts';
 import { type Loss, openSocket, type Socket, type WebSocketConstructor } from './socket.ts';
+import { onWake } from './wake-signals.ts';
 
 export type ClientState = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'closed';
 export type Connected = Notices['connected'];
@@ -31,16 +33,21 @@ export type ConnectionOptions = {
   /** A connection stands, the first or a later one: nothing is attached to it yet. */
   onConnected: () => void;
   onLost: () => void;
-  /** The end of everything: no request and no job of this connection will go on. */
-  onClosed: (error: ClientError) => void;
+  /** Jobs are listened to: it comes back however long that takes. */
+  isNeeded: () => boolean;
+  /** Given up, or closed: no request and no job that waits will go on. */
+  onEnd: (error: ClientError) => void;
   onNotification: (frame: ServerFrame, size: number) => void;
 };
 
 export type Connection = {
   readonly state: ClientState;
+  /** Why it will not come back by itself. */
+  readonly endedBy: ClientError | undefined;
   /** Frames can be sent now. */
   isReady(): boolean;
-  connect(): Promise<Connected>;
+  /** Also after it was given up. */
+  connect(call?: CallOptions): Promise<Connected>;
   request<M extends Method>(method: M, params: Params<M>, options: RequestOptions<M>): Promise<Result<M>>;
   /** A job went forward: earlier failures no longer count. */
   progress(): void;
@@ -59,7 +66,8 @@ export function createConnection(options: ConnectionOptions): Connection {
   let isDraining = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let arrival = waitForArrival();
-  let closedWith: ClientError | undefined;
+  let endedBy: ClientError | undefined;
+  let isClosed = false;
   const socketGone = createDeferred<void>();
 
   function enter(next: ClientState): void {
@@ -126,7 +134,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     socket = undefined;
     clearTimeout(timer);
     logger?.debug({ code: loss.code, reason: loss.reason, url }, 'client connection lost');
-    if (state === 'closed') {
+    if (isClosed) {
       socketGone.resolve();
     } else if (loss.violation !== undefined) {
       end(new ClientError('protocol_violation', loss.violation));
@@ -150,60 +158,95 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   function retry(loss: Loss): void {
     const delayMs = backoff.next();
-    if (delayMs === undefined) {
-      end(new ClientError('connect_failed', `The gateway at ${url} is gone: ${describe(loss)}.`));
+    const isPatient = backoff.tries <= PATIENT_TRIES;
+    const error = new ClientError('connect_failed', `The gateway at ${url} is gone: ${describe(loss)}.`);
+    if (delayMs === undefined || !(isPatient || options.isNeeded())) {
+      giveUp(error);
       return;
     }
+    if (!isPatient) failWaiting(error);
     const announcedMs = comeBackAt - performance.now();
     timer = setTimeout(open, announcedMs > 0 ? announcedMs : delayMs);
   }
 
-  function failFirst(loss: Loss): void {
-    const error = new ClientError('connect_failed', `No gateway at ${url}: ${describe(loss)}.`);
+  /** Ends what waits for a connection, and nothing else. */
+  function failWaiting(error: ClientError): void {
     const { reject } = arrival;
     arrival = waitForArrival();
-    enter('idle');
-    requests.failAll(error);
+    requests.failHeld(error);
     reject(error);
+  }
+
+  function failFirst(loss: Loss): void {
+    enter('idle');
+    failWaiting(new ClientError('connect_failed', `No gateway at ${url}: ${describe(loss)}.`));
+  }
+
+  /** Ends all that waits; the next request, or `connect()`, begins anew. */
+  function giveUp(error: ClientError): void {
+    backoff.progress();
+    enter('idle');
+    failWaiting(error);
+    options.onEnd(error);
   }
 
   function end(error: ClientError): void {
     if (state === 'closed') return;
-    closedWith = error;
+    endedBy = error;
     clearTimeout(timer);
     enter('closed');
     requests.failAll(error);
-    arrival.reject(error);
-    options.onClosed(error);
-    if (!socket) socketGone.resolve();
+    failWaiting(error);
+    options.onEnd(error);
   }
 
-  async function connect(): Promise<Connected> {
-    if (closedWith) throw closedWith;
-    if (state === 'idle') {
+  async function connect(call?: CallOptions): Promise<Connected> {
+    if (isClosed && endedBy) throw endedBy;
+    if (state === 'idle' || state === 'closed') {
+      endedBy = undefined;
       enter('connecting');
       open();
     }
-    return arrival.promise;
+    return abortable(call?.signal, arrival.promise);
   }
+
+  /** The network is back, or the page shows again. */
+  function wake(): void {
+    if (state === 'connected') socket?.doubt();
+    else if (state === 'reconnecting' && !socket && performance.now() >= comeBackAt) {
+      clearTimeout(timer);
+      open();
+    }
+  }
+
+  const stopWaking = onWake(wake);
 
   return {
     get state() {
       return state;
     },
+    get endedBy() {
+      return endedBy;
+    },
     isReady,
     connect,
     async request(method, params, requestOptions) {
-      if (state === 'idle' || state === 'connecting') await connect();
-      if (closedWith) throw closedWith;
+      requestOptions.signal?.throwIfAborted();
+      if (state === 'idle' || state === 'connecting') await connect(requestOptions);
+      if (endedBy) throw endedBy;
       const answer = requests.add(method, params, requestOptions);
       flush();
       return answer;
     },
     progress: backoff.progress,
     close() {
-      end(new ClientError('connection_closed', 'The client was closed.'));
-      socket?.close(1000, 'closed');
+      if (!isClosed) {
+        isClosed = true;
+        stopWaking();
+        end(new ClientError('connection_closed', 'The client was closed.'));
+        if (socket) socket.close(1000, 'closed');
+        else socketGone.resolve();
+      }
       return socketGone.promise;
     },
   };

@@ -4,10 +4,13 @@
  */
 import { isTerminalEvent, type JobEvent } from '@cc-executor/protocol/plain';
 import { createDeferred, type Deferred } from './deferred.ts';
-import type { ClientError } from './errors.ts';
 import type { Listener } from './subscription.ts';
 
-export type EventQueue = Listener & { readonly iterator: AsyncIterableIterator<JobEvent> };
+export type EventQueue = Listener & {
+  readonly iterator: AsyncIterableIterator<JobEvent>;
+  /** Ends the iterator with the signal's reason; what has arrived is dropped. */
+  endBy(signal: AbortSignal | undefined): void;
+};
 
 export type EventQueueOptions = {
   afterSeq: number;
@@ -26,7 +29,8 @@ export function createEventQueue(options: EventQueueOptions): EventQueue {
   let size = 0;
   let isFull = false;
   let hasEnded = false;
-  let error: ClientError | undefined;
+  let forgetSignal = () => {};
+  let error: { reason: unknown } | undefined;
 
   function serve(): void {
     while (waiting.length > 0) {
@@ -35,11 +39,12 @@ export function createEventQueue(options: EventQueueOptions): EventQueue {
         size -= item.size;
         waiting.shift()?.resolve({ done: false, value: item.event });
       } else if (error) {
-        const reason = error;
+        const { reason } = error;
         // Thrown once; after that the iterator is at its end, as a generator would be.
         error = undefined;
         waiting.shift()?.reject(reason);
       } else if (hasEnded) {
+        forgetSignal();
         waiting.shift()?.resolve({ done: true, value: undefined });
       } else {
         break;
@@ -51,6 +56,15 @@ export function createEventQueue(options: EventQueueOptions): EventQueue {
     }
   }
 
+  function leave(reason?: unknown): void {
+    forgetSignal();
+    hasEnded = true;
+    items.length = 0;
+    error = reason === undefined ? undefined : { reason };
+    serve();
+    options.onReturn();
+  }
+
   const iterator: AsyncIterableIterator<JobEvent> = {
     next() {
       const next = createDeferred<IteratorResult<JobEvent>>();
@@ -59,11 +73,7 @@ export function createEventQueue(options: EventQueueOptions): EventQueue {
       return next.promise;
     },
     async return() {
-      hasEnded = true;
-      items.length = 0;
-      error = undefined;
-      serve();
-      options.onReturn();
+      leave();
       return { done: true, value: undefined };
     },
     [Symbol.asyncIterator]: () => iterator,
@@ -94,8 +104,14 @@ export function createEventQueue(options: EventQueueOptions): EventQueue {
     fail(reason) {
       if (hasEnded) return;
       hasEnded = true;
-      error = reason;
+      error = { reason };
       serve();
+    },
+    endBy(signal) {
+      const abort = () => leave(signal?.reason);
+      if (signal?.aborted) abort();
+      else signal?.addEventListener('abort', abort, { once: true });
+      forgetSignal = () => signal?.removeEventListener('abort', abort);
     },
   };
 }

@@ -7,6 +7,8 @@ const MISSED_HEARTBEATS = 2.5;
 export type Heartbeat = {
   /** Any frame is a sign of life. */
   seen(now: number): void;
+  /** The connection may have died unnoticed: a sign of life has to come sooner. */
+  doubt(now: number): void;
   /** How much silence is left; 0 or less means dead. */
   remainingMs(now: number): number;
 };
@@ -16,6 +18,9 @@ export function createHeartbeat(heartbeatMs: number, startedAt: number): Heartbe
   return {
     seen(now) {
       seenAt = now;
+    },
+    doubt(now) {
+      seenAt = Math.min(seenAt, now - heartbeatMs);
     },
     remainingMs: (now) => seenAt + heartbeatMs * MISSED_HEARTBEATS - now,
   };

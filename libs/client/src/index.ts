@@ -34,6 +34,7 @@ export type {
   VerifyResult,
 } from '@cc-executor/protocol/plain';
 export { isTerminalEvent } from '@cc-executor/protocol/plain';
+export type { CallOptions } from './abort.ts';
 export { type Client, type ClientEvents, type ClientOptions, createClient } from './client.ts';
 export type { ClientLogger, ClientState, Connected } from './connection.ts';
 export { ClientError, type ErrorCode } from './errors.ts';

@@ -18,6 +18,7 @@ import {
   type JobStatus,
   type TerminalEvent,
 } from '@cc-executor/protocol/plain';
+import { abortable, type CallOptions } from './abort.ts';
 import { createDeferred, type Deferred } from './deferred.ts';
 import { ClientError } from './errors.ts';
 import { createEventQueue, type EventQueue } from './event-queue.ts';
@@ -37,11 +38,11 @@ export type JobHandle = {
   /**
    * The events after `afterSeq` (default: where the handle was attached), up to and with the terminal event.
    * Resumes by itself. Leaving the loop ends the iterator only. Throws a `ClientError` if the job's events
-   * can no longer be had.
+   * can no longer be had, and the reason of its `signal`.
    */
-  events(options?: { afterSeq?: number }): AsyncIterableIterator<JobEvent>;
+  events(options?: { afterSeq?: number } & CallOptions): AsyncIterableIterator<JobEvent>;
   /** The terminal event, whichever it is. Rejects with a `ClientError` if it cannot be had. */
-  done(): Promise<TerminalEvent>;
+  done(call?: CallOptions): Promise<TerminalEvent>;
   /**
    * Whether the text that arrived is what the terminal event's digest says; false: do not use it. Undefined when that
    * cannot be told: not seen from the first event on, no digest, or no WebCrypto here. Rejects as `done()` does.
@@ -52,26 +53,25 @@ export type JobHandle = {
   /** The last text block so far: at the end, Claude's answer. */
   answer(): string;
   /** Asks for cancellation. The job ends with its terminal event, which may say otherwise. */
-  cancel(): Promise<Result<'cancel'>>;
+  cancel(call?: CallOptions): Promise<Result<'cancel'>>;
   /**
    * Asks for a pause; the event `paused` says when the job stands still, `pause_refused` that it cannot. One that is
    * queued is paused as soon as it runs.
    */
-  pause(): Promise<Result<'pause'>>;
+  pause(call?: CallOptions): Promise<Result<'pause'>>;
   /** Asks for its end. */
-  resume(): Promise<Result<'resume'>>;
+  resume(call?: CallOptions): Promise<Result<'resume'>>;
   /** Stops listening; the job goes on. Iterators and `done()` end with `connection_closed`. */
   detach(): void;
 };
 
-/** Requests that a client makes of a job of its own accord. */
-export type Control = 'cancel' | 'pause' | 'resume';
+type Control = 'cancel' | 'pause' | 'resume';
 
 /** What a handle needs of its client. */
 export type JobHost = {
   join(jobId: string, listeners: Listener[], epoch: string): Promise<unknown>;
   leave(jobId: string, listeners: Listener[]): void;
-  control(method: Control, jobId: string): Promise<Result<Control>>;
+  control(method: Control, jobId: string, call?: CallOptions): Promise<Result<Control>>;
   maxQueueSize: number;
   /** A job's text is not what its digest says. */
   onMismatch(jobId: string): void;
@@ -136,22 +136,23 @@ export function createJobHandle(host: JobHost, options: JobHandleOptions): JobHa
     get lastSeq() {
       return tracker.lastSeq;
     },
-    events(from) {
-      const startSeq = from?.afterSeq ?? afterSeq;
+    events({ afterSeq: startSeq = afterSeq, signal } = {}) {
       if (startSeq === afterSeq && firstQueue) {
         const queue = firstQueue;
         firstQueue = undefined;
         if (!isJoined) join(listeners());
+        queue.endBy(signal);
         return queue.iterator;
       }
       const queue = openQueue(startSeq);
+      queue.endBy(signal);
       if (tracker.detached) queue.fail(tracker.detached);
       else join(isJoined ? [queue] : listeners());
       return queue.iterator;
     },
-    done() {
+    done(call) {
       if (!isJoined) join(listeners());
-      return tracker.done();
+      return abortable(call?.signal, tracker.done());
     },
     async digestOk() {
       await handle.done();
@@ -159,9 +160,9 @@ export function createJobHandle(host: JobHost, options: JobHandleOptions): JobHa
     },
     text: () => foldedText(tracker.fold()),
     answer: () => foldedAnswer(tracker.fold()),
-    cancel: () => host.control('cancel', jobId),
-    pause: () => host.control('pause', jobId),
-    resume: () => host.control('resume', jobId),
+    cancel: (call) => host.control('cancel', jobId, call),
+    pause: (call) => host.control('pause', jobId, call),
+    resume: (call) => host.control('resume', jobId, call),
     detach() {
       isJoined = true;
       tracker.detached ??= new ClientError('connection_closed', 'The job was detached; it goes on.', {

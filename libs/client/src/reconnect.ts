@@ -1,15 +1,25 @@
 /**
- * When to try again: exponential backoff with full jitter, and a bound on tries in a row without progress, so
- * that a gateway that accepts and drops us does not keep callers waiting for ever. Pure state; times are in ms.
+ * When to try again: exponential backoff with full jitter, and, where the caller wants it, a bound on tries in a row
+ * without progress. Pure state; times are in ms.
  */
-export type ReconnectPolicy = { baseMs: number; maxMs: number; attempts: number };
+export type ReconnectPolicy = {
+  baseMs: number;
+  maxMs: number;
+  /** After so many tries in a row all jobs that are listened to end with `connect_failed`. Default: never. */
+  attempts: number;
+};
 
-export const DEFAULT_RECONNECT: ReconnectPolicy = { baseMs: 200, maxMs: 5_000, attempts: 20 };
+export const DEFAULT_RECONNECT: ReconnectPolicy = { baseMs: 200, maxMs: 5_000, attempts: Infinity };
+
+/** Requests do not wait longer for a gateway; about a minute. Nor does a connection that no job needs come back later. */
+export const PATIENT_TRIES = 20;
 
 /** A connection that held this long was a good one, even if nothing happened on it. */
 const GOOD_AFTER_MS = 10_000;
 
 export type Backoff = {
+  /** In a row, without progress. */
+  readonly tries: number;
   /** The delay before the next try; undefined when the tries are used up. */
   next(): number | undefined;
   /** Something went forward: count from the start again. */
@@ -20,6 +30,9 @@ export type Backoff = {
 export function createBackoff(policy: ReconnectPolicy, random: () => number = Math.random): Backoff {
   let tries = 0;
   return {
+    get tries() {
+      return tries;
+    },
     next() {
       if (tries >= policy.attempts) return undefined;
       // Beyond 2^30 the product would lose its meaning; by then it is far over any maximum.

@@ -3,6 +3,7 @@
  * with the connection. A request that may be sent again survives a lost connection and a draining gateway.
  */
 import { type Requests as Protocol, resultShapes } from '@cc-executor/protocol/plain';
+import { abortable, type CallOptions } from './abort.ts';
 import { createDeferred } from './deferred.ts';
 import { ClientError, readErrorMember } from './errors.ts';
 import { findFault } from './shape-check.ts';
@@ -11,11 +12,13 @@ export type Method = keyof Protocol;
 export type Params<M extends Method> = Protocol[M]['params'];
 export type Result<M extends Method> = Protocol[M]['result'];
 
-export type RequestOptions<M extends Method> = {
+export type RequestOptions<M extends Method> = CallOptions & {
   /** Executing it twice does no harm, so it is sent again when its answer was lost. */
   resend: boolean;
   /** Called in the same turn as the answer arrives: events may follow in that very turn. */
   onResult?: (result: Result<M>) => void;
+  /** Called in its place when the caller's signal came first. */
+  onLate?: (result: Result<M>) => void;
 };
 
 type Waiting = {
@@ -27,7 +30,7 @@ type Waiting = {
   inFlight: boolean;
   timer: ReturnType<typeof setTimeout> | undefined;
   succeed: (result: unknown) => void;
-  fail: (error: ClientError) => void;
+  fail: (error: unknown) => void;
 };
 
 export type Requests = {
@@ -40,6 +43,8 @@ export type Requests = {
    */
   settle(id: number, answer: { result: unknown } | { error: unknown }): 'progress' | 'none' | 'draining';
   connectionLost(): void;
+  /** Ends those that wait for a connection. */
+  failHeld(error: ClientError): void;
   failAll(error: ClientError): void;
 };
 
@@ -59,6 +64,21 @@ export function createRequests(timeoutMs: number): Requests {
 
   function fail(id: number, error: ClientError): void {
     take(id)?.fail(error);
+  }
+
+  /** What is under way can no longer be called back; what is not, is not sent. */
+  function abandon<M extends Method>(
+    id: number,
+    reason: unknown,
+    onLate: ((result: Result<M>) => void) | undefined,
+  ): void {
+    const request = waiting.get(id);
+    if (!request?.inFlight) {
+      take(id)?.fail(reason);
+      return;
+    }
+    request.resend = false;
+    request.succeed = (result) => onLate?.(result as Result<M>);
   }
 
   function hold(request: Waiting): void {
@@ -85,7 +105,7 @@ export function createRequests(timeoutMs: number): Requests {
         },
         fail: reject,
       });
-      return promise;
+      return abortable(options.signal, promise, (reason) => abandon(id, reason, options.onLate));
     },
     flush(send, maxFrameBytes) {
       for (const request of [...waiting.values()]) {
@@ -138,6 +158,9 @@ export function createRequests(timeoutMs: number): Requests {
           hold(request);
         }
       }
+    },
+    failHeld(error) {
+      for (const { id, inFlight } of [...waiting.values()]) if (!inFlight) fail(id, error);
     },
     failAll(error) {
       for (const id of [...waiting.keys()]) fail(id, error);

@@ -4,25 +4,27 @@
  */
 export type Shape = string | readonly [Shape] | { readonly [name: string]: Shape };
 
-const JOB_ID = /^job_[0-9a-f]{32}$/;
+const ID = /^[a-z]+_(?=[0-9a-f]{32}$)/;
 
-/** What kinds of value the words of a shape stand for; any other word is one of the values themselves, with `|` between. */
-const KINDS: Record<string, (value: unknown) => boolean> = {
+/**
+ * What kinds of value the words of a shape stand for. A word that ends with `_` is the prefix of an id; any other is one of
+ * the values themselves, with `|` between.
+ */
+const KINDS: Record<string, (value: unknown, shape: string) => boolean> = {
   string: (value) => typeof value === 'string',
   boolean: (value) => typeof value === 'boolean',
   number: (value) => Number.isFinite(value),
   integer: Number.isSafeInteger,
   count: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
   positive: (value) => Number.isSafeInteger(value) && (value as number) > 0,
-  jobId: (value) => typeof value === 'string' && JOB_ID.test(value),
   event: (value) => isEvent(value),
 };
 
 /** Where a value departs from its shape, as a path; undefined: nowhere. */
 export function findFault(shape: Shape, value: unknown, path = 'value'): string | undefined {
   if (typeof shape === 'string') {
-    const fits = KINDS[shape]?.(value) ?? (typeof value === 'string' && shape.split('|').includes(value));
-    return fits ? undefined : path;
+    const fits = KINDS[shape] ?? (shape.endsWith('_') ? hasPrefix : isWord);
+    return fits(value, shape) ? undefined : path;
   }
   if (isList(shape)) {
     if (!Array.isArray(value)) return path;
@@ -37,6 +39,14 @@ export function findFault(shape: Shape, value: unknown, path = 'value'): string 
     if (name !== member && value[name] === undefined) return undefined;
     return findFault(inner, value[name], `${path}.${name}`);
   });
+}
+
+function hasPrefix(value: unknown, prefix: string): boolean {
+  return typeof value === 'string' && ID.exec(value)?.[0] === prefix;
+}
+
+function isWord(value: unknown, words: string): boolean {
+  return typeof value === 'string' && words.split('|').includes(value);
 }
 
 function firstFault<T>(items: Iterable<T>, find: (item: T) => string | undefined): string | undefined {

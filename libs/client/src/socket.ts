@@ -39,6 +39,8 @@ export type SocketOptions = {
 
 export type Socket = {
   send(frame: string): void;
+  /** The machine slept, or has another network: a sign of life has to come soon. */
+  doubt(): void;
   /** Closes in order; `onLost` follows, at the latest after a second. */
   close(code: number, reason: string): void;
 };
@@ -121,6 +123,11 @@ export function openSocket(options: SocketOptions): Socket {
 
   return {
     send: (frame) => socket?.send(frame),
+    doubt() {
+      if (lost || isClosing || !heartbeat) return;
+      heartbeat.doubt(performance.now());
+      watch(false);
+    },
     close(code, reason) {
       if (lost || isClosing) return;
       isClosing = true;

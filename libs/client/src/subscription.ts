@@ -9,7 +9,7 @@ import type { Connection } from './connection.ts';
 import { createDeferred } from './deferred.ts';
 import { ClientError, withJob } from './errors.ts';
 import { createJobPosition, type JobPosition } from './job-position.ts';
-import { createBackoff, type ReconnectPolicy } from './reconnect.ts';
+import { createBackoff, PATIENT_TRIES, type ReconnectPolicy } from './reconnect.ts';
 
 export type Listener = {
   /** The last seq it has; it is given the next ones. */
@@ -35,6 +35,8 @@ export type SubscriptionOptions = {
 };
 
 export type Subscription = {
+  /** Somebody listens. */
+  readonly isNeeded: boolean;
   /** Adds listeners; resolves when the gateway serves them. Errors: those of `attach`. */
   join(listeners: Listener[], epoch?: string): Promise<Attached>;
   /** Adds listeners of a job that this connection has just been attached to, by `execute`. */
@@ -209,7 +211,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     abandon();
     const error = new ClientError('protocol_violation', `The log could not be read: ${why}.`, { jobId });
     // A log that shows the same hole each time is not read for ever.
-    if (backoff.next() === undefined) fail(error);
+    if (backoff.next() === undefined || backoff.tries > PATIENT_TRIES) fail(error);
     wake();
   }
 
@@ -221,6 +223,9 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
   }
 
   return {
+    get isNeeded() {
+      return neededSeq() !== undefined;
+    },
     join(joiners, wantedEpoch) {
       if (wantedEpoch !== undefined && epoch !== undefined && wantedEpoch !== epoch) {
         return Promise.reject(new ClientError('epoch_mismatch', undefined, { jobId }));

@@ -147,7 +147,7 @@ describe('losing the connection', () => {
     await gateway.close();
     ends.push(failure(client.list()));
     for (const end of ends) expect((await end).code).toBe('connect_failed');
-    expect(client.state).toBe('closed');
+    expect(client.state).toBe('idle');
   });
 
   it('gives up on a gateway that attaches and drops it each time', async () => {

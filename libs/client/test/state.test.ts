@@ -46,6 +46,16 @@ describe('heartbeat', () => {
     heartbeat.seen(2_500);
     expect(heartbeat.remainingMs(2_500)).toBe(2_500);
   });
+
+  it('wants the next sign of life sooner after a doubt, and no sooner after a second one', () => {
+    const heartbeat = createHeartbeat(1_000, 0);
+    heartbeat.doubt(100);
+    expect(heartbeat.remainingMs(100)).toBe(1_500);
+    heartbeat.doubt(200);
+    expect(heartbeat.remainingMs(200)).toBe(1_400);
+    heartbeat.seen(300);
+    expect(heartbeat.remainingMs(300)).toBe(2_500);
+  });
 });
 
 describe('backoff', () => {

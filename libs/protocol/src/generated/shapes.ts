@@ -2,28 +2,28 @@
 
 /** Of the results of requests. */
 export const resultShapes = {
-  execute: { jobId: 'jobId', epoch: 'string', status: 'queued|running|completed|failed|cancelled|timed_out', created: 'boolean' },
-  rerun: { jobId: 'jobId', epoch: 'string', status: 'queued|running|completed|failed|cancelled|timed_out', created: 'boolean' },
-  attach: { jobId: 'jobId', epoch: 'string', status: 'queued|running|completed|failed|cancelled|timed_out', lastSeq: 'count' },
+  execute: { jobId: 'job_', epoch: 'string', status: 'queued|running|completed|failed|cancelled|timed_out', created: 'boolean' },
+  rerun: { jobId: 'job_', epoch: 'string', status: 'queued|running|completed|failed|cancelled|timed_out', created: 'boolean' },
+  attach: { jobId: 'job_', epoch: 'string', status: 'queued|running|completed|failed|cancelled|timed_out', lastSeq: 'count' },
   detach: {},
   cancel: { status: 'queued|running|completed|failed|cancelled|timed_out', accepted: 'boolean' },
-  cancelMany: { jobs: [{ status: 'queued|running|completed|failed|cancelled|timed_out', accepted: 'boolean', jobId: 'jobId' }], 'cursor?': 'string' },
+  cancelMany: { jobs: [{ status: 'queued|running|completed|failed|cancelled|timed_out', accepted: 'boolean', jobId: 'job_' }], 'cursor?': 'string' },
   pause: { status: 'queued|running|completed|failed|cancelled|timed_out', accepted: 'boolean' },
   resume: { status: 'queued|running|completed|failed|cancelled|timed_out', accepted: 'boolean' },
-  get: { jobId: 'jobId', epoch: 'string', status: 'queued|running|completed|failed|cancelled|timed_out', attempt: 'count', lastSeq: 'count', cancelRequested: 'boolean', pauseRequested: 'boolean', createdAt: 'integer', 'startedAt?': 'integer', 'endedAt?': 'integer', 'pausedAt?': 'integer', 'notBefore?': 'integer', deadlineAt: 'integer', 'metadata?': {}, 'rerunOf?': 'jobId', 'terminal?': 'event', 'listeners?': [{ id: 'string', door: 'string', since: 'integer', afterSeq: 'count', lastSeq: 'count', state: 'listening|ended|left|lost', 'until?': 'integer' }], 'moreListeners?': 'positive' },
+  get: { jobId: 'job_', epoch: 'string', status: 'queued|running|completed|failed|cancelled|timed_out', attempt: 'count', lastSeq: 'count', cancelRequested: 'boolean', pauseRequested: 'boolean', createdAt: 'integer', 'startedAt?': 'integer', 'endedAt?': 'integer', 'pausedAt?': 'integer', 'notBefore?': 'integer', deadlineAt: 'integer', 'metadata?': {}, 'rerunOf?': 'job_', 'terminal?': 'event', 'listeners?': [{ id: 'string', door: 'string', since: 'integer', afterSeq: 'count', lastSeq: 'count', state: 'listening|ended|left|lost', 'until?': 'integer' }], 'moreListeners?': 'positive' },
   eventBody: { bytes: 'count', sha256: 'string', offset: 'count', text: 'string', 'nextOffset?': 'positive' },
   verify: { verdict: 'verified|not_verifiable|mismatch', 'part?': 'log|transcript', 'reason?': 'string', message: 'string', 'digest?': { bytes: 'count', sha256: 'string' }, 'executionId?': 'string' },
-  list: { jobs: [{ jobId: 'jobId', epoch: 'string', status: 'queued|running|completed|failed|cancelled|timed_out', attempt: 'count', lastSeq: 'count', cancelRequested: 'boolean', pauseRequested: 'boolean', createdAt: 'integer', 'startedAt?': 'integer', 'endedAt?': 'integer', 'pausedAt?': 'integer', 'notBefore?': 'integer', deadlineAt: 'integer', 'metadata?': {}, 'rerunOf?': 'jobId' }], 'cursor?': 'string' },
-  getBatch: { batchId: 'string', status: 'accepting|running|ended', createdAt: 'integer', lines: 'count', counts: { queued: 'count', running: 'count', completed: 'count', failed: 'count', cancelled: 'count', timed_out: 'count', refused: 'count', expired: 'count' } },
-  batchResults: { results: [{ line: 'positive', 'jobId?': 'jobId', 'error?': { code: 'string', message: 'string' }, 'status?': 'queued|running|completed|failed|cancelled|timed_out', 'terminal?': 'event' }], 'afterLine?': 'positive' },
+  list: { jobs: [{ jobId: 'job_', epoch: 'string', status: 'queued|running|completed|failed|cancelled|timed_out', attempt: 'count', lastSeq: 'count', cancelRequested: 'boolean', pauseRequested: 'boolean', createdAt: 'integer', 'startedAt?': 'integer', 'endedAt?': 'integer', 'pausedAt?': 'integer', 'notBefore?': 'integer', deadlineAt: 'integer', 'metadata?': {}, 'rerunOf?': 'job_' }], 'cursor?': 'string' },
+  getBatch: { batchId: 'batch_', status: 'accepting|running|ended', createdAt: 'integer', lines: 'count', counts: { queued: 'count', running: 'count', completed: 'count', failed: 'count', cancelled: 'count', timed_out: 'count', refused: 'count', expired: 'count' } },
+  batchResults: { results: [{ line: 'positive', 'jobId?': 'job_', 'error?': { code: 'string', message: 'string' }, 'status?': 'queued|running|completed|failed|cancelled|timed_out', 'terminal?': 'event' }], 'afterLine?': 'positive' },
   cancelBatch: { accepted: 'count' },
 } as const;
 
 /** Of what the gateway says unasked. */
 export const noticeShapes = {
   connected: { connectionId: 'string', version: 'string', heartbeatMs: 'positive', limits: { maxFrameBytes: 'integer', maxAttachments: 'integer', 'ceilings?': { '*': 'number' } } },
-  heartbeat: { jobs: [{ jobId: 'jobId', seq: 'count', status: 'queued|running|completed|failed|cancelled|timed_out' }] },
-  job_lost: { jobId: 'jobId', lastSeq: 'count', reason: 'string' },
+  heartbeat: { jobs: [{ jobId: 'job_', seq: 'count', status: 'queued|running|completed|failed|cancelled|timed_out' }] },
+  job_lost: { jobId: 'job_', lastSeq: 'count', reason: 'string' },
   degraded: { reason: 'string' },
   restored: {},
   goaway: { reason: 'string', reconnectAfterMs: 'count' },
