@@ -72,10 +72,19 @@ export type Attempt = {
   close(): void;
 };
 
-/** Holds the job's lease from now on, and counts its time. `takenAt` is when this worker took the job. */
+/**
+ * Holds the job's lease from now on, and counts its time. `takenAt` is when this worker took the job; `isClear`: no usage
+ * limit was known when it began.
+ */
 export function createAttempt(
   context: AttemptContext,
-  { jobId, takenAt, begun, slot }: { jobId: string; takenAt: number; begun: Begun; slot: Slot },
+  {
+    jobId,
+    takenAt,
+    begun,
+    isClear,
+    slot,
+  }: { jobId: string; takenAt: number; begun: Begun; isClear: boolean; slot: Slot },
 ): Attempt {
   const { log, metrics, bounds } = context;
   const { fence, spec, lastSeq, hasOutput: hadOutput } = begun.attempt;
@@ -97,7 +106,7 @@ export function createAttempt(
     isEnding: () => stop.signal.aborted || (isOver && outcome.status !== 'completed'),
   });
   const gate = createUsageGate({
-    ...{ usageBlock: context.usageBlock, jobId, model: spec.model },
+    ...{ usageBlock: context.usageBlock, isClear, jobId, model: spec.model },
     ...{ signal: stop.signal, logger },
   });
   const pausing = createPausing({

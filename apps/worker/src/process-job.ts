@@ -16,15 +16,17 @@ export type ProcessContext = AttemptContext & { leaseMs: number };
 /** Processes one job. Never rejects. */
 export async function processJob(context: ProcessContext, jobId: string, slot: Slot): Promise<Processed> {
   const takenAt = performance.now();
-  const { log, leases, leaseMs } = context;
+  const { log, usageBlock, leases, leaseMs } = context;
   const logger = context.logger.child({ jobId });
   // One name for this pick-up of the job: a begin whose answer was lost is not begun a second time.
   const owner = randomUUID();
   const onUnanswered = createRepeatedWarning(logger, 'redis did not answer; it is asked again');
   let begun: BeginOutcome;
+  let isClear: boolean;
   try {
-    const begin = () => log.begin(jobId, leaseMs, owner);
-    begun = await repeatUntilAnswered(begin, { isCurable, onUnanswered });
+    // In one round trip.
+    const begin = () => Promise.all([log.begin(jobId, leaseMs, owner), usageBlock.isClear()]);
+    [begun, isClear] = await repeatUntilAnswered(begin, { isCurable, onUnanswered });
   } catch (err) {
     // Without an attempt nothing can be written: the sweeper ends the job.
     logger.error({ event: logEvents.redisRefused, err }, 'the job cannot begin');
@@ -34,7 +36,7 @@ export async function processJob(context: ProcessContext, jobId: string, slot: S
     logger.info({ event: logEvents.nothingToDo, code: begun.code }, 'nothing to do for this queue entry');
     return { status: begun.code };
   }
-  const attempt = createAttempt(context, { jobId, takenAt, begun, slot });
+  const attempt = createAttempt(context, { jobId, takenAt, begun, isClear, slot });
   // The lock is the queue's; the job is ours as long as the record says so. To ask now ends the attempt early if not.
   const off = onAbort(slot.lockLost, () => leases.check(jobId));
   try {

@@ -26,12 +26,15 @@ export type UsageGate = {
 
 export function createUsageGate({
   usageBlock,
+  isClear,
   jobId,
   model,
   signal,
   logger,
 }: {
   usageBlock: UsageBlock;
+  /** No limit was known a moment ago: the first call need not ask. */
+  isClear: boolean;
   jobId: string;
   /** The one that the job names, if it does. */
   model: string | undefined;
@@ -40,6 +43,7 @@ export function createUsageGate({
 }): UsageGate {
   const onUnanswered = createRepeatedWarning(logger, 'redis did not answer; it is asked again');
   const family = familyOf(model);
+  let mayEnter = isClear;
   let used: string | undefined;
   let isTrial = false;
 
@@ -52,6 +56,10 @@ export function createUsageGate({
   }
 
   async function enter(): Promise<UpstreamFailure | undefined> {
+    if (mayEnter) {
+      mayEnter = false;
+      return undefined;
+    }
     try {
       for (;;) {
         const admission = await ask(() => usageBlock.admit(jobId, family));

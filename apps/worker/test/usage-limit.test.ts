@@ -92,6 +92,24 @@ test('a limit of one model holds up all jobs of that model, by whatever name, an
   expect(await other.process()).toMatchObject({ status: 'completed' });
 });
 
+test('a call that is repeated is not made once a limit is known', async () => {
+  const world = createWorld();
+  const block = Promise.withResolvers<void>();
+  const unsent = end(failure('upstream_unreachable', { sent: false }));
+  const job = await world.job({
+    scripts: [
+      [block.promise, unsent],
+      [[started], [success]],
+    ],
+  });
+  const processed = job.process();
+  await job.claudeApi.untilCalled(1);
+  await world.usageBlock.block({ resetsAt: Date.now() + HOUR }, [ALL_MODELS]);
+  block.resolve();
+  expect(await processed).toEqual({ status: 'handed back' });
+  expect(job.claudeApi.calls).toHaveLength(1);
+});
+
 test('after the reset one job goes first, and the others as soon as it has an answer', async () => {
   const world = createWorld();
   await world.usageBlock.block({ resetsAt: Date.now() - 1 }, [ALL_MODELS]);

@@ -35,6 +35,7 @@ export function createRedisUsageBlock(options: {
   }
 
   return {
+    isClear: async () => (await tellErrorsApart(redis.exists(key))) === 0,
     admit: (jobId, model) => tellErrorsApart(admit(jobId, model)),
     async block({ resetsAt, limit = '' }, models) {
       await tellErrorsApart(scripts.block([key], [resetsAt, limit, KEPT_MS, ...models]));

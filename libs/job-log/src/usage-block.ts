@@ -16,6 +16,8 @@ export type Admission = { code: 'open' | 'trial' | 'others_trial' } | ({ code: '
 export const ALL_MODELS = '';
 
 export type UsageBlock = {
+  /** Whether nothing holds up anybody: then `admit` says `open` to every job. It changes nothing, and costs little. */
+  isClear(): Promise<boolean>;
   /** Whether a job may ask this model now; one that gets `trial` says by `tried` or `block` how it went. */
   admit(jobId: string, model: string): Promise<Admission>;
   /** A usage limit of these models is reached, or of `ALL_MODELS`. Of several of one model the last one counts. */

@@ -11,6 +11,7 @@ export function createMemoryUsageBlock({ now = Date.now }: { now?: () => number 
   }
 
   return {
+    isClear: async () => held.size === 0,
     async admit(jobId, model) {
       const found = concerning(model).map(([, each]) => each);
       const [last] = found.map(({ limit }) => limit).sort((a, b) => b.resetsAt - a.resetsAt);

@@ -62,7 +62,9 @@ export function describeUsageLimits(twin: () => Twin): void {
       const { usageBlock, pass } = twin();
       const [first, second] = [createJobId(), createJobId()];
       expect(await usageBlock.admit(first, 'opus')).toEqual({ code: 'open' });
+      expect(await usageBlock.isClear()).toBe(true);
       const reached = await block(1_000, 'five_hour');
+      expect(await usageBlock.isClear()).toBe(false);
       expect(await usageBlock.admit(first, 'opus')).toEqual({ code: 'blocked', ...reached });
       expect(await usageBlock.read()).toEqual([reached]);
       await pass(1_000);
@@ -72,7 +74,9 @@ export function describeUsageLimits(twin: () => Twin): void {
       expect(await usageBlock.admit(first, 'opus')).toEqual({ code: 'trial' });
       await usageBlock.tried(second, 'opus', true);
       expect(await usageBlock.admit(second, 'opus')).toEqual({ code: 'others_trial' });
+      expect(await usageBlock.isClear()).toBe(false);
       await usageBlock.tried(first, 'opus', true);
+      expect(await usageBlock.isClear()).toBe(true);
       expect(await usageBlock.admit(second, 'opus')).toEqual({ code: 'open' });
     });
 
