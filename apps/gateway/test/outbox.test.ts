@@ -50,6 +50,15 @@ test('sends texts and batches in their order', async () => {
   expect(outbox.takenBytes()).toBeGreaterThanOrEqual(12);
 });
 
+test('sends what is gathered in one piece at the end of the tick', async () => {
+  outbox.gather();
+  outbox.send('0');
+  expect(pair.stream.writableCorked).toBe(1);
+  outbox.send('1');
+  await untilTrue(() => received.length === 2);
+  expect(pair.stream.writableCorked).toBe(0);
+});
+
 test('keeps what a client does not take, counts it, and says when there is room again', async () => {
   pair.client.pause();
   for (let i = 0; i < MUCH; i += 1) outbox.send(frame(i));

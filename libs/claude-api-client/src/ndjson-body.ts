@@ -121,13 +121,13 @@ export function createNdjsonBody(options: {
     }
   }
 
-  function summary(): RunSummary {
+  function summary(digest = answer.digest()): RunSummary {
     const { conversation: named = conversation, ...known } = verdict?.summary ?? {};
     const session = complete?.conversation === null ? undefined : named;
     return {
       ...known,
       ...(session && { conversation: session }),
-      digest: answer.digest(),
+      digest,
       ...(execution && { executionId: execution }),
       ...(tasks.length > 0 && { backgroundTasks: [...tasks] }),
     };
@@ -154,6 +154,7 @@ export function createNdjsonBody(options: {
       if (line !== undefined) readLine(line, events);
     },
     judge(end) {
+      const digest = answer.digest();
       const findings: Findings = {
         complete,
         verdict,
@@ -161,12 +162,12 @@ export function createNdjsonBody(options: {
         isBackgroundOver: tasks.length === 0,
         hasOutput,
         text: answer.lastBlock(),
-        digest: answer.digest(),
+        digest,
         understood: started,
         noise,
       };
-      return judgeNdjson(findings, end, summary());
+      return judgeNdjson(findings, end, summary(digest));
     },
-    summary,
+    summary: () => summary(),
   };
 }

@@ -1,9 +1,10 @@
 /**
  * Running length and SHA-256 of the answer's text as UTF-8, with discards undone: at each `begin` the state is
  * kept, and `discard` goes back to it. Equal to the digest of the joined text, also when a piece ends between the
- * halves of a surrogate pair. Pieces are gathered before they are hashed: one update per 50 bytes would dominate.
+ * halves of a surrogate pair. Pieces are gathered before they are hashed: one update per 50 bytes would dominate, and a short
+ * text needs no state at all.
  */
-import { createHash, type Hash } from 'node:crypto';
+import { createHash, type Hash, hash as hashAtOnce } from 'node:crypto';
 import type { Digest } from '@cc-executor/protocol';
 
 const GATHER_CHARACTERS = 8_192;
@@ -18,7 +19,8 @@ export type TextDigest = {
 };
 
 type State = {
-  hash: Hash;
+  /** Of what was hashed, if anything was. */
+  hash: Hash | undefined;
   bytes: number;
   /** Text that is not hashed yet. */
   pending: string;
@@ -26,7 +28,7 @@ type State = {
 
 /** Makes the digest of an empty text. */
 export function createTextDigest(): TextDigest {
-  let state: State = { hash: createHash('sha256'), bytes: 0, pending: '' };
+  let state: State = { hash: undefined, bytes: 0, pending: '' };
   let atBegin: State | undefined;
 
   return {
@@ -44,16 +46,17 @@ export function createTextDigest(): TextDigest {
       atBegin = undefined;
     },
     value() {
+      const { hash, bytes, pending } = state;
       return {
-        bytes: state.bytes + Buffer.byteLength(state.pending),
-        sha256: state.hash.copy().update(state.pending).digest('hex'),
+        bytes: bytes + Buffer.byteLength(pending),
+        sha256: hash ? hash.copy().update(pending).digest('hex') : hashAtOnce('sha256', pending),
       };
     },
   };
 }
 
 function copy(state: State): State {
-  return { hash: state.hash.copy(), bytes: state.bytes, pending: state.pending };
+  return { hash: state.hash?.copy(), bytes: state.bytes, pending: state.pending };
 }
 
 function hashPending(state: State): void {
@@ -62,6 +65,7 @@ function hashPending(state: State): void {
   const text = cut ? state.pending.slice(0, -1) : state.pending;
   state.pending = cut ? state.pending.slice(-1) : '';
   if (text === '') return;
+  state.hash ??= createHash('sha256');
   state.hash.update(text);
   state.bytes += Buffer.byteLength(text);
 }

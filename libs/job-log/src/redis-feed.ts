@@ -55,6 +55,13 @@ export function createRedisFeed({ redis, keys }: { redis: RedisConnection; keys:
     for (const listener of restored) listener();
   }
 
+  const enter = together((channels) => redis.subscribe(...channels));
+  const leave = together(async (left) => {
+    // One that is listened to again was subscribed to again, too.
+    const channels = left.filter((channel) => !listeners.has(channel));
+    if (channels.length > 0) await redis.unsubscribe(...channels);
+  });
+
   async function subscribe(jobId: string, listener: Listener): Promise<() => void> {
     const channel = keys.channel(jobId);
     const known = listeners.get(channel) ?? { jobId, told: new Set() };
@@ -64,14 +71,13 @@ export function createRedisFeed({ redis, keys }: { redis: RedisConnection; keys:
       known.told.delete(listener);
       if (known.told.size > 0 || listeners.get(channel) !== known) return;
       listeners.delete(channel);
-      // Commands keep their order on the connection: a later subscribe comes after this.
-      redis.unsubscribe(channel).catch(() => {
+      leave(channel).catch(() => {
         // Without a connection there is no subscription either.
       });
     };
     try {
       // Again even when another listener has asked: only an acknowledgement of our own says that it is in force.
-      await redis.subscribe(channel);
+      await enter(channel);
     } catch (error) {
       unsubscribe();
       throw redisErrorOf(error);
@@ -98,5 +104,17 @@ export function createRedisFeed({ redis, keys }: { redis: RedisConnection; keys:
       return () => restored.delete(listener);
     },
     close: () => closeRedis(redis),
+  };
+}
+
+/** Gathers what comes in one turn of the event loop, for one command. */
+function together(send: (channels: string[]) => Promise<unknown>): (channel: string) => Promise<unknown> {
+  const channels: string[] = [];
+  let sent: Promise<unknown>;
+  return (channel) => {
+    if (channels.push(channel) === 1) {
+      sent = new Promise(setImmediate).then(() => send(channels.splice(0)));
+    }
+    return sent;
   };
 }

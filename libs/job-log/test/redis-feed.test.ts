@@ -56,6 +56,21 @@ describe('a feed whose connection was lost', () => {
 });
 
 describe('a feed', () => {
+  it('asks in one command for what is listened to, and left, in one turn', async (context) => {
+    await needs('statistics')(context);
+    const calls = async (name: string) => {
+      const stats = await twin.server.admin.info('commandstats');
+      return Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
+    };
+    const before = [await calls('subscribe'), await calls('unsubscribe')];
+    const subscribe = () => twin.feed.subscribe(createJobId(), () => {});
+    const unsubscribes = await Promise.all([subscribe(), subscribe(), subscribe()]);
+    for (const unsubscribe of unsubscribes) unsubscribe();
+    const leave = await subscribe();
+    expect([await calls('subscribe'), await calls('unsubscribe')]).toEqual([before[0]! + 2, before[1]! + 1]);
+    leave();
+  });
+
   it('refuses a subscription when it is closed, and closes twice', async () => {
     const feed = createRedisFeed({ redis: twin.connect('subscriber'), keys: twin.keys });
     const pending = feed.subscribe(createJobId(), () => {});

@@ -51,6 +51,7 @@ export function openNativeDoor(context: DoorContext, framesOf: EventFrames): Doo
     const { id } = parsed.request;
     try {
       const { result, begin, mustReturn } = await requests.perform(session, parsed.request);
+      if (begin) outbox.gather();
       if (id !== undefined) outbox.send(resultFrame(id, result));
       begin?.();
       if (mustReturn) context.close('internal');

@@ -26,6 +26,8 @@ export type Carrier = {
 export type Outbox = {
   /** Sends a text frame, or a batch of them; does nothing when the carrier is closed. */
   send(frame: string | Batch): void;
+  /** What is sent in this tick goes out in one system call, from the first piece on. */
+  gather(): void;
   hasRoom(): boolean;
   /** How much may wait before `hasRoom` says no, in bytes. */
   roomBytes(): number;
@@ -128,6 +130,7 @@ export function createOutbox(
       handOver(isReady);
       watch.onGrown(batch.bytes);
     },
+    gather: cork,
     hasRoom,
     roomBytes: watch.roomBytes,
     waitingBytes,
