@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { claudeEnvironment, startStandInModel } from '@cc-executor/testing';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createConversationFolders } from '../src/conversation-folders.ts';
 import { startModelProxy } from '../src/model-proxy.ts';
@@ -31,6 +32,7 @@ import {
   temporaryFolder,
 } from './harness.ts';
 import { processesNamed, untilProcesses } from './process-table.ts';
+import { realCli } from './real-claude.ts';
 
 const credentials = { apiKey: 'sk-real', authToken: undefined, oauthToken: undefined, baseUrl: undefined };
 
@@ -189,21 +191,26 @@ describe.runIf(process.platform === 'linux')('in a view of its own', () => {
     mkdirSync(join(workspacesDir, 'theirs'));
     const theirs = join(workspacesDir, 'theirs', 'secret');
     writeFileSync(theirs, 'secret-4711');
-    // As in a container: its own file system cannot be changed, and what may be is mounted.
+    const model = await startStandInModel();
+    onTestFinished(() => model.close());
+    const home = temporaryFolder();
+    // As in a container: its own file system cannot be changed, nor a login that it is lent; what may be is mounted.
     const bare = `set -e
       mount --rbind /tmp /tmp
       mount --bind '${workspacesDir}' /mnt
+      mount --bind '${home}' '${home}'
+      mount -o remount,bind,ro '${home}'
       mount -o remount,bind,ro /
       echo 0 > /proc/sys/user/max_user_namespaces
       exec setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all '${process.execPath}' '${main}'`;
     const start = (sandbox: string) =>
       spawn('unshare', ['--user', '--map-root-user', '--mount', '/bin/sh', '-c', bare], {
         env: {
-          PATH: process.env.PATH,
-          HOME: temporaryFolder(),
+          ...claudeEnvironment({ modelUrl: model.url, home }),
           CLAUDE_WORK_DIR: join(temporaryFolder(), 'work'),
           CLAUDE_API_PORT: '0',
-          CLAUDE_BIN: fakeCli(),
+          CLAUDE_BIN: realCli ?? fakeCli(),
+          CLAUDE_ALLOWED_TOOLS: 'Bash',
           CLAUDE_SANDBOX: sandbox,
           CLAUDE_WORKSPACES_DIR: '/mnt',
           CLAUDE_HIDDEN_PATHS: '/etc/hostname',
@@ -232,16 +239,26 @@ describe.runIf(process.platform === 'linux')('in a view of its own', () => {
       ln -s ../theirs/secret link; ln ../theirs/secret hard; mv ../theirs taken
       cat link hard ../theirs/secret /proc/self/root/mnt/theirs/secret /etc/hostname taken/secret
       echo planted > ../theirs/planted; echo planted > ../theirs/secret; rm -r ../theirs
-      ls / /mnt; echo free > "$HOME/free"; echo free > "$TMPDIR/free"; cat /etc/passwd a/b`;
+      ls / /mnt; echo free > "$TMPDIR/free"; cat /etc/passwd a/b`;
+    mkdirSync(join(workspacesDir, 'mine'));
+    // Of a file Claude Code does not look at what it does.
+    writeFileSync(join(workspacesDir, 'mine', 'hunt'), hunt);
+    const command = 'sh hunt > output 2>&1';
+    const asked =
+      realCli === undefined ? { question: command, model: 'runs' } : { question: `[[bash: ${command}]]` };
     const response = await fetch(`http://127.0.0.1:${port}/execute/claude-stream`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ question: `{ ${hunt}\n} > output 2>&1`, model: 'runs', workspace: 'mine' }),
+      body: JSON.stringify({ ...asked, workspace: 'mine' }),
     });
-    expect(soleCompletion(parseLines(await response.text())).status).toBe('success');
+    const complete = soleCompletion(parseLines(await response.text()));
+    expect(complete).toMatchObject({ status: 'success' });
+    // It could not be kept.
+    expect(complete.conversation ?? null).toBeNull();
     expect(processesNamed(orphan)).toEqual([]);
     const found = readFileSync(join(workspacesDir, 'mine', 'output'), 'utf8');
     const ready = await (await fetch(`http://127.0.0.1:${port}/ready`)).json();
+    expect(ready.checks.engine.data.warnings).toEqual([expect.stringMatching(/EROFS.*no conversation/)]);
     const ended = once(auto, 'exit');
     auto.kill('SIGTERM');
     await ended;
@@ -263,7 +280,7 @@ describe.runIf(process.platform === 'linux')('in a view of its own', () => {
     const exposed = ready.checks.engine.data.sandboxGaps.filter((gap: string) =>
       gap.startsWith('it reaches /'),
     );
-    expect(exposed).toEqual([expect.stringMatching(/work$/), expect.stringMatching(/cc-executor$/)]);
+    expect(exposed).toEqual([expect.stringMatching(/work$/), expect.stringMatching(/\.claude$/)]);
   });
 });
 
