@@ -135,14 +135,25 @@ exec '${'bin' in claude ? claude.bin : 'false'}' "$@"
     expect(end.type === 'failed' ? end.error.code : end.type).toBe(ending);
   });
 
-  it('counts the tokens of a sub-agent, and times what happened', async () => {
-    const task = { description: 'Look', prompt: 'Say hi', subagent_type: 'general-purpose' };
-    const input = JSON.stringify({ ...task, run_in_background: false });
+  it('counts the tokens of a sub-agent, tells whose its tools are, and times what happened', async () => {
+    const prompt = '[[tool: Glob {"pattern":"*"}]] [[text: hi]]';
+    const task = { description: 'Look', prompt, subagent_type: 'general-purpose', run_in_background: false };
+    // The directives of a prompt end where the first of these ends.
+    const input = JSON.stringify(task).replaceAll(']]', '\\u005d\\u005d');
     const before = stack().model.requests.length;
-    const { end } = await run(`[[tool: Task ${input}]] [[text: It said hi.]]`);
+    const { events, end } = await run(`[[tool: Task ${input}]] [[text: It said hi.]]`);
     const requests = stack().model.requests.length - before;
-    expect(requests).toBe(3);
+    expect(requests).toBe(4);
     expect(end).toMatchObject({ type: 'completed', turns: 2, usage: { input_tokens: 12 * requests } });
+    const uses = events.filter(({ type }) => type === 'tool_started') as { toolUseId: string }[];
+    const [parent] = uses.map(({ toolUseId }) => toolUseId);
+    expect(uses).toMatchObject([{ name: 'Task' }, { name: 'Glob', parent }]);
+    expect(uses[0]).not.toHaveProperty('parent');
+    const ends = events.filter(({ type }) => type === 'tool_ended');
+    expect(ends).toMatchObject([
+      { name: 'Glob', parent },
+      { name: 'Task', toolUseId: parent },
+    ]);
     const [model = ''] = Object.keys(end.models ?? {});
     expect(end.models?.[model]).toMatchObject({ inputTokens: 12 * requests, costUsd: end.costUsd });
     const { queueMs, startMs = 0, firstRequestMs, firstOutputMs = 0, modelMs } = end.timings ?? {};

@@ -173,6 +173,19 @@ describe('screen', () => {
     expect(written).toEqual(['err:a warning\n']);
   });
 
+  it.each([
+    ['a terminal', true, false, 'out:␛]52;c;b3duZWQ=␇'],
+    ['a pipe', false, false, 'out:\u001b]52;c;b3duZWQ=\u0007'],
+    ['JSON', true, true, 'out:\u001b]52;c;b3duZWQ=\u0007'],
+  ])(
+    'lets no answer steer a terminal, and leaves bytes as they are elsewhere: %s',
+    async (_where, isTTY, json, seen) => {
+      const { written, streams } = record(isTTY);
+      await createScreen({ quiet: false, json }, streams).write('\u001b]52;c;b3duZWQ=\u0007');
+      expect(written).toEqual([seen]);
+    },
+  );
+
   it('is gone when nobody reads, and throws any other error', async () => {
     for (const code of ['EPIPE', 'EIO']) {
       const stdout = new Writable({

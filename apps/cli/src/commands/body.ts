@@ -19,9 +19,12 @@ export function registerBody(program: Command): void {
     .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
     .addHelpText('after', HELP)
     .action(async (jobId: string, seq: number, { url }: BodyOptions) => {
-      const { withClient } = await import('../open-client.ts');
+      const [{ withClient }, { harmlessOn }] = await Promise.all([
+        import('../open-client.ts'),
+        import('../harmless.ts'),
+      ]);
       const message = await withClient(url, (client) => client.eventBody(jobId, seq));
-      process.stdout.write(`${JSON.stringify(message)}\n`);
+      process.stdout.write(`${harmlessOn(process.stdout, JSON.stringify(message))}\n`);
     });
 }
 
