@@ -5,6 +5,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  byteSize,
   type Config,
   type ConfigRules,
   claudeApiSettings,
@@ -84,6 +85,25 @@ export const settings = {
     defaultText: 'unset: there are none',
     description:
       'Folder of the named workspaces, which are kept. Without it, requests that name one are refused.',
+  }),
+  fileMaxBytes: setting({
+    env: 'CLAUDE_FILE_MAX_BYTES',
+    schema: byteSize({ min: 1 }),
+    default: 256 * 1024 * 1024,
+    description:
+      'The most that a file may have that is put into a workspace, and that is read of one at once (more in parts, by `Range`).',
+  }),
+  archiveMaxBytes: setting({
+    env: 'CLAUDE_ARCHIVE_MAX_BYTES',
+    schema: byteSize({ min: 1 }),
+    default: 1024 * 1024 * 1024,
+    description: 'The most that the files of a workspace may have together for an archive of it.',
+  }),
+  filesMax: setting({
+    env: 'CLAUDE_FILES_MAX',
+    schema: positiveInt({ max: 1_000_000 }),
+    default: 100_000,
+    description: 'How many names a folder may hold that is listed, and an archive.',
   }),
   maxExecutions: setting({
     env: 'CLAUDE_MAX_EXECUTIONS',

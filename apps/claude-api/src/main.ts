@@ -38,6 +38,7 @@ await runService({
       allowedHosts: config.allowedHosts,
       tokenSha256: config.claudeApiToken ? digestOfToken(config.claudeApiToken) : config.claudeApiTokenSha256,
       limits: config,
+      workspacesDir: config.workspacesDir,
       policy: choosePolicy(config),
       drainMs: config.drainMs,
       metrics,

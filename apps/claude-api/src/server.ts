@@ -9,8 +9,10 @@ import { createClaudeApiMetrics } from './metrics.ts';
 import type { Policy } from './policy.ts';
 import { registerExecuteRoutes } from './routes/execute.ts';
 import { registerExecutionRoutes } from './routes/executions.ts';
+import { type FileLimits, registerWorkspaceRoutes } from './routes/workspaces.ts';
 import { watchDoor } from './stop-listening.ts';
 import { requireToken } from './token-check.ts';
+import { createWorkspaces } from './workspaces/workspaces.ts';
 
 /** More than a prompt of the longest kind takes as JSON. */
 const BODY_LIMIT_BYTES = 16 * 1024 * 1024;
@@ -26,7 +28,9 @@ export type ServerOptions = {
   readonly port: number;
   readonly allowedHosts: readonly string[];
   readonly tokenSha256: string | undefined;
-  readonly limits: ExecutionLimits;
+  readonly limits: ExecutionLimits & FileLimits;
+  /** Undefined: there are no named workspaces. */
+  readonly workspacesDir: string | undefined;
   readonly policy: Policy;
   readonly drainMs: number;
   readonly metrics: Metrics;
@@ -78,6 +82,8 @@ export async function startServer(options: ServerOptions): Promise<ClaudeApiServ
   requireToken(app, options.tokenSha256);
   registerExecuteRoutes(app, { engine, executions, policy: options.policy, metrics: counted });
   registerExecutionRoutes(app, executions, engine);
+  const workspaces = createWorkspaces(options.workspacesDir);
+  registerWorkspaceRoutes(app, { workspaces, limits: options.limits });
   const door = watchDoor(app.server);
   const { host } = options;
   const port = await listenHttp(app, { host, port: options.port, portVariable: 'CLAUDE_API_PORT' });
