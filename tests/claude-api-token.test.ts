@@ -24,6 +24,7 @@ test('only callers that know the token run anything, pause, stop, or read transc
   const { url } = await start();
   const paths = [
     ...['POST /execute/claude-stream', 'POST /execute/stream', 'DELETE /executions/x', 'GET /nothing'],
+    ...['GET /workspaces/x/files', 'PUT /workspaces/x/files/y', 'GET /workspaces/x/archive'],
     ...['POST /executions/x/pause', 'POST /executions/x/resume', 'GET /executions/x/transcript'],
   ];
   for (const authorization of [

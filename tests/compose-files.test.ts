@@ -174,7 +174,7 @@ describe('docker-compose.yml', () => {
   });
 });
 
-test('the token of claude-api is drawn once, for workers; claude-api has its digest; a key, for gateways and workers, can be changed', () => {
+test('the token of claude-api is drawn once, for workers and gateways; claude-api has its digest; a key, for gateways and workers, can be changed', () => {
   const folder = mkdtempSync(join(tmpdir(), 'make-users-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   for (const app of ['redis', 'gateway', 'worker', 'dashboard', 'claude-api']) mkdirSync(join(folder, app));
@@ -188,6 +188,7 @@ test('the token of claude-api is drawn once, for workers; claude-api has its dig
   expect(first[0]).toMatch(/^[0-9a-f]{64}$/);
   expect(first[1]).toBe(createHash('sha256').update(first[0]!).digest('hex'));
   expect(readdirSync(join(folder, 'claude-api'))).toEqual(['token-sha256']);
+  expect(readFileSync(join(folder, 'gateway/claude-api-token'), 'utf8').trim()).toBe(first[0]);
   expect(first[2]).toMatch(/^[0-9a-f]{64}$/);
   expect(first[3]).toBe(first[2]);
   expect(first[2]).not.toBe(first[0]);

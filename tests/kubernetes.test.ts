@@ -241,14 +241,22 @@ describe('network', () => {
     });
   });
 
-  test('claude-api is reached by workers alone, and by Prometheus', () => {
+  test('claude-api is reached by gateways and workers alone, and by Prometheus', () => {
     const reaching = policies.filter(
       ({ spec }) => JSON.stringify(spec.podSelector).includes('claude-api') && spec.ingress,
     );
     expect(reaching.map(({ metadata }) => metadata.name).sort()).toEqual(['claude-api', 'metrics']);
     expect(find('NetworkPolicy', 'claude-api').spec.ingress).toEqual([
       {
-        from: [{ podSelector: { matchLabels: { 'app.kubernetes.io/name': 'worker' } } }],
+        from: [
+          {
+            podSelector: {
+              matchExpressions: [
+                { key: 'app.kubernetes.io/name', operator: 'In', values: ['gateway', 'worker'] },
+              ],
+            },
+          },
+        ],
         ports: [{ protocol: 'TCP', port: 8000 }],
       },
     ]);

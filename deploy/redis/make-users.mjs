@@ -3,7 +3,7 @@
  * reads with REDIS_URL_FILE, in a volume that only this app sees. Redis gets digests.
  *
  *   FOLDER/gateway/redis-url …   redis://gateway:<password>@redis:6379
- *   FOLDER/worker/claude-api-token       what workers show claude-api
+ *   FOLDER/{gateway,worker}/claude-api-token   what both show claude-api
  *   FOLDER/claude-api/token-sha256       its digest: the tools that Claude Code runs can read what claude-api can
  *   FOLDER/{gateway,worker}/secrets-key   with what both keep secrets of jobs from Redis; several while it is changed, the
  *                                        first seals: `make-users.mjs FOLDER add-key`, then `use-key`, then `drop-key`
@@ -50,6 +50,7 @@ lines.push('user default reset off ~* &* +@all');
 lines.push('user health reset on nopass -@all +ping');
 write(`${folder}/redis/users.acl`, `${lines.join('\n')}\n`, 0o444);
 const token = drawnOnce(`${folder}/worker/claude-api-token`);
+write(`${folder}/gateway/claude-api-token`, `${token}\n`, 0o440);
 write(`${folder}/claude-api/token-sha256`, `${sha256(token)}\n`, 0o440);
 const keys = drawnOnce(`${folder}/gateway/secrets-key`).split('\n');
 const changed = (KEY_CHANGES[process.argv[3]] ?? ((same) => same))(keys);

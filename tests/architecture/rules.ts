@@ -9,6 +9,7 @@ import { findImports, findInCode, type SourceFile, type Violation } from './sour
 const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
   'apps/gateway': [
     'protocol',
+    'claude-api-client',
     'claude-options',
     'queue',
     'job-log',

@@ -3,18 +3,24 @@
  * answer judged by it; a stream that curl goes on with at another gateway when its own is killed.
  */
 import { execFile, execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { createClient } from '@cc-executor/client';
 import { createKeys } from '@cc-executor/job-log';
 import { createEpoch, createJobId, type HttpOperationName, type JobEvent } from '@cc-executor/protocol';
 import { createRedisWholeLog, type Stack, startStack } from '@cc-executor/testing';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { runProgram } from './support/child.ts';
+import { runNode, runProgram } from './support/child.ts';
 import { RESTLESS, watchLeftovers } from './support/leftovers.ts';
 import { nonce } from './support/nonce.ts';
 
 const run = promisify(execFile);
+const main = fileURLToPath(new URL('../../apps/cli/src/main.ts', import.meta.url));
 const hasCurl = (() => {
   try {
     return / 7\.8[2-9]| [89]\./.test(execFileSync('curl', ['--version'], { encoding: 'utf8' }));
@@ -24,13 +30,21 @@ const hasCurl = (() => {
 })();
 
 let stack: Stack;
+let workspaces: string;
 let nothingLeft: () => Promise<void>;
 
 beforeAll(async () => {
-  stack = await startStack({ gateways: 2, env: RESTLESS });
+  workspaces = mkdtempSync(join(tmpdir(), 'cc-executor-workspaces-'));
+  const env = { CLAUDE_ENGINE: 'demo', CLAUDE_WORKSPACES_DIR: workspaces };
+  stack = await startStack({ upstream: { env }, env: RESTLESS });
+  // The second one knows where claude-api is.
+  await stack.startGateway();
   nothingLeft = watchLeftovers(stack);
 });
-afterAll(() => stack.close());
+afterAll(async () => {
+  await stack.close();
+  rmSync(workspaces, { recursive: true, force: true });
+});
 
 const apiOf = (gateway: number) => `http://127.0.0.1:${stack.gateways[gateway]?.ready.port}/v1`;
 
@@ -175,6 +189,26 @@ describe('the OpenAPI document', () => {
       ],
       batchResults: [{ path: `/batches/${batchId}/results`, status: 200 }],
       cancelBatch: [{ path: `/batches/${batchId}/cancel`, init: post(), status: 200 }],
+      putFile: [
+        { path: '/workspaces/w/files/a/b.txt', init: { method: 'PUT', body: 'text' }, status: 201 },
+        { path: '/workspaces/w/files/a/b.txt', init: { method: 'PUT', body: 'more' }, status: 200 },
+        {
+          path: '/workspaces/w/files/a/b.txt',
+          init: { method: 'PUT', body: 'more', headers: { 'if-none-match': '*' } },
+          status: 412,
+        },
+      ],
+      listFiles: [
+        { path: '/workspaces/w/files?recursive=true&limit=1', status: 200 },
+        { path: '/workspaces/none/files', status: 404 },
+        { path: '/workspaces/w/files?path=..%2F', status: 400 },
+      ],
+      readFile: [
+        { path: '/workspaces/w/files/a/b.txt', status: 200 },
+        { path: '/workspaces/w/files/a/b.txt', init: { headers: { range: 'bytes=1-2' } }, status: 206 },
+        { path: '/workspaces/w/files/a', status: 403 },
+      ],
+      packFiles: [{ path: '/workspaces/w/archive?path=a', status: 200 }],
       getOpenApi: [{ path: '/openapi.json', status: 200 }],
       getDocs: [{ path: '/docs', status: 200 }],
     };
@@ -237,6 +271,62 @@ describe('the OpenAPI document', () => {
   }
 
   it('leaves nothing behind', () => nothingLeft());
+});
+
+describe('the files of a workspace', () => {
+  const at = (path: string) => `${apiOf(1)}/workspaces/site/${path}`;
+  async function cli(args: string[]) {
+    const { ended, stdout, stderr } = runNode([main, 'files', ...args, '--url', stack.url(1)]);
+    const { code } = await ended;
+    return { code, stdout: stdout(), stderr: stderr() };
+  }
+
+  it('pass through the gateway as they are, whole and in parts, however large', async () => {
+    const large = randomBytes(3 * 1024 * 1024);
+    const put = await fetch(at('files/data/large.bin'), { method: 'PUT', body: large });
+    const { sha256, etag } = (await put.json()) as { sha256: string; etag: string };
+    expect([put.status, sha256]).toEqual([201, createHash('sha256').update(large).digest('hex')]);
+    const whole = await fetch(at('files/data/large.bin'));
+    expect(whole.headers.get('etag')).toBe(`"${etag}"`);
+    expect(Buffer.from(await whole.arrayBuffer()).equals(large)).toBe(true);
+    const head = await fetch(at('files/data/large.bin'), { method: 'HEAD' });
+    expect([head.status, head.headers.get('content-length')]).toEqual([200, String(large.length)]);
+    const part = await fetch(at('files/data/large.bin'), { headers: { range: 'bytes=-5' } });
+    expect([part.status, Buffer.from(await part.arrayBuffer())]).toEqual([206, large.subarray(-5)]);
+    const archive = Buffer.from(await (await fetch(at('archive'))).arrayBuffer());
+    expect(
+      execFileSync('tar', ['-xzOf', '-', 'data/large.bin'], { input: archive, maxBuffer: 2 ** 24 }).equals(
+        large,
+      ),
+    ).toBe(true);
+    const missing = await (await fetch(at('files/none'))).json();
+    expect(missing).toMatchObject({ status: 404, code: 'file_not_found', retryable: false });
+    const foreign = await fetch(at('files/data/large.bin'), { method: 'DELETE' });
+    expect([foreign.status, foreign.headers.get('allow')]).toEqual([405, 'HEAD, GET, PUT, OPTIONS']);
+
+    const off = await (await fetch(`${apiOf(0)}/workspaces/site/files`)).json();
+    expect(off).toMatchObject({ status: 403, code: 'workspaces_off' });
+
+    const client = createClient({ url: stack.url(1) });
+    const { entries } = await client.listFiles({ workspace: 'site', recursive: true });
+    expect(entries.map(({ path }) => path)).toEqual(['data', 'data/large.bin']);
+    expect(Buffer.from(await client.readFile('site', 'data/large.bin')).equals(large)).toBe(true);
+    await client.close();
+  });
+
+  it('can be put, listed, printed and packed by the CLI', async () => {
+    const folder = mkdtempSync(join(workspaces, '.cli-'));
+    const source = join(folder, 'notes.md');
+    writeFileSync(source, 'of mine');
+    expect(await cli(['put', 'site', 'notes/a b.md', source])).toMatchObject({ code: 0 });
+    expect((await cli(['ls', 'site', 'notes'])).stdout).toMatch(/^ +7 {2}\S+Z {2}a b\.md\n$/);
+    expect(await cli(['get', 'site', 'notes/a b.md'])).toMatchObject({ code: 0, stdout: 'of mine' });
+    const packed = join(folder, 'site.tgz');
+    await cli(['archive', 'site', 'notes', '-o', packed]);
+    expect(execFileSync('tar', ['-tzf', packed], { encoding: 'utf8' })).toBe('a b.md\n');
+    const missing = await cli(['get', 'site', 'none']);
+    expect([missing.code, missing.stderr]).toEqual([1, 'cc-executor: There is no none\n']);
+  });
 });
 
 describe('a stream whose gateway is killed', () => {

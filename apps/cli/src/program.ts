@@ -8,6 +8,7 @@ import { registerAttach } from './commands/attach.ts';
 import { registerBody } from './commands/body.ts';
 import { registerCancel } from './commands/cancel.ts';
 import { registerDoctor } from './commands/doctor.ts';
+import { registerFiles } from './commands/files.ts';
 import { registerGet } from './commands/get.ts';
 import { registerJobs } from './commands/jobs.ts';
 import { registerPause } from './commands/pause.ts';
@@ -61,6 +62,7 @@ async function createProgram(args: string[]): Promise<Command> {
     registerJobs,
     registerDoctor,
     registerBody,
+    registerFiles,
     registerVerify,
   ]) {
     register(program);

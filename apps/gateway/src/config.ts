@@ -6,6 +6,7 @@ import {
   byteSize,
   type Config,
   type ConfigRules,
+  claudeApiSettings,
   commonSettings,
   durationMs,
   findOpenDoor,
@@ -21,6 +22,7 @@ import {
   serviceSettings,
   setting,
   text,
+  urlText,
 } from '@cc-executor/runtime';
 import { ceilingSettings } from './operations/ceilings.ts';
 
@@ -86,6 +88,13 @@ export const settings = {
   }),
   ...jobSettings,
   ...secretsSettings,
+  claudeApiUrl: setting({
+    env: 'CLAUDE_API_URL',
+    schema: urlText(['http', 'https']).optional(),
+    defaultText: 'unset: the files of workspaces are not given',
+    description: 'Where claude-api is, for the files of workspaces. All addresses of the name are used.',
+  }),
+  ...claudeApiSettings,
   ...serviceSettings,
   sweepMs: setting({
     env: 'GATEWAY_SWEEP_MS',

@@ -1,5 +1,6 @@
 /** Starts the gateway: configuration, Redis, server; drains on SIGTERM. */
 import { setFlagsFromString } from 'node:v8';
+import { createClaudeApiClient } from '@cc-executor/claude-api-client';
 import {
   createKeys,
   createRedisAcceptLog,
@@ -26,6 +27,7 @@ import { appName, loadGatewayConfig } from './config.ts';
 import { limitReads } from './listening/read-limit.ts';
 import { createGatewayMetrics, watchSharedState } from './metrics.ts';
 import { ceilingsOf } from './operations/ceilings.ts';
+import { createFiles } from './operations/files.ts';
 import { createOperations } from './operations/index.ts';
 import { startGateway } from './server.ts';
 import { createServices } from './services.ts';
@@ -103,6 +105,10 @@ await runService({
     const reports = member.reports({ health });
     // Clients reconnect the moment that the door opens, and would all be refused as `unavailable` meanwhile.
     await untilConnected([redis, subscriber, accepting]);
+    const { claudeApiUrl, claudeApiToken: token } = config;
+    const claudeApi =
+      claudeApiUrl === undefined ? undefined : createClaudeApiClient({ url: claudeApiUrl, token });
+    const files = createFiles({ claudeApi });
     const ceilings = ceilingsOf(config);
     await roomWatch.look();
     const gateway = await startGateway({
@@ -115,6 +121,7 @@ await runService({
       listenLog: createRedisListenLog(kept),
       abandonWatch,
       roomWatch,
+      files,
       operations: createOperations({
         acceptLog,
         replication,
@@ -130,6 +137,7 @@ await runService({
         ceilings,
         grants: config,
         vault: config.secretsKeys && createVault(config.secretsKeys),
+        files,
         transcripts: createTranscriptRequests({ redis, keyPrefix: config.keyPrefix }),
         metrics,
         logger,
@@ -143,6 +151,7 @@ await runService({
     return {
       async close() {
         await gateway.close();
+        await claudeApi?.close();
         await reporter.close();
         roomWatch.close();
         await Promise.all([sweeper.close(), queueCheck.close()]);

@@ -18,6 +18,7 @@ import { createHeartbeats } from './listening/heartbeats.ts';
 import { createListenerNotes } from './listening/listener-notes.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Ceilings } from './operations/ceilings.ts';
+import type { Files } from './operations/files.ts';
 import type { Operations } from './operations/operation.ts';
 import { createRequests } from './operations/requests.ts';
 import { createSessions } from './operations/session.ts';
@@ -44,6 +45,7 @@ export type GatewayOptions = {
   abandonWatch: AbandonWatch;
   roomWatch: RoomWatch;
   operations: Operations;
+  files: Files;
   health: Health;
   services: Services;
   metrics: GatewayMetrics;

@@ -45,6 +45,7 @@ import { type AbandonWatch, createAbandonWatch } from '../src/chores/abandon-wat
 import { loadGatewayConfig } from '../src/config.ts';
 import { createGatewayMetrics } from '../src/metrics.ts';
 import { type Ceilings, ceilingsOf } from '../src/operations/ceilings.ts';
+import { createFiles } from '../src/operations/files.ts';
 import { createOperations } from '../src/operations/index.ts';
 import { type Gateway, type GatewayOptions, startGateway } from '../src/server.ts';
 
@@ -59,6 +60,8 @@ export const TENANT = 'default';
 /** The defaults: what the protocol allows. */
 export const noCeilings = ceilingsOf(loadGatewayConfig({}));
 export const noGrants: Grants = { allowSystemPrompt: false, requestSettings: [] };
+
+const noFiles = createFiles({ claudeApi: undefined });
 
 export const freshMetrics = () =>
   createGatewayMetrics(createMetrics({ role: 'gateway', version: 'test', isOn: false }));
@@ -191,7 +194,9 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
       listenLog: gatewayLog,
       abandonWatch,
       roomWatch,
+      files: noFiles,
       operations: createOperations({
+        files: noFiles,
         acceptLog: gatewayLog,
         replication:
           replicaMs === undefined

@@ -113,6 +113,7 @@ function scriptClaudeApi(...scripts: Step[][]): ScriptedClaudeApi {
         });
       },
       survey: async () => ({ url: 'http://scripted', addresses: [] }),
+      files: () => Promise.reject(new Error('workers ask for no files')),
       transcript: async () => ({ reason: 'demo_engine', message: 'scripted' }),
       async close() {
         // Nothing is open.

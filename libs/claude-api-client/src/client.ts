@@ -4,6 +4,7 @@ import { optionNames } from '@cc-executor/claude-options';
 import { createCall } from './call.ts';
 import { type Lookup, lookupAll } from './connect.ts';
 import { createConnections } from './connections.ts';
+import { askFiles, type FilesAnswer, type FilesRequest } from './files.ts';
 import { surveyAddresses, type UpstreamSurvey } from './survey.ts';
 import { askTranscript, type TranscriptFinding } from './transcript.ts';
 import type { UpstreamCall, UpstreamRequest } from './upstream-events.ts';
@@ -47,6 +48,8 @@ export type ClaudeApiClient = {
   survey(timeoutMs: number): Promise<UpstreamSurvey>;
   /** What Claude's own transcript says of an execution, asked at every address. Never rejects. */
   transcript(executionId: string): Promise<TranscriptFinding>;
+  /** Errors: `FilesError`. @param signal of who asks: nothing is waited for any longer */
+  files(request: FilesRequest, signal: AbortSignal): Promise<FilesAnswer>;
   /** Aborts all calls and closes all connections. A call that is begun later ends as aborted. */
   close(): Promise<void>;
 };
@@ -82,6 +85,14 @@ export function createClaudeApiClient(options: ClaudeApiClientOptions): ClaudeAp
     survey: (timeoutMs) => surveyAddresses({ target, token, timeoutMs, lookup, signal: closing.signal }),
     transcript: (executionId) =>
       askTranscript({ target, token, executionId, connectTimeoutMs, lookup, signal: closing.signal }),
+    files: (request, signal) =>
+      askFiles(request, {
+        target,
+        token,
+        connectTimeoutMs,
+        lookup,
+        signal: AbortSignal.any([signal, closing.signal]),
+      }),
     async close() {
       closing.abort();
       connections.close();

@@ -6,6 +6,8 @@ export {
   type ExecuteOptions,
 } from './client.ts';
 
+export { type FilesAnswer, FilesError, type FilesRequest } from './files.ts';
+
 export type { SurveyedAddress, UpstreamSurvey } from './survey.ts';
 
 export {

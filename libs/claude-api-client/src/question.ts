@@ -34,6 +34,7 @@ export function openQuestions({
     },
   });
   return client.compose(
-    (dispatch) => (request, handler) => dispatch({ ...request, headers: authorize(token) }, handler),
+    (dispatch) => (request, handler) =>
+      dispatch({ ...request, headers: { ...(request.headers as object), ...authorize(token) } }, handler),
   );
 }

@@ -8,6 +8,7 @@ import { fetchBody } from './body.ts';
 import { type ClientLogger, type ClientState, type Connected, createConnection } from './connection.ts';
 import { createDeferred } from './deferred.ts';
 import { ClientError } from './errors.ts';
+import { fetchFile } from './file.ts';
 import type { ServerFrame } from './frames.ts';
 import { createJobHandle, type JobHandle, type JobHost } from './job-handle.ts';
 import { DEFAULT_RECONNECT, type ReconnectPolicy } from './reconnect.ts';
@@ -74,6 +75,10 @@ export type Client = {
    * megabytes. Errors: `body_not_found` (nothing was cut, or it was not kept), `job_not_found`, `protocol_violation`, …
    */
   eventBody(jobId: string, seq: number, call?: CallOptions): Promise<Record<string, unknown>>;
+  /** The files of a workspace, or of a folder in it, a page at a time: while there is a `cursor`, ask again with it. */
+  listFiles(params: Params<'listFiles'>, call?: CallOptions): Promise<Result<'listFiles'>>;
+  /** A whole file of a workspace; a large one is better got over HTTP. Errors: `file_not_found`, `file_changed`, … */
+  readFile(workspace: string, path: string, call?: CallOptions): Promise<Uint8Array<ArrayBuffer>>;
   /**
    * Checks an ended job: its log against its digest, and that against Claude's own transcript. May take 10 s.
    * Errors: `job_not_found`, `unavailable`, …
@@ -244,6 +249,8 @@ export function createClient(options: ClientOptions): Client {
     resume: (jobId, call) => ask('resume', { jobId }, call),
     get: (jobId, call) => ask('get', { jobId }, call),
     eventBody: (jobId, seq, call) => fetchBody((offset) => ask('eventBody', { jobId, seq, offset }, call)),
+    listFiles: (params, call) => ask('listFiles', params, call),
+    readFile: (workspace, path, call) => fetchFile((at) => ask('readFile', { workspace, path, ...at }, call)),
     verify: (jobId, call) => ask('verify', { jobId }, call),
     list: (params = {}, call) => ask('list', params, call),
     cancelMany: (params, call) => ask('cancelMany', params, call),

@@ -14,6 +14,8 @@ export type {
   Job,
   JobEvent,
   JobStatus,
+  ListFilesParams,
+  ListFilesResult,
   ListParams,
   ListResult,
   NoticeEvent,

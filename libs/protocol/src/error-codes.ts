@@ -103,7 +103,7 @@ export const protocolErrors = {
     httpStatus: 503,
     retryable: true,
     description:
-      'The gateway cannot reach Redis, Redis is full, or no replica of it has the job where one must: the message says which. An `execute` may be sent again with its idempotency key: it cannot run twice.',
+      'The gateway cannot reach Redis, Redis is full, or no replica of it has the job where one must; for files: claude-api cannot be reached or has enough to do. The message says which. An `execute` may be sent again with its idempotency key: it cannot run twice.',
   },
   draining: {
     rpcCode: -32011,
@@ -147,6 +147,53 @@ export const protocolErrors = {
     httpStatus: 404,
     retryable: false,
     description: 'No such batch: never submitted here, or the retention of its jobs has passed.',
+  },
+  workspaces_off: {
+    rpcCode: -32030,
+    httpStatus: 403,
+    retryable: false,
+    description:
+      'claude-api keeps no named workspaces (`CLAUDE_WORKSPACES_DIR`), or the gateway is not told where claude-api is (`CLAUDE_API_URL`).',
+  },
+  workspace_not_found: {
+    rpcCode: -32031,
+    httpStatus: 404,
+    retryable: false,
+    description: 'No such workspace. One is made by the first job in it, or the first file that is put.',
+  },
+  workspace_ambiguous: {
+    rpcCode: -32032,
+    httpStatus: 409,
+    retryable: false,
+    description:
+      'Several claude-apis have a workspace of this name, each its own: which is meant cannot be told. They are to share one folder.',
+  },
+  file_not_found: {
+    rpcCode: -32033,
+    httpStatus: 404,
+    retryable: false,
+    description: 'There is nothing at this path of the workspace.',
+  },
+  file_refused: {
+    rpcCode: -32034,
+    httpStatus: 403,
+    retryable: false,
+    description:
+      'What is at the path is not what is asked for (a file, or a folder), or the way to it leads through a link; links are never followed.',
+  },
+  file_changed: {
+    rpcCode: -32035,
+    httpStatus: 412,
+    retryable: false,
+    description:
+      'The file is not the one that `If-Match` or `etag` names, or is there though it should not be.',
+  },
+  file_too_large: {
+    rpcCode: -32036,
+    httpStatus: 413,
+    retryable: false,
+    description:
+      'A file, a folder or an archive is larger than the operator of claude-api allows; the message says which setting it is.',
   },
 } as const satisfies Record<string, ProtocolErrorEntry>;
 

@@ -20,8 +20,11 @@ import {
   controlResultSchema,
   executeResultSchema,
   getResultSchema,
+  listFilesParamsSchema,
+  listFilesResultSchema,
   listParamsSchema,
   listResultSchema,
+  putFileResultSchema,
   submitBodySchema,
 } from './requests.ts';
 import { verifyResultSchema } from './verification.ts';
@@ -35,6 +38,11 @@ const wholeNumber = <T extends z.ZodType<number, number>>(inner: T) =>
 
 const seqText = wholeNumber(z.number().int().nonnegative());
 const jobPath = z.strictObject({ jobId: jobIdSchema });
+const { workspace } = listFilesParamsSchema.shape;
+const workspacePath = z.strictObject({ workspace });
+const filePath = z.strictObject({ workspace, path: z.string().min(1).max(8_192) });
+const etagHeader = z.string().max(128);
+const bytes = { 'application/octet-stream': undefined };
 const nothing = z.strictObject({});
 const noBody = nothing.optional();
 
@@ -42,7 +50,8 @@ const noBody = nothing.optional();
 type HttpAnswer = { description: string; content?: Readonly<Record<string, z.ZodType | undefined>> };
 
 export type HttpOperation = {
-  method: 'GET' | 'POST';
+  method: 'GET' | 'POST' | 'PUT';
+  /** `{+name}` stands for the rest of a path, with its slashes. */
   path: string;
   summary: string;
   inPath: z.ZodObject;
@@ -52,6 +61,8 @@ export type HttpOperation = {
   body?: z.ZodType;
   /** In place of it: the body is lines of JSON, each of this schema, and is read as it comes. */
   lines?: z.ZodType;
+  /** The body is bytes, which are taken as they come. */
+  takesBytes?: true;
   answers: Readonly<Record<number, HttpAnswer>>;
 };
 
@@ -212,6 +223,69 @@ export const httpOperations = {
     summary: 'Cancels the jobs of a batch, and those that it may still get.',
     body: noBody,
     answers: ok('Of how many jobs the cancel came before the end.', cancelBatchResultSchema),
+  },
+  listFiles: {
+    ...plain,
+    method: 'GET',
+    path: '/v1/workspaces/{workspace}/files',
+    summary: 'Lists the files of a workspace, or of a folder in it.',
+    inPath: workspacePath,
+    inQuery: listFilesParamsSchema.omit({ workspace: true }).extend({
+      recursive: z
+        .enum(['true', 'false'])
+        .transform((word) => word === 'true')
+        .pipe(z.boolean())
+        .optional(),
+      limit: wholeNumber(listFilesParamsSchema.shape.limit.unwrap()).optional(),
+    }),
+    answers: ok(
+      'A page of them, in order; while there is a `cursor` there may be more.',
+      listFilesResultSchema,
+    ),
+  },
+  readFile: {
+    ...plain,
+    method: 'GET',
+    path: '/v1/workspaces/{workspace}/files/{+path}',
+    summary: 'Gives a file of a workspace.',
+    inPath: filePath,
+    inHeaders: z.object({ range: z.string().max(64).optional(), 'if-match': etagHeader.optional() }),
+    answers: {
+      200: { description: 'Its bytes; `ETag` names this content.', content: bytes },
+      206: { description: 'Those that `Range` asks for.', content: bytes },
+    },
+  },
+  putFile: {
+    ...plain,
+    method: 'PUT',
+    path: '/v1/workspaces/{workspace}/files/{+path}',
+    summary:
+      'Puts a file into a workspace, whole or not at all; folders and the workspace are made where missing.',
+    inPath: filePath,
+    inHeaders: z.object({
+      'if-match': etagHeader.optional(),
+      'if-none-match': z.literal('*').optional(),
+      'repr-digest': z
+        .string()
+        .regex(/^sha-256=:[\w+/]{43}=:$/, 'is no sha-256')
+        .optional(),
+    }),
+    takesBytes: true,
+    answers: {
+      200: { description: 'It took the place of another.', content: json(putFileResultSchema) },
+      201: { description: 'There was none.', content: json(putFileResultSchema) },
+    },
+  },
+  packFiles: {
+    ...plain,
+    method: 'GET',
+    path: '/v1/workspaces/{workspace}/archive',
+    summary: 'Gives the folders and files of a workspace, or of a folder in it, as one archive.',
+    inPath: workspacePath,
+    inQuery: listFilesParamsSchema.pick({ path: true }),
+    answers: {
+      200: { description: 'A tar, compressed.', content: { 'application/gzip': undefined } },
+    },
   },
   getOpenApi: {
     ...plain,

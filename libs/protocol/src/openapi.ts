@@ -30,7 +30,8 @@ export function openApiDocument(): Record<string, unknown> {
   }
   const componentOf = (schema: z.ZodType) => ({ $ref: `${COMPONENTS}${named.get(schema)}` });
   for (const [name, operation] of Object.entries<HttpOperation>(httpOperations)) {
-    const { method, path } = operation;
+    const { method } = operation;
+    const path = operation.path.replace('{+', '{');
     paths[path] = { ...paths[path], [method.toLowerCase()]: describeOperation(name, operation, componentOf) };
   }
   return {
@@ -62,7 +63,7 @@ function schemasOf({ body, lines, answers }: HttpOperation): [string, z.ZodType]
 
 function describeOperation(
   name: string,
-  { summary, inPath, inQuery, inHeaders, body, lines, answers }: HttpOperation,
+  { summary, inPath, inQuery, inHeaders, body, lines, takesBytes, answers }: HttpOperation,
   componentOf: (schema: z.ZodType) => Schema,
 ): Record<string, unknown> {
   const responses = Object.entries(answers).map(([status, { description, content }]) => [
@@ -89,6 +90,12 @@ function describeOperation(
         description: 'Lines of JSON; the schema is that of each.',
         required: true,
         content: { 'application/x-ndjson': { schema: componentOf(lines) } },
+      },
+    }),
+    ...(takesBytes && {
+      requestBody: {
+        required: true,
+        content: { 'application/octet-stream': { schema: { type: 'string' } } },
       },
     }),
     responses: {

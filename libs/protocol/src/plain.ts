@@ -18,6 +18,8 @@ export type {
   Job,
   JobEvent,
   JobStatus,
+  ListFilesParams,
+  ListFilesResult,
   ListParams,
   ListResult,
   NoticeEvent,

@@ -163,6 +163,65 @@ const eventBodyResultSchema = digestSchema.extend({
   nextOffset: z.number().int().positive().optional(),
 });
 
+const etag = z.string().max(128);
+const fileBytes = z.number().int().nonnegative();
+
+/** Paths are judged where the files are: what is wrong with one is told as `invalid_params`. */
+const filePlace = { workspace: optionSchemas.workspace.unwrap(), path: z.string().max(8_192) };
+
+export const listFilesParamsSchema = z.strictObject({
+  ...filePlace,
+  /** A folder; without one the workspace itself. */
+  path: filePlace.path.optional(),
+  /** With what is in its folders. */
+  recursive: z.boolean().optional(),
+  limit: z.number().int().min(1).max(1_000).optional(),
+  cursor: z.string().max(8_192).optional(),
+});
+
+export const listFilesResultSchema = z.object({
+  entries: z.array(
+    z.object({
+      /** Beneath the folder that is listed. */
+      path: z.string(),
+      /** Links are not followed; `other` is a device, a fifo or a socket. */
+      kind: z.enum(['file', 'folder', 'link', 'other']),
+      modifiedAt: z.number(),
+      /** These two of a file. */
+      bytes: fileBytes.optional(),
+      etag: etag.optional(),
+    }),
+  ),
+  /** There may be more, behind it. */
+  cursor: z.string().optional(),
+});
+
+const readFileParamsSchema = z.strictObject({
+  ...filePlace,
+  /** Where the page begins, in bytes: 0, or the `nextOffset` of the page before. */
+  offset: fileBytes.optional(),
+  /** Of the page before: a file that was changed meanwhile is refused. */
+  etag: etag.optional(),
+});
+
+const readFileResultSchema = z.object({
+  /** Of the whole file. */
+  bytes: fileBytes,
+  etag,
+  offset: fileBytes,
+  /** The page, in base64. */
+  base64: z.string(),
+  /** Missing on the last page. */
+  nextOffset: z.number().int().positive().optional(),
+});
+
+export const putFileResultSchema = z.object({
+  created: z.boolean(),
+  bytes: fileBytes,
+  sha256: z.string(),
+  etag,
+});
+
 export const methods = {
   execute: { params: executeParamsSchema, result: executeResultSchema },
   rerun: { params: rerunParamsSchema, result: executeResultSchema },
@@ -179,6 +238,8 @@ export const methods = {
   getBatch: { params: batchParamsSchema, result: getBatchResultSchema },
   batchResults: { params: batchResultsParamsSchema, result: batchResultsResultSchema },
   cancelBatch: { params: batchParamsSchema, result: cancelBatchResultSchema },
+  listFiles: { params: listFilesParamsSchema, result: listFilesResultSchema },
+  readFile: { params: readFileParamsSchema, result: readFileResultSchema },
 } as const;
 
 export type Method = keyof typeof methods;

@@ -139,7 +139,7 @@ export function findOpenDoor(
   ];
 }
 
-/** What workers show claude-api: with it they may run Claude Code. */
+/** What workers and gateways show claude-api: with it they may run Claude Code, and reach the files of workspaces. */
 export const claudeApiSettings = {
   claudeApiToken: setting({
     env: 'CLAUDE_API_TOKEN',
@@ -150,7 +150,7 @@ export const claudeApiSettings = {
       .describe('at least 16 characters without blanks'),
     secret: true,
     description:
-      'The secret that workers show claude-api. The same for both; claude-api needs one for an address that is not loopback. `npm start` and compose draw one.',
+      'The secret that workers and gateways show claude-api. The same for all; claude-api needs one for an address that is not loopback. `npm start` and compose draw one.',
   }),
 };
 

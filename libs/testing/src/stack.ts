@@ -27,6 +27,7 @@ export type Stack = {
   url(gateway?: number): string;
   /** WebSocket URL of a gateway's dialect door. */
   dialectUrl(gateway?: number): string;
+  /** This one knows where claude-api is. */
   startGateway(env?: Record<string, string>): Promise<ServiceProcess>;
   startWorker(env?: Record<string, string>): Promise<ServiceProcess>;
   /** Stops everything, in order; resolves with the exit codes of what still ran. Idempotent. */
@@ -47,7 +48,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   let claudeApi: ServiceProcess | undefined;
   let claudeApiUrl: string | undefined;
 
-  /** Workers are told where it is, so it comes before them. */
+  /** Workers are told where it is, so it comes before them; of the gateways, those that are started later. */
   async function startUpstream(): Promise<void> {
     if ('env' in upstream) claudeApi = await startClaudeApi(home, upstream.env);
     claudeApiUrl = 'url' in upstream ? upstream.url : `http://127.0.0.1:${claudeApi?.ready.port}`;
@@ -57,7 +58,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const gateway = await startService({
       ...place,
       app: 'gateway',
-      env: { GATEWAY_PORT: '0', ...common, ...env },
+      env: {
+        GATEWAY_PORT: '0',
+        ...(claudeApiUrl !== undefined && { CLAUDE_API_URL: claudeApiUrl }),
+        ...common,
+        ...env,
+      },
     });
     gateways.push(gateway);
     return gateway;

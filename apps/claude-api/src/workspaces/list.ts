@@ -7,7 +7,7 @@ import { walk } from './walk.ts';
 /** Of a page as JSON: a frame to a client holds it. */
 const MAX_PAGE_BYTES = 120 * 1024;
 
-export type FileEntry = {
+type FileEntry = {
   /** Beneath the folder that is listed. */
   readonly path: string;
   readonly kind: FileKind;

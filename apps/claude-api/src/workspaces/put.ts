@@ -70,9 +70,13 @@ async function place(root: string, from: string, { folder: names, name, ifMatch,
   try {
     const there = await statOf(beneath(folder, name));
     if (there !== undefined) requireFile(there, name);
-    if (isNew === true && there !== undefined) throw new FileFault('file_changed', 'The file is there already');
+    if (isNew === true && there !== undefined)
+      throw new FileFault('file_changed', 'The file is there already');
     if (ifMatch !== undefined && (there === undefined || etagOf(there) !== ifMatch)) {
-      throw new FileFault('file_changed', 'The file is not the one that is meant: it was changed, or is gone');
+      throw new FileFault(
+        'file_changed',
+        'The file is not the one that is meant: it was changed, or is gone',
+      );
     }
     await rename(from, beneath(folder, name));
     const now = await lstat(beneath(folder, name), { bigint: true });

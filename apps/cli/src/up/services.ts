@@ -128,6 +128,7 @@ export function listServices(options: {
         ...shared,
         GATEWAY_HOST: config.gatewayHost,
         GATEWAY_PORT: String(ports.gateway),
+        CLAUDE_API_TOKEN: config.claudeApiToken,
         SECRETS_KEY: secretsKey,
       }),
       probe: probeHttp(urlOf(config.gatewayHost, ports.gateway)),

@@ -95,12 +95,12 @@ test('every child but claude-api gets the environment, and the addresses of the 
   expect(environment('gateway')).toMatchObject({ GATEWAY_PORT: '2', GATEWAY_HOST: '127.0.0.1' });
 });
 
-test('the token of claude-api goes to it and to workers, and to nobody else', () => {
+test('the token of claude-api goes to it, to workers and to the gateway, and to nobody else', () => {
   const { environment } = list({ CLAUDE_API_TOKEN: 'a-token-of-16-chars' });
   const holders = ['redis', 'claude-api', 'worker-1', 'gateway', 'dashboard'].filter(
     (name) => environment(name)?.CLAUDE_API_TOKEN === 'a-token-of-16-chars',
   );
-  expect(holders).toEqual(['claude-api', 'worker-1']);
+  expect(holders).toEqual(['claude-api', 'worker-1', 'gateway']);
 });
 
 test('the key for secrets goes to gateway and workers, and to nobody else, whoever gave it', () => {

@@ -16,12 +16,15 @@ import type { Ceilings } from './ceilings.ts';
 import { detach } from './detach.ts';
 import { createEventBody } from './event-body.ts';
 import { createExecute } from './execute.ts';
+import type { Files } from './files.ts';
 import { createGet } from './get.ts';
 import { createGetBatch } from './get-batch.ts';
 import { createList } from './list.ts';
+import { createListFiles } from './list-files.ts';
 import { createListen } from './listen.ts';
 import type { Operations } from './operation.ts';
 import { createPause } from './pause.ts';
+import { createReadFile } from './read-file.ts';
 import { createRerun } from './rerun.ts';
 import { createResume } from './resume.ts';
 import { createVerify } from './verify.ts';
@@ -37,6 +40,7 @@ export type OperationParts = {
   ceilings: Ceilings;
   grants: Grants;
   vault: Vault | undefined;
+  files: Files;
   transcripts: TranscriptRequests;
   metrics: Pick<GatewayMetrics, 'jobsAccepted'>;
   logger: Logger;
@@ -58,6 +62,8 @@ export function createOperations(parts: OperationParts): Operations {
     resume: createResume(parts),
     get: createGet(parts),
     list: createList(parts),
+    listFiles: createListFiles(parts),
+    readFile: createReadFile(parts),
     eventBody: createEventBody(parts),
     verify: createVerify(parts),
     getBatch: createGetBatch(parts),

@@ -428,6 +428,40 @@ export type CancelBatchResult = {
   accepted: number;
 };
 
+export type ListFilesParams = {
+  workspace: string;
+  path?: string | undefined;
+  recursive?: boolean | undefined;
+  limit?: number | undefined;
+  cursor?: string | undefined;
+};
+
+export type ListFilesResult = {
+  entries: {
+    path: string;
+    kind: 'file' | 'folder' | 'link' | 'other';
+    modifiedAt: number;
+    bytes?: number | undefined;
+    etag?: string | undefined;
+  }[];
+  cursor?: string | undefined;
+};
+
+export type ReadFileParams = {
+  workspace: string;
+  path: string;
+  offset?: number | undefined;
+  etag?: string | undefined;
+};
+
+export type ReadFileResult = {
+  bytes: number;
+  etag: string;
+  offset: number;
+  base64: string;
+  nextOffset?: number | undefined;
+};
+
 /** Parameters and result of each request. */
 export type Requests = {
   execute: { params: ExecuteParams; result: ExecuteResult };
@@ -445,6 +479,8 @@ export type Requests = {
   getBatch: { params: GetBatchParams; result: GetBatchResult };
   batchResults: { params: BatchResultsParams; result: BatchResultsResult };
   cancelBatch: { params: GetBatchParams; result: CancelBatchResult };
+  listFiles: { params: ListFilesParams; result: ListFilesResult };
+  readFile: { params: ReadFileParams; result: ReadFileResult };
 };
 
 /** What the gateway says unasked. */

@@ -17,6 +17,8 @@ export const resultShapes = {
   getBatch: { batchId: 'batch_', status: 'accepting|running|ended', createdAt: 'integer', lines: 'count', counts: { queued: 'count', running: 'count', completed: 'count', failed: 'count', cancelled: 'count', timed_out: 'count', refused: 'count', expired: 'count' } },
   batchResults: { results: [{ line: 'positive', 'jobId?': 'job_', 'error?': { code: 'string', message: 'string' }, 'status?': 'queued|running|completed|failed|cancelled|timed_out', 'terminal?': 'event' }], 'afterLine?': 'positive' },
   cancelBatch: { accepted: 'count' },
+  listFiles: { entries: [{ path: 'string', kind: 'file|folder|link|other', modifiedAt: 'number', 'bytes?': 'count', 'etag?': 'string' }], 'cursor?': 'string' },
+  readFile: { bytes: 'count', etag: 'string', offset: 'count', base64: 'string', 'nextOffset?': 'positive' },
 } as const;
 
 /** Of what the gateway says unasked. */

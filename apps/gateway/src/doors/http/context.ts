@@ -2,6 +2,7 @@
 import type { Logger } from '@cc-executor/runtime';
 import type { Heartbeats } from '../../listening/heartbeats.ts';
 import type { GatewayMetrics } from '../../metrics.ts';
+import type { Files } from '../../operations/files.ts';
 import type { Requests } from '../../operations/requests.ts';
 import type { OpenSession } from '../../operations/session.ts';
 import type { SubmitBatch } from '../../operations/submit-batch.ts';
@@ -12,6 +13,7 @@ export type HttpContext = {
   openSession: OpenSession;
   requests: Requests;
   submitBatch: SubmitBatch;
+  files: Files;
   heartbeats: Heartbeats;
   memory: MemoryBudget;
   turns: Turns;

@@ -28,7 +28,7 @@ const RETURN_MS = 1_000;
 const operations = Object.entries(httpOperations) as [HttpOperationName, HttpOperation][];
 const paths = operations.map(([, { method, path }]) => ({
   method,
-  pattern: new RegExp(`^${path.replaceAll(/\{\w+\}/g, '[^/]+')}$`),
+  pattern: new RegExp(`^${path.replace('{+path}', '.+').replaceAll(/\{\w+\}/g, '[^/]+')}$`),
 }));
 
 export type HttpDoor = {
@@ -99,7 +99,7 @@ export function createHttpDoor(options: Omit<HttpContext, 'isClosing'> & { drain
         door.removeAllContentTypeParsers();
         door.addContentTypeParser('*', (_request, _payload, done) => done(null));
         for (const [name, { method, path }] of operations) {
-          const url = path.replaceAll(/\{(\w+)\}/g, ':$1');
+          const url = path.replace('{+path}', '*').replaceAll(/\{(\w+)\}/g, ':$1');
           door.route({ method, url, handler: (_request, reply) => serve(name, reply) });
         }
       });
@@ -144,11 +144,17 @@ export function createHttpDoor(options: Omit<HttpContext, 'isClosing'> & { drain
 function readInput(operation: HttpOperation, request: HttpRequest, text: string): object {
   const { inPath, inQuery, inHeaders, body } = operation;
   return {
-    ...checkParams(request.params, inPath),
+    ...checkParams(pathParams(request), inPath),
     ...checkParams({ ...(request.query as object) }, inQuery),
     ...checkParams(request.headers as IncomingHttpHeaders, inHeaders),
     body: body && (text === '' ? checkParams(undefined, body) : parseBody(text, body)),
   };
+}
+
+/** The rest of a path has a name, too. */
+function pathParams({ params }: HttpRequest): object {
+  const { '*': path, ...named } = params as Record<string, string>;
+  return path === undefined ? named : { ...named, path };
 }
 
 function methodsAt(path: string): string[] {

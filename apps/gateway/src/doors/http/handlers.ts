@@ -3,6 +3,7 @@ import { type HttpInput, type HttpOperationName, openApiDocument, type Params } 
 import type { HttpContext } from './context.ts';
 import { streamEvents } from './event-stream.ts';
 import type { Exchange } from './exchange.ts';
+import { createFileHandlers } from './files.ts';
 import { PAGE_POLICY, referencePage } from './reference-page.ts';
 import { createSocketTurns } from './socket-turns.ts';
 import { createStreamFormats } from './stream-formats.ts';
@@ -74,6 +75,7 @@ export function createHandlers(context: HttpContext): Handlers {
       const { result } = await requests.perform(exchange.session, { method: 'cancelBatch', params });
       exchange.answerJson(200, result);
     },
+    ...createFileHandlers(context),
     async getOpenApi(exchange) {
       exchange.answerJson(200, document());
     },

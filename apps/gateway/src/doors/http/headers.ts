@@ -2,8 +2,8 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import { type ProtocolError, problemOf } from '@cc-executor/protocol';
 
-const READABLE = 'Location, Retry-After, Allow, Repr-Digest';
-const SENDABLE = 'Content-Type, Idempotency-Key, Last-Event-ID';
+const READABLE = 'Location, Retry-After, Allow, Repr-Digest, ETag, Content-Range, Accept-Ranges';
+const SENDABLE = 'Content-Type, Idempotency-Key, Last-Event-ID, Range, If-Match, If-None-Match, Repr-Digest';
 /** How long a browser need not ask again, in seconds. */
 const PREFLIGHT_S = 600;
 /** Where an error that may pass does not say when, in ms. */

@@ -1,0 +1,32 @@
+/** The files of workspaces are asked for over HTTP, at the gateway whose WebSocket the other commands use. */
+import { ClientError, type ErrorCode } from '@cc-executor/client';
+import { readUrl } from './config.ts';
+
+/**
+ * Asks; the path begins behind `/v1/workspaces/`.
+ * Errors: `UsageError` for an invalid address, `ClientError` (`connect_failed`, and what the gateway says).
+ */
+export async function askFilesDoor(
+  urlOption: string | undefined,
+  path: string,
+  init: RequestInit = {},
+): Promise<Response> {
+  const url = new URL(readUrl(urlOption));
+  url.protocol = url.protocol.replace('ws', 'http');
+  const base = url.href.replace(/\/(?:ws)?$/, '');
+  let response: Response;
+  try {
+    response = await fetch(`${base}/v1/workspaces/${path}`, init);
+  } catch (error) {
+    const { cause, message } = error as Error;
+    const why = cause instanceof Error ? cause.message : message;
+    throw new ClientError('connect_failed', `The gateway at ${base} cannot be reached: ${why}`);
+  }
+  if (response.ok) return response;
+  const problem = (await response.json().catch(() => ({}))) as { code?: ErrorCode; detail?: string };
+  const {
+    code = 'protocol_violation',
+    detail = `It answered ${response.status}, and not as a gateway does.`,
+  } = problem;
+  throw new ClientError(code, detail);
+}
