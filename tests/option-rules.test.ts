@@ -15,6 +15,7 @@ const NO_OPTIONS = [
   ...['prompt', 'idempotencyKey', 'timeouts', 'retry', 'maxAttempts', 'priority'],
   ...[
     'metadata',
+    'webhook',
     'onDenial',
     'onRefusal',
     'onMcpFailure',

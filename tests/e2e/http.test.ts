@@ -29,6 +29,8 @@ const hasCurl = (() => {
   }
 })();
 
+const WEBHOOK_SECRETS = `whsec_${Buffer.alloc(32).toString('base64')}`;
+
 let stack: Stack;
 let workspaces: string;
 let nothingLeft: () => Promise<void>;
@@ -36,7 +38,7 @@ let nothingLeft: () => Promise<void>;
 beforeAll(async () => {
   workspaces = mkdtempSync(join(tmpdir(), 'cc-executor-workspaces-'));
   const env = { CLAUDE_ENGINE: 'demo', CLAUDE_WORKSPACES_DIR: workspaces };
-  stack = await startStack({ upstream: { env }, env: RESTLESS });
+  stack = await startStack({ upstream: { env }, env: { ...RESTLESS, WEBHOOK_SECRETS } });
   // The second one knows where claude-api is.
   await stack.startGateway();
   nothingLeft = watchLeftovers(stack);
@@ -179,6 +181,10 @@ describe('the OpenAPI document', () => {
       pauseJob: [{ path: `/jobs/${jobId}/pause`, init: post(), status: 200 }],
       resumeJob: [{ path: `/jobs/${missing}/resume`, init: post('{}'), status: 404 }],
       verifyJob: [{ path: `/jobs/${jobId}/verify`, init: post(), status: 200 }],
+      redeliverWebhook: [
+        { path: `/jobs/${shortened}/redeliver`, init: post(), status: 200 },
+        { path: `/jobs/${jobId}/redeliver`, init: post(), status: 404 },
+      ],
       submitBatch: [
         { path: '/batches', init: lines('{"prompt":"hi"}\n{}'), status: 200 },
         { path: '/batches', init: lines('{"prompt":"other"}'), status: 409 },
@@ -245,7 +251,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  /** A job that has ended, whose second event is a message that is kept whole beside it. */
+  /** A job that has ended, whose second event is a message that is kept whole beside it, and whose webhook goes nowhere. */
   async function createShortenedMessage(): Promise<string> {
     const log = createRedisWholeLog({
       redis: stack.redis.admin,
@@ -254,7 +260,8 @@ describe('the OpenAPI document', () => {
     });
     const jobId = createJobId();
     const limits = { queueMs: 60_000, totalMs: 60_000, retry: 'safe' as const };
-    await log.create({ ...limits, jobId, epoch: createEpoch(), tenant: 'default', spec: { prompt: 'x' } });
+    const spec = { prompt: 'x', webhook: { url: 'https://127.0.0.1/' } };
+    await log.create({ ...limits, jobId, epoch: createEpoch(), tenant: 'default', spec });
     const begun = await log.begin(jobId, 60_000, 'test');
     const fence = 'attempt' in begun ? begun.attempt.fence : 0;
     const page = '{"text":"whole"}';

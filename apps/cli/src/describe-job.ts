@@ -1,5 +1,5 @@
 /** One job in readable lines. */
-import { isTerminal, isTerminalEvent, type Job, type Result } from '@cc-executor/protocol';
+import { type Delivery, isTerminal, isTerminalEvent, type Job, type Result } from '@cc-executor/protocol';
 import { type Colors, colorsFor } from './colors.ts';
 import { formatDuration, formatTime, oneLine } from './format.ts';
 import { describeEnd } from './render.ts';
@@ -33,6 +33,7 @@ export function describeJob(job: Result<'get'>, colors: Colors = colorsFor(proce
     ['attempt', String(job.attempt)],
     ['events', String(job.lastSeq)],
     ['metadata', job.metadata && oneLine(JSON.stringify(job.metadata), Number.POSITIVE_INFINITY)],
+    ['webhook', job.webhook && describeDelivery(job.webhook)],
     ['conversation', terminal && isTerminalEvent(terminal) ? terminal.conversation : undefined],
     ['end', terminal && isTerminalEvent(terminal) ? describeEnd(terminal, colors) : undefined],
   ].map(([name, value]) => [String(name), value === undefined || value === 0 ? undefined : String(value)]);
@@ -40,4 +41,14 @@ export function describeJob(job: Result<'get'>, colors: Colors = colorsFor(proce
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${colors.dim(name.padEnd(13))}${value}\n`)
     .join('');
+}
+
+function describeDelivery({ origin, state, attempts, lastStatus, lastError, nextAt }: Delivery): string {
+  const last = lastStatus ?? lastError;
+  return [
+    `${state}, ${origin}`,
+    ...(attempts > 0 ? [`attempts ${attempts}`] : []),
+    ...(last === undefined ? [] : [`last ${last}`]),
+    ...(nextAt === undefined ? [] : [`next ${formatTime(nextAt)}`]),
+  ].join(', ');
 }

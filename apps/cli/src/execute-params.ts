@@ -15,6 +15,7 @@ export type ExecuteOptions = GivenFlags & {
   maxAttempts?: string;
   priority?: string;
   metadata?: string[];
+  webhook?: string;
   onDenial?: string;
   onRefusal?: string;
   onMcpFailure?: string;
@@ -30,6 +31,7 @@ const OPTION_NAMES: Record<string, string> = {
   'timeouts.idleMs': '--idle-timeout',
   'timeouts.queueMs': '--queue-timeout',
   'timeouts.pausedMs': '--pause-timeout',
+  'webhook.url': '--webhook',
 };
 
 /** Errors: `UsageError`, which names every fault. */
@@ -58,6 +60,7 @@ export function buildExecuteParams(prompt: string, options: ExecuteOptions): Exe
     maxAttempts: numberOf(options.maxAttempts),
     priority: numberOf(options.priority),
     metadata: options.metadata && readPairs('--metadata', options.metadata, faults),
+    webhook: options.webhook === undefined ? undefined : { url: options.webhook },
     onDenial: options.onDenial,
     onRefusal: options.onRefusal,
     onMcpFailure: options.onMcpFailure,

@@ -12,6 +12,7 @@ import { registerFiles } from './commands/files.ts';
 import { registerGet } from './commands/get.ts';
 import { registerJobs } from './commands/jobs.ts';
 import { registerPause } from './commands/pause.ts';
+import { registerRedeliver } from './commands/redeliver.ts';
 import { registerRerun } from './commands/rerun.ts';
 import { registerRun } from './commands/run.ts';
 import { registerVerify } from './commands/verify.ts';
@@ -64,6 +65,7 @@ async function createProgram(args: string[]): Promise<Command> {
     registerBody,
     registerFiles,
     registerVerify,
+    registerRedeliver,
   ]) {
     register(program);
   }

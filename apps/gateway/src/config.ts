@@ -24,6 +24,7 @@ import {
   text,
   urlText,
 } from '@cc-executor/runtime';
+import { webhookSettings } from '@cc-executor/webhooks';
 import { ceilingSettings } from './operations/ceilings.ts';
 
 export const appName = 'gateway';
@@ -88,6 +89,7 @@ export const settings = {
   }),
   ...jobSettings,
   ...secretsSettings,
+  ...webhookSettings,
   claudeApiUrl: setting({
     env: 'CLAUDE_API_URL',
     schema: urlText(['http', 'https']).optional(),
@@ -109,7 +111,7 @@ export const settings = {
 export type GatewayConfig = Config<typeof settings>;
 
 export const rules: ConfigRules<typeof settings> = {
-  prefixes: ['GATEWAY_', 'LIMIT_'],
+  prefixes: ['GATEWAY_', 'LIMIT_', 'WEBHOOK_'],
   check: (config) => [
     ...findOpenDoor({ variable: 'GATEWAY_HOST', may: 'run Claude Code' }, config),
     ...(config.durability === 'replicated' && config.redisUrl?.includes('+cluster:')

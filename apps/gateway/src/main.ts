@@ -11,18 +11,21 @@ import {
   createRedisSweep,
   createRedisUnqueued,
   createRedisUsageBlock,
+  createRedisWebhookLog,
   createRedisWishLog,
   createVault,
 } from '@cc-executor/job-log';
 import { createProducer } from '@cc-executor/queue';
 import { closeRedis, createReplication, keepsOrder, untilConnected, watchRoom } from '@cc-executor/redis';
-import { logEvents } from '@cc-executor/runtime';
+import { logEvents, version } from '@cc-executor/runtime';
 import { createHealth, runService } from '@cc-executor/service';
 import { joinFleet } from '@cc-executor/service/fleet-member';
 import { createTranscriptRequests } from '@cc-executor/signals';
+import { createTargetRules, createWebhookSender } from '@cc-executor/webhooks';
 import { createAbandonWatch } from './chores/abandon-watch.ts';
 import { startQueueCheck } from './chores/queue-check.ts';
 import { startSweeper } from './chores/sweeper.ts';
+import { startWebhooks } from './chores/webhooks.ts';
 import { appName, loadGatewayConfig } from './config.ts';
 import { limitReads } from './listening/read-limit.ts';
 import { createGatewayMetrics, watchSharedState } from './metrics.ts';
@@ -92,6 +95,22 @@ await runService({
     const chore = { ...config, abandonWatch, intervalMs: config.sweepMs, metrics, logger };
     const sweeper = startSweeper({ ...chore, sweep });
     const queueCheck = startQueueCheck({ ...chore, unqueued: createRedisUnqueued(kept), producer });
+    const webhookLog = createRedisWebhookLog({ redis, keys });
+    const targets = config.webhookSecrets && createTargetRules(config.webhookAllowedTargets);
+    const webhooks =
+      targets &&
+      startWebhooks({
+        ...chore,
+        webhookLog,
+        sender: createWebhookSender({
+          secrets: config.webhookSecrets,
+          targets,
+          timeoutMs: config.webhookTimeoutMs,
+          userAgent: `cc-executor/${version}`,
+        }),
+        timeoutMs: config.webhookTimeoutMs,
+        retryMs: config.webhookRetryMs,
+      });
     redis.on('close', sweeper.redisWasAway);
     // From now on workers can renew their leases: the lease of patience that began in the outage may be over.
     redis.on('ready', sweeper.redisWasAway);
@@ -137,6 +156,8 @@ await runService({
         ceilings,
         grants: config,
         vault: config.secretsKeys && createVault(config.secretsKeys),
+        webhookLog,
+        webhookTargets: targets,
         files,
         transcripts: createTranscriptRequests({ redis, keyPrefix: config.keyPrefix }),
         metrics,
@@ -154,7 +175,7 @@ await runService({
         await claudeApi?.close();
         await reporter.close();
         roomWatch.close();
-        await Promise.all([sweeper.close(), queueCheck.close()]);
+        await Promise.all([sweeper.close(), queueCheck.close(), webhooks?.close()]);
         await producer.close();
         await feed.close();
         await Promise.all([...new Set([redis, accepting])].map(closeRedis));

@@ -20,6 +20,8 @@ export type GatewayMetrics = {
   degraded: Gauge;
   sweeperJobs: Counter<'result'>;
   sweepFailures: Counter;
+  webhookAttempts: Counter<'outcome'>;
+  webhooks: Counter<'result'>;
   /** From now on the attachments are counted at each scrape. */
   watchAttachments(count: () => number): void;
   /** From now on what connections hold is counted at each scrape. */
@@ -77,6 +79,16 @@ export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
       name: 'cc_executor_gateway_sweep_failures_total',
       help: 'Sweeps that failed, because Redis did not answer.',
     }),
+    webhookAttempts: metrics.counter({
+      name: 'cc_executor_gateway_webhook_attempts_total',
+      help: 'Attempts to deliver a webhook: `delivered` (2xx), `refused` (another answer), `unreachable` (none, or the target is not allowed).',
+      labels: ['outcome'],
+    }),
+    webhooks: metrics.counter({
+      name: 'cc_executor_gateway_webhooks_total',
+      help: 'Webhooks that are no longer sent: `delivered`, `failed` (given up), or `expired` (their job could no longer be read).',
+      labels: ['result'],
+    }),
     watchAttachments(count) {
       attachments = count;
     },
@@ -103,6 +115,8 @@ export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
   for (const reason of [...Object.keys(closeCodes), 'client', 'ended'])
     own.connectionsClosed.inc({ reason }, 0);
   for (const result of sweepResults) own.sweeperJobs.inc({ result }, 0);
+  for (const outcome of ['delivered', 'refused', 'unreachable']) own.webhookAttempts.inc({ outcome }, 0);
+  for (const result of ['delivered', 'failed', 'expired']) own.webhooks.inc({ result }, 0);
   return own;
 }
 

@@ -11,6 +11,7 @@ import {
   createRedisFeed,
   createRedisJobBatches,
   createRedisSweep,
+  createRedisWebhookLog,
   createVault,
   type JobFeed,
   type JobSweep,
@@ -40,6 +41,7 @@ import {
   type WholeLog,
   type WireClient,
 } from '@cc-executor/testing';
+import { createTargetRules } from '@cc-executor/webhooks';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { type AbandonWatch, createAbandonWatch } from '../src/chores/abandon-watch.ts';
 import { loadGatewayConfig } from '../src/config.ts';
@@ -214,6 +216,8 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
         ceilings,
         grants,
         vault,
+        webhookLog: createRedisWebhookLog({ redis, keys }),
+        webhookTargets: createTargetRules([]),
         transcripts: createTranscriptRequests({ redis, keyPrefix }),
         metrics,
         logger: silent,

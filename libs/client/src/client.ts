@@ -84,6 +84,11 @@ export type Client = {
    * Errors: `job_not_found`, `unavailable`, …
    */
   verify(jobId: string, call?: CallOptions): Promise<Result<'verify'>>;
+  /**
+   * Has the webhook of an ended job sent again, under its id; how that goes `get` tells.
+   * Errors: `delivery_not_found`, `webhooks_off`, `job_not_found`, …
+   */
+  redeliver(jobId: string, call?: CallOptions): Promise<Result<'redeliver'>>;
   /** Counts of a batch's lines by what became of them. Batches are submitted over HTTP. Errors: `batch_not_found`, … */
   getBatch(batchId: string, call?: CallOptions): Promise<Result<'getBatch'>>;
   /** What became of each line, in order, a page at a time: while there is an `afterLine`, ask again with it. */
@@ -252,6 +257,7 @@ export function createClient(options: ClientOptions): Client {
     listFiles: (params, call) => ask('listFiles', params, call),
     readFile: (workspace, path, call) => fetchFile((at) => ask('readFile', { workspace, path, ...at }, call)),
     verify: (jobId, call) => ask('verify', { jobId }, call),
+    redeliver: (jobId, call) => ask('redeliver', { jobId }, call),
     list: (params = {}, call) => ask('list', params, call),
     cancelMany: (params, call) => ask('cancelMany', params, call),
     getBatch: (batchId, call) => ask('getBatch', { batchId }, call),

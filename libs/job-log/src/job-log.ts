@@ -5,6 +5,7 @@
  * older one is refused; a log has one terminal event, and nothing follows it; any write may be repeated.
  */
 import type {
+  Delivery,
   ExecuteParams,
   Job,
   JobStatus,
@@ -16,7 +17,7 @@ import type { BodyPage, KeptBody } from './kept-body.ts';
 import type { StoredBatch } from './stored-batch.ts';
 import type { Secrets } from './vault.ts';
 
-/** What the client asked for: kept in the record, and read by the worker, which has no use for the metadata. */
+/** What the client asked for: kept in the record, and read by the worker, which has no use for metadata and webhook. */
 export type JobSpec = Omit<ExecuteParams, 'idempotencyKey' | 'attach' | 'batches' | keyof Secrets> & {
   /** By the vault of the services. */
   sealed?: string;
@@ -132,6 +133,8 @@ export type StoredJob = {
   listeners: ListenerNote[];
   /** How many more have listened. */
   moreListeners: number;
+  /** Of its webhook, where it has one. */
+  delivery?: Delivery;
 };
 
 /** Of what was accepted at `since` or later, and before `before`. */

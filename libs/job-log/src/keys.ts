@@ -7,7 +7,7 @@ import { controlChannel } from '@cc-executor/signals';
 export type Keys = {
   /** Hash: what the job is. Fields: epoch, tenant, status, fence, seq, spec (without metadata), metadata, totalMs, retry,
    * maxAttempts, priority, onDisconnect, keyHash, createdAt, rerunOf, startedAt, endedAt, deadline, endBy, attempts, lease, output,
-   * cancelBy, owner, begunAt, late, pauseWish, pausedAt, leftMs, notBefore, logBytes, bodyBytes, listeners, moreListeners; and, here so that they end with it, the pages of
+   * cancelBy, owner, begunAt, late, pauseWish, pausedAt, leftMs, notBefore, logBytes, bodyBytes, listeners, moreListeners, webhook, delivery; and, here so that they end with it, the pages of
    * whole messages (kept-body.ts). */
   record(jobId: string): string;
   /** List: for each batch its head 'firstSeq attempt time', and the bodies of its events as JSON, one a line. */
@@ -18,6 +18,10 @@ export type Keys = {
   due: string;
   /** Sorted set of those that a sweeper looks at now, by when another may; on the slot of `due`, as the next two are. */
   claimed: string;
+  /** Sorted set of jobs whose webhook is to be sent, or which have not ended, by when to look; on the slot of `due`. */
+  webhooks: string;
+  /** Sorted set of those whose webhook a gateway is sending, by when another may. */
+  webhooksClaimed: string;
   /** Sorted set of queued jobs that the queue may not have, by when their entry is to be looked for. */
   unqueued: string;
   /** Hash: how far all gateways together have come in looking at each job of `due` in turn. */
@@ -53,6 +57,8 @@ export function createKeys(prefix: string): Keys {
     channel: (jobId) => `${prefix}:{${jobId}}:events`,
     due: `${prefix}:{due}`,
     claimed: `${prefix}:{due}:claimed`,
+    webhooks: `${prefix}:{due}:webhooks`,
+    webhooksClaimed: `${prefix}:{due}:webhooks:claimed`,
     unqueued: `${prefix}:{due}:unqueued`,
     round: `${prefix}:{due}:round`,
     jobs: (tenant) => `${prefix}:{due}:jobs:${tenant}`,

@@ -1,7 +1,7 @@
 /** Accepting in Redis: the indexes first, then the record and its first event in one step. */
 import { DEFAULT_MAX_ATTEMPTS, isTerminal, type JobStatus } from '@cc-executor/protocol';
 import { type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
-import { forget } from './forget.ts';
+import { createForget } from './forget.ts';
 import type { AcceptLog, Created, NewJob, Reservation } from './job-log.ts';
 import type { Keys } from './keys.ts';
 import { createReserve } from './redis-reservation.ts';
@@ -20,6 +20,7 @@ export function createRedisAcceptLog(options: {
 }): AcceptLog {
   const { redis, keys } = options;
   const reserve = createReserve(options);
+  const forget = createForget(options);
   const scripts = defineScripts(redis, 'announce', 'schedule', 'create');
 
   async function create(
@@ -28,12 +29,12 @@ export function createRedisAcceptLog(options: {
     onSent?: () => void,
   ): Promise<Created | undefined> {
     const { jobId, epoch, tenant, queueMs, totalMs, retry } = job;
-    const { metadata, ...spec } = job.spec;
+    const { metadata, webhook, ...spec } = job.spec;
     const startedAt = performance.now();
     // The indexes come first: a record that they do not name would be found by nobody, were we to die in between.
     const [now = 0, wasThere] = await scripts.announce(
-      [keys.due, keys.unqueued, keys.jobs(tenant), keys.tenants],
-      [jobId, queueMs, FIRST_LOOK_MS, tenant],
+      [keys.due, keys.unqueued, keys.jobs(tenant), keys.tenants, keys.webhooks],
+      [jobId, queueMs, FIRST_LOOK_MS, tenant, webhook ? queueMs + totalMs : ''],
     );
     const sent = scripts.create(
       [keys.record(jobId), keys.log(jobId)],
@@ -44,6 +45,7 @@ export function createRedisAcceptLog(options: {
         spec.maxAttempts ?? DEFAULT_MAX_ATTEMPTS,
         ...(reservation ? [reservation.createBefore, reservation.keyHash] : ['', '']),
         job.rerunOf ?? '',
+        webhook === undefined ? '' : JSON.stringify(webhook),
       ],
     );
     onSent?.();
@@ -51,7 +53,7 @@ export function createRedisAcceptLog(options: {
     if (code === 'lapsed') return undefined;
     const created = code === 'created';
     // It had ended, and is in the index again.
-    if (isTerminal(status as JobStatus)) forget({ redis, keys }, jobId);
+    if (isTerminal(status as JobStatus)) forget(jobId);
     // Whoever looked at it before it had a record has taken it out of the indexes.
     const mayBeOut = wasThere === 1 || performance.now() - startedAt > Math.min(queueMs, FIRST_LOOK_MS) / 2;
     if (created && mayBeOut) {

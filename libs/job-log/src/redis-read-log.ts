@@ -8,6 +8,7 @@ import { jobOfRecord, readFields } from './record.ts';
 import { listJobs } from './redis-list.ts';
 import { defineRange } from './scripts.ts';
 import { isWhole, parseHead, type StoredBatch } from './stored-batch.ts';
+import { deliveryOf, webhookFields, webhookOf } from './webhook-log.ts';
 
 const listenerFields = ['listeners', 'moreListeners'];
 
@@ -51,17 +52,20 @@ export function createRedisReadLog({ redis, keys }: { redis: RedisConnection; ke
   }
 
   async function get(tenant: string, jobId: string): Promise<StoredJob | undefined> {
-    const record = await readFields(redis, keys.record(jobId), 'metadata', 'onDisconnect', ...listenerFields);
+    const further = ['metadata', 'onDisconnect', ...listenerFields, ...webhookFields];
+    const record = await readFields(redis, keys.record(jobId), ...further);
     const job = jobOfRecord(tenant, jobId, record);
     if (!job) return undefined;
     // The last events of a job that runs can be as long as what a tool printed.
     const terminalEvent = isTerminal(job.status) ? await readTerminalEvent(job) : undefined;
+    const webhook = webhookOf(jobId, record);
     return {
       job,
       mayBeAbandoned: record.onDisconnect === 'cancel',
       terminalEvent,
       listeners: JSON.parse(record.listeners ?? '[]'),
       moreListeners: Number(record.moreListeners ?? 0),
+      ...(webhook && { delivery: deliveryOf(webhook) }),
     };
   }
 
@@ -72,9 +76,13 @@ export function createRedisReadLog({ redis, keys }: { redis: RedisConnection; ke
   }
 
   async function spec(tenant: string, jobId: string): Promise<JobSpec | undefined> {
-    const [owner, asked, metadata] = await redis.hmget(keys.record(jobId), 'tenant', 'spec', 'metadata');
+    const [owner, asked, ...apart] = await redis.hmget(
+      keys.record(jobId),
+      ...['tenant', 'spec', 'metadata', 'webhook'],
+    );
     if (owner !== tenant || !asked) return undefined;
-    return { ...JSON.parse(asked), ...(metadata ? { metadata: JSON.parse(metadata) } : {}) };
+    const [metadata, webhook] = apart.map((text) => (text ? JSON.parse(text) : undefined));
+    return { ...JSON.parse(asked), ...(metadata && { metadata }), ...(webhook && { webhook }) };
   }
 
   async function body(

@@ -107,7 +107,7 @@ export function createRedisSweep({
   async function reschedule({ heldUntil }: Claim, looks: NextLook[]): Promise<void> {
     if (looks.length === 0) return;
     await scripts.reschedule(
-      [keys.due, keys.claimed, keys.unqueued],
+      [keys.due, keys.claimed, keys.unqueued, keys.webhooks],
       [heldUntil, ...looks.flatMap(({ jobId, at, isUnqueued }) => [jobId, at ?? '', isUnqueued ? '1' : ''])],
     );
   }

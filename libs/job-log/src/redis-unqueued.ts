@@ -4,6 +4,7 @@
  */
 import { isTerminal, type JobStatus } from '@cc-executor/protocol';
 import { type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
+import { createForget } from './forget.ts';
 import type { Keys } from './keys.ts';
 import { defineScripts } from './scripts.ts';
 
@@ -31,6 +32,7 @@ export type Unqueued = {
 
 export function createRedisUnqueued({ redis, keys }: { redis: RedisConnection; keys: Keys }): Unqueued {
   const scripts = defineScripts(redis, 'claim', 'round');
+  const forget = createForget({ redis, keys });
 
   async function claim(limit: number, holdMs: number) {
     const [now, _heldUntil, ...jobIds] = await scripts.claim([keys.unqueued, keys.unqueued], [limit, holdMs]);
@@ -47,7 +49,12 @@ export function createRedisUnqueued({ redis, keys }: { redis: RedisConnection; k
       'notBefore',
     );
     const [status, priority, tenant, onDisconnect, notBefore] = fields;
-    if (!status || isTerminal(status as JobStatus)) return { is: 'over' };
+    if (!status) return { is: 'over' };
+    if (isTerminal(status as JobStatus)) {
+      // Whoever ended it died before saying so.
+      forget(jobId);
+      return { is: 'over' };
+    }
     if (status === 'running') return { is: 'running' };
     const mayBeAbandoned = onDisconnect === 'cancel';
     return {

@@ -1,7 +1,7 @@
 /** Recording wishes in Redis; the worker of a running job is told in the same step. */
 import type { JobStatus } from '@cc-executor/protocol';
 import { type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
-import { forget } from './forget.ts';
+import { createForget } from './forget.ts';
 import type { CancelOutcome, PauseOutcome, WishLog } from './job-log.ts';
 import type { Keys } from './keys.ts';
 import { defineScripts } from './scripts.ts';
@@ -14,6 +14,7 @@ export function createRedisWishLog(options: {
 }): WishLog {
   const { redis, keys, retentionMs } = options;
   const scripts = defineScripts(redis, 'cancel', 'pause');
+  const forget = createForget(options);
 
   async function cancel(tenant: string, jobId: string, by: string): Promise<CancelOutcome> {
     const [code, status] = await scripts.cancel(
@@ -21,7 +22,7 @@ export function createRedisWishLog(options: {
       [tenant, keys.channel(jobId), jobId, keys.control, by, retentionMs],
     );
     if (code === 'missing') return { code: 'missing' };
-    if (code === 'cancelled') forget({ redis, keys }, jobId);
+    if (code === 'cancelled') forget(jobId);
     return { code: code as 'cancelled' | 'requested' | 'terminal', status: status as JobStatus };
   }
 

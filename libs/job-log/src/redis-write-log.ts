@@ -1,7 +1,7 @@
 /** What a worker writes to Redis. The scripts hold the rules; this file builds their arguments and reads their replies. */
 import { DEFAULT_TIMEOUTS } from '@cc-executor/protocol';
 import { keepsOrder, type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
-import { forget } from './forget.ts';
+import { createForget } from './forget.ts';
 import type {
   AppendCode,
   Batch,
@@ -23,6 +23,7 @@ export function createRedisWriteLog(options: {
   retentionMs: number;
 }): WriteLog {
   const { redis, keys, retentionMs } = options;
+  const forget = createForget(options);
   const scripts = defineScripts(
     redis,
     ...(['schedule', 'scheduleWhenFull', 'begin', 'append', 'appendWhenFull', 'renew', 'release'] as const),
@@ -53,7 +54,7 @@ export function createRedisWriteLog(options: {
         },
       };
     }
-    if (code !== 'held') forget({ redis, keys }, jobId);
+    if (code !== 'held') forget(jobId);
     return { code: code as 'held' | 'terminal' | 'missing' };
   }
 
@@ -80,7 +81,7 @@ export function createRedisWriteLog(options: {
       ],
     );
     const hasEnded = code === 'terminal' || (terminal && (code === 'ok' || code === 'duplicate'));
-    if (hasEnded) forget({ redis, keys }, jobId);
+    if (hasEnded) forget(jobId);
     const wishes = wishesOf(cancelBy, pauseWish);
     return { code: code as AppendCode, lastSeq: Number(lastSeq), logBytes: Number(logBytes), ...wishes };
   }

@@ -148,6 +148,20 @@ export const protocolErrors = {
     retryable: false,
     description: 'No such batch: never submitted here, or the retention of its jobs has passed.',
   },
+  webhooks_off: {
+    rpcCode: -32018,
+    httpStatus: 403,
+    retryable: false,
+    description:
+      'The gateway has no secret with which it could sign webhooks: its operator has not set `WEBHOOK_SECRETS`.',
+  },
+  delivery_not_found: {
+    rpcCode: -32019,
+    httpStatus: 404,
+    retryable: false,
+    description:
+      'The job has no webhook to send: it asked for none, or for none of its ending, or has not ended.',
+  },
   workspaces_off: {
     rpcCode: -32030,
     httpStatus: 403,

@@ -28,6 +28,7 @@ import {
   submitBodySchema,
 } from './requests.ts';
 import { verifyResultSchema } from './verification.ts';
+import { deliverySchema } from './webhook.ts';
 
 const wholeNumber = <T extends z.ZodType<number, number>>(inner: T) =>
   z
@@ -183,6 +184,14 @@ export const httpOperations = {
     summary: "Compares the text of an ended job with its digest and Claude Code's transcript.",
     body: noBody,
     answers: ok('The verdict.', verifyResultSchema),
+  },
+  redeliverWebhook: {
+    ...ofJob,
+    method: 'POST',
+    path: '/v1/jobs/{jobId}/redeliver',
+    summary: 'Sends the webhook of an ended job again.',
+    body: noBody,
+    answers: ok('How far the delivery has come.', deliverySchema),
   },
   submitBatch: {
     ...plain,

@@ -108,3 +108,4 @@ export {
   terminalTypes,
 } from './statuses.ts';
 export { type NotVerifiableReason, notVerifiableReasons } from './verification.ts';
+export type { Delivery, Webhook, WebhookBody } from './webhook.ts';

@@ -16,6 +16,8 @@ export const MAX_FRAME_VALUES = 10_000;
 export const MAX_PROMPT_LENGTH = 200_000;
 /** Serialised `metadata` may not be larger (UTF-16 units). */
 export const MAX_METADATA_LENGTH = 4_096;
+/** The URL of a webhook may not be longer (UTF-16 units). */
+export const MAX_WEBHOOK_URL_LENGTH = 2_048;
 /** One connection may be attached to this many jobs at once. */
 export const MAX_ATTACHMENTS = 1_000;
 /** `completed.text` is left out above this (UTF-16 units): the output events carry it. */

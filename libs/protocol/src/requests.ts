@@ -21,6 +21,7 @@ import {
   MIN_TIMEOUT_MS,
 } from './limits.ts';
 import { verifyResultSchema } from './verification.ts';
+import { deliverySchema, webhookSchema } from './webhook.ts';
 
 const durationMs = z.number().int().min(MIN_TIMEOUT_MS).max(MAX_TIMEOUT_MS);
 const seq = z.number().int().nonnegative();
@@ -47,6 +48,7 @@ const executeFields = {
       message: `may not be longer than ${MAX_METADATA_LENGTH} characters as JSON`,
     })
     .optional(),
+  webhook: webhookSchema.optional(),
   onDenial: z.enum(['report', 'fail']).optional(),
   onRefusal: z.enum(['report', 'fail']).optional(),
   onMcpFailure: z.enum(['report', 'fail']).optional(),
@@ -116,6 +118,8 @@ export const getResultSchema = jobSchema.extend({
   listeners: z.array(listenerSchema).optional(),
   /** How many more have listened. */
   moreListeners: z.number().int().positive().optional(),
+  /** Of a job that asked for a webhook. */
+  webhook: deliverySchema.optional(),
 });
 
 const time = z.number().int().nonnegative();
@@ -235,6 +239,7 @@ export const methods = {
   eventBody: { params: eventBodyParamsSchema, result: eventBodyResultSchema },
   verify: { params: jobParamsSchema, result: verifyResultSchema },
   list: { params: listParamsSchema, result: listResultSchema },
+  redeliver: { params: jobParamsSchema, result: deliverySchema },
   getBatch: { params: batchParamsSchema, result: getBatchResultSchema },
   batchResults: { params: batchResultsParamsSchema, result: batchResultsResultSchema },
   cancelBatch: { params: batchParamsSchema, result: cancelBatchResultSchema },

@@ -9,6 +9,7 @@ import { errorMemberSchema } from './errors.ts';
 import { eventSchemas } from './events.ts';
 import { notificationSchemas } from './notifications.ts';
 import { methods } from './requests.ts';
+import { webhookBodySchema } from './webhook.ts';
 
 /** Every message's schema by its name, in the form that example files are named after. */
 export function messageSchemas(): Record<string, z.ZodType> {
@@ -21,6 +22,7 @@ export function messageSchemas(): Record<string, z.ZodType> {
     if (method !== 'event') named[`notification.${method}`] = schema;
   }
   for (const [type, schema] of Object.entries(eventSchemas)) named[`event.${type}`] = schema;
+  named['webhook.body'] = webhookBodySchema;
   named['dialect.execute.params'] = dialectExecuteParamsSchema;
   named['dialect.control.params'] = dialectControlParamsSchema;
   for (const [method, schema] of Object.entries(dialectNotificationSchemas))

@@ -18,6 +18,7 @@ export const logEvents = {
   attemptBegan: 'attempt_began',
   attemptLost: 'attempt_lost',
   outputDropped: 'output_dropped',
+  webhookFailed: 'webhook_failed',
   jobEnded: 'job_ended',
   nothingToDo: 'nothing_to_do',
   executionStarted: 'execution_started',

@@ -104,7 +104,7 @@ export function createMemoryJobLog({
       if (code === 'held' || code === 'terminal') return { code };
       store(jobId, before, state);
       const { fence, job, hasOutput, pauseWish } = state;
-      const { metadata: _shownInLists, ...spec } = job.spec;
+      const { metadata: _shownInLists, webhook: _told, ...spec } = job.spec;
       return {
         code,
         attempt: {

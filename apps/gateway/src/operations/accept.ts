@@ -17,8 +17,10 @@ import {
 import type { Producer } from '@cc-executor/queue';
 import { RedisUnavailableError, type Replication, wasCutShort } from '@cc-executor/redis';
 import { createRepeatedWarning, type Logger } from '@cc-executor/runtime';
+import type { TargetRules } from '@cc-executor/webhooks';
 import type { GatewayMetrics } from '../metrics.ts';
 import { type Ceilings, refuseBeyond, withinCeilings } from './ceilings.ts';
+import { refuseWebhook } from './webhook-target.ts';
 
 /** A job that is gone between the look at its key and its creation, or a gateway that stood still, costs one more. */
 const MAX_RESERVATIONS = 5;
@@ -39,7 +41,7 @@ export type Accept = (tenant: string, params: ExecuteParams, rerunOf?: string) =
 
 /**
  * Makes the accept step.
- * Errors of the returned function: `beyond_ceiling`, `secrets_off`, `idempotency_conflict`, `unavailable`; what Redis throws. Then nobody
+ * Errors of the returned function: `beyond_ceiling`, `secrets_off`, `webhooks_off`, `idempotency_conflict`, `unavailable`; what Redis throws. Then nobody
  * knows whether the job is there: who repeats it with its idempotency key finds out.
  */
 export function createAccept({
@@ -50,6 +52,7 @@ export function createAccept({
   ceilings,
   grants,
   vault,
+  webhookTargets,
   metrics,
   logger,
 }: {
@@ -62,6 +65,8 @@ export function createAccept({
   grants: Grants;
   /** Undefined: there is no key, and no secrets are taken. */
   vault: Vault | undefined;
+  /** Undefined: webhooks cannot be signed, and no job with one is taken. */
+  webhookTargets: TargetRules | undefined;
   metrics: Pick<GatewayMetrics, 'jobsAccepted'>;
   logger: Logger;
 }): Accept {
@@ -137,6 +142,7 @@ export function createAccept({
   return async (tenant, params, rerunOf) => {
     const { idempotencyKey, attach: _attach, batches: _batches, ...asked } = params;
     refuseBeyond(asked, ceilings, grants);
+    if (asked.webhook) refuseWebhook(asked.webhook, webhookTargets);
     if (!connection.isReady()) throw new RedisUnavailableError('away', new Error('jobs cannot be enqueued'));
     const { env, attachments, ...open } = asked;
     const entrusted = entrust({ env, attachments }, vault);

@@ -1,4 +1,4 @@
-/** Get: what a job's record says now, its terminal event when it has ended, and who has listened to it. */
+/** Get: what a job's record says now, its terminal event when it has ended, how far its webhook has come, who has listened. */
 import type { ReadLog } from '@cc-executor/job-log';
 import { ProtocolError, type TerminalEvent } from '@cc-executor/protocol';
 import type { Operation } from './operation.ts';
@@ -8,12 +8,13 @@ export function createGet({ readLog }: { readLog: ReadLog }): Operation<'get'> {
   return async ({ tenant, reads }, { jobId }) => {
     const stored = await reads.take(() => readLog.get(tenant, jobId));
     if (!stored) throw new ProtocolError('job_not_found');
-    const { job, terminalEvent, listeners, moreListeners } = stored;
+    const { job, terminalEvent, listeners, moreListeners, delivery } = stored;
     const terminal = terminalEvent && { terminal: JSON.parse(terminalEvent) as TerminalEvent };
     return {
       result: {
         ...job,
         ...terminal,
+        ...(delivery && { webhook: delivery }),
         ...(listeners.length > 0 && { listeners }),
         ...(moreListeners > 0 && { moreListeners }),
       },

@@ -1,10 +1,11 @@
 /** Every request method and its operation: a method of the protocol that has none does not compile here. */
 import type { Grants } from '@cc-executor/claude-options';
-import type { AcceptLog, JobBatches, ReadLog, Vault, WishLog } from '@cc-executor/job-log';
+import type { AcceptLog, JobBatches, ReadLog, Vault, WebhookLog, WishLog } from '@cc-executor/job-log';
 import type { Producer } from '@cc-executor/queue';
 import type { Replication } from '@cc-executor/redis';
 import type { Logger } from '@cc-executor/runtime';
 import type { TranscriptRequests } from '@cc-executor/signals';
+import type { TargetRules } from '@cc-executor/webhooks';
 import type { GatewayMetrics } from '../metrics.ts';
 import { type AcceptConnection, createAccept } from './accept.ts';
 import { attach } from './attach.ts';
@@ -25,6 +26,7 @@ import { createListen } from './listen.ts';
 import type { Operations } from './operation.ts';
 import { createPause } from './pause.ts';
 import { createReadFile } from './read-file.ts';
+import { createRedeliver } from './redeliver.ts';
 import { createRerun } from './rerun.ts';
 import { createResume } from './resume.ts';
 import { createVerify } from './verify.ts';
@@ -41,6 +43,9 @@ export type OperationParts = {
   grants: Grants;
   vault: Vault | undefined;
   files: Files;
+  webhookLog: WebhookLog;
+  /** Undefined: there is no secret to sign webhooks with. */
+  webhookTargets: TargetRules | undefined;
   transcripts: TranscriptRequests;
   metrics: Pick<GatewayMetrics, 'jobsAccepted'>;
   logger: Logger;
@@ -66,6 +71,7 @@ export function createOperations(parts: OperationParts): Operations {
     readFile: createReadFile(parts),
     eventBody: createEventBody(parts),
     verify: createVerify(parts),
+    redeliver: createRedeliver(parts),
     getBatch: createGetBatch(parts),
     batchResults: createBatchResults(parts),
     cancelBatch: createCancelBatch(parts),

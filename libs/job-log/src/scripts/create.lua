@@ -5,7 +5,7 @@
 --        9 now: the job's score in the list of jobs, so that list and record give one order,
 --        10 priority, 11 onDisconnect, 12 metadata (JSON) or '': apart from the spec, because lists show it,
 --        13 maxAttempts, 14 until when it may be created, or '', 15 hash of its idempotency key, or '',
---        16 the job that it asks for once more, or ''
+--        16 the job that it asks for once more, or '', 17 webhook (JSON), or ''
 -- Returns {'created' | 'exists', epoch, status}; 'created' also to the same epoch again: the reply was lost. {'lapsed'}
 -- when it is not there and may not be created any more
 local found = redis.call('HMGET', KEYS[1], 'epoch', 'status')
@@ -30,6 +30,9 @@ if ARGV[15] ~= '' then
 end
 if ARGV[16] ~= '' then
   redis.call('HSET', KEYS[1], 'rerunOf', ARGV[16])
+end
+if ARGV[17] ~= '' then
+  redis.call('HSET', KEYS[1], 'webhook', ARGV[17])
 end
 redis.call('DEL', KEYS[2])
 append_batch(KEYS[2], ARGV[1], ARGV[2], 0, 0, 'queued', now, 1, ARGV[8])

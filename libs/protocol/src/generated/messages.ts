@@ -264,6 +264,10 @@ export type ExecuteParams = {
   maxAttempts?: number | undefined;
   priority?: number | undefined;
   metadata?: Record<string, unknown> | undefined;
+  webhook?: {
+    url: string;
+    events?: readonly ('completed' | 'failed' | 'cancelled' | 'timed_out')[] | undefined;
+  } | undefined;
   onDenial?: 'report' | 'fail' | undefined;
   onRefusal?: 'report' | 'fail' | undefined;
   onMcpFailure?: 'report' | 'fail' | undefined;
@@ -345,6 +349,16 @@ export type GetResult = {
     until?: number | undefined;
   }[] | undefined;
   moreListeners?: number | undefined;
+  webhook?: {
+    id?: string | undefined;
+    origin: string;
+    state: 'waiting' | 'skipped' | 'pending' | 'delivered' | 'failed';
+    attempts: number;
+    lastAt?: number | undefined;
+    lastStatus?: number | undefined;
+    lastError?: string | undefined;
+    nextAt?: number | undefined;
+  } | undefined;
 };
 
 export type EventBodyParams = {
@@ -381,6 +395,17 @@ export type ListParams = {
 export type ListResult = {
   jobs: Job[];
   cursor?: string | undefined;
+};
+
+export type RedeliverResult = {
+  id?: string | undefined;
+  origin: string;
+  state: 'waiting' | 'skipped' | 'pending' | 'delivered' | 'failed';
+  attempts: number;
+  lastAt?: number | undefined;
+  lastStatus?: number | undefined;
+  lastError?: string | undefined;
+  nextAt?: number | undefined;
 };
 
 export type GetBatchParams = {
@@ -476,6 +501,7 @@ export type Requests = {
   eventBody: { params: EventBodyParams; result: EventBodyResult };
   verify: { params: JobParams; result: VerifyResult };
   list: { params: ListParams; result: ListResult };
+  redeliver: { params: JobParams; result: RedeliverResult };
   getBatch: { params: GetBatchParams; result: GetBatchResult };
   batchResults: { params: BatchResultsParams; result: BatchResultsResult };
   cancelBatch: { params: GetBatchParams; result: CancelBatchResult };

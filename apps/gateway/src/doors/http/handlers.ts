@@ -27,7 +27,7 @@ export function createHandlers(context: HttpContext): Handlers {
     return openApi;
   };
 
-  function answerOf(method: 'get' | 'cancel' | 'pause' | 'resume' | 'verify') {
+  function answerOf(method: 'get' | 'cancel' | 'pause' | 'resume' | 'verify' | 'redeliver') {
     return async (exchange: Exchange, { jobId }: { jobId: string }) => {
       const { result } = await requests.perform(exchange.session, { method, params: { jobId } });
       exchange.answerJson(200, result);
@@ -60,6 +60,7 @@ export function createHandlers(context: HttpContext): Handlers {
     pauseJob: answerOf('pause'),
     resumeJob: answerOf('resume'),
     verifyJob: answerOf('verify'),
+    redeliverWebhook: answerOf('redeliver'),
     submitBatch: (exchange, { 'idempotency-key': key }) =>
       requests.attempt(exchange.session, 'submitBatch', () => submitBatch(exchange, key, context, lineTurns)),
     async getBatch(exchange, { batchId }) {
