@@ -8,6 +8,7 @@ import { registerAttach } from './commands/attach.ts';
 import { registerBody } from './commands/body.ts';
 import { registerCancel } from './commands/cancel.ts';
 import { registerDoctor } from './commands/doctor.ts';
+import { registerExplain } from './commands/explain.ts';
 import { registerFiles } from './commands/files.ts';
 import { registerGet } from './commands/get.ts';
 import { registerJobs } from './commands/jobs.ts';
@@ -60,6 +61,7 @@ async function createProgram(args: string[]): Promise<Command> {
     registerCancel,
     registerPause,
     registerGet,
+    registerExplain,
     registerJobs,
     registerDoctor,
     registerBody,

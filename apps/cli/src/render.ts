@@ -3,6 +3,7 @@
  * Pure state: which text was printed, so that a reset can say whether it is void.
  */
 import { isTerminalEvent, type JobEvent, type TerminalEvent } from '@cc-executor/protocol';
+import { noticeTexts, tellingInput } from '@cc-executor/timeline';
 import type { Colors } from './colors.ts';
 import { formatClock, formatCost, formatDuration, oneLine } from './format.ts';
 
@@ -23,9 +24,6 @@ export type Renderer = { render(event: JobEvent): Rendering };
 
 const MAX_TOOL_LINE = 100;
 const MAX_MESSAGE = 2_000;
-
-/** The input that says most about a tool's use, in order of preference. */
-const TELLING_INPUTS = ['command', 'file_path', 'path', 'pattern', 'url', 'query', 'description', 'prompt'];
 
 /** Renders the events of one job, in order. */
 export function createRenderer(colors: Colors): Renderer {
@@ -68,7 +66,7 @@ export function createRenderer(colors: Colors): Renderer {
         case 'output':
           return renderText(event.seq, event.text, event.begin === true);
         case 'tool_started': {
-          const line = oneLine(`${event.name} ${describeInput(event.input)}`, MAX_TOOL_LINE);
+          const line = oneLine(`${event.name} ${tellingInput(event.input)}`, MAX_TOOL_LINE);
           return { notes: [colors.dim(`${event.parent === undefined ? '' : '  '}⚒ ${line}`)] };
         }
         case 'tool_ended':
@@ -124,7 +122,7 @@ function renderStart(event: Extract<JobEvent, { type: 'started' }>, colors: Colo
 /** One line for each tool that was not allowed. */
 function denialLines({ permissionDenials = [], moreDenials = 0 }: TerminalEvent): string[] {
   const lines = permissionDenials.map(({ tool, input = {} }) => {
-    return oneLine(`not allowed: ${tool} ${describeInput(input)}`, MAX_TOOL_LINE);
+    return oneLine(`not allowed: ${tool} ${tellingInput(input)}`, MAX_TOOL_LINE);
   });
   return moreDenials === 0 ? lines : [...lines, `and ${moreDenials} more`];
 }
@@ -137,19 +135,7 @@ function backgroundLines({ backgroundTasks = [] }: TerminalEvent): string[] {
 
 /** What Claude Code itself has to say; a limit that is not reached is nothing to say. */
 function noticeLines(message: Record<string, unknown>): string[] {
-  const { content } = message.type === 'assistant' ? asRecord(message.message) : message;
-  const texts = Array.isArray(content) ? content.map((block) => asRecord(block).text) : [content];
-  return texts
-    .filter((text) => typeof text === 'string' && text !== '')
-    .map((text) => oneLine(`${text}`, MAX_MESSAGE));
-}
-
-function describeInput(input: Record<string, unknown>): string {
-  for (const key of TELLING_INPUTS) {
-    if (typeof input[key] === 'string') return input[key];
-  }
-  const json = JSON.stringify(input);
-  return json === '{}' ? '' : json;
+  return noticeTexts(message).map((text) => oneLine(text, MAX_MESSAGE));
 }
 
 /** The last line: how it ended, and what it took. */
@@ -182,8 +168,4 @@ function describeEnding(event: TerminalEvent, colors: Colors): string {
     default:
       return event satisfies never;
   }
-}
-
-function asRecord(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }

@@ -68,6 +68,40 @@ describe('attach', () => {
   });
 });
 
+describe('explain', () => {
+  const worker = { code: 'worker_lost', message: 'Its worker was lost.', retrySafe: false } as const;
+
+  it('tells what happened, and who was handed the end', async () => {
+    const gateway = await startGateway();
+    const job = scriptJob();
+    const run = runCli(['explain', job.jobId], { url: gateway.url });
+    const connection = await gateway.accept();
+    const ended = job.event(3, { type: 'failed', error: worker, partial: true });
+    const listener = { id: 'a-1', door: 'native', since: 1_000, afterSeq: 0, lastSeq: 3 };
+    connection.reply(await connection.expect('get'), {
+      ...{ jobId: job.jobId, epoch: job.epoch, status: 'failed', attempt: 1, lastSeq: 3 },
+      ...{
+        cancelRequested: false,
+        pauseRequested: false,
+        createdAt: 1_000,
+        deadlineAt: 2_000,
+        endedAt: 9_000,
+      },
+      terminal: ended,
+      listeners: [{ ...listener, state: 'ended', until: 9_000 }],
+    });
+    const attach = await connection.expect('attach');
+    connection.reply(attach, { jobId: job.jobId, epoch: job.epoch, status: 'failed', lastSeq: 3 });
+    for (const event of [job.event(1, queued), job.event(2, output('x')), ended])
+      connection.notify('event', event);
+    const { code, stdout } = await run.ended;
+    expect(code).toBe(0);
+    for (const told of ['accepted', 'first output', 'failed: worker_lost', 'Its worker was lost.'])
+      expect(stdout).toContain(told);
+    expect(stdout).toMatch(/native from .*: events 1–3, was handed the end/);
+  });
+});
+
 describe('cancel', () => {
   it.each([
     [0, { status: 'running', accepted: true }, 'is being cancelled'],

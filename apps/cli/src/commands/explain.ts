@@ -1,0 +1,51 @@
+/** `cc-executor explain`: what happened to a job, when, what it cost, and who was handed its end. */
+import type { Client } from '@cc-executor/client';
+import { isTerminalEvent } from '@cc-executor/protocol';
+import { createTimeline } from '@cc-executor/timeline';
+import type { Command } from 'commander';
+import type { Explanation } from '../describe-explanation.ts';
+
+type ExplainOptions = { url?: string; json?: boolean };
+
+const HELP = `
+Examples:
+  $ cc-executor explain job_0123456789abcdef0123456789abcdef
+  $ cc-executor explain JOB --json | jq .listeners
+
+Reads what there is now, and does not wait for a job that still runs.`;
+
+export function registerExplain(program: Command): void {
+  program
+    .command('explain')
+    .description('tell what happened to a job: when, what it cost, who was handed its end')
+    .argument('<job>', 'the job id')
+    .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
+    .option('--json', 'print it as one JSON object')
+    .addHelpText('after', HELP)
+    .action(async (jobId: string, options: ExplainOptions) => {
+      const [{ withClient }, { describeExplanation }, { colorsFor }] = await Promise.all([
+        import('../open-client.ts'),
+        import('../describe-explanation.ts'),
+        import('../colors.ts'),
+      ]);
+      const explanation = await withClient(options.url, (client) => explain(client, jobId));
+      const text = options.json
+        ? `${JSON.stringify(explanation)}\n`
+        : describeExplanation(explanation, colorsFor(process.stdout));
+      process.stdout.write(text);
+    });
+}
+
+/** Errors: `job_not_found`. */
+async function explain(client: Client, jobId: string): Promise<Explanation> {
+  // Before we listen to it ourselves.
+  const job = await client.get(jobId);
+  const timeline = createTimeline();
+  if (job.lastSeq > 0) {
+    for await (const event of (await client.attach(jobId)).events()) {
+      timeline.take(event);
+      if (event.seq >= job.lastSeq || isTerminalEvent(event)) break;
+    }
+  }
+  return { ...job, timeline: timeline.moments(), moreTools: timeline.moreTools() };
+}
