@@ -104,11 +104,17 @@ describe('docker-compose.yml', () => {
     for (const [, ports] of published) expect(plain(ports)).toMatch(/^127\.0\.0\.1:\d+:\d+$/);
   });
 
-  test('work folder and workspaces of claude-api lie where they can be closed to other executions', () => {
-    const { environment, tmpfs, volumes } = compose.services['claude-api']!;
-    expect(environment).toMatchObject({ CLAUDE_WORK_DIR: '/work', CLAUDE_WORKSPACES_DIR: '/workspaces' });
-    const targets = [...(tmpfs ?? []), ...(volumes ?? [])].map((mount) => mount.split(':'));
-    expect(targets.flat()).toEqual(expect.arrayContaining(['/work', '/workspaces']));
+  test('what executions keep is mounted where nothing else is made, so that it can be closed to others', () => {
+    const { environment = {}, tmpfs = [], volumes = [] } = compose.services['claude-api']!;
+    const mounted = [...tmpfs, ...volumes.map((volume) => volume.replace(/:ro$/, ''))].map((mount) =>
+      mount.replace(/:(exec|mode).*/, '').replace(/.*:/, ''),
+    );
+    const names = ['CLAUDE_WORK_DIR', 'CLAUDE_WORKSPACES_DIR', 'CLAUDE_CONFIG_DIR', 'HOME'];
+    const kept = names.map((name) => environment[name]!);
+    expect(mounted).toEqual(expect.arrayContaining(kept));
+    for (const path of kept) {
+      expect(mounted.filter((other) => other !== path && path.startsWith(`${other}/`))).toEqual([]);
+    }
   });
 
   test('only workers share a network with claude-api, and what needs no way out has none', () => {

@@ -233,7 +233,7 @@ describe.runIf(process.platform === 'linux')('in a view of its own', () => {
     const { port } = JSON.parse(said.split('\n').find((line) => line.includes('"event":"ready"'))!);
     const orphan = `orphan-${randomUUID()}`;
     const hunt = `
-      grep -las 4711 /proc/[0-9]*/environ; kill -0 ${auto.pid} && echo alive; mkdir a; >b; mv b a
+      grep -las 4711 /proc/[0-9]*/environ; grep -las 'sk-ant-stand-i[n]' /proc/[0-9]*/environ; kill -0 ${auto.pid} && echo alive; mkdir a; >b; mv b a
       (setsid env -i PATH="$PATH" sh -c 'echo > up; while :; do sleep 1; done' ${orphan} >&- 2>&- &)
       until [ -e up ]; do sleep 0.05; done
       ln -s ../theirs/secret link; ln ../theirs/secret hard; mv ../theirs taken
