@@ -37,6 +37,8 @@ const COUNTS = [10, 20, 100].flatMap((count) => [count, count + 1]);
 const character = fc.constantFrom(...'aZ09_-.:/@*,=()[]{}" \n\0é🚀');
 const shortText = fc.string({ unit: character, maxLength: 6 });
 
+const asName = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
+
 /** Values like this one, of which some are a little wrong and some are of another kind altogether. */
 function like(value: unknown): fc.Arbitrary<unknown> {
   const anything = [fc.constant(value), fc.jsonValue(), shortText];
@@ -56,7 +58,7 @@ function like(value: unknown): fc.Arbitrary<unknown> {
     return fc.oneof(...anything, many, fc.array(like(value[0]), { maxLength: 3 }), like(value[0]));
   }
   const [name, member] = Object.entries(value as object)[0]!;
-  const pairs = fc.array(fc.tuple(like(name).map(String), like(member)), { maxLength: 2 });
+  const pairs = fc.array(fc.tuple(like(name).map(asName), like(member)), { maxLength: 2 });
   return fc.oneof(...anything, pairs.map(Object.fromEntries));
 }
 
