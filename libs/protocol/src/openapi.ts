@@ -7,6 +7,7 @@ import { type HttpOperation, httpOperations, streamNoticeSchemas } from './http-
 import { jobSchema } from './job.ts';
 import { PROTOCOL_VERSION } from './limits.ts';
 import { controlResultSchema } from './requests.ts';
+import { webhookBodySchema } from './webhook.ts';
 
 const COMPONENTS = '#/components/schemas/';
 
@@ -19,6 +20,7 @@ export function openApiDocument(): Record<string, unknown> {
     [jobSchema, 'Job'],
     [eventSchema, 'Event'],
     [controlResultSchema, 'Control'],
+    [webhookBodySchema, 'Webhook'],
   ]);
   for (const [type, schema] of Object.entries(eventSchemas)) named.set(schema, `Event.${type}`);
   for (const [name, schema] of Object.entries(streamNoticeSchemas)) named.set(schema, `Notice.${name}`);
@@ -46,6 +48,7 @@ export function openApiDocument(): Record<string, unknown> {
     },
     servers: [{ url: '/' }],
     paths,
+    webhooks: { jobEnded: { post: describeWebhook(componentOf) } },
     components: { schemas: componentSchemas(named) },
   };
 }
@@ -106,6 +109,28 @@ function describeOperation(
         content: problem,
       },
     },
+  };
+}
+
+/** What is sent to the URL that a job names, in place of an answer. */
+function describeWebhook(componentOf: (schema: z.ZodType) => Schema): Record<string, unknown> {
+  const header = (name: string, description: string) => ({
+    ...{ name, in: 'header', required: true, description },
+    schema: { type: 'string' },
+  });
+  return {
+    operationId: 'jobEnded',
+    summary: 'Tells the URL that a job named as `webhook.url` how it has ended.',
+    parameters: [
+      header('webhook-id', 'The same each time that this ending is told.'),
+      header('webhook-timestamp', 'When it was sent, in seconds.'),
+      header('webhook-signature', 'As in Standard Webhooks: `v1,` and the signature by each secret.'),
+    ],
+    requestBody: {
+      required: true,
+      content: { 'application/json': { schema: componentOf(webhookBodySchema) } },
+    },
+    responses: { '2XX': { description: 'It is taken. After anything else it is sent again.' } },
   };
 }
 

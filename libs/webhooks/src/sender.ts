@@ -2,10 +2,10 @@
  * One attempt to deliver a webhook, bounded in everything: time, addresses, what is read of the answer. The name is resolved
  * once, and the connection goes to the addresses that were judged, and to no other. A redirect is an answer like any other.
  */
-import { lookup as dnsLookup } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import { within } from '@cc-executor/runtime';
 import { Client } from 'undici';
+import { createLookup, type Lookup } from './lookup.ts';
 import { signatureHeaders } from './signature.ts';
 import { hostOf, type TargetRules } from './targets.ts';
 
@@ -32,10 +32,11 @@ export function createWebhookSender(options: {
   targets: TargetRules;
   timeoutMs: number;
   userAgent: string;
-  /** All addresses of a name. */
-  lookup?: (host: string) => Promise<string[]>;
+  lookup?: Lookup;
 }): WebhookSender {
-  const { secrets, targets, timeoutMs, userAgent, lookup = lookupAll } = options;
+  const { secrets, targets, timeoutMs, userAgent } = options;
+  const lookup =
+    options.lookup ?? createLookup({ isOwn: targets.isNamed, timeoutMs: Math.ceil(timeoutMs / 3) });
 
   async function post(message: WebhookMessage, signal: AbortSignal): Promise<Outcome> {
     const target = new URL(message.url);
@@ -80,10 +81,6 @@ export function createWebhookSender(options: {
       }
     },
   };
-}
-
-async function lookupAll(host: string): Promise<string[]> {
-  return (await dnsLookup(host, { all: true })).map(({ address }) => address);
 }
 
 function pinTo(addresses: readonly string[]): LookupFunction {

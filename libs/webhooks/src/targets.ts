@@ -20,6 +20,8 @@ const global6 = blockListOf(GLOBAL_V6);
 export type TargetRules = {
   /** What forbids this target already before its name is resolved, in words; undefined when nothing does. */
   findRefusal(target: URL): string | undefined;
+  /** Whether the operator allows this very name, whatever address it has. */
+  isNamed(host: string): boolean;
   /** Those of the target's addresses to which its webhooks may go. */
   permitted(target: URL, addresses: readonly string[]): string[];
 };
@@ -46,6 +48,7 @@ export function createTargetRules(allowed: readonly string[]): TargetRules {
   }
 
   return {
+    isNamed: (host) => names.has(host),
     permitted,
     findRefusal(target) {
       const host = hostOf(target);

@@ -1,0 +1,36 @@
+/**
+ * How names of receivers are resolved. The system's resolver keeps a thread of the process's few for as long as a name server
+ * takes, and clients choose the names: so name servers are asked directly. The operator's own names are the system's to
+ * know, by its hosts file and search domains.
+ */
+import { Resolver, lookup as systemLookup } from 'node:dns/promises';
+
+export type Lookup = (host: string) => Promise<string[]>;
+
+/**
+ * Makes a lookup. It rejects with the resolver's error when there is no address.
+ *
+ * @param options.isOwn whether a name is the operator's
+ * @param options.timeoutMs for one question to one server
+ * @param options.servers default: those of the system
+ */
+export function createLookup({
+  isOwn,
+  timeoutMs,
+  servers,
+}: {
+  isOwn: (host: string) => boolean;
+  timeoutMs: number;
+  servers?: readonly string[];
+}): Lookup {
+  const resolver = new Resolver({ timeout: timeoutMs, tries: 2 });
+  if (servers) resolver.setServers(servers);
+  return async (host) => {
+    if (isOwn(host)) return (await systemLookup(host, { all: true })).map(({ address }) => address);
+    const answers = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)]);
+    const addresses = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+    const [first] = answers;
+    if (addresses.length === 0 && first.status === 'rejected') throw first.reason;
+    return addresses;
+  };
+}
