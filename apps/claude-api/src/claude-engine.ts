@@ -249,6 +249,14 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
   return {
     name: 'claude',
     describe,
+    async confine({ shown, ...program }, confined) {
+      const view = await viewOf([program.cwd, ...shown]);
+      const marker = createMarker('git', randomUUID());
+      return runCliProcess(
+        { ...program, view, marker, input: '' },
+        { ...confined, containment, stopGraceMs: options.stopGraceMs },
+      );
+    },
     prepare: (request) => places.open(request),
     run,
     backgroundBytes: (conversation) => readTaskOutput(folders.temporaryOf(conversation), conversation),

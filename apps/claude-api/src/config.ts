@@ -105,6 +105,18 @@ export const settings = {
     default: 100_000,
     description: 'How many names a folder may hold that is listed, and an archive.',
   }),
+  diffMaxBytes: setting({
+    env: 'CLAUDE_DIFF_MAX_BYTES',
+    schema: byteSize({ min: 1 }),
+    default: 16 * 1024 * 1024,
+    description: 'The most that the diff of a workspace may have.',
+  }),
+  diffTimeoutMs: setting({
+    env: 'CLAUDE_DIFF_TIMEOUT_MS',
+    schema: durationMs({ min: 100 }),
+    default: 30_000,
+    description: 'How long Git may take for the diff of a workspace.',
+  }),
   maxExecutions: setting({
     env: 'CLAUDE_MAX_EXECUTIONS',
     schema: positiveInt({ max: 10_000 }),

@@ -3,8 +3,10 @@
  * nothing of HTTP, and whoever calls it knows nothing of processes.
  */
 import type { ClaudeOptions } from '@cc-executor/claude-options';
+import type { CliEnding, CliOptions } from './cli-process.ts';
 import type { Containment } from './containment.ts';
 import type { Place, PlaceRefusal } from './places.ts';
+import type { Program } from './supervision.ts';
 
 /**
  * A prompt with its options, as the operator's policy lets them stand: directories are without symbolic links, MCP
@@ -79,6 +81,15 @@ export type NotVerifiable = {
   readonly message: string;
 };
 
+/** Runs a program of ours as what an execution starts is run: it sees nothing of others, and leaves nothing running. */
+export type Confine = (
+  program: Pick<Program, 'file' | 'args' | 'cwd' | 'env'> & {
+    /** Besides `cwd`, of what is hidden from executions. */
+    readonly shown: readonly string[];
+  },
+  options: Pick<CliOptions, 'signal' | 'onOutput'>,
+) => Promise<CliEnding>;
+
 export type Engine = {
   readonly name: 'claude' | 'demo';
   describe(): Promise<EngineDescription>;
@@ -86,6 +97,8 @@ export type Engine = {
   prepare(request: ExecutionRequest): Promise<{ place: Place } | PlaceRefusal>;
   /** Never rejects for what the run did; that is in the ending. */
   run(request: ExecutionRequest, options: RunOptions): Promise<EngineEnding>;
+  /** Where it confines what it runs. */
+  readonly confine?: Confine;
   /** How much the background tasks of a conversation have put out, in bytes; where that can be told. */
   backgroundBytes?(conversation: string): Promise<number>;
   /** Looks an earlier execution up. */

@@ -1,4 +1,5 @@
 /** claude-api: an HTTP service that runs Claude Code and streams what it does. */
+import { resolve } from 'node:path';
 import { logEvents } from '@cc-executor/runtime';
 import { runService } from '@cc-executor/service';
 import { killRunning } from './cli-process.ts';
@@ -39,6 +40,7 @@ await runService({
       tokenSha256: config.claudeApiToken ? digestOfToken(config.claudeApiToken) : config.claudeApiTokenSha256,
       limits: config,
       workspacesDir: config.workspacesDir,
+      workDir: resolve(config.workDir),
       policy: choosePolicy(config),
       drainMs: config.drainMs,
       metrics,

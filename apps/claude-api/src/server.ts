@@ -31,6 +31,7 @@ export type ServerOptions = {
   readonly limits: ExecutionLimits & FileLimits;
   /** Undefined: there are no named workspaces. */
   readonly workspacesDir: string | undefined;
+  readonly workDir: string;
   readonly policy: Policy;
   readonly drainMs: number;
   readonly metrics: Metrics;
@@ -83,7 +84,12 @@ export async function startServer(options: ServerOptions): Promise<ClaudeApiServ
   registerExecuteRoutes(app, { engine, executions, policy: options.policy, metrics: counted });
   registerExecutionRoutes(app, executions, engine);
   const workspaces = createWorkspaces(options.workspacesDir);
-  registerWorkspaceRoutes(app, { workspaces, limits: options.limits });
+  registerWorkspaceRoutes(app, {
+    workspaces,
+    limits: options.limits,
+    workDir: options.workDir,
+    confine: engine.confine,
+  });
   const door = watchDoor(app.server);
   const { host } = options;
   const port = await listenHttp(app, { host, port: options.port, portVariable: 'CLAUDE_API_PORT' });

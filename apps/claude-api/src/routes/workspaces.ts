@@ -8,8 +8,10 @@ import { createGzip } from 'node:zlib';
 import { optionSchemas } from '@cc-executor/claude-options/schema';
 import type { HttpReply, HttpRequest, HttpServer } from '@cc-executor/service';
 import { z } from 'zod';
+import type { Confine } from '../engine.ts';
 import { measureArchive, packFolder } from '../workspaces/archive.ts';
 import { etagOf, openFile } from '../workspaces/beneath.ts';
+import { type DiffLimits, makeDiff } from '../workspaces/diff.ts';
 import { asFileFault, FileFault, refusalOf } from '../workspaces/fault.ts';
 import { listFiles } from '../workspaces/list.ts';
 import { parsePath } from '../workspaces/path.ts';
@@ -18,7 +20,7 @@ import { parseRange, readExactly } from '../workspaces/read.ts';
 import type { Workspaces } from '../workspaces/workspaces.ts';
 import { sendRefusal } from './refusal.ts';
 
-export type FileLimits = {
+export type FileLimits = DiffLimits & {
   /** Of a file that is put, and of what is read of one at once. */
   readonly fileMaxBytes: number;
   /** Of an archive, before it is compressed. */
@@ -48,7 +50,11 @@ type Work = (request: Asked, reply: HttpReply, keep: Keep) => Promise<object>;
 
 export function registerWorkspaceRoutes(
   app: HttpServer,
-  { workspaces, limits }: { workspaces: Workspaces; limits: FileLimits },
+  {
+    workspaces,
+    limits,
+    ...git
+  }: { workspaces: Workspaces; limits: FileLimits; workDir: string; confine: Confine | undefined },
 ): void {
   const served = (work: Work) => async (request: Asked, reply: HttpReply) => {
     const cleanUps: (() => unknown)[] = [];
@@ -144,6 +150,13 @@ export function registerWorkspaceRoutes(
     return pipeline(packed, createGzip({ level: GZIP_LEVEL }), () => {});
   };
 
+  const diff: Work = async ({ params: { workspace } }, reply) => {
+    const place = { workspace: await workspaces.locate(workspace), workDir: git.workDir };
+    const text = await makeDiff(place, git.confine, limits);
+    reply.header('content-type', 'text/x-diff; charset=utf-8');
+    return text;
+  };
+
   void app.register(async (door) => {
     // What is put is no request of ours: it is taken as it comes.
     door.removeAllContentTypeParsers();
@@ -155,6 +168,7 @@ export function registerWorkspaceRoutes(
     door.get<Route>('/workspaces/:workspace/files/*', whole, served(read));
     door.put<Route>('/workspaces/:workspace/files/*', served(put));
     door.get<Route>('/workspaces/:workspace/archive', whole, served(pack));
+    door.get<Route>('/workspaces/:workspace/diff', whole, served(diff));
   });
 }
 

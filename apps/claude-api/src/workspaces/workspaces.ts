@@ -17,6 +17,8 @@ export type Workspaces = {
   rootId(): Promise<string>;
   /** Opens a folder in one; the caller closes it. Errors: `workspace_not_found`, those of `openFolder`. */
   open(workspace: string, path?: string): Promise<FileHandle>;
+  /** The path of one that is there, and no link. Errors: as `open`. */
+  locate(workspace: string): Promise<string>;
   /** Takes one of the places for work; what it gives, gives it back. Errors: `files_busy`. */
   enter(): () => void;
 };
@@ -39,22 +41,29 @@ export function createWorkspaces(workspacesDir: string | undefined): Workspaces 
     return realpath(workspacesDir);
   }
 
+  async function open(workspace: string, path = ''): Promise<FileHandle> {
+    const names = parsePath(path);
+    const folder = await openFolder(await root(), [workspace]).catch((error: unknown) => {
+      if (!(error instanceof FileFault) || error.code !== 'file_not_found') throw error;
+      throw new FileFault('workspace_not_found', `There is no workspace ${workspace}`);
+    });
+    if (names.length === 0) return folder;
+    await folder.close();
+    return openFolder(await root(), [workspace, ...names]);
+  }
+
   return {
     root,
+    open,
+    async locate(workspace) {
+      const folder = await open(workspace);
+      await folder.close();
+      return join(await root(), workspace);
+    },
     async rootId() {
       const path = join(await root(), ROOT_ID);
       await writeFile(path, randomUUID(), { flag: 'wx', mode: 0o600 }).catch(unlessThere);
       return readFile(path, 'utf8');
-    },
-    async open(workspace, path = '') {
-      const names = parsePath(path);
-      const folder = await openFolder(await root(), [workspace]).catch((error: unknown) => {
-        if (!(error instanceof FileFault) || error.code !== 'file_not_found') throw error;
-        throw new FileFault('workspace_not_found', `There is no workspace ${workspace}`);
-      });
-      if (names.length === 0) return folder;
-      await folder.close();
-      return openFolder(await root(), [workspace, ...names]);
     },
     enter() {
       if (underWay >= MAX_AT_ONCE) {
