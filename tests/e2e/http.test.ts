@@ -214,6 +214,8 @@ describe('the OpenAPI document', () => {
         { path: '/workspaces/w/files/a/b.txt', init: { headers: { range: 'bytes=1-2' } }, status: 206 },
         { path: '/workspaces/w/files/a', status: 403 },
       ],
+      // The demo engine makes none.
+      diffFiles: [{ path: '/workspaces/w/diff', status: 409 }],
       packFiles: [{ path: '/workspaces/w/archive?path=a', status: 200 }],
       getOpenApi: [{ path: '/openapi.json', status: 200 }],
       getDocs: [{ path: '/docs', status: 200 }],

@@ -207,7 +207,14 @@ export const protocolErrors = {
     httpStatus: 413,
     retryable: false,
     description:
-      'A file, a folder or an archive is larger than the operator of claude-api allows; the message says which setting it is.',
+      'A file, a folder, an archive or a diff is larger than the operator of claude-api allows, or takes longer; the message says which setting it is.',
+  },
+  diff_unavailable: {
+    rpcCode: -32037,
+    httpStatus: 409,
+    retryable: false,
+    description:
+      'There is no diff of this workspace: it is no Git repository, or one that Git cannot read, or claude-api has no Git; the message says which.',
   },
 } as const satisfies Record<string, ProtocolErrorEntry>;
 

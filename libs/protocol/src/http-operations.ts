@@ -296,6 +296,19 @@ export const httpOperations = {
       200: { description: 'A tar, compressed.', content: { 'application/gzip': undefined } },
     },
   },
+  diffFiles: {
+    ...plain,
+    method: 'GET',
+    path: '/v1/workspaces/{workspace}/diff',
+    summary: 'Tells what was changed in a workspace since the commit that it is at.',
+    inPath: workspacePath,
+    answers: {
+      200: {
+        description: 'As Git tells it; nothing when nothing was.',
+        content: { 'text/x-diff': undefined },
+      },
+    },
+  },
   getOpenApi: {
     ...plain,
     method: 'GET',

@@ -153,7 +153,7 @@ export function registerWorkspaceRoutes(
   const diff: Work = async ({ params: { workspace } }, reply) => {
     const place = { workspace: await workspaces.locate(workspace), workDir: git.workDir };
     const text = await makeDiff(place, git.confine, limits);
-    reply.header('content-type', 'text/x-diff; charset=utf-8');
+    reply.header('content-type', 'text/x-diff');
     return text;
   };
 

@@ -1,4 +1,4 @@
-/** `cc-executor files`: lists, gets, puts and packs the files of a workspace. */
+/** `cc-executor files`: lists, gets, puts, packs and compares the files of a workspace. */
 import type { Command } from 'commander';
 
 type Options = { url?: string; output?: string; recursive?: boolean; json?: boolean };
@@ -8,7 +8,8 @@ Examples:
   $ cc-executor files ls website
   $ cc-executor files get website src/index.ts
   $ cc-executor files put website notes.md < notes.md
-  $ cc-executor files archive website | tar -tz`;
+  $ cc-executor files archive website | tar -tz
+  $ cc-executor files diff website -o changes.patch`;
 
 const URL_OPTION = [
   '--url <url>',
@@ -18,7 +19,7 @@ const URL_OPTION = [
 export function registerFiles(program: Command): void {
   const files = program
     .command('files')
-    .description('list, get, put and pack the files of a workspace')
+    .description('list, get, put, pack and compare the files of a workspace')
     .addHelpText('after', HELP);
   files
     .command('ls')
@@ -65,5 +66,15 @@ export function registerFiles(program: Command): void {
       const { download } = await import('../file-transfer.ts');
       const query = folder === undefined ? '' : `?${new URLSearchParams({ path: folder })}`;
       await download(url, `${encodeURIComponent(workspace)}/archive${query}`, output);
+    });
+  files
+    .command('diff')
+    .description('print what was changed in it since its commit')
+    .argument('<workspace>')
+    .option('-o, --output <file>', 'where to; else to standard output')
+    .option(...URL_OPTION)
+    .action(async (workspace: string, { url, output }: Options) => {
+      const { download } = await import('../file-transfer.ts');
+      await download(url, `${encodeURIComponent(workspace)}/diff`, output);
     });
 }

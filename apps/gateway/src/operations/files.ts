@@ -27,6 +27,7 @@ const CODES: Partial<Record<string, ProtocolErrorCode>> = {
   file_refused: 'file_refused',
   file_changed: 'file_changed',
   file_too_large: 'file_too_large',
+  diff_unavailable: 'diff_unavailable',
   path_invalid: 'invalid_params',
   digest_mismatch: 'invalid_params',
 };

@@ -10,7 +10,7 @@ import type { Handlers } from './handlers.ts';
 /** What claude-api says of the bytes. */
 const PASSED_ON = ['content-type', 'content-length', 'content-range', 'accept-ranges', 'etag'] as const;
 
-type FileHandlers = Pick<Handlers, 'listFiles' | 'readFile' | 'putFile' | 'packFiles'>;
+type FileHandlers = Pick<Handlers, 'listFiles' | 'readFile' | 'putFile' | 'packFiles' | 'diffFiles'>;
 
 /** Their errors are those of `Files`. */
 export function createFileHandlers({ requests, files }: HttpContext): FileHandlers {
@@ -47,6 +47,9 @@ export function createFileHandlers({ requests, files }: HttpContext): FileHandle
     async packFiles(exchange, { workspace, path }) {
       const request = { workspace, path: `archive${encodeQuery({ path })}` };
       await pass(exchange, await ask(exchange, 'packFiles', { method: 'GET', ...request }));
+    },
+    async diffFiles(exchange, { workspace }) {
+      await pass(exchange, await ask(exchange, 'diffFiles', { method: 'GET', workspace, path: 'diff' }));
     },
   };
 }
