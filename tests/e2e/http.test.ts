@@ -163,6 +163,7 @@ describe('the OpenAPI document', () => {
       streamEvents: [
         { path: `/jobs/${jobId}/events`, status: 200 },
         { path: `/jobs/${jobId}/events`, init: { headers: { accept: 'application/x-ndjson' } }, status: 200 },
+        { path: `/jobs/${jobId}/events?from=snapshot`, status: 200 },
         { path: `/jobs/${jobId}/events?after=10000`, status: 409 },
       ],
       getJob: [

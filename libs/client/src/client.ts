@@ -13,6 +13,7 @@ import type { ServerFrame } from './frames.ts';
 import { createJobHandle, type JobHandle, type JobHost } from './job-handle.ts';
 import { DEFAULT_RECONNECT, type ReconnectPolicy } from './reconnect.ts';
 import type { Method, Params, Result } from './requests.ts';
+import { createSnapshots } from './snapshots.ts';
 import type { WebSocketConstructor } from './socket.ts';
 import { createSubscription, type Listener, type Subscription } from './subscription.ts';
 
@@ -58,10 +59,14 @@ export type Client = {
   /** Starts a job that asks for what an earlier one did. Errors: as of `execute`, and `job_not_found`. */
   rerun(jobId: string, options?: Omit<Params<'rerun'>, 'jobId'> & CallOptions): Promise<JobHandle>;
   /**
-   * Listens to a job, also to a finished one. `epoch` says which log `afterSeq` belongs to.
+   * Listens to a job, also to a finished one. `epoch` says which log `afterSeq` belongs to. With `from: 'snapshot'` text and
+   * status are those of all events so far, without having been sent them, and the events after that follow.
    * Errors: `job_not_found`, `epoch_mismatch`, `position_ahead`, `too_many_attachments`, …
    */
-  attach(jobId: string, options?: { afterSeq?: number; epoch?: string } & CallOptions): Promise<JobHandle>;
+  attach(
+    jobId: string,
+    options?: { afterSeq?: number; epoch?: string; from?: 'snapshot' } & CallOptions,
+  ): Promise<JobHandle>;
   cancel(jobId: string, call?: CallOptions): Promise<Result<'cancel'>>;
   /** Has a job stand still, or go on. `accepted` says that the wish is recorded; the job's events say when it is so. */
   pause(jobId: string, call?: CallOptions): Promise<Result<'pause'>>;
@@ -118,14 +123,19 @@ export function createClient(options: ClientOptions): Client {
     logger: options.logger,
     onState: (state) => tell(listeners.state, state),
     onConnected: () => forEachSubscription((subscription) => subscription.wake()),
-    onLost: () => forEachSubscription((subscription) => subscription.connectionLost()),
+    onLost() {
+      snapshots.fail(new ClientError('connection_closed', 'The connection was lost.', { retryable: true }));
+      forEachSubscription((subscription) => subscription.connectionLost());
+    },
     isNeeded: () => [...subscriptions.values()].some(({ isNeeded }) => isNeeded),
     onEnd(error) {
+      snapshots.fail(error);
       forEachSubscription((subscription) => subscription.fail(error));
       subscriptions.clear();
     },
     onNotification: receive,
   });
+  const snapshots = createSnapshots(connection);
 
   function forEachSubscription(action: (subscription: Subscription) => void): void {
     for (const subscription of [...subscriptions.values()]) action(subscription);
@@ -147,6 +157,9 @@ export function createClient(options: ClientOptions): Client {
     } else if (frame.kind === 'job_lost') {
       const error = new ClientError('job_lost', `The job is lost: ${frame.params.reason}.`);
       subscriptions.get(frame.params.jobId)?.fail(error);
+      snapshots.fail(error, frame.params.jobId);
+    } else if (frame.kind === 'snapshot') {
+      snapshots.receive(frame.params);
     } else if (frame.kind === 'degraded' || frame.kind === 'restored') {
       tell(listeners.health, frame.kind);
     }
@@ -209,12 +222,36 @@ export function createClient(options: ClientOptions): Client {
           const job = createJobHandle(host, { jobId, afterSeq: 0, created });
           const isListening = params.attach !== false;
           job.attached(epoch, status, isListening);
-          if (isListening) subscribe(jobId, epoch).adopt(job.listeners, { epoch, status });
+          if (isListening) subscribe(jobId, epoch).adopt(job.listeners, { epoch, status, afterSeq: 0 });
           resolve(job.handle);
         },
       },
     );
     return promise;
+  }
+
+  /** Undefined: this connection listens to the job already, or is about to; all its events give the same. */
+  async function attachFromSnapshot(
+    jobId: string,
+    epoch: string | undefined,
+  ): Promise<JobHandle | undefined> {
+    if (subscriptions.has(jobId)) return undefined;
+    let handle: JobHandle | undefined;
+    try {
+      await snapshots.attach({ jobId, ...(epoch !== undefined && { epoch }) }, (attached, snapshot, seq) => {
+        const job = createJobHandle(host, { jobId, afterSeq: seq, created: undefined, snapshot });
+        job.attached(attached.epoch, attached.status, true);
+        subscribe(jobId, attached.epoch).adopt(job.listeners, { ...attached, afterSeq: seq });
+        handle = job.handle;
+      });
+    } catch (error) {
+      if (!(error instanceof ClientError)) throw error;
+      if (error.code === 'already_attached') return undefined;
+      if (error.code !== 'connection_closed' || connection.endedBy) throw error;
+      await connection.connect();
+      return attachFromSnapshot(jobId, epoch);
+    }
+    return handle;
   }
 
   async function startKeyed<M extends 'execute' | 'rerun'>(
@@ -241,8 +278,16 @@ export function createClient(options: ClientOptions): Client {
     connect: connection.connect,
     execute: (params, call) => startKeyed('execute', params, call),
     rerun: (jobId, { signal, ...params } = {}) => startKeyed('rerun', { ...params, jobId }, { signal }),
-    async attach(jobId, { afterSeq = 0, epoch, signal } = {}) {
+    async attach(jobId, { afterSeq = 0, epoch, from, signal } = {}) {
       await connection.connect({ signal });
+      if (from) {
+        const attaching = attachFromSnapshot(jobId, epoch);
+        const detach = () => {
+          attaching.then((handle) => handle?.detach()).catch(() => {});
+        };
+        const handle = await abortable(signal, attaching, detach);
+        if (handle) return handle;
+      }
       const job = createJobHandle(host, { jobId, afterSeq, created: undefined });
       const leave = () => host.leave(jobId, job.listeners);
       const attached = await abortable(signal, join(jobId, job.listeners, epoch), leave);

@@ -11,6 +11,7 @@ export type ServerFrame =
   | { kind: 'error'; id: number | undefined; error: unknown }
   | { kind: 'events'; events: JobEvent[] }
   | { kind: 'connected'; params: Notices['connected'] }
+  | { kind: 'snapshot'; params: Notices['snapshot'] }
   | { kind: 'heartbeat'; params: Notices['heartbeat'] }
   | { kind: 'job_lost'; params: Notices['job_lost'] }
   | { kind: 'degraded'; params: Notices['degraded'] }

@@ -48,7 +48,7 @@ export type JobHandle = {
    * cannot be told: not seen from the first event on, no digest, or no WebCrypto here. Rejects as `done()` does.
    */
   digestOk(): Promise<boolean | undefined>;
-  /** All text so far, after resets; of a handle that attached later, from there on. */
+  /** All text so far, after resets; of a handle that attached later, and not from a snapshot, from there on. */
   text(): string;
   /** The last text block so far: at the end, Claude's answer. */
   answer(): string;
@@ -81,6 +81,8 @@ export type JobHandleOptions = {
   jobId: string;
   afterSeq: number;
   created: boolean | undefined;
+  /** Of the events up to `afterSeq`. */
+  snapshot?: Fold;
 };
 
 export type JobHandleParts = {
@@ -93,7 +95,7 @@ export type JobHandleParts = {
 
 export function createJobHandle(host: JobHost, options: JobHandleOptions): JobHandleParts {
   const { jobId, afterSeq, created } = options;
-  const tracker = createTracker(afterSeq, () => host.onMismatch(jobId));
+  const tracker = createTracker(options, () => host.onMismatch(jobId));
   const queues = new Set<EventQueue>();
   let epoch = '';
   let isJoined = false;
@@ -185,10 +187,10 @@ export function createJobHandle(host: JobHost, options: JobHandleOptions): JobHa
 }
 
 /** Follows a job for as long as its handle lives: status, text, end. */
-function createTracker(afterSeq: number, onMismatch: () => void) {
+function createTracker({ afterSeq, snapshot }: JobHandleOptions, onMismatch: () => void) {
   let lastSeq = afterSeq;
-  let status: JobStatus = 'queued';
-  let folded = emptyFold;
+  let folded = snapshot ?? emptyFold;
+  let { status } = folded.state;
   let unfolded: JobEvent[] = [];
   let end: TerminalEvent | ClientError | undefined;
   let digestOk: Promise<boolean | undefined> = Promise.resolve(undefined);
@@ -212,7 +214,7 @@ function createTracker(afterSeq: number, onMismatch: () => void) {
   }
 
   async function check({ digest }: TerminalEvent): Promise<boolean | undefined> {
-    if (digest === undefined || afterSeq > 0) return undefined;
+    if (digest === undefined || (afterSeq > 0 && !snapshot)) return undefined;
     const fits = await fitsDigest(foldedText(fold()), digest);
     if (fits === false) onMismatch();
     return fits;

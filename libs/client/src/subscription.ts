@@ -39,8 +39,8 @@ export type Subscription = {
   readonly isNeeded: boolean;
   /** Adds listeners; resolves when the gateway serves them. Errors: those of `attach`. */
   join(listeners: Listener[], epoch?: string): Promise<Attached>;
-  /** Adds listeners of a job that this connection has just been attached to, by `execute`. */
-  adopt(listeners: Listener[], attached: Attached): void;
+  /** Adds listeners of a job that this connection has just been attached to after `afterSeq`, for them. */
+  adopt(listeners: Listener[], attached: Attached & { afterSeq: number }): void;
   leave(listeners: Listener[]): void;
   receive(event: JobEvent, size: number): void;
   hear(seq: number): void;
@@ -241,7 +241,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       for (const listener of joiners) listeners.add(listener);
       if (!position && !isHeld && connection.isReady()) {
         ({ epoch, status } = attached);
-        position = createJobPosition(0);
+        position = createJobPosition(attached.afterSeq);
         isHeld = true;
       }
       wake();

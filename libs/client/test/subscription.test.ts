@@ -55,7 +55,7 @@ describe('a subscription that nobody needs', () => {
   it('says so after the terminal event, without asking the gateway for anything', async () => {
     const { job, requests, subscription, idle } = follow();
     const listener = listen();
-    subscription.adopt([listener], { epoch: job.epoch, status: 'queued' });
+    subscription.adopt([listener], { epoch: job.epoch, status: 'queued', afterSeq: 0 });
     await settle();
     expect(idle()).toBe(0);
     subscription.receive(job.event(1, completed) as JobEvent, 1);
@@ -68,7 +68,7 @@ describe('a subscription that nobody needs', () => {
   it('detaches once when its last listener leaves', async () => {
     const { job, requests, subscription, idle } = follow();
     const [one, two] = [listen(), listen()];
-    subscription.adopt([one, two], { epoch: job.epoch, status: 'queued' });
+    subscription.adopt([one, two], { epoch: job.epoch, status: 'queued', afterSeq: 0 });
     subscription.leave([one]);
     await settle();
     expect(requests).toEqual([]);

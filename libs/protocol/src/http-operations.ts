@@ -19,6 +19,7 @@ import {
   cancelManyResultSchema,
   controlResultSchema,
   executeResultSchema,
+  fromSchema,
   getResultSchema,
   listFilesParamsSchema,
   listFilesResultSchema,
@@ -27,6 +28,7 @@ import {
   putFileResultSchema,
   submitBodySchema,
 } from './requests.ts';
+import { snapshotSchema } from './snapshot.ts';
 import { verifyResultSchema } from './verification.ts';
 import { deliverySchema } from './webhook.ts';
 
@@ -85,6 +87,7 @@ export const streamNoticeSchemas = {
     lastSeq: z.number().int().nonnegative().optional(),
     status: jobStatusSchema.optional(),
   }),
+  snapshot: snapshotSchema,
   job_lost: z.object({ lastSeq: z.number().int().nonnegative(), reason: z.string() }),
   degraded: z.object({ reason: z.string() }),
   restored: z.object({}),
@@ -147,7 +150,16 @@ export const httpOperations = {
     method: 'GET',
     path: '/v1/jobs/{jobId}/events',
     summary: 'Streams the events of a job, from any position to its terminal event.',
-    inQuery: z.strictObject({ after: seqText.optional(), epoch: z.string().max(64).optional() }),
+    inQuery: z
+      .strictObject({
+        after: seqText.optional(),
+        from: fromSchema.optional(),
+        epoch: z.string().max(64).optional(),
+      })
+      .refine(({ after, from }) => after === undefined || from === undefined, {
+        message: 'says where to begin, and so does `from`: one of them only',
+        path: ['after'],
+      }),
     inHeaders: z.object({ 'last-event-id': seqText.or(z.literal('')).optional() }),
     answers: {
       200: {

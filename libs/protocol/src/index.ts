@@ -33,7 +33,7 @@ export {
   type TerminalBody,
   type TerminalEvent,
 } from './events.ts';
-export { changesText, emptyFold, foldEvents, foldedAnswer, foldedText } from './fold.ts';
+export { changesText, emptyFold, type Fold, foldEvents, foldedAnswer, foldedText } from './fold.ts';
 export {
   type HttpInput,
   type HttpOperation,

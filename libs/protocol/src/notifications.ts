@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { eventBatchSchema, eventSchema } from './events.ts';
 import { jobIdSchema } from './ids.ts';
 import { jobStatusSchema } from './job.ts';
+import { snapshotSchema } from './snapshot.ts';
 
 export const notificationSchemas = {
   connected: z.object({
@@ -18,6 +19,7 @@ export const notificationSchemas = {
   }),
   event: eventSchema,
   events: eventBatchSchema,
+  snapshot: snapshotSchema,
   heartbeat: z.object({
     jobs: z.array(
       z.object({ jobId: jobIdSchema, seq: z.number().int().nonnegative(), status: jobStatusSchema }),

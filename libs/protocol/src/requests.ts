@@ -87,19 +87,29 @@ export const executeResultSchema = z.object({
   created: z.boolean(),
 });
 
-const attachParamsSchema = z.strictObject({
-  jobId: jobIdSchema,
-  afterSeq: seq.optional(),
-  epoch: z.string().max(64).optional(),
-  /** As of `execute`. */
-  batches: z.boolean().optional(),
-});
+export const fromSchema = z.literal('snapshot');
+
+const attachParamsSchema = z
+  .strictObject({
+    jobId: jobIdSchema,
+    afterSeq: seq.optional(),
+    from: fromSchema.optional(),
+    epoch: z.string().max(64).optional(),
+    /** As of `execute`. */
+    batches: z.boolean().optional(),
+  })
+  .refine(({ afterSeq, from }) => afterSeq === undefined || from === undefined, {
+    message: 'says where to begin, and so does `from`: one of them only',
+    path: ['afterSeq'],
+  });
 
 const attachResultSchema = z.object({
   jobId: jobIdSchema,
   epoch: z.string(),
   status: jobStatusSchema,
   lastSeq: seq,
+  /** With `from: "snapshot"`: what it is of. */
+  snapshotSeq: seq.optional(),
 });
 
 /** The new job is made of what stands in the record of the old one: who asks cannot change any of it. */

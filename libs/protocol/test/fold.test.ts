@@ -11,13 +11,23 @@ const logs: fc.Arbitrary<Numbered[]> = fc
       { weight: 6, arbitrary: fc.record({ text: fc.string(), begin: fc.boolean() }) },
       { weight: 1, arbitrary: fc.record({ back: fc.nat() }) },
       { weight: 1, arbitrary: fc.constant('started' as const) },
+      { weight: 2, arbitrary: fc.record({ tool: fc.constantFrom('a', 'b', 'c'), ends: fc.boolean() }) },
+      { weight: 1, arbitrary: fc.constantFrom('paused' as const, 'resumed' as const, 'throttled' as const) },
     ),
     { maxLength: 60 },
   )
   .map((steps) =>
     steps.map((step, i): Numbered => {
       const seq = i + 1;
-      if (step === 'started') return { type: 'started', seq };
+      if (step === 'started') return { type: 'started', seq, engine: 'claude' };
+      if (step === 'paused') return { type: 'paused', seq, limitMs: 1_000 };
+      if (step === 'resumed') return { type: 'resumed', seq, pausedMs: 1 };
+      if (step === 'throttled') return { type: 'throttled', seq, untilMs: i, reason: 'x' };
+      if ('tool' in step) {
+        const tool = { seq, toolUseId: step.tool, name: 'Bash' };
+        if (step.ends) return { type: 'tool_ended', ...tool, isError: false, durationMs: 1 };
+        return { type: 'tool_started', ...tool, input: {} };
+      }
       if ('back' in step) return { type: 'reset', seq, discardFromSeq: (step.back % seq) + 1, reason: 'x' };
       return { type: 'output', seq, text: step.text, ...(step.begin ? { begin: true as const } : {}) };
     }),
@@ -61,6 +71,32 @@ describe('folding a log into its text', () => {
     expect(foldedText(fold)).toBe('I will look. 168');
     expect(foldedAnswer(fold)).toBe('168');
     expect(foldedAnswer(emptyFold)).toBe('');
+  });
+
+  it('tells how things stand', () => {
+    const tool = (seq: number, toolUseId: string) =>
+      ({ type: 'tool_started', seq, toolUseId, name: 'Bash', input: {} }) as const;
+    const running = foldEvents(emptyFold, [
+      { type: 'queued', seq: 1 },
+      { type: 'throttled', seq: 2, untilMs: 5, reason: 'busy' },
+      { type: 'started', seq: 3, engine: 'claude', model: 'm' },
+      tool(4, 'a'),
+      tool(5, 'b'),
+      { type: 'tool_ended', seq: 6, toolUseId: 'a', name: 'Bash', isError: false, durationMs: 1 },
+      { type: 'paused', seq: 7, limitMs: 1_000 },
+    ]);
+    const b = { seq: 5, toolUseId: 'b', name: 'Bash' };
+    const known = { status: 'running', engine: 'claude', model: 'm' };
+    expect(running.state).toEqual({ ...known, paused: true, tools: [b] });
+    const anew = { type: 'reset', seq: 8, discardFromSeq: 2, reason: 'x', attemptsLeft: 1 } as const;
+    expect(foldEvents(running, [anew]).state).toEqual({ ...known, paused: false, tools: [] });
+    const end = { type: 'cancelled', seq: 8, by: 'client', partial: false } as const;
+    expect(foldEvents(running, [end]).state).toEqual({
+      ...known,
+      status: 'cancelled',
+      paused: false,
+      tools: [],
+    });
   });
 
   it('does not change what it was given', () => {

@@ -45,6 +45,8 @@ export function openDialectDoor(context: DoorContext): Door {
       events(batch) {
         for (const event of eventTexts(batch)) forward(JSON.parse(event) as JobEvent);
       },
+      // Nobody can ask for one.
+      snapshot: () => undefined,
       lost: (_jobId, _lastSeq, reason) => end('FAILED', { code: 'job_lost', message: reason }),
       hasRoom: outbox.hasRoom,
       pageBytes: outbox.roomBytes,

@@ -28,6 +28,7 @@ export function openNativeDoor(context: DoorContext, framesOf: EventFrames): Doo
     { door: 'native', canReturn: true, logger },
     {
       events: (batch, isTogether) => outbox.send(framesOf(batch, isTogether)),
+      snapshot: (page) => notify('snapshot', page),
       lost: (jobId, lastSeq, reason) => notify('job_lost', { jobId, lastSeq, reason }),
       hasRoom: outbox.hasRoom,
       pageBytes: outbox.roomBytes,

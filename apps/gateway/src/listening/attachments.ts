@@ -7,20 +7,24 @@ import {
   attach,
   type JobFeed,
   type Listener,
+  type Position,
   type ReadLog,
   type StoredBatch,
 } from '@cc-executor/job-log';
-import { MAX_ATTACHMENTS, ProtocolError } from '@cc-executor/protocol';
+import { isTerminal, MAX_ATTACHMENTS, ProtocolError } from '@cc-executor/protocol';
 import { isCurable } from '@cc-executor/redis';
 import { createRepeatedWarning, type Logger } from '@cc-executor/runtime';
 import type { AbandonWatch } from '../chores/abandon-watch.ts';
 import type { EndNote, ListenerNotes } from './listener-notes.ts';
-import type { ReadTurns } from './read-turns.ts';
+import { ConnectionClosedError, type ReadTurns } from './read-turns.ts';
+import { LogLostError, type Outlines, readSnapshot, type SnapshotOf, type SnapshotPage } from './snapshot.ts';
 
 /** What a door does with the events of a job. */
 export type EventSink = {
   /** `isTogether`: the client takes several in one message. */
   events(batch: StoredBatch, isTogether: boolean): void;
+  /** A page of the snapshot with which an attachment begins. */
+  snapshot(page: SnapshotPage): void;
   lost(jobId: string, lastSeq: number, reason: string): void;
   hasRoom(): boolean;
   /** How much to send at once, at most; an event that is longer comes alone. */
@@ -28,7 +32,18 @@ export type EventSink = {
 };
 
 /** Where to begin, and whether several events may come in one message. */
-type From = { afterSeq: number; epoch?: string | undefined; isTogether?: boolean | undefined };
+type From = {
+  afterSeq: number | 'snapshot';
+  epoch?: string | undefined;
+  isTogether?: boolean | undefined;
+};
+
+type Attaching = {
+  attachment: Attachment;
+  /** Of the snapshot with which it begins. */
+  snapshotSeq: number | undefined;
+  begin: () => void;
+};
 
 /** About what a message of its own puts around an event, in bytes. */
 const AROUND_EVENT_BYTES = 192;
@@ -38,7 +53,7 @@ export type Attachments = {
    * Attaches; nothing is delivered before the returned `begin` is called. Errors: `already_attached`,
    * `too_many_attachments`, `job_not_found`, `epoch_mismatch`, `position_ahead`; what Redis throws.
    */
-  add(jobId: string, from: From): Promise<{ attachment: Attachment; begin: () => void }>;
+  add(jobId: string, from: From): Promise<Attaching>;
   /** Stops listening, also while attaching is under way; false when it did not listen. */
   remove(jobId: string): boolean;
   /** `add` would be refused as `too_many_attachments`. */
@@ -59,7 +74,8 @@ export function createAttachments(
     feed: JobFeed;
     abandonWatch: Pick<AbandonWatch, 'came' | 'left' | 'suspect'>;
     /** Lets an attachment that could not read its log read on soon. */
-    readSoon: (attachment: Attachment) => void;
+    readSoon: (attachment: Pick<Attachment, 'resume'>) => void;
+    outlines: Outlines;
     /** Resumed and closed with the attachments. */
     reads: ReadTurns;
     listenerNotes: Pick<ListenerNotes, 'begin'>;
@@ -67,7 +83,8 @@ export function createAttachments(
   },
   sink: EventSink,
 ): Attachments {
-  const { tenant, door, readLog, feed, abandonWatch, readSoon, reads, listenerNotes, logger } = parts;
+  const { tenant, door, readLog, feed, abandonWatch, readSoon, outlines, reads, listenerNotes, logger } =
+    parts;
   const byJob = new Map<string, { attachment: Attachment; note: EndNote }>();
   // Attaching takes a moment: a second request for the same job meanwhile is refused as well. True: detached since.
   const pending = new Map<string, boolean>();
@@ -105,22 +122,32 @@ export function createAttachments(
     };
   }
 
-  async function add(jobId: string, from: From) {
+  async function add(jobId: string, from: From): Promise<Attaching> {
     if (byJob.has(jobId) || pending.has(jobId)) throw new ProtocolError('already_attached');
     if (isFull()) throw new ProtocolError('too_many_attachments');
     pending.set(jobId, false);
     try {
-      if (!(await isThere(jobId))) throw new ProtocolError('job_not_found');
-      return await attachTo(jobId, from);
+      const position = await positionOf(jobId);
+      if (!position) throw new ProtocolError('job_not_found');
+      const { afterSeq, ...others } = from;
+      if (afterSeq !== 'snapshot')
+        return { ...(await attachTo(jobId, { ...others, afterSeq })), snapshotSeq: undefined };
+      const { status, lastSeq } = position;
+      const epoch = from.epoch ?? position.epoch;
+      // The terminal event is an event also to who comes late: so a listener knows that nothing follows.
+      const snapshotSeq = isTerminal(status) ? lastSeq - 1 : lastSeq;
+      const attached = await attachTo(jobId, { ...others, epoch, afterSeq: snapshotSeq });
+      const of = { tenant, jobId, epoch, seq: snapshotSeq };
+      return { ...attached, snapshotSeq, begin: () => void beginWithSnapshot(of, attached) };
     } finally {
       pending.delete(jobId);
     }
   }
 
   /** The subscriber waits through an outage of Redis: asked first, this says at once that there is one. */
-  async function isThere(jobId: string): Promise<boolean> {
+  async function positionOf(jobId: string): Promise<Position | undefined> {
     try {
-      return (await readLog.positions(tenant, [jobId])).has(jobId);
+      return (await readLog.positions(tenant, [jobId])).get(jobId);
     } catch (error) {
       // Perhaps it was accepted a moment ago, and this was all who came to listen.
       abandonWatch.suspect({ tenant, jobId });
@@ -128,7 +155,41 @@ export function createAttachments(
     }
   }
 
-  async function attachTo(jobId: string, { afterSeq, epoch, isTogether = false }: From) {
+  async function beginWithSnapshot(
+    of: SnapshotOf,
+    { attachment, begin }: Pick<Attaching, 'attachment' | 'begin'>,
+  ): Promise<void> {
+    const isWanted = () => byJob.get(of.jobId)?.attachment === attachment;
+    const { range } = pagedLog(0);
+    const readPage: ReadLog['range'] = async (...stretch) => {
+      for (;;) {
+        try {
+          return await range(...stretch);
+        } catch (error) {
+          if (!isCurable(error)) throw error;
+          onFailed(error);
+          await new Promise<void>((resume) => readSoon({ resume }));
+        }
+      }
+    };
+    try {
+      for await (const page of readSnapshot(readPage, of, outlines)) {
+        if (!isWanted()) return;
+        sink.snapshot(page);
+      }
+      if (isWanted()) begin();
+    } catch (error) {
+      if (error instanceof ConnectionClosedError || !isWanted()) return;
+      if (!(error instanceof LogLostError)) onFailed(error);
+      leave(of.jobId);
+      sink.lost(of.jobId, 0, error instanceof LogLostError ? error.message : 'the log is no log');
+    }
+  }
+
+  async function attachTo(
+    jobId: string,
+    { afterSeq, epoch, isTogether = false }: From & { afterSeq: number },
+  ) {
     abandonWatch.came(jobId);
     try {
       const job = { tenant, jobId, afterSeq, epoch };

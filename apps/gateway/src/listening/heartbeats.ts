@@ -26,7 +26,7 @@ export type Heartbeats = {
   /** Publications may have been missed: checks everybody's positions now, and again until Redis tells them. */
   checkAll(): void;
   /** An attachment could not read its log: it reads on soon. */
-  readSoon(attachment: Attachment): void;
+  readSoon(attachment: Pick<Attachment, 'resume'>): void;
   /** What Redis has room for, of which all connections are told. */
   setRoom(room: Room): void;
   /** Attachments of all connections. */

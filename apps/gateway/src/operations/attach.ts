@@ -1,10 +1,12 @@
-/** Attach: listens to a job from a position, now or long after its end. */
+/** Attach: listens to a job from a position, or from a snapshot of it, now or long after its end. */
 import type { Operation } from './operation.ts';
 
 /** Errors: those of `Attachments.add`. */
 export const attach: Operation<'attach'> = async ({ attachments }, params) => {
-  const { jobId, afterSeq = 0, epoch, batches } = params;
-  const { attachment, begin } = await attachments.add(jobId, { afterSeq, epoch, isTogether: batches });
-  const { start } = attachment;
-  return { result: { jobId, epoch: start.epoch, status: start.status, lastSeq: start.lastSeq }, begin };
+  const { jobId, afterSeq = 0, from = afterSeq, epoch, batches } = params;
+  const attaching = await attachments.add(jobId, { afterSeq: from, epoch, isTogether: batches });
+  const { snapshotSeq, begin } = attaching;
+  const { start } = attaching.attachment;
+  const result = { jobId, epoch: start.epoch, status: start.status, lastSeq: start.lastSeq };
+  return { result: snapshotSeq === undefined ? result : { ...result, snapshotSeq }, begin };
 };

@@ -8,6 +8,7 @@ import type { AbandonWatch } from '../chores/abandon-watch.ts';
 import { type Attachments, createAttachments, type EventSink } from '../listening/attachments.ts';
 import type { ListenerNotes } from '../listening/listener-notes.ts';
 import { createReadTurns, type ReadTurns } from '../listening/read-turns.ts';
+import type { Outlines } from '../listening/snapshot.ts';
 import type { DoorName } from '../metrics.ts';
 
 /** There is one tenant: nobody is asked who they are. */
@@ -35,11 +36,12 @@ export function createSessions(parts: {
   feed: JobFeed;
   abandonWatch: AbandonWatch;
   listenerNotes: ListenerNotes;
-  readSoon: (attachment: Attachment) => void;
+  readSoon: (attachment: Pick<Attachment, 'resume'>) => void;
 }): OpenSession {
+  const outlines: Outlines = new Map();
   return (client, sink) => {
     const reads = createReadTurns(sink.hasRoom);
     const own = { tenant: TENANT, reads, logger: client.logger, door: client.door };
-    return { ...client, ...own, attachments: createAttachments({ ...parts, ...own }, sink) };
+    return { ...client, ...own, attachments: createAttachments({ ...parts, ...own, outlines }, sink) };
   };
 }

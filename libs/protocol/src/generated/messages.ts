@@ -294,6 +294,7 @@ export type RerunParams = {
 export type AttachParams = {
   jobId: string;
   afterSeq?: number | undefined;
+  from?: 'snapshot' | undefined;
   epoch?: string | undefined;
   batches?: boolean | undefined;
 };
@@ -303,6 +304,7 @@ export type AttachResult = {
   epoch: string;
   status: JobStatus;
   lastSeq: number;
+  snapshotSeq?: number | undefined;
 };
 
 export type CancelManyParams = {
@@ -521,6 +523,30 @@ export type Notices = {
       ceilings?: Record<string, number> | undefined;
     };
   };
+  snapshot: {
+    jobId: string;
+    epoch: string;
+    seq: number;
+    pieces: {
+      seq: number;
+      text: string;
+      begin?: boolean | undefined;
+    }[];
+    state?: {
+      status: JobStatus;
+      paused: boolean;
+      engine?: string | undefined;
+      model?: string | undefined;
+      version?: string | undefined;
+      throttledUntilMs?: number | undefined;
+      tools: {
+        seq: number;
+        toolUseId: string;
+        name: string;
+        parent?: string | undefined;
+      }[];
+    } | undefined;
+  };
   heartbeat: {
     jobs: {
       jobId: string;
@@ -548,6 +574,30 @@ export type StreamNotices = {
   heartbeat: {
     lastSeq?: number | undefined;
     status?: JobStatus | undefined;
+  };
+  snapshot: {
+    jobId: string;
+    epoch: string;
+    seq: number;
+    pieces: {
+      seq: number;
+      text: string;
+      begin?: boolean | undefined;
+    }[];
+    state?: {
+      status: JobStatus;
+      paused: boolean;
+      engine?: string | undefined;
+      model?: string | undefined;
+      version?: string | undefined;
+      throttledUntilMs?: number | undefined;
+      tools: {
+        seq: number;
+        toolUseId: string;
+        name: string;
+        parent?: string | undefined;
+      }[];
+    } | undefined;
   };
   job_lost: {
     lastSeq: number;

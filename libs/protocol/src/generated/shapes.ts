@@ -4,7 +4,7 @@
 export const resultShapes = {
   execute: { jobId: 'job_', epoch: 'string', status: 'queued|running|completed|failed|cancelled|timed_out', created: 'boolean' },
   rerun: { jobId: 'job_', epoch: 'string', status: 'queued|running|completed|failed|cancelled|timed_out', created: 'boolean' },
-  attach: { jobId: 'job_', epoch: 'string', status: 'queued|running|completed|failed|cancelled|timed_out', lastSeq: 'count' },
+  attach: { jobId: 'job_', epoch: 'string', status: 'queued|running|completed|failed|cancelled|timed_out', lastSeq: 'count', 'snapshotSeq?': 'count' },
   detach: {},
   cancel: { status: 'queued|running|completed|failed|cancelled|timed_out', accepted: 'boolean' },
   cancelMany: { jobs: [{ status: 'queued|running|completed|failed|cancelled|timed_out', accepted: 'boolean', jobId: 'job_' }], 'cursor?': 'string' },
@@ -25,6 +25,7 @@ export const resultShapes = {
 /** Of what the gateway says unasked. */
 export const noticeShapes = {
   connected: { connectionId: 'string', version: 'string', heartbeatMs: 'positive', limits: { maxFrameBytes: 'integer', maxAttachments: 'integer', 'ceilings?': { '*': 'number' } } },
+  snapshot: { jobId: 'job_', epoch: 'string', seq: 'positive', pieces: [{ seq: 'positive', text: 'string', 'begin?': 'boolean' }], 'state?': { status: 'queued|running|completed|failed|cancelled|timed_out', paused: 'boolean', 'engine?': 'string', 'model?': 'string', 'version?': 'string', 'throttledUntilMs?': 'integer', tools: [{ seq: 'positive', toolUseId: 'string', name: 'string', 'parent?': 'string' }] } },
   heartbeat: { jobs: [{ jobId: 'job_', seq: 'count', status: 'queued|running|completed|failed|cancelled|timed_out' }] },
   job_lost: { jobId: 'job_', lastSeq: 'count', reason: 'string' },
   degraded: { reason: 'string' },
@@ -35,6 +36,7 @@ export const noticeShapes = {
 /** Of what an HTTP stream says between events. */
 export const streamNoticeShapes = {
   heartbeat: { 'lastSeq?': 'count', 'status?': 'queued|running|completed|failed|cancelled|timed_out' },
+  snapshot: { jobId: 'job_', epoch: 'string', seq: 'positive', pieces: [{ seq: 'positive', text: 'string', 'begin?': 'boolean' }], 'state?': { status: 'queued|running|completed|failed|cancelled|timed_out', paused: 'boolean', 'engine?': 'string', 'model?': 'string', 'version?': 'string', 'throttledUntilMs?': 'integer', tools: [{ seq: 'positive', toolUseId: 'string', name: 'string', 'parent?': 'string' }] } },
   job_lost: { lastSeq: 'count', reason: 'string' },
   degraded: { reason: 'string' },
   restored: {},

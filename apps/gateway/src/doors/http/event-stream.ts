@@ -11,6 +11,7 @@ import type { StreamFormat } from './stream-formats.ts';
 export type StreamInput = {
   jobId: string;
   after?: number | undefined;
+  from?: 'snapshot' | undefined;
   epoch?: string | undefined;
   'last-event-id'?: number | '' | undefined;
 };
@@ -32,11 +33,12 @@ export async function streamEvents(
   }
   if (isClosing()) throw new ProtocolError('draining');
   // A browser that comes back by itself asks for the address that it was given, and says in the header how far it came.
-  const { 'last-event-id': lastId, after = 0 } = input;
+  const { 'last-event-id': lastId, after = 0, from } = input;
   const afterSeq = typeof lastId === 'number' ? lastId : after;
+  const start = from === undefined || typeof lastId === 'number' ? { afterSeq } : { from };
   const { result, begin } = await requests.perform(session, {
     method: 'attach',
-    params: { jobId, afterSeq, ...(epoch === undefined ? {} : { epoch }) },
+    params: { jobId, ...start, ...(epoch === undefined ? {} : { epoch }) },
   });
   if (isTerminal(result.status) && afterSeq === result.lastSeq) return exchange.answer(204, {});
 
@@ -58,6 +60,7 @@ export async function streamEvents(
       outbox.send(batch);
       if (isEnd) exchange.end();
     },
+    snapshot: (page) => notify('snapshot', page),
     lost(lastSeq, reason) {
       notify('job_lost', { lastSeq, reason });
       exchange.end();

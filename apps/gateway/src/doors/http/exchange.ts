@@ -9,6 +9,7 @@ import { logEvents } from '@cc-executor/runtime';
 import type { HttpReply } from '@cc-executor/service';
 import type { Beating } from '../../listening/heartbeats.ts';
 import { ConnectionClosedError } from '../../listening/read-turns.ts';
+import type { SnapshotPage } from '../../listening/snapshot.ts';
 import type { Session } from '../../operations/session.ts';
 import { createGuard } from '../guard.ts';
 import { createLiveness } from '../liveness.ts';
@@ -22,6 +23,7 @@ const COPIES = 3;
 /** What becomes of the events of the jobs that an exchange listens to. */
 type ExchangeListener = {
   events(batch: StoredBatch): void;
+  snapshot?(page: SnapshotPage): void;
   lost(lastSeq: number, reason: string): void;
   beat?(positions: Map<string, Position>): void;
   setDegraded?(reason: string | undefined): void;
@@ -100,6 +102,7 @@ export function openExchange(reply: HttpReply, context: HttpContext): Exchange {
     { door: 'http', canReturn: true, logger },
     {
       events: guard((batch) => listener?.events(batch)),
+      snapshot: guard((page) => listener?.snapshot?.(page)),
       lost: guard((_jobId, lastSeq, reason) => listener?.lost(lastSeq, reason)),
       hasRoom: outbox.hasRoom,
       pageBytes: outbox.roomBytes,

@@ -31,6 +31,7 @@ export function createStreamFormats(): readonly StreamFormat[] {
       events: framesOf((event, seq) => `id: ${seq}\ndata: ${event}\n\n`),
       notice(name, params) {
         const json = JSON.stringify(params);
+        if (name === 'snapshot') return snapshotMessage(params as StreamNotice<'snapshot'>, json);
         return name === 'heartbeat' ? `: heartbeat ${json}\n\n` : `event: ${name}\ndata: ${json}\n\n`;
       },
     },
@@ -41,6 +42,11 @@ export function createStreamFormats(): readonly StreamFormat[] {
       notice: (name, params) => `${JSON.stringify({ type: name, ...params })}\n`,
     },
   ];
+}
+
+/** The last page is a position: a browser that comes back by itself has the snapshot, and goes on after it. */
+function snapshotMessage({ seq, state }: StreamNotice<'snapshot'>, json: string): string {
+  return `event: snapshot\n${state ? `id: ${seq}\n` : ''}data: ${json}\n\n`;
 }
 
 function framesOf(frameOf: (event: string, seq: number) => string): StreamFormat['events'] {
