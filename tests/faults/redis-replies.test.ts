@@ -58,11 +58,10 @@ const writes: { name: string; scripts: Script[]; texts: string[] }[] = [
 describe('with one worker', () => {
   useStack(1);
 
-  test('redis · reply lost after execution · a: an execute whose record, index or queue entry was not acknowledged is one job', async () => {
+  test('redis · reply lost after execution · a: an execute whose record or queue entry was not acknowledged is one job', async () => {
     const client = await faults.client();
     const matchers = [
-      await callsOf(faults.redis, 'announce'),
-      await callsOf(faults.redis, 'create'),
+      await callsOf(faults.redis, 'accept'),
       commandContains('evalsha', 'execute', '{cce:queue}:jobs'),
       await callsOf(faults.redis, 'reserve'),
     ];

@@ -1,6 +1,9 @@
-/** Accepting in Redis: the indexes first, then the record and its first event in one step. */
+/**
+ * Accepting in Redis: the indexes, the record and its first event in one step; where they may be on different servers, the
+ * indexes first.
+ */
 import { DEFAULT_MAX_ATTEMPTS, isTerminal, type JobStatus } from '@cc-executor/protocol';
-import { type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
+import { keepsOrder, type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
 import { createForget } from './forget.ts';
 import type { AcceptLog, Created, NewJob, Reservation } from './job-log.ts';
 import type { Keys } from './keys.ts';
@@ -12,55 +15,26 @@ const FIRST_LOOK_MS = 5_000;
 
 const QUEUED_BODY = JSON.stringify({ type: 'queued' });
 
-/** @param options.retentionMs how long an ended job can be read, in ms */
+/** @param reservation of the job's idempotency key, if it has one */
+type Create = (
+  job: NewJob,
+  reservation: Reservation | undefined,
+  onSent?: () => void,
+) => Promise<Created | undefined>;
+
+/**
+ * @param options.retentionMs how long an ended job can be read, in ms
+ * @param options.isOneServer whether records and indexes are on the same; default: what the connection says
+ */
 export function createRedisAcceptLog(options: {
   redis: RedisConnection;
   keys: Keys;
   retentionMs: number;
+  isOneServer?: boolean;
 }): AcceptLog {
-  const { redis, keys } = options;
+  const { redis, keys, isOneServer = keepsOrder(redis) } = options;
   const reserve = createReserve(options);
-  const forget = createForget(options);
-  const scripts = defineScripts(redis, 'announce', 'schedule', 'create');
-
-  async function create(
-    job: NewJob,
-    reservation: Reservation | undefined,
-    onSent?: () => void,
-  ): Promise<Created | undefined> {
-    const { jobId, epoch, tenant, queueMs, totalMs, retry } = job;
-    const { metadata, webhook, ...spec } = job.spec;
-    const startedAt = performance.now();
-    // The indexes come first: a record that they do not name would be found by nobody, were we to die in between.
-    const [now = 0, wasThere] = await scripts.announce(
-      [keys.due, keys.unqueued, keys.jobs(tenant), keys.tenants, keys.webhooks],
-      [jobId, queueMs, FIRST_LOOK_MS, tenant, webhook ? queueMs + totalMs : ''],
-    );
-    const sent = scripts.create(
-      [keys.record(jobId), keys.log(jobId)],
-      [
-        ...[keys.channel(jobId), epoch, tenant, JSON.stringify(spec), queueMs, totalMs, retry],
-        ...[QUEUED_BODY, now, spec.priority ?? 0, spec.onDisconnect ?? 'continue'],
-        metadata === undefined ? '' : JSON.stringify(metadata),
-        spec.maxAttempts ?? DEFAULT_MAX_ATTEMPTS,
-        ...(reservation ? [reservation.createBefore, reservation.keyHash] : ['', '']),
-        job.rerunOf ?? '',
-        webhook === undefined ? '' : JSON.stringify(webhook),
-      ],
-    );
-    onSent?.();
-    const [code, heldEpoch, status] = await sent;
-    if (code === 'lapsed') return undefined;
-    const created = code === 'created';
-    // It had ended, and is in the index again.
-    if (isTerminal(status as JobStatus)) forget(jobId);
-    // Whoever looked at it before it had a record has taken it out of the indexes.
-    const mayBeOut = wasThere === 1 || performance.now() - startedAt > Math.min(queueMs, FIRST_LOOK_MS) / 2;
-    if (created && mayBeOut) {
-      await scripts.schedule([keys.due, keys.unqueued], [jobId, queueMs, FIRST_LOOK_MS]);
-    }
-    return { created, epoch: String(heldEpoch), status: status as JobStatus };
-  }
+  const create = isOneServer ? createAtOnce(redis, keys) : createInSteps(redis, keys);
 
   return {
     reserve: (...args) => tellErrorsApart(reserve(...args)),
@@ -73,4 +47,74 @@ export function createRedisAcceptLog(options: {
       await tellErrorsApart(redis.zrem(keys.unqueued, jobId));
     },
   };
+}
+
+function createAtOnce(redis: RedisConnection, keys: Keys): Create {
+  const { accept } = defineScripts(redis, 'accept');
+  return async (job, reservation, onSent) => {
+    const { record, indexes } = keysOf(keys, job);
+    const sent = accept([...record, ...indexes], [...ofRecord(keys, job, reservation), ...ofIndexes(job)]);
+    onSent?.();
+    return createdOf(await sent);
+  };
+}
+
+function createInSteps(redis: RedisConnection, keys: Keys): Create {
+  const scripts = defineScripts(redis, 'announce', 'schedule', 'create');
+  const forget = createForget({ redis, keys });
+  return async (job, reservation, onSent) => {
+    const { jobId, queueMs } = job;
+    const { record, indexes } = keysOf(keys, job);
+    const startedAt = performance.now();
+    // The indexes come first: a record that they do not name would be found by nobody, were we to die in between.
+    const [now = 0, wasThere] = await scripts.announce(indexes, ofIndexes(job));
+    const sent = scripts.create(record, ofRecord(keys, job, reservation, now));
+    onSent?.();
+    const known = createdOf(await sent);
+    // It had ended, and is in the index again.
+    if (known && isTerminal(known.status)) forget(jobId);
+    // Whoever looked at it before it had a record has taken it out of the indexes.
+    const mayBeOut = wasThere === 1 || performance.now() - startedAt > Math.min(queueMs, FIRST_LOOK_MS) / 2;
+    if (known?.created && mayBeOut) {
+      await scripts.schedule([keys.due, keys.unqueued], [jobId, queueMs, FIRST_LOOK_MS]);
+    }
+    return known;
+  };
+}
+
+function keysOf(keys: Keys, { jobId, tenant }: NewJob) {
+  return {
+    record: [keys.record(jobId), keys.log(jobId)],
+    indexes: [keys.due, keys.unqueued, keys.jobs(tenant), keys.tenants, keys.webhooks],
+  };
+}
+
+/** The arguments of announce.lua. */
+function ofIndexes({ jobId, tenant, spec, queueMs, totalMs }: NewJob): (string | number)[] {
+  return [jobId, queueMs, FIRST_LOOK_MS, tenant, spec.webhook ? queueMs + totalMs : ''];
+}
+
+/** The arguments of create.lua. */
+function ofRecord(
+  keys: Keys,
+  { jobId, epoch, tenant, spec: asked, queueMs, totalMs, retry, rerunOf }: NewJob,
+  reservation: Reservation | undefined,
+  now: string | number = '',
+): (string | number)[] {
+  const { metadata, webhook, ...spec } = asked;
+  return [
+    ...[keys.channel(jobId), epoch, tenant, JSON.stringify(spec), queueMs, totalMs, retry],
+    ...[QUEUED_BODY, now, spec.priority ?? 0, spec.onDisconnect ?? 'continue'],
+    metadata === undefined ? '' : JSON.stringify(metadata),
+    spec.maxAttempts ?? DEFAULT_MAX_ATTEMPTS,
+    ...(reservation ? [reservation.createBefore, reservation.keyHash] : ['', '']),
+    rerunOf ?? '',
+    webhook === undefined ? '' : JSON.stringify(webhook),
+  ];
+}
+
+/** Undefined when the job is not there, and may not be created any more. */
+function createdOf([code, epoch, status]: (string | number)[]): Created | undefined {
+  if (code === 'lapsed') return undefined;
+  return { created: code === 'created', epoch: String(epoch), status: status as JobStatus };
 }

@@ -8,6 +8,7 @@ import { defineByteScript, defineScript, type RedisConnection, type ScriptCall }
 const scripts = {
   schedule: 2,
   scheduleWhenFull: 2,
+  accept: 7,
   announce: 5,
   reserve: 1,
   create: 2,

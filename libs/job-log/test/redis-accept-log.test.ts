@@ -46,8 +46,17 @@ function interrupt(happens: () => Promise<void>): AcceptLog {
       return commands[name]?.call(twin.redis, ...args);
     };
   };
-  return createRedisAcceptLog({ redis, keys: twin.keys, retentionMs: 60_000 });
+  return createRedisAcceptLog({ redis, keys: twin.keys, retentionMs: 60_000, isOneServer: false });
 }
+
+it('a job that is there is put into no index again', async () => {
+  const job = newJob();
+  expect(await twin.log.create(job)).toMatchObject({ created: true });
+  const indexes = [twin.keys.due, twin.keys.unqueued];
+  for (const index of indexes) await twin.redis.zrem(index, job.jobId);
+  for (const epoch of [job.epoch, 'another']) await twin.log.create({ ...job, epoch });
+  for (const index of indexes) expect(await twin.redis.zscore(index, job.jobId)).toBeNull();
+});
 
 it('a job that was created while a sweeper looked at it, and found no record, stays in the index', async () => {
   const sweep = createRedisSweep({ ...twin, retentionMs: 60_000 });
