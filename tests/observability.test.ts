@@ -8,7 +8,7 @@ import { terminalTypes } from '@cc-executor/protocol';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { labelNamesIn, metricNamesIn } from './observability/promql.ts';
-import { registeredMetrics, seriesNames } from './observability/registered-metrics.ts';
+import { firstScrapes, registeredMetrics, seriesNames } from './observability/registered-metrics.ts';
 
 const root = new URL('../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
@@ -110,6 +110,15 @@ describe('alert rules and dashboard', () => {
     for (const { alert, labels, annotations } of rules) {
       expect(['critical', 'warning', 'info'], alert).toContain(labels.severity);
       expect(annotations.summary, alert).toMatch(/\.$/);
+    }
+  });
+
+  test('what an alert counts is shown from the start: of a series that begins with its first time, that one is not seen', async () => {
+    const shown = await firstScrapes();
+    const counted = rules.flatMap(({ expr }) => [...expr.matchAll(/(\w+_total)\{(\w+="\w+")\}/g)]);
+    expect(counted.length).toBeGreaterThan(3);
+    for (const [selector, name, label] of counted) {
+      expect(shown, selector).toMatch(new RegExp(`^${name}\\{.*${label}.*\\} 0$`, 'm'));
     }
   });
 

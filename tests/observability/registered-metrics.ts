@@ -56,6 +56,13 @@ export function registeredMetrics(): RegisteredMetric[] {
   return [...byName.values()];
 }
 
+/** What a scrape of each app shows before anything has happened. */
+export async function firstScrapes(): Promise<string> {
+  const roles = Object.keys(registrations) as Role[];
+  const scrapes = await Promise.all(roles.map((role) => createFor(role).scrape()));
+  return scrapes.map(({ body }) => body).join('\n');
+}
+
 /** The names of all series that a scrape can show, those of the process and of histograms included. */
 export async function seriesNames(): Promise<Set<string>> {
   const names = new Set<string>();

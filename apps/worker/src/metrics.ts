@@ -109,6 +109,7 @@ export function createWorkerMetrics(
   // A series that begins when the first one happens hides that one from `rate`.
   own.attemptsEnded.inc({ outcome: 'completed', code: '' }, 0);
   own.attemptsEnded.inc({ outcome: 'lost', code: '' }, 0);
+  for (const code of ['claude_auth', 'claude_credit']) own.attemptsEnded.inc({ outcome: 'failed', code }, 0);
   for (const call of redisCalls) own.redisUnanswered.inc({ call }, 0);
   return own;
 }
