@@ -2,7 +2,7 @@
  * libs/protocol/src/generated: the messages as plain TypeScript types and as shapes to check answers by, for the SDK,
  * which has no schema library in it. Both are made of the JSON Schemas of the messages.
  */
-import { isTerminalEvent, jsonSchemas, openApiDocument } from '@cc-executor/protocol';
+import { isTerminalEvent, jsonSchemas, openApiDocument, protocolErrors } from '@cc-executor/protocol';
 
 type JsonSchema = {
   type?: string;
@@ -210,6 +210,9 @@ function shapes(): string {
     const lines = members.map(([member, schema]) => `  ${member}: ${shapeOf(schema)},\n`);
     return `/** ${words} */\nexport const ${name} = {\n${lines.join('')}} as const;\n`;
   });
+  const errors = Object.entries(protocolErrors).map(([code, { retryable }]) => `  ${code}: ${retryable},\n`);
+  texts.push(`/** Codes of the gateway's errors, and whether the same may succeed later. */
+export const retryableErrors = {\n${errors.join('')}} as const;\n`);
   return texts.join('\n');
 }
 

@@ -16,16 +16,23 @@ import type { Method, Params, Result } from './requests.ts';
 import { createSnapshots } from './snapshots.ts';
 import type { WebSocketConstructor } from './socket.ts';
 import { createSubscription, type Listener, type Subscription } from './subscription.ts';
+import { createTransport, type Transport } from './transport.ts';
 
 export type ClientOptions = {
-  /** The gateway's native door, such as `ws://127.0.0.1:8003/ws`. */
+  /** The gateway's address: `ws://127.0.0.1:8003/ws`, or `http://127.0.0.1:8003`. */
   url: string;
+  /** Default `auto`: over WebSocket, and over HTTP where that does not come to stand, or where there is none. */
+  transport?: Transport;
   /** Default: the global one. */
   WebSocket?: WebSocketConstructor;
+  /** For HTTP. Default: the global one. */
+  fetch?: typeof fetch;
   /** For opening a connection, in ms. Default 10 s. */
   connectTimeoutMs?: number;
   /** For the answer to a request, from when it is sent, in ms. Default 15 s. */
   requestTimeoutMs?: number;
+  /** How long requests wait for a lost gateway to come back, in ms. Jobs that are listened to wait on. Default 60 s. */
+  offlineTimeoutMs?: number;
   reconnect?: Partial<ReconnectPolicy>;
   /** How long events that a heartbeat names may take to come before the log is read again, in ms. Default 1 s. */
   tailGraceMs?: number;
@@ -116,9 +123,15 @@ export function createClient(options: ClientOptions): Client {
 
   const connection = createConnection({
     url: options.url,
-    WebSocket: options.WebSocket ?? globalWebSocket(),
+    open: createTransport({
+      url: options.url,
+      transport: options.transport ?? 'auto',
+      WebSocket: options.WebSocket ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket,
+      fetch: options.fetch ?? ((...args) => globalThis.fetch(...args)),
+    }),
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
     requestTimeoutMs: options.requestTimeoutMs ?? 15_000,
+    offlineTimeoutMs: options.offlineTimeoutMs ?? 60_000,
     reconnect,
     logger: options.logger,
     onState: (state) => tell(listeners.state, state),
@@ -315,13 +328,6 @@ export function createClient(options: ClientOptions): Client {
     },
     close: connection.close,
   };
-}
-
-function globalWebSocket(): WebSocketConstructor {
-  if (typeof WebSocket === 'undefined') {
-    throw new TypeError('There is no global WebSocket here: pass a constructor as `WebSocket`.');
-  }
-  return WebSocket;
 }
 
 /** 128 random bits; `crypto.randomUUID` is missing in browsers on plain http. */

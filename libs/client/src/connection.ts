@@ -1,16 +1,17 @@
 /**
  * The connection's life: idle → connecting → connected ⇄ reconnecting → closed. It comes back by itself, as long as a job
  * needs it, sends unanswered requests again, and says when attachments must be made anew.
- * Invariant: every request gets an answer or an error, because none waits for more than so many tries to connect.
+ * Invariant: every request gets an answer or an error, because none waits without end for a connection.
  */
 import { mayReconnect, type Notices } from '@cc-executor/protocol/plain';
 import { abortable, type CallOptions } from './abort.ts';
 import { createDeferred } from './deferred.ts';
 import { ClientError } from './errors.ts';
 import type { ServerFrame } from './frames.ts';
-import { createBackoff, PATIENT_TRIES, type ReconnectPolicy, wasGood } from './reconnect.ts';
+import { createBackoff, type ReconnectPolicy, wasGood } from './reconnect.ts';
 import { createRequests, type Method, type Params, type RequestOptions, type Result } from './requests.ts';
-import { type Loss, openSocket, type Socket, type WebSocketConstructor } from './socket.ts';
+import type { Loss, Socket } from './socket.ts';
+import type { OpenTransport } from './transport.ts';
 import { onWake } from './wake-signals.ts';
 
 export type ClientState = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'closed';
@@ -23,10 +24,13 @@ export type ClientLogger = {
 };
 
 export type ConnectionOptions = {
+  /** For messages. */
   url: string;
-  WebSocket: WebSocketConstructor;
+  open: OpenTransport;
   connectTimeoutMs: number;
   requestTimeoutMs: number;
+  /** How long requests wait for a gateway. One that no job needs is waited for no longer either. */
+  offlineTimeoutMs: number;
   reconnect: ReconnectPolicy;
   logger: ClientLogger | undefined;
   onState: (state: ClientState) => void;
@@ -63,6 +67,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   let connected: Connected | undefined;
   let connectedAt = 0;
   let comeBackAt = 0;
+  let lostAt = 0;
   let isDraining = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let arrival = waitForArrival();
@@ -78,9 +83,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
 
   function open(): void {
-    socket = openSocket({
-      url,
-      WebSocket: options.WebSocket,
+    socket = options.open({
       connectTimeoutMs: options.connectTimeoutMs,
       onConnected: arrive,
       onFrame: receive,
@@ -149,7 +152,8 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
 
   function leaveConnected(): void {
-    if (wasGood(connectedAt, performance.now())) backoff.progress();
+    lostAt = performance.now();
+    if (wasGood(connectedAt, lostAt)) backoff.progress();
     arrival = waitForArrival();
     enter('reconnecting');
     requests.connectionLost();
@@ -158,7 +162,7 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   function retry(loss: Loss): void {
     const delayMs = backoff.next();
-    const isPatient = backoff.tries <= PATIENT_TRIES;
+    const isPatient = performance.now() - lostAt < options.offlineTimeoutMs;
     const error = new ClientError('connect_failed', `The gateway at ${url} is gone: ${describe(loss)}.`);
     if (delayMs === undefined || !(isPatient || options.isNeeded())) {
       giveUp(error);

@@ -1,12 +1,12 @@
 /**
- * The one error the SDK throws. Programs read `code`: a code of the gateway (`protocolErrors`) or one of the
+ * The one error the SDK throws. Programs read `code`: a code of the gateway (`retryableErrors`) or one of the
  * SDK's own (`clientErrors`); the message is for people.
  */
 import {
   type ClientErrorCode,
   clientErrors,
   type ProtocolErrorCode,
-  protocolErrors,
+  retryableErrors,
 } from '@cc-executor/protocol/plain';
 
 export type ErrorCode = ClientErrorCode | ProtocolErrorCode;
@@ -66,14 +66,14 @@ export function asRecord(value: unknown): Record<string, unknown> {
 }
 
 function isProtocolCode(code: string): code is ProtocolErrorCode {
-  return Object.hasOwn(protocolErrors, code);
+  return Object.hasOwn(retryableErrors, code);
 }
 
 function describeCode(code: ErrorCode): string {
-  return isProtocolCode(code) ? protocolErrors[code].description : clientErrors[code];
+  return isProtocolCode(code) ? `The gateway answered with '${code}'.` : clientErrors[code];
 }
 
 function isRetryable(code: ErrorCode): boolean {
-  if (isProtocolCode(code)) return protocolErrors[code].retryable;
+  if (isProtocolCode(code)) return retryableErrors[code];
   return code === 'connect_failed' || code === 'request_timeout';
 }

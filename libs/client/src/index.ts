@@ -43,3 +43,4 @@ export { ClientError, type ErrorCode } from './errors.ts';
 export type { JobHandle } from './job-handle.ts';
 export type { ReconnectPolicy } from './reconnect.ts';
 export type { WebSocketConstructor, WebSocketLike } from './socket.ts';
+export type { Transport } from './transport.ts';

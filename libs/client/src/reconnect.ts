@@ -11,15 +11,10 @@ export type ReconnectPolicy = {
 
 export const DEFAULT_RECONNECT: ReconnectPolicy = { baseMs: 200, maxMs: 5_000, attempts: Infinity };
 
-/** Requests do not wait longer for a gateway; about a minute. Nor does a connection that no job needs come back later. */
-export const PATIENT_TRIES = 20;
-
 /** A connection that held this long was a good one, even if nothing happened on it. */
 const GOOD_AFTER_MS = 10_000;
 
 export type Backoff = {
-  /** In a row, without progress. */
-  readonly tries: number;
   /** The delay before the next try; undefined when the tries are used up. */
   next(): number | undefined;
   /** Something went forward: count from the start again. */
@@ -30,9 +25,6 @@ export type Backoff = {
 export function createBackoff(policy: ReconnectPolicy, random: () => number = Math.random): Backoff {
   let tries = 0;
   return {
-    get tries() {
-      return tries;
-    },
     next() {
       if (tries >= policy.attempts) return undefined;
       // Beyond 2^30 the product would lose its meaning; by then it is far over any maximum.

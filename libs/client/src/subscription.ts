@@ -9,7 +9,7 @@ import type { Connection } from './connection.ts';
 import { createDeferred } from './deferred.ts';
 import { ClientError, withJob } from './errors.ts';
 import { createJobPosition, type JobPosition } from './job-position.ts';
-import { createBackoff, PATIENT_TRIES, type ReconnectPolicy } from './reconnect.ts';
+import { createBackoff, type ReconnectPolicy } from './reconnect.ts';
 
 export type Listener = {
   /** The last seq it has; it is given the next ones. */
@@ -50,6 +50,9 @@ export type Subscription = {
   fail(error: ClientError): void;
 };
 
+/** So often in a row a log is read again that shows a hole. */
+const MAX_REREADS = 20;
+
 type Joining = {
   listeners: Listener[];
   resolve: (attached: Attached) => void;
@@ -60,6 +63,10 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
   const { jobId, connection, tailGraceMs } = options;
   const listeners = new Set<Listener>();
   const backoff = createBackoff(options.retry);
+  const rereads = createBackoff({
+    ...options.retry,
+    attempts: Math.min(options.retry.attempts, MAX_REREADS),
+  });
   let joining: Joining[] = [];
   let epoch = options.epoch;
   let status: JobStatus = 'queued';
@@ -211,7 +218,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     abandon();
     const error = new ClientError('protocol_violation', `The log could not be read: ${why}.`, { jobId });
     // A log that shows the same hole each time is not read for ever.
-    if (backoff.next() === undefined || backoff.tries > PATIENT_TRIES) fail(error);
+    if (rereads.next() === undefined) fail(error);
     wake();
   }
 
@@ -257,6 +264,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       if (arrival === 'gap') return attachAnew(`event ${event.seq} came after ${position.lastSeq}`);
       if (arrival === 'duplicate') return;
       backoff.progress();
+      rereads.progress();
       connection.progress();
       for (const listener of listeners) offer(listener, event, size);
       if (event.type === 'started') status = 'running';

@@ -51,7 +51,8 @@ describe('a client without a gateway', () => {
 
   it('lets no request wait for ever meanwhile', async () => {
     const { WebSocket, after } = countTries();
-    const { gateway, client, connection } = await connectPair({ WebSocket, reconnect: AT_ONCE });
+    const options = { WebSocket, reconnect: AT_ONCE, offlineTimeoutMs: 5 };
+    const { gateway, client, connection } = await connectPair(options);
     await startJob(client, connection);
     const ends = [failure(client.list())];
     connection.cut();
@@ -66,7 +67,7 @@ describe('a client without a gateway', () => {
   });
 
   it('rests when it listens to nothing, and connects again for the next request', async () => {
-    const { gateway, client } = await connectPair({ reconnect: AT_ONCE });
+    const { gateway, client } = await connectPair({ reconnect: AT_ONCE, offlineTimeoutMs: 5 });
     const port = Number(new URL(gateway.url).port);
     const resting = reach(client, 'idle');
     await gateway.close();
