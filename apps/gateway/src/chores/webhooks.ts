@@ -35,7 +35,7 @@ export type WebhooksOptions = {
 };
 
 const CLAIM_LIMIT = 200;
-const LANES = { atOnce: 64, perLane: 8, maxWaiting: 64 };
+const LANES = { atOnce: 64, perLane: 8, maxWaiting: 250 };
 /** A job that others should have said had ended, should they have died, is looked at this often, in ms. */
 const NOT_ENDED_MS = 60_000;
 /** Where too many wait for one receiver, the others come back after so long at most, in ms. */
