@@ -53,8 +53,7 @@ const TRIAL = viewArguments({ cwd: '/', hidden: [dirname(HERE)], shown: [], read
 
 const OTHERS_FILES =
   "a tool reaches other executions' workspaces and conversations, and this service's files, as far as its user does";
-const OTHERS_NAMES =
-  "a tool can list others' files and this service's, and reaches those in whose folders this service's user may make more";
+const OTHERS_NAMES = "a tool can list other executions' files, and this service's";
 const OTHERS_PROCESSES = "a tool can look into and signal this service's and other executions' processes";
 const DAEMONS = 'a daemon that clears its environment may outlive its execution';
 
