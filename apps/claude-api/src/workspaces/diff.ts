@@ -23,15 +23,16 @@ const SETTINGS = { 'core.bigFileThreshold': '4m', 'protocol.allow': 'never' };
 
 /**
  * What is tracked is taken from the commit, what is new from the folder, both without submodules and repositories within:
- * Git would ask their settings. New files are noted as such; nothing of them is copied.
+ * Git would ask their settings. New files are noted as empty ones, so that nothing of them is copied.
  */
 const SCRIPT = `
 (unset GIT_WORK_TREE; git init -q --bare --template= --object-format="$1" "$GIT_DIR") || exit
 base=$2
 [ "$base" ] || base=$(git hash-object -w -t tree /dev/null) || exit
 git ls-tree -r -z "$base" | grep -zv '^160000' | git update-index -z --index-info || exit
-git ls-files -z --others --exclude-standard | grep -zv '/$' |
-  git add --intent-to-add --ignore-errors --pathspec-from-file=- --pathspec-file-nul 2>/dev/null
+empty=$(git hash-object -w /dev/null) || exit
+git ls-files -z --others --exclude-standard | grep -zv '/$' | sed -z "s/^/100644 $empty\\t/" |
+  git update-index -z --index-info || exit
 exec git diff --no-ext-diff --no-textconv --no-color --ignore-submodules=all "$base" --
 `;
 
@@ -118,7 +119,6 @@ function environmentOf(workspace: string, folder: string): Record<string, string
     GIT_DIR: join(folder, 'git'),
     GIT_WORK_TREE: workspace,
     GIT_ALTERNATE_OBJECT_DIRECTORIES: join(workspace, '.git', 'objects'),
-    GIT_LITERAL_PATHSPECS: '1',
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_ATTR_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: '/dev/null',

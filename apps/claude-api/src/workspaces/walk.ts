@@ -8,6 +8,8 @@ import { beneath, enterFolder, type FileKind, kindOf, placeOf } from './beneath.
 import { FileFault } from './fault.ts';
 import { MAX_DEPTH } from './path.ts';
 
+const LOOKS_AHEAD = 64;
+
 export type Found = {
   /** Beneath the folder that is walked. */
   readonly path: string;
@@ -33,10 +35,8 @@ export async function* walk(
   prefix: readonly string[] = [],
 ): AsyncGenerator<Found> {
   const [reached, ...below] = after;
-  for (const name of await namesIn(folder, maxNames)) {
-    if (reached !== undefined && name < reached) continue;
-    const found = await look(folder, name);
-    if (found === undefined) continue;
+  const left = (await namesIn(folder, maxNames)).filter((name) => reached === undefined || name >= reached);
+  for await (const [name, found] of lookAhead(folder, left)) {
     const names = [...prefix, name];
     const isPassed = name === reached;
     if (!isPassed) yield { ...found, path: names.join('/'), name, folder };
@@ -64,6 +64,18 @@ async function namesIn(folder: FileHandle, maxNames: number): Promise<string[]> 
     }
   }
   return names.sort((one, other) => (one < other ? -1 : 1));
+}
+
+/** Several at once: a look takes its time, and costs little. */
+async function* lookAhead(folder: FileHandle, names: readonly string[]) {
+  for (let from = 0; from < names.length; from += LOOKS_AHEAD) {
+    const next = names.slice(from, from + LOOKS_AHEAD);
+    const found = await Promise.all(next.map((name) => look(folder, name)));
+    for (const [i, name] of next.entries()) {
+      const one = found[i];
+      if (one !== undefined) yield [name, one] as const;
+    }
+  }
 }
 
 async function look(folder: FileHandle, name: string) {
