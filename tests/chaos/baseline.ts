@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { createKeys, DEFAULT_KEY_PREFIX } from '@cc-executor/job-log';
+import { terminalStatuses } from '@cc-executor/protocol';
 import { workerChannels } from '@cc-executor/signals';
 import type { Leftovers } from '@cc-executor/testing';
 import type { World } from './injector.ts';
@@ -28,7 +29,7 @@ const WORKER_CHANNELS = new Set(workerChannels(DEFAULT_KEY_PREFIX));
 const QUEUE = `{${DEFAULT_KEY_PREFIX}:queue}:jobs`;
 /** Live as long as the product; each is bounded by its own means. */
 const PERMANENT_KEYS = new Set([
-  keys.jobs('default'),
+  ...indexKeys(),
   keys.tenants,
   keys.due,
   keys.claimed,
@@ -36,6 +37,13 @@ const PERMANENT_KEYS = new Set([
   keys.round,
   `${DEFAULT_KEY_PREFIX}:{services}`,
 ]);
+
+/** Of the jobs of the one tenant, which have no metadata here. */
+function indexKeys(): string[] {
+  const { jobs, ids, texts, unfinished, live, expiring } = keys;
+  const ended = terminalStatuses.map((status) => keys.ended('default', status));
+  return [...[jobs, ids, texts, unfinished, live, expiring].map((key) => key('default')), ...ended];
+}
 
 /** Reads it when connections have stopped coming: a service is ready before its last one is up. */
 export async function readBaseline({ proxies, gateways, workers }: World): Promise<Baseline> {

@@ -159,6 +159,8 @@ describe('the OpenAPI document', () => {
       listJobs: [
         { path: '/jobs?limit=1', status: 200 },
         { path: '/jobs?limit=0', status: 400 },
+        { path: '/jobs?status=unfinished&metadata.customer=7&metadata%5Ba%5D=1&text=x', status: 200 },
+        { path: '/jobs?metadata=7', status: 400 },
       ],
       streamEvents: [
         { path: `/jobs/${jobId}/events`, status: 200 },
@@ -176,6 +178,7 @@ describe('the OpenAPI document', () => {
       ],
       cancelJobs: [
         { path: '/jobs/cancel', init: post('{"status":"queued"}'), status: 200 },
+        { path: '/jobs/cancel', init: post('{"metadata":{"customer":"7"}}'), status: 200 },
         { path: '/jobs/cancel', init: post('{}'), status: 400 },
       ],
       cancelJob: [{ path: `/jobs/${jobId}/cancel`, init: post(), status: 200 }],

@@ -10,6 +10,7 @@ import {
   commonSettings,
   durationMs,
   findOpenDoor,
+  flag,
   jobSettings,
   listenerSettings,
   listOf,
@@ -52,6 +53,13 @@ export const settings = {
     example: 'https://tools.example.com',
     description:
       'Origins of web pages that may connect, besides those on loopback and of its own name; * allows every page.',
+  }),
+  showTitles: setting({
+    env: 'GATEWAY_SHOW_TITLES',
+    schema: flag(),
+    default: true,
+    description:
+      'Whether jobs have a title, the first 120 characters of their prompt, which lists show and can be searched by. What it means: docs/security.md.',
   }),
   heartbeatMs: setting({
     env: 'GATEWAY_HEARTBEAT_MS',

@@ -155,6 +155,7 @@ await runService({
         producer,
         ceilings,
         grants: config,
+        showTitles: config.showTitles,
         vault: config.secretsKeys && createVault(config.secretsKeys),
         webhookLog,
         webhookTargets: targets,

@@ -85,6 +85,7 @@ type GatewayOverrides = Partial<Omit<GatewayOptions, 'ceilings'>> & {
   /** Those that are not the defaults. */
   ceilings?: Partial<Ceilings>;
   grants?: Grants;
+  showTitles?: boolean;
   /** Makes `execute` wait for a replica, so long. */
   replicaMs?: number;
   /** Wraps the gateway's log, to lose or delay what it asks. */
@@ -154,6 +155,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
       metrics = freshMetrics(),
       ceilings: lowered,
       grants = noGrants,
+      showTitles = true,
       ...overrides
     } = options;
     const redis = open('impatient', commandTimeoutMs);
@@ -215,6 +217,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
         producer,
         ceilings,
         grants,
+        showTitles,
         vault,
         webhookLog: createRedisWebhookLog({ redis, keys }),
         webhookTargets: createTargetRules([]),

@@ -31,7 +31,7 @@ afterAll(() => server.close());
 beforeEach(async () => {
   rig = await createRig(server);
   gateway = await rig.gateway();
-  unqueued = createRedisUnqueued({ redis: gateway.redis, keys: rig.keys });
+  unqueued = createRedisUnqueued({ redis: gateway.redis, keys: rig.keys, retentionMs: 60_000 });
   checks = [];
 });
 afterEach(async () => {

@@ -59,6 +59,7 @@ type Pending = {
   hasOutput: boolean;
   change: RecordChange | undefined;
   terminal?: TerminalStatus;
+  ending?: Batch['ending'];
 };
 
 export function createLogWriter({
@@ -131,14 +132,14 @@ export function createLogWriter({
     while (pending.length > 0 && !isStopped()) {
       await flushWindow.closes();
       const batch = takeBatch();
-      const { change, terminal } = batch.at(-1) ?? {};
+      const { change, terminal, ending } = batch.at(-1) ?? {};
       const kept = batch.flatMap((event) => event.kept ?? []);
       const code = await append({
         bodies: batch.map(({ json }) => json),
         ...(kept.length > 0 ? { kept } : {}),
         hasOutput: batch.some(({ hasOutput }) => hasOutput),
         ...(change ? { change } : {}),
-        ...(terminal ? { terminal } : {}),
+        ...(terminal ? { terminal, ending } : {}),
       });
       if (terminal) ended = code;
       if (code === 'cancel_requested') {
@@ -228,8 +229,9 @@ export function createLogWriter({
   async function finish(event: TerminalBody): Promise<'ok' | Refusal | DropReason> {
     if (refused) return refused;
     const { json } = sizeEvent(event, 0);
-    if (dropReason) return append({ bodies: [json], hasOutput: false, terminal: event.type });
-    pending.push({ json, kept: undefined, hasOutput: false, change: undefined, terminal: event.type });
+    const end = { terminal: event.type, ending: endingOf(event) };
+    if (dropReason) return append({ bodies: [json], hasOutput: false, ...end });
+    pending.push({ json, kept: undefined, hasOutput: false, change: undefined, ...end });
     pendingLength += json.length;
     flushing ??= flush();
     await flushed();
@@ -237,6 +239,11 @@ export function createLogWriter({
   }
 
   return { write, room, flushed, finish, hasOutput: () => output, dropped: () => dropReason };
+}
+
+/** What lists show of it. */
+function endingOf(event: TerminalBody): Batch['ending'] {
+  return { costUsd: event.costUsd, failure: event.type === 'failed' ? event.error.code : undefined };
 }
 
 /** What an event about pausing changes in the record, beside the log. */

@@ -2,7 +2,7 @@ import type { UpstreamOutcome } from '@cc-executor/claude-api-client';
 import type { RunSummary } from '@cc-executor/protocol';
 import { expect, onTestFinished, test } from 'vitest';
 import { createSpending } from '../src/spending.ts';
-import { createBench, digest, end, failure, type Step, started, text } from './harness.ts';
+import { createBench, digest, end, failure, type Step, started, TENANT, text } from './harness.ts';
 
 function took(model: string, tokens: number, costUsd: number): RunSummary {
   const counts = { inputTokens: tokens, outputTokens: 1, cacheReadTokens: 0, cacheCreationTokens: 0 };
@@ -87,4 +87,15 @@ test('a job that may be repeated costs what all attempts cost, and the end has e
       { outcome: 'completed', costUsd: 1 },
     ],
   });
+  // As lists show it.
+  expect((await job.log.list(TENANT, { limit: 1 })).jobs).toMatchObject([{ costUsd: 1.75 }]);
+});
+
+test('what a failed job cost, and its code, are shown by lists', async () => {
+  const scripts = [[[started, text('half', true)], end({ ...failure('claude_error'), costUsd: 0.5 })]];
+  const job = await createBench({ scripts });
+  onTestFinished(job.close);
+  await job.process();
+  const { jobs } = await job.log.list(TENANT, { limit: 1 });
+  expect(jobs).toMatchObject([{ status: 'failed', failure: 'claude_error', costUsd: 0.5 }]);
 });

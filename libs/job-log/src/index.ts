@@ -26,6 +26,7 @@ export type {
 } from './job-log.ts';
 export { type KeptBody, pageOf } from './kept-body.ts';
 export { createKeys, DEFAULT_KEY_PREFIX, type Keys } from './keys.ts';
+export { isAskedFor, type ListFilter } from './list-query.ts';
 export { createRedisAcceptLog } from './redis-accept-log.ts';
 export { createRedisFeed } from './redis-feed.ts';
 export { createRedisJobBatches } from './redis-job-batches.ts';
@@ -38,6 +39,7 @@ export { createRedisWebhookLog } from './redis-webhook-log.ts';
 export { createRedisWishLog } from './redis-wish-log.ts';
 export { createRedisWriteLog } from './redis-write-log.ts';
 export type { StoredBatch } from './stored-batch.ts';
+export { titleOf } from './title.ts';
 export { ALL_MODELS, TRIAL_MS, type UsageBlock, type UsageLimit } from './usage-block.ts';
 export { createVault, type Secrets, type Vault } from './vault.ts';
 export type { Progress, StoredWebhook, WebhookLog } from './webhook-log.ts';

@@ -14,6 +14,7 @@ import type {
   TerminalStatus,
 } from '@cc-executor/protocol';
 import type { BodyPage, KeptBody } from './kept-body.ts';
+import type { ListFilter } from './list-query.ts';
 import type { StoredBatch } from './stored-batch.ts';
 import type { Secrets } from './vault.ts';
 
@@ -33,6 +34,8 @@ export type NewJob = {
   /** How long it may run once taken, in ms. */
   totalMs: number;
   retry: RetryPolicy;
+  /** What lists show of its prompt, and find it by; none where that is not to be shown. */
+  title?: string;
   /** The job that it asks for once more. */
   rerunOf?: string;
 };
@@ -77,6 +80,8 @@ export type Batch = {
   hasOutput: boolean;
   /** Given when the last event is a terminal one. */
   terminal?: TerminalStatus;
+  /** With it: what lists show of the end. */
+  ending?: { costUsd?: number | undefined; failure?: string | undefined } | undefined;
   /** What the last event changes in the record. */
   change?: RecordChange;
 };
@@ -137,14 +142,7 @@ export type StoredJob = {
   delivery?: Delivery;
 };
 
-/** Of what was accepted at `since` or later, and before `before`. */
-export type ListQuery = {
-  status?: JobStatus;
-  since?: number;
-  before?: number;
-  limit: number;
-  cursor?: string;
-};
+export type ListQuery = ListFilter & { limit: number; cursor?: string | undefined };
 
 export type JobList = { jobs: Job[]; cursor: string | undefined };
 

@@ -2,11 +2,12 @@
  * Every Redis key and channel of jobs, built in one place. A job's keys share the hash tag {jobId}, so that its scripts
  * run on one slot of a Redis Cluster; the indexes have slots of their own and are never part of a job's script.
  */
+import type { TerminalStatus } from '@cc-executor/protocol';
 import { controlChannel } from '@cc-executor/signals';
 
 export type Keys = {
   /** Hash: what the job is. Fields: epoch, tenant, status, fence, seq, spec (without metadata), metadata, totalMs, retry,
-   * maxAttempts, priority, onDisconnect, keyHash, createdAt, rerunOf, startedAt, endedAt, deadline, endBy, attempts, lease, output,
+   * maxAttempts, priority, onDisconnect, keyHash, createdAt, rerunOf, title, costUsd, failure, startedAt, endedAt, deadline, endBy, attempts, lease, output,
    * cancelBy, owner, begunAt, late, pauseWish, pausedAt, leftMs, notBefore, logBytes, bodyBytes, listeners, moreListeners, webhook, delivery; and, here so that they end with it, the pages of
    * whole messages (kept-body.ts). */
   record(jobId: string): string;
@@ -26,8 +27,24 @@ export type Keys = {
   unqueued: string;
   /** Hash: how far all gateways together have come in looking at each job of `due` in turn. */
   round: string;
-  /** Sorted set of a tenant's jobs by creation time; on the slot of `due`. */
+  /** Sorted set of a tenant's jobs by creation time; on the slot of `due`, as all that follows of a tenant. */
   jobs(tenant: string): string;
+  /** Sorted set of their ids, by name. */
+  ids(tenant: string): string;
+  /** Sorted set of those that can be found by a text, each with it behind its id, by creation time. */
+  texts(tenant: string): string;
+  /** Hash: by id, the members of a job's metadata that it can be found by, [name, value] each, as JSON. */
+  filed(tenant: string): string;
+  /** Sorted set of the jobs that have such a member, by creation time, as those that follow. */
+  member(tenant: string, name: string, value: string): string;
+  /** Those that are not known to have ended. */
+  unfinished(tenant: string): string;
+  /** Those whose status may change at any moment. */
+  live(tenant: string): string;
+  /** Those that have ended so. */
+  ended(tenant: string, status: TerminalStatus): string;
+  /** Sorted set of those that have ended, by when their record is gone. */
+  expiring(tenant: string): string;
   /** Set of the tenants that have such a list, on its slot. */
   tenants: string;
   /** String: 'jobId payloadHash since' of an idempotency key. */
@@ -62,6 +79,15 @@ export function createKeys(prefix: string): Keys {
     unqueued: `${prefix}:{due}:unqueued`,
     round: `${prefix}:{due}:round`,
     jobs: (tenant) => `${prefix}:{due}:jobs:${tenant}`,
+    ids: (tenant) => `${prefix}:{due}:ids:${tenant}`,
+    texts: (tenant) => `${prefix}:{due}:texts:${tenant}`,
+    filed: (tenant) => `${prefix}:{due}:filed:${tenant}`,
+    // As JSON no name and value can be taken for others.
+    member: (tenant, name, value) => `${prefix}:{due}:member:${JSON.stringify([name, value])}:${tenant}`,
+    unfinished: (tenant) => `${prefix}:{due}:unfinished:${tenant}`,
+    live: (tenant) => `${prefix}:{due}:live:${tenant}`,
+    ended: (tenant, status) => `${prefix}:{due}:${status}:${tenant}`,
+    expiring: (tenant) => `${prefix}:{due}:expiring:${tenant}`,
     tenants: `${prefix}:{due}:tenants`,
     idempotency: (tenant, keyHash) => `${prefix}:idempotency:${tenant}:${keyHash}`,
     batch: (batchId) => `${prefix}:batch:{${batchId}}`,

@@ -6,6 +6,7 @@ import type { RedisConnection } from '@cc-executor/redis';
 const jobFields = [
   ...['tenant', 'status', 'epoch', 'fence', 'seq', 'cancelBy', 'pauseWish'],
   ...['createdAt', 'startedAt', 'endedAt', 'pausedAt', 'notBefore', 'deadline', 'rerunOf'],
+  ...['title', 'costUsd', 'failure'],
 ];
 
 type Fields = Record<string, string | undefined>;
@@ -39,6 +40,9 @@ export function jobOfRecord(tenant: string, jobId: string, record: Fields): Job 
     ...(record.pausedAt === undefined || isTerminal(status) ? {} : { pausedAt: Number(record.pausedAt) }),
     ...(record.notBefore === undefined || status !== 'queued' ? {} : { notBefore: Number(record.notBefore) }),
     deadlineAt: Number(record.deadline),
+    ...(record.title === undefined ? {} : { title: record.title }),
+    ...(record.costUsd === undefined ? {} : { costUsd: Number(record.costUsd) }),
+    ...(record.failure === undefined ? {} : { failure: record.failure }),
     ...(record.rerunOf === undefined ? {} : { rerunOf: record.rerunOf }),
     ...(record.metadata === undefined ? {} : { metadata: JSON.parse(record.metadata) }),
   };

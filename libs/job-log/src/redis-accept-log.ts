@@ -4,11 +4,13 @@
  */
 import { DEFAULT_MAX_ATTEMPTS, isTerminal, type JobStatus } from '@cc-executor/protocol';
 import { keepsOrder, type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
-import { createForget } from './forget.ts';
 import type { AcceptLog, Created, NewJob, Reservation } from './job-log.ts';
 import type { Keys } from './keys.ts';
+import { findableMembers } from './list-query.ts';
+import { createJobIndex, unawaited } from './redis-index.ts';
 import { createReserve } from './redis-reservation.ts';
 import { defineScripts } from './scripts.ts';
+import { foldText } from './title.ts';
 
 /** When a new job's queue entry is looked for: by then it has one, or whoever accepted it has died. */
 const FIRST_LOOK_MS = 5_000;
@@ -34,7 +36,7 @@ export function createRedisAcceptLog(options: {
 }): AcceptLog {
   const { redis, keys, isOneServer = keepsOrder(redis) } = options;
   const reserve = createReserve(options);
-  const create = isOneServer ? createAtOnce(redis, keys) : createInSteps(redis, keys);
+  const create = isOneServer ? createAtOnce(redis, keys) : createInSteps(options);
 
   return {
     reserve: (...args) => tellErrorsApart(reserve(...args)),
@@ -59,11 +61,12 @@ function createAtOnce(redis: RedisConnection, keys: Keys): Create {
   };
 }
 
-function createInSteps(redis: RedisConnection, keys: Keys): Create {
+function createInSteps(options: { redis: RedisConnection; keys: Keys; retentionMs: number }): Create {
+  const { redis, keys } = options;
   const scripts = defineScripts(redis, 'announce', 'schedule', 'create');
-  const forget = createForget({ redis, keys });
+  const index = createJobIndex(options);
   return async (job, reservation, onSent) => {
-    const { jobId, queueMs } = job;
+    const { jobId, tenant, queueMs } = job;
     const { record, indexes } = keysOf(keys, job);
     const startedAt = performance.now();
     // The indexes come first: a record that they do not name would be found by nobody, were we to die in between.
@@ -71,8 +74,8 @@ function createInSteps(redis: RedisConnection, keys: Keys): Create {
     const sent = scripts.create(record, ofRecord(keys, job, reservation, now));
     onSent?.();
     const known = createdOf(await sent);
-    // It had ended, and is in the index again.
-    if (known && isTerminal(known.status)) forget(jobId);
+    // It had ended, and is in the indexes of what has not again.
+    if (known && isTerminal(known.status)) unawaited(index.ended(tenant, jobId, known.status));
     // Whoever looked at it before it had a record has taken it out of the indexes.
     const mayBeOut = wasThere === 1 || performance.now() - startedAt > Math.min(queueMs, FIRST_LOOK_MS) / 2;
     if (known?.created && mayBeOut) {
@@ -82,22 +85,30 @@ function createInSteps(redis: RedisConnection, keys: Keys): Create {
   };
 }
 
-function keysOf(keys: Keys, { jobId, tenant }: NewJob) {
+function keysOf(keys: Keys, { jobId, tenant, spec }: NewJob) {
   return {
     record: [keys.record(jobId), keys.log(jobId)],
-    indexes: [keys.due, keys.unqueued, keys.jobs(tenant), keys.tenants, keys.webhooks],
+    indexes: [
+      ...[keys.due, keys.unqueued, keys.jobs(tenant), keys.tenants, keys.webhooks],
+      ...[keys.ids(tenant), keys.unfinished(tenant), keys.texts(tenant), keys.filed(tenant)],
+      ...findableMembers(spec.metadata).map(([name, value]) => keys.member(tenant, name, value)),
+    ],
   };
 }
 
 /** The arguments of announce.lua. */
-function ofIndexes({ jobId, tenant, spec, queueMs, totalMs }: NewJob): (string | number)[] {
-  return [jobId, queueMs, FIRST_LOOK_MS, tenant, spec.webhook ? queueMs + totalMs : ''];
+function ofIndexes({ jobId, tenant, spec, queueMs, totalMs, title = '' }: NewJob): (string | number)[] {
+  const members = findableMembers(spec.metadata);
+  return [
+    ...[jobId, queueMs, FIRST_LOOK_MS, tenant, spec.webhook ? queueMs + totalMs : ''],
+    ...[foldText(title), members.length > 0 ? JSON.stringify(members) : ''],
+  ];
 }
 
 /** The arguments of create.lua. */
 function ofRecord(
   keys: Keys,
-  { jobId, epoch, tenant, spec: asked, queueMs, totalMs, retry, rerunOf }: NewJob,
+  { jobId, epoch, tenant, spec: asked, queueMs, totalMs, retry, rerunOf, title = '' }: NewJob,
   reservation: Reservation | undefined,
   now: string | number = '',
 ): (string | number)[] {
@@ -110,6 +121,7 @@ function ofRecord(
     ...(reservation ? [reservation.createBefore, reservation.keyHash] : ['', '']),
     rerunOf ?? '',
     webhook === undefined ? '' : JSON.stringify(webhook),
+    title,
   ];
 }
 

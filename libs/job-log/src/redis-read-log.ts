@@ -5,6 +5,8 @@ import type { JobSpec, Page, Position, ReadLog, StoredJob, Stretch } from './job
 import { type BodyPage, bodyFields, pageOf } from './kept-body.ts';
 import type { Keys } from './keys.ts';
 import { jobOfRecord, readFields } from './record.ts';
+import { createFinder } from './redis-finder.ts';
+import { createJobIndex } from './redis-index.ts';
 import { listJobs } from './redis-list.ts';
 import { defineRange } from './scripts.ts';
 import { isWhole, parseHead, type StoredBatch } from './stored-batch.ts';
@@ -12,7 +14,14 @@ import { deliveryOf, webhookFields, webhookOf } from './webhook-log.ts';
 
 const listenerFields = ['listeners', 'moreListeners'];
 
-export function createRedisReadLog({ redis, keys }: { redis: RedisConnection; keys: Keys }): ReadLog {
+/** @param options.retentionMs how long an ended job can be read, in ms */
+export function createRedisReadLog(options: {
+  redis: RedisConnection;
+  keys: Keys;
+  retentionMs: number;
+}): ReadLog {
+  const { redis, keys } = options;
+  const listing = { redis, keys, find: createFinder(options), index: createJobIndex(options) };
   const readRange = defineRange(redis);
 
   async function range(
@@ -101,6 +110,6 @@ export function createRedisReadLog({ redis, keys }: { redis: RedisConnection; ke
     get: (tenant, jobId) => tellErrorsApart(get(tenant, jobId)),
     spec: (...args) => tellErrorsApart(spec(...args)),
     body: (...args) => tellErrorsApart(body(...args)),
-    list: (tenant, query) => tellErrorsApart(listJobs({ redis, keys }, tenant, query)),
+    list: (tenant, query) => tellErrorsApart(listJobs(listing, tenant, query)),
   };
 }

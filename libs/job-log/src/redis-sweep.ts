@@ -6,6 +6,7 @@ import { DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUTS, type TerminalStatus } from '@cc
 import { type RedisConnection, serversOf, tellErrorsApart } from '@cc-executor/redis';
 import type { Keys } from './keys.ts';
 import { LONGEST_LIFE_MS } from './longest-life.ts';
+import { createJobIndex } from './redis-index.ts';
 import { keepReservation } from './redis-reservation.ts';
 import { defineScripts } from './scripts.ts';
 
@@ -41,7 +42,7 @@ export type JobSweep = {
   reschedule(claim: Claim, looks: NextLook[]): Promise<void>;
   /** How many processes listen to a job's events now. */
   countListeners(jobId: string): Promise<number>;
-  /** Takes out of every tenant's list what is old and has expired; returns how many. */
+  /** Takes out of every tenant's indexes what has expired; returns how many. */
   prune(): Promise<number>;
   /** How many jobs the index holds: all that are not known to have ended. */
   size(): Promise<number>;
@@ -63,7 +64,8 @@ export function createRedisSweep({
   keys: Keys;
   retentionMs: number;
 }): JobSweep {
-  const scripts = defineScripts(redis, 'claim', 'settle', 'reschedule', 'prune');
+  const index = createJobIndex({ redis, keys, retentionMs });
+  const scripts = defineScripts(redis, 'claim', 'settle', 'reschedule');
 
   async function claim(limit: number, holdMs: number): Promise<Claim> {
     const [now, heldUntil, ...jobIds] = await tellErrorsApart(
@@ -87,7 +89,12 @@ export function createRedisSweep({
         ],
       ),
     );
-    if (code === 'ended') return { code, status: detail as TerminalStatus };
+    if (code === 'ended' || code === 'terminal') {
+      const status = detail as TerminalStatus;
+      await tellErrorsApart(index.ended(String(priority), jobId, status));
+      return code === 'ended' ? { code, status } : { code };
+    }
+    if (code === 'requeued') await tellErrorsApart(index.mark(String(tenant), jobId, false));
     if (code === 'queued' || code === 'requeued' || code === 'alive') {
       const mayBeAbandoned = onDisconnect === 'cancel';
       if (keyHash) {
@@ -101,7 +108,7 @@ export function createRedisSweep({
         mayBeAbandoned,
       };
     }
-    return { code: code as 'stale' | 'gone' | 'terminal' };
+    return { code: code as 'stale' | 'gone' };
   }
 
   async function reschedule({ heldUntil }: Claim, looks: NextLook[]): Promise<void> {
@@ -126,22 +133,26 @@ export function createRedisSweep({
 
   async function prune(): Promise<number> {
     let pruned = 0;
-    for (const tenant of await redis.smembers(keys.tenants)) pruned += await pruneList(tenant);
+    for (const tenant of await redis.smembers(keys.tenants)) pruned += await pruneTenant(tenant);
     return pruned;
   }
 
-  /** Jobs that were paused often outlive everything that is so old: the record decides. */
-  async function pruneList(tenant: string): Promise<number> {
-    const oldest = Date.now() - retentionMs - LONGEST_LIFE_MS;
-    const list = keys.jobs(tenant);
+  /** Those that were to expire by now, and those that nobody saw end and that are old: the record decides. */
+  async function pruneTenant(tenant: string): Promise<number> {
+    const [seconds] = await redis.time();
+    const now = Number(seconds) * 1_000;
+    const expired = await pruneUntil(tenant, keys.expiring(tenant), now);
+    return expired + (await pruneUntil(tenant, keys.jobs(tenant), now - retentionMs - LONGEST_LIFE_MS));
+  }
+
+  async function pruneUntil(tenant: string, list: string, until: number): Promise<number> {
     let pruned = 0;
     let kept = 0;
     while (true) {
-      const jobIds = await redis.zrange(list, '-inf', String(oldest), 'BYSCORE', 'LIMIT', kept, PRUNE_STEP);
+      const jobIds = await redis.zrange(list, '-inf', String(until), 'BYSCORE', 'LIMIT', kept, PRUNE_STEP);
       const isThere = await Promise.all(jobIds.map((jobId) => redis.exists(keys.record(jobId))));
       const gone = jobIds.filter((_, i) => isThere[i] === 0);
-      const [count] = await scripts.prune([list, keys.tenants], [tenant, ...gone]);
-      pruned += Number(count);
+      pruned += await index.drop(tenant, gone);
       kept += jobIds.length - gone.length;
       if (jobIds.length < PRUNE_STEP) return pruned;
     }

@@ -2,10 +2,10 @@
  * Which queued jobs the queue may not have: those whose entry nobody has confirmed, and, in slow rounds through all
  * unfinished jobs, any. The indexes are only reminders: record and queue decide.
  */
-import { isTerminal, type JobStatus } from '@cc-executor/protocol';
+import { isTerminal, type JobStatus, type TerminalStatus } from '@cc-executor/protocol';
 import { type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
-import { createForget } from './forget.ts';
 import type { Keys } from './keys.ts';
+import { createJobIndex, unawaited } from './redis-index.ts';
 import { defineScripts } from './scripts.ts';
 
 /** What of a job's record matters to its queue entry. */
@@ -30,9 +30,15 @@ export type Unqueued = {
   lookAgain(jobIds: string[], at: number): Promise<void>;
 };
 
-export function createRedisUnqueued({ redis, keys }: { redis: RedisConnection; keys: Keys }): Unqueued {
+/** @param options.retentionMs how long an ended job can be read, in ms */
+export function createRedisUnqueued(options: {
+  redis: RedisConnection;
+  keys: Keys;
+  retentionMs: number;
+}): Unqueued {
+  const { redis, keys } = options;
   const scripts = defineScripts(redis, 'claim', 'round');
-  const forget = createForget({ redis, keys });
+  const index = createJobIndex(options);
 
   async function claim(limit: number, holdMs: number) {
     const [now, _heldUntil, ...jobIds] = await scripts.claim([keys.unqueued, keys.unqueued], [limit, holdMs]);
@@ -52,7 +58,7 @@ export function createRedisUnqueued({ redis, keys }: { redis: RedisConnection; k
     if (!status) return { is: 'over' };
     if (isTerminal(status as JobStatus)) {
       // Whoever ended it died before saying so.
-      forget(jobId);
+      unawaited(index.ended(String(tenant), jobId, status as TerminalStatus));
       return { is: 'over' };
     }
     if (status === 'running') return { is: 'running' };

@@ -1,9 +1,9 @@
 /** Recording wishes in Redis; the worker of a running job is told in the same step. */
-import type { JobStatus } from '@cc-executor/protocol';
-import { type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
-import { createForget } from './forget.ts';
+import { isTerminal, type JobStatus, type TerminalStatus } from '@cc-executor/protocol';
+import { keepsOrder, type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
 import type { CancelOutcome, PauseOutcome, WishLog } from './job-log.ts';
 import type { Keys } from './keys.ts';
+import { createJobIndex, unawaited } from './redis-index.ts';
 import { defineScripts } from './scripts.ts';
 
 /** @param options.retentionMs how long a job that a cancel ends can be read, in ms */
@@ -13,16 +13,20 @@ export function createRedisWishLog(options: {
   retentionMs: number;
 }): WishLog {
   const { redis, keys, retentionMs } = options;
+  const index = createJobIndex(options);
   const scripts = defineScripts(redis, 'cancel', 'pause');
-  const forget = createForget(options);
 
   async function cancel(tenant: string, jobId: string, by: string): Promise<CancelOutcome> {
+    // Were we to die in between, it is found among the live ones.
+    const marked = index.mark(tenant, jobId, true);
+    if (keepsOrder(redis)) unawaited(marked);
+    else await marked;
     const [code, status] = await scripts.cancel(
       [keys.record(jobId), keys.log(jobId)],
       [tenant, keys.channel(jobId), jobId, keys.control, by, retentionMs],
     );
     if (code === 'missing') return { code: 'missing' };
-    if (code === 'cancelled') forget(jobId);
+    if (isTerminal(status as JobStatus)) unawaited(index.ended(tenant, jobId, status as TerminalStatus));
     return { code: code as 'cancelled' | 'requested' | 'terminal', status: status as JobStatus };
   }
 

@@ -1,5 +1,5 @@
 /** What a worker writes to Redis. The scripts hold the rules; this file builds their arguments and reads their replies. */
-import { DEFAULT_TIMEOUTS } from '@cc-executor/protocol';
+import { DEFAULT_TIMEOUTS, isTerminal, type JobStatus, type TerminalStatus } from '@cc-executor/protocol';
 import { keepsOrder, type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
 import { createForget } from './forget.ts';
 import type {
@@ -14,6 +14,7 @@ import type {
 } from './job-log.ts';
 import { fieldsOf } from './kept-body.ts';
 import type { Keys } from './keys.ts';
+import { createJobIndex, unawaited } from './redis-index.ts';
 import { defineScripts } from './scripts.ts';
 
 /** @param options.retentionMs how long an ended job can be read, in ms */
@@ -24,6 +25,7 @@ export function createRedisWriteLog(options: {
 }): WriteLog {
   const { redis, keys, retentionMs } = options;
   const forget = createForget(options);
+  const index = createJobIndex(options);
   const scripts = defineScripts(
     redis,
     ...(['schedule', 'scheduleWhenFull', 'begin', 'append', 'appendWhenFull', 'renew', 'release'] as const),
@@ -35,8 +37,10 @@ export function createRedisWriteLog(options: {
     if (!keepsOrder(redis)) await scheduled;
     const [reply] = await Promise.all([scripts.begin([keys.record(jobId)], [leaseMs, owner]), scheduled]);
     const [code, fence, lastSeq, epoch, spec, remainingMs, output, pauseWish, attempts, ...more] = reply;
-    const [bodyBytes, queuedMs, takeBy] = more;
+    const [bodyBytes, queuedMs, takeBy, tenant] = more;
     if (code === 'begun' || code === 'queue_timeout' || code === 'total_timeout') {
+      // Ahead of its events, which go the same way.
+      unawaited(index.mark(String(tenant), jobId, true));
       return {
         code,
         attempt: {
@@ -54,16 +58,24 @@ export function createRedisWriteLog(options: {
         },
       };
     }
-    if (code !== 'held') forget(jobId);
+    if (code === 'missing') forget(jobId);
+    if (code === 'terminal') file(jobId, fence, lastSeq);
     return { code: code as 'held' | 'terminal' | 'missing' };
   }
 
+  /** A job that is seen to have ended stands among those from now on: whoever ended it may have died before that. */
+  function file(jobId: string, tenant: Reply, status: Reply): void {
+    if (isTerminal(status as JobStatus)) {
+      unawaited(index.ended(String(tenant), jobId, status as TerminalStatus));
+    }
+  }
+
   async function append(batch: Batch) {
-    const { jobId, fence, firstSeq, bodies, hasOutput, terminal, change } = batch;
+    const { jobId, fence, firstSeq, bodies, hasOutput, terminal, ending = {}, change } = batch;
     const kept = fieldsOf(batch.kept ?? []);
     // The end of a job, and what stands between it and its output, is little and always has room.
     const write = hasOutput ? scripts.append : scripts.appendWhenFull;
-    const [code, lastSeq, cancelBy, pauseWish, logBytes] = await write(
+    const [code, lastSeq, cancelBy, pauseWish, logBytes, tenant, status] = await write(
       [keys.record(jobId), keys.log(jobId)],
       [
         keys.channel(jobId),
@@ -78,10 +90,10 @@ export function createRedisWriteLog(options: {
         bodies.length,
         bodies.join('\n'),
         ...kept.fields,
+        ...Object.entries(ending).flatMap(([name, value]) => (value === undefined ? [] : [name, value])),
       ],
     );
-    const hasEnded = code === 'terminal' || (terminal && (code === 'ok' || code === 'duplicate'));
-    if (hasEnded) forget(jobId);
+    file(jobId, tenant, status);
     const wishes = wishesOf(cancelBy, pauseWish);
     return { code: code as AppendCode, lastSeq: Number(lastSeq), logBytes: Number(logBytes), ...wishes };
   }
@@ -92,10 +104,11 @@ export function createRedisWriteLog(options: {
   }
 
   async function release(jobId: string, fence: number, hasBegun: boolean): Promise<ReleaseCode> {
-    const [code] = await scripts.release(
+    const [code, tenant] = await scripts.release(
       [keys.record(jobId)],
       [fence, DEFAULT_TIMEOUTS.queueMs, hasBegun ? '1' : ''],
     );
+    if (code === 'ok') unawaited(index.mark(String(tenant), jobId, false));
     // Its entry is about to be processed: then it needs another one.
     if (code === 'ok') await scripts.scheduleWhenFull([keys.due, keys.unqueued], [jobId, 0, 0]);
     return code as ReleaseCode;

@@ -5,11 +5,12 @@
 import { readFileSync } from 'node:fs';
 import { defineByteScript, defineScript, type RedisConnection, type ScriptCall } from '@cc-executor/redis';
 
+/** How many keys each has; undefined: as many as it is called with. */
 const scripts = {
   schedule: 2,
   scheduleWhenFull: 2,
-  accept: 7,
-  announce: 5,
+  accept: undefined,
+  announce: undefined,
   reserve: 1,
   create: 2,
   begin: 1,
@@ -25,7 +26,10 @@ const scripts = {
   reschedule: 4,
   round: 2,
   settle: 2,
-  prune: 2,
+  mark: 2,
+  ended: 8,
+  find: undefined,
+  prune: undefined,
   forget: 3,
   deliver: 1,
   admit: 1,
@@ -50,6 +54,8 @@ const runWhenFull: ReadonlySet<ScriptName> = new Set<ScriptName>([
   'claim',
   'settle',
   'reschedule',
+  'mark',
+  'ended',
   'forget',
   'deliver',
   'round',

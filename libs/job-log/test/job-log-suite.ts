@@ -3,6 +3,7 @@ import { lacks, needs, type RedisAbility } from '@cc-executor/testing';
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
 import { describeBodies } from './suite/body-suite.ts';
 import { describeFeed } from './suite/feed-suite.ts';
+import { describeFilters } from './suite/filter-suite.ts';
 import { describeList } from './suite/list-suite.ts';
 import { describeLog } from './suite/log-suite.ts';
 import { describePause } from './suite/pause-suite.ts';
@@ -32,6 +33,7 @@ export function describeJobLog(name: string, open: () => Promise<Twin>, needed?:
     describeLog(opened);
     describeBodies(opened);
     describeList(opened);
+    describeFilters(opened);
     describeFeed(opened);
     describeTenants(opened);
     describeUsageLimits(opened);

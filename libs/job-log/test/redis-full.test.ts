@@ -127,8 +127,8 @@ describe('a full Redis', () => {
     await setFull(true);
     const claim = await sweep.claim(1_000, 60_000);
     expect(claim.jobIds).toEqual(expect.arrayContaining([late.jobId, lost.jobId]));
-    for (const { jobId } of [late, lost]) expect((await sweep.settle(jobId, claim)).code).toBe('ended');
     const size = await sweep.size();
+    for (const { jobId } of [late, lost]) expect((await sweep.settle(jobId, claim)).code).toBe('ended');
     await sweep.reschedule(
       claim,
       [late, lost].map(({ jobId }) => ({ jobId, at: undefined })),

@@ -22,6 +22,7 @@ export type RedisTwin = Twin & {
   keyPrefix: string;
   keys: Keys;
   redis: RedisConnection;
+  retentionMs: number;
   /** Another connection to the same server, closed with the twin. */
   connect(role: RedisRole, user?: string): RedisConnection;
   now(): Promise<number>;
@@ -43,7 +44,8 @@ export async function openRedisTwin(
   const keyPrefix = uniquePrefix();
   const keys = createKeys(keyPrefix);
   const redis = connect('patient');
-  const log = createRedisWholeLog({ redis, keys, retentionMs: options.retentionMs ?? 60_000 });
+  const { retentionMs = 60_000 } = options;
+  const log = createRedisWholeLog({ redis, keys, retentionMs });
   const { countListeners } = createRedisSweep({ redis, keys, retentionMs: 60_000 });
   const feed = createRedisFeed({ redis: connect('subscriber'), keys });
 
@@ -57,6 +59,7 @@ export async function openRedisTwin(
     keyPrefix,
     keys,
     redis,
+    retentionMs,
     log,
     feed,
     countListeners,
@@ -70,7 +73,8 @@ export async function openRedisTwin(
     async createdTogether(tenant, jobIds) {
       const at = await now();
       for (const jobId of jobIds) {
-        await redis.zadd(keys.jobs(tenant), 'XX', at, jobId);
+        for (const list of [keys.jobs(tenant), keys.unfinished(tenant)])
+          await redis.zadd(list, 'XX', at, jobId);
         await redis.hset(keys.record(jobId), 'createdAt', at);
       }
     },

@@ -93,9 +93,9 @@ describe('a webhook is due', () => {
     await forgetItsEnd(told);
     await twin.pass(3);
     const claim = await sweep.claim(10, 1_000);
+    expect((await webhookLog.claim(10, 1_000)).jobIds).toEqual([]);
     const settled = await Promise.all(claim.jobIds.map((jobId) => sweep.settle(jobId, claim)));
     expect(settled.map(({ code }) => code).sort()).toEqual(['ended', 'terminal']);
-    expect((await webhookLog.claim(10, 1_000)).jobIds).toEqual([]);
     await sweep.reschedule(
       claim,
       claim.jobIds.map((jobId) => ({ jobId, at: undefined })),

@@ -130,7 +130,7 @@ export const httpOperations = {
     ...plain,
     method: 'GET',
     path: '/v1/jobs',
-    summary: 'Lists jobs, the newest first.',
+    summary: 'Lists jobs, all or those that fit a filter, the newest first.',
     inQuery: listParamsSchema.extend({
       since: wholeNumber(listParamsSchema.shape.since.unwrap()).optional(),
       before: wholeNumber(listParamsSchema.shape.before.unwrap()).optional(),
@@ -182,7 +182,7 @@ export const httpOperations = {
     ...plain,
     method: 'POST',
     path: '/v1/jobs/cancel',
-    summary: 'Cancels the unfinished jobs of a status or a time, a page at a time.',
+    summary: 'Cancels the unfinished jobs that a filter names, a page at a time.',
     body: cancelManyParamsSchema,
     answers: ok('Those of this page; while there is a `cursor` there may be more.', cancelManyResultSchema),
   },

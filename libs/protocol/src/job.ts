@@ -31,6 +31,12 @@ export const jobSchema = z.object({
    */
   deadlineAt: z.number().int(),
   metadata: z.record(z.string(), z.unknown()).optional(),
+  /** The first 120 characters of its prompt, where the operator lets them be shown. */
+  title: z.string().optional(),
+  /** When it has ended: what it cost. */
+  costUsd: z.number().optional(),
+  /** When it has failed: the code of its error. */
+  failure: z.string().optional(),
   /** The job that it asks for once more. */
   rerunOf: jobIdSchema.optional(),
 });

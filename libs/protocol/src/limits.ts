@@ -18,6 +18,12 @@ export const MAX_PROMPT_LENGTH = 200_000;
 export const MAX_METADATA_LENGTH = 4_096;
 /** The URL of a webhook may not be longer (UTF-16 units). */
 export const MAX_WEBHOOK_URL_LENGTH = 2_048;
+/** What lists show of a prompt (UTF-16 units), and the longest text that titles are searched for. */
+export const MAX_TITLE_LENGTH = 120;
+/** A job can be listed by so many members of its metadata, the first whose names and values (UTF-16 units) are no longer. */
+export const MAX_LISTED_MEMBERS = 16;
+export const MAX_LISTED_NAME_LENGTH = 64;
+export const MAX_LISTED_VALUE_LENGTH = 256;
 /** One connection may be attached to this many jobs at once. */
 export const MAX_ATTACHMENTS = 1_000;
 /** `completed.text` is left out above this (UTF-16 units): the output events carry it. */

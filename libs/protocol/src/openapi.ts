@@ -148,7 +148,9 @@ function contentOf(
 function parametersOf(place: 'path' | 'query' | 'header', { shape }: z.ZodObject): object[] {
   return Object.entries(shape as Record<string, z.ZodType>).map(([name, schema]) => {
     const { $schema: _, ...described } = z.toJSONSchema(schema, { io: 'output' });
-    return { name, in: place, required: !schema.safeParse(undefined).success, schema: described };
+    // `metadata[name]=value`; the door takes `metadata.name=value`, too.
+    const style = described.type === 'object' && { style: 'deepObject', explode: true };
+    return { name, in: place, required: !schema.safeParse(undefined).success, ...style, schema: described };
   });
 }
 

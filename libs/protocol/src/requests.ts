@@ -14,12 +14,17 @@ import { jobIdSchema } from './ids.ts';
 import { jobSchema, jobStatusSchema, listenerSchema } from './job.ts';
 import {
   MAX_ATTEMPTS,
+  MAX_LISTED_MEMBERS,
+  MAX_LISTED_NAME_LENGTH,
+  MAX_LISTED_VALUE_LENGTH,
   MAX_METADATA_LENGTH,
   MAX_PRIORITY,
   MAX_PROMPT_LENGTH,
   MAX_TIMEOUT_MS,
+  MAX_TITLE_LENGTH,
   MIN_TIMEOUT_MS,
 } from './limits.ts';
+import { jobStatuses } from './statuses.ts';
 import { verifyResultSchema } from './verification.ts';
 import { deliverySchema, webhookSchema } from './webhook.ts';
 
@@ -132,14 +137,41 @@ export const getResultSchema = jobSchema.extend({
   webhook: deliverySchema.optional(),
 });
 
+function isBetween(count: number, least: number, most: number): boolean {
+  return count >= least && count <= most;
+}
+
 const time = z.number().int().nonnegative();
 
-export const listParamsSchema = z.strictObject({
-  status: jobStatusSchema.optional(),
+/** Which jobs: those that fit all that is named. */
+const filterFields = {
+  /** `unfinished`: queued or running. */
+  status: z.enum([...jobStatuses, 'unfinished']).optional(),
   /** Accepted then or later. */
   since: time.optional(),
   /** Accepted before then. */
   before: time.optional(),
+  /** Has these members in its metadata, compared as text. */
+  metadata: z
+    .record(
+      z.string().min(1).max(MAX_LISTED_NAME_LENGTH),
+      z.union([z.string().max(MAX_LISTED_VALUE_LENGTH), z.number(), z.boolean()]),
+    )
+    .refine((members) => isBetween(Object.keys(members).length, 1, MAX_LISTED_MEMBERS), {
+      message: `names from 1 to ${MAX_LISTED_MEMBERS} members`,
+    })
+    .optional(),
+  /** Has it in its title, whatever the case. */
+  text: z.string().min(1).max(MAX_TITLE_LENGTH).optional(),
+  /** Its id begins so. */
+  idPrefix: z
+    .string()
+    .regex(/^job_[0-9a-f]{4,32}$/, 'is job_ and from 4 to 32 hexadecimal digits')
+    .optional(),
+};
+
+export const listParamsSchema = z.strictObject({
+  ...filterFields,
   limit: z.number().int().min(1).max(100).optional(),
   cursor: z
     .string()
@@ -149,9 +181,9 @@ export const listParamsSchema = z.strictObject({
 
 /** Says which jobs are meant: one that says nothing would cancel all. */
 export const cancelManyParamsSchema = listParamsSchema
-  .extend({ status: z.enum(['queued', 'running']).optional() })
-  .refine(({ status, since, before }) => [status, since, before].some((given) => given !== undefined), {
-    message: 'has to name a status or a time',
+  .extend({ status: z.enum(['queued', 'running', 'unfinished']).optional() })
+  .refine(({ limit: _limit, cursor: _cursor, ...filter }) => Object.keys(filter).length > 0, {
+    message: `has to name one of ${Object.keys(filterFields).join(', ')}`,
   });
 
 /** `cursor`: there may be more, which the same request with it cancels. */

@@ -11,7 +11,8 @@ export type ScriptCall<R = string | number> = (keys: string[], args: (string | n
 export type Script = {
   /** Of the command, unique on the connection. */
   name: string;
-  numberOfKeys: number;
+  /** Undefined: as many as each call has. */
+  numberOfKeys?: number | undefined;
   lua: string;
   /** It is run also when Redis is full: it frees memory, or is what must be written then. */
   whenFull?: boolean;
@@ -57,12 +58,13 @@ function define<R>(
   { numberOfKeys, lua }: Script,
   suffix: '' | 'Buffer' = '',
 ): ScriptCall<R> {
-  redis.defineCommand(command, { numberOfKeys, lua });
+  redis.defineCommand(command, { ...(numberOfKeys !== undefined && { numberOfKeys }), lua });
   // ioredis adds the command as methods that its types do not know.
   const methods = redis as unknown as Record<string, (...args: (string | number)[]) => Promise<R[]>>;
   const call = methods[`${command}${suffix}`];
   if (!call) throw new Error(`ioredis did not define ${command}`);
-  return (keys, args) => call.call(redis, ...keys, ...args);
+  const counted = (keys: string[]) => (numberOfKeys === undefined ? [keys.length, ...keys] : keys);
+  return (keys, args) => call.call(redis, ...counted(keys), ...args);
 }
 
 function takesFlags(redis: RedisConnection): Promise<boolean> {

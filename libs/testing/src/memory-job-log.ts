@@ -1,5 +1,6 @@
 /** The job log in memory: the twin of the one in Redis; the suite in libs/job-log/test runs over both. Its rules are in memory-state.ts. */
 import {
+  isAskedFor,
   type JobFeed,
   type NewJob,
   type Position,
@@ -26,8 +27,8 @@ import {
 } from './memory-state.ts';
 import type { WholeLog } from './whole-log.ts';
 
-/** A page of a list ends with the job whose metadata reaches this. */
-const PAGE_METADATA_BYTES = 128 * 1024;
+/** A page of a list ends with the job whose title and metadata reach this. */
+const PAGE_TEXT_BYTES = 128 * 1024;
 
 const noWishes: Wishes = { cancelBy: undefined, pauseWish: false };
 
@@ -224,23 +225,20 @@ export function createMemoryJobLog({
       });
       return pageOf(`${kept.bytes} ${kept.sha256}`, page);
     },
-    async list(tenant, { status, since = 0, before = Number.POSITIVE_INFINITY, limit, cursor }) {
+    async list(tenant, { limit, cursor, ...filter }) {
       const all = [...records.keys()]
         .flatMap((jobId) => recordAt(jobId) ?? [])
         .filter((state) => state.job.tenant === tenant)
         .map(jobOfState)
         .sort((a, b) => b.createdAt - a.createdAt || (a.jobId < b.jobId ? 1 : -1));
       const start = cursor === undefined ? 0 : all.findIndex((job) => cursorOf(job) === cursor) + 1;
-      const matching = all
-        .slice(start)
-        .filter((job) => status === undefined || job.status === status)
-        .filter(({ createdAt }) => createdAt >= since && createdAt < before);
+      const matching = all.slice(start).filter((job) => isAskedFor(job, filter));
       const jobs: Job[] = [];
       let bytes = 0;
       for (const job of matching) {
         jobs.push(job);
-        bytes += job.metadata ? Buffer.byteLength(JSON.stringify(job.metadata)) : 0;
-        if (jobs.length === limit || bytes >= PAGE_METADATA_BYTES) return { jobs, cursor: cursorOf(job) };
+        for (const part of [job.metadata, job.title]) bytes += Buffer.byteLength(JSON.stringify(part) ?? '');
+        if (jobs.length === limit || bytes >= PAGE_TEXT_BYTES) return { jobs, cursor: cursorOf(job) };
       }
       return { jobs, cursor: undefined };
     },
@@ -288,6 +286,9 @@ function jobOfState(state: RecordState): Job {
     ...(state.paused === undefined || isTerminal(state.status) ? {} : { pausedAt: state.paused.at }),
     ...(state.notBefore === undefined || state.status !== 'queued' ? {} : { notBefore: state.notBefore }),
     deadlineAt: state.deadline,
+    ...(state.job.title === undefined ? {} : { title: state.job.title }),
+    ...(state.ending?.costUsd === undefined ? {} : { costUsd: state.ending.costUsd }),
+    ...(state.ending?.failure === undefined ? {} : { failure: state.ending.failure }),
     ...(state.job.rerunOf === undefined ? {} : { rerunOf: state.job.rerunOf }),
     ...(state.job.spec.metadata === undefined ? {} : { metadata: state.job.spec.metadata }),
   };

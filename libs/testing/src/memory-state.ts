@@ -49,6 +49,8 @@ export type RecordState = {
   pauseWish: boolean;
   /** Set while it is paused: since when, and what was left of its time. */
   paused: { at: number; leftMs: number } | undefined;
+  /** What lists show of its end. */
+  ending: Batch['ending'];
   /** A usage limit is reached until then. */
   notBefore: number | undefined;
 };
@@ -78,6 +80,7 @@ export function createRecord(job: NewJob, now: number): RecordState {
     begun: 'begun',
     pauseWish: false,
     paused: undefined,
+    ending: undefined,
     notBefore: undefined,
   };
   return withBatch(state, ['{"type":"queued"}'], now);
@@ -137,7 +140,7 @@ export function appendBatch(
     kept: [...state.kept, ...(batch.kept ?? [])],
     hasOutput: state.hasOutput || batch.hasOutput,
     ...(batch.change ? changeRecord(state, batch.change, now) : {}),
-    ...(batch.terminal ? { status: batch.terminal, endedAt: now } : {}),
+    ...(batch.terminal ? { status: batch.terminal, endedAt: now, ending: batch.ending } : {}),
   };
   const outcome = {
     code: 'ok',

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Grants } from '@cc-executor/claude-options';
-import type { AcceptLog, NewJob, Secrets, Vault } from '@cc-executor/job-log';
+import { type AcceptLog, type NewJob, type Secrets, titleOf, type Vault } from '@cc-executor/job-log';
 import {
   createEpoch,
   createJobId,
@@ -53,6 +53,7 @@ export function createAccept({
   grants,
   vault,
   webhookTargets,
+  showTitles,
   metrics,
   logger,
 }: {
@@ -67,6 +68,7 @@ export function createAccept({
   vault: Vault | undefined;
   /** Undefined: webhooks cannot be signed, and no job with one is taken. */
   webhookTargets: TargetRules | undefined;
+  showTitles: boolean;
   metrics: Pick<GatewayMetrics, 'jobsAccepted'>;
   logger: Logger;
 }): Accept {
@@ -155,6 +157,7 @@ export function createAccept({
       queueMs: spec.timeouts?.queueMs ?? DEFAULT_TIMEOUTS.queueMs,
       totalMs: spec.timeouts?.totalMs ?? DEFAULT_TIMEOUTS.totalMs,
       retry: spec.retry ?? 'safe',
+      ...(showTitles && { title: titleOf(spec.prompt) }),
       ...(rerunOf !== undefined && { rerunOf }),
     };
     // By what was asked: a ceiling that has changed makes no other payload of the same request.

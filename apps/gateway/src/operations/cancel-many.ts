@@ -1,20 +1,24 @@
 /** Cancel many: what `list` finds, a page at a time, each job as `cancel` does it. A job that has ended is left out. */
 import type { ReadLog, WishLog } from '@cc-executor/job-log';
 import { isTerminal } from '@cc-executor/protocol';
+import { filterOf } from './filter.ts';
 import type { Operation } from './operation.ts';
 
 const DEFAULT_LIMIT = 100;
 
-/** Of a call that was cut short the rest is cancelled by the same call again. */
+/** Of a call that was cut short the rest is cancelled by the same call again. Errors: those of `filterOf`. */
 export function createCancelMany({
   readLog,
   wishLog,
+  showTitles,
 }: {
   readLog: ReadLog;
   wishLog: WishLog;
+  showTitles: boolean;
 }): Operation<'cancelMany'> {
-  return async ({ tenant, reads }, { limit = DEFAULT_LIMIT, ...query }) => {
-    const page = await reads.take(() => readLog.list(tenant, { ...query, limit }));
+  return async ({ tenant, reads }, { limit = DEFAULT_LIMIT, cursor, ...named }) => {
+    const filter = filterOf({ status: 'unfinished', ...named }, showTitles);
+    const page = await reads.take(() => readLog.list(tenant, { ...filter, limit, cursor }));
     const unfinished = page.jobs.filter(({ status }) => !isTerminal(status));
     const jobs = await Promise.all(
       unfinished.map(async ({ jobId }) => {

@@ -1,14 +1,22 @@
 /** Get: what a job's record says now, its terminal event when it has ended, how far its webhook has come, who has listened. */
 import type { ReadLog } from '@cc-executor/job-log';
 import { ProtocolError, type TerminalEvent } from '@cc-executor/protocol';
+import { shownJob } from './filter.ts';
 import type { Operation } from './operation.ts';
 
 /** Errors: `job_not_found`. */
-export function createGet({ readLog }: { readLog: ReadLog }): Operation<'get'> {
+export function createGet({
+  readLog,
+  showTitles,
+}: {
+  readLog: ReadLog;
+  showTitles: boolean;
+}): Operation<'get'> {
   return async ({ tenant, reads }, { jobId }) => {
     const stored = await reads.take(() => readLog.get(tenant, jobId));
     if (!stored) throw new ProtocolError('job_not_found');
-    const { job, terminalEvent, listeners, moreListeners, delivery } = stored;
+    const job = shownJob(stored.job, showTitles);
+    const { terminalEvent, listeners, moreListeners, delivery } = stored;
     const terminal = terminalEvent && { terminal: JSON.parse(terminalEvent) as TerminalEvent };
     return {
       result: {

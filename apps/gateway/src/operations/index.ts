@@ -46,6 +46,8 @@ export type OperationParts = {
   webhookLog: WebhookLog;
   /** Undefined: there is no secret to sign webhooks with. */
   webhookTargets: TargetRules | undefined;
+  /** Whether jobs have titles, which lists show. */
+  showTitles: boolean;
   transcripts: TranscriptRequests;
   metrics: Pick<GatewayMetrics, 'jobsAccepted'>;
   logger: Logger;

@@ -1,7 +1,7 @@
 -- include: shared, indexes, accepting
 -- Does what announce.lua and create.lua do, in one step: where record and indexes are on one server.
 --   KEYS 1 record, 2 log, 3… those of announce.lua
---   ARGV 1…17 those of create.lua, but 9 is not read, 18… those of announce.lua
+--   ARGV 1…18 those of create.lua, but 9 is not read, 19… those of announce.lua
 -- Returns what create.lua does
 local known = find_record(KEYS[1], ARGV)
 if known then
@@ -9,5 +9,5 @@ if known then
 end
 local now = now_ms()
 -- First: were the record refused in the midst of it, it would still be found.
-enter_indexes({ unpack(KEYS, 3) }, { unpack(ARGV, 18) }, now)
+enter_indexes({ unpack(KEYS, 3) }, { unpack(ARGV, 19) }, now)
 return write_record(KEYS[1], KEYS[2], ARGV, now)

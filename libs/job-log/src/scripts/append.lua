@@ -7,8 +7,8 @@
 --        8 how long a pause may last (ms), or until when the limit holds,
 --        9 how many bytes the messages have that are kept whole, apart from their events,
 --        10 how many events, 11 their bodies (JSON objects with at least one member), one a line,
---        12… fields of the record that keep these messages, and their values
--- Returns {code, last seq, who asked for cancel or '', '1' when the job is to be paused, bytes that its log takes}
+--        12… further fields of the record (these messages, what lists show of the end), and their values
+-- Returns {code, last seq, who asked for cancel or '', '1' when the job is to be paused, bytes that its log takes, tenant, status}
 --   'ok'                taken
 --   'duplicate'         taken before: the reply was lost
 --   'fenced'            a newer attempt, or the sweeper, owns the job
@@ -18,30 +18,30 @@
 --                       log was lost, or a fault of the caller)
 --   'missing'           there is no record
 
-local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'cancelBy', 'output', 'pauseWish', 'logBytes')
+local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'cancelBy', 'output', 'pauseWish', 'logBytes', 'tenant')
 local status = r[1]
 if not status then
-  return { 'missing', 0, '', '', 0 }
+  return { 'missing', 0, '', '', 0, '', '' }
 end
 local seq, first, cancel, pause, log_bytes = tonumber(r[3]), tonumber(ARGV[3]), r[5] or '', r[7] or '', tonumber(r[8] or 0)
 local count = tonumber(ARGV[10])
 if r[2] ~= ARGV[2] then -- @mutation fence
-  return { 'fenced', seq, cancel, pause, log_bytes }
+  return { 'fenced', seq, cancel, pause, log_bytes, r[9], status }
 end
 local new_status = ARGV[4]
 -- Before the check for a terminal status: a finish whose reply was lost is sent again. At the place of another event
 -- there is none to have been taken.
 if first + count - 1 <= seq and (new_status == '' or is_terminal(status)) then
-  return { 'duplicate', seq, cancel, pause, log_bytes }
+  return { 'duplicate', seq, cancel, pause, log_bytes, r[9], status }
 end
 if is_terminal(status) then
-  return { 'terminal', seq, cancel, pause, log_bytes }
+  return { 'terminal', seq, cancel, pause, log_bytes, r[9], status }
 end
 if first ~= seq + 1 then
-  return { 'gap', seq, cancel, pause, log_bytes }
+  return { 'gap', seq, cancel, pause, log_bytes, r[9], status }
 end
 if new_status ~= '' and new_status ~= 'cancelled' and cancel ~= '' then
-  return { 'cancel_requested', seq, cancel, pause, log_bytes }
+  return { 'cancel_requested', seq, cancel, pause, log_bytes, r[9], status }
 end
 local now, shown = now_ms(), new_status == '' and status or new_status
 local last, bytes = append_batch(KEYS[2], ARGV[1], r[4], ARGV[2], seq, shown, now, count, ARGV[11])
@@ -50,7 +50,7 @@ redis.call('HSET', KEYS[1], 'seq', last, 'logBytes', log_bytes)
 for i = 12, #ARGV, 2 do
   redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
 end
-if #ARGV > 11 then
+if tonumber(ARGV[9]) > 0 then
   redis.call('HINCRBY', KEYS[1], 'bodyBytes', ARGV[9])
 end
 if ARGV[6] == '1' and not r[6] then
@@ -68,4 +68,4 @@ if new_status ~= '' then
   redis.call('PEXPIRE', KEYS[1], ARGV[5])
   redis.call('PEXPIRE', KEYS[2], ARGV[5])
 end
-return { 'ok', last, cancel, pause, log_bytes }
+return { 'ok', last, cancel, pause, log_bytes, r[9], shown }

@@ -4,29 +4,29 @@
 --   ARGV 1 leaseMs, 2 owner: a name of this pick-up, so that a begin whose reply was lost can be sent again
 -- Returns {code, fence, seq, epoch, spec, remainingMs until the deadline, output,
 --   '1' when it is to be paused, how often it has been begun, how many bytes of messages are kept apart from events,
---   ms from acceptance until then, until when it may wait for a usage limit to be lifted, or 0}
+--   ms from acceptance until then, until when it may wait for a usage limit to be lifted, or 0, tenant}
 --   'begun'          go on; the fence is yours
 --   'queue_timeout'  it was not taken in time: the fence is yours, end it as timed_out
 --   'total_timeout'  likewise, but it was queued again, and no time is left to it
 --   'held'           another attempt has it. Should that be dead, the sweeper sees to it, and nobody else: right after
 --                    an outage of Redis a lease can look lapsed that its owner is about to renew
---   'terminal'       it has ended
+--   'terminal'       it has ended; tenant and status follow
 --   'missing'        there is no record
-local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'spec', 'deadline', 'totalMs', 'output', 'owner', 'late', 'pauseWish', 'endBy', 'attempts', 'bodyBytes', 'createdAt', 'begunAt')
+local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'seq', 'epoch', 'spec', 'deadline', 'totalMs', 'output', 'owner', 'late', 'pauseWish', 'endBy', 'attempts', 'bodyBytes', 'createdAt', 'begunAt', 'tenant')
 local status, fence = r[1], tonumber(r[2])
 local now = now_ms()
 local time = tonumber(now)
 
 local function reply(code, attempts, begun_at)
   local left = code == 'begun' and math.min(tonumber(r[7]), (tonumber(r[12]) or math.huge) - time) or tonumber(r[7])
-  return { code, fence, tonumber(r[3]), r[4], r[5], left, r[8] or '', r[11] or '', attempts, tonumber(r[14] or 0), begun_at - tonumber(r[15]), take_by(r[12], r[7]) or 0 }
+  return { code, fence, tonumber(r[3]), r[4], r[5], left, r[8] or '', r[11] or '', attempts, tonumber(r[14] or 0), begun_at - tonumber(r[15]), take_by(r[12], r[7]) or 0, r[17] }
 end
 
 if not status then
   return { 'missing' }
 end
 if is_terminal(status) then
-  return { 'terminal' }
+  return { 'terminal', r[17], status }
 end
 if status == 'running' then
   if r[9] == ARGV[2] then

@@ -12,5 +12,18 @@ local function enter_indexes(k, a, now)
   if a[5] ~= '' then
     enter(k[5], a[5])
   end
+  redis.call('ZADD', k[6], 'NX', 0, a[1])
+  -- By when it was created they are all ordered alike.
+  local created = redis.call('ZSCORE', k[3], a[1])
+  redis.call('ZADD', k[7], 'NX', created, a[1])
+  if a[6] ~= '' then
+    redis.call('ZADD', k[8], 'NX', created, a[1] .. ' ' .. a[6])
+  end
+  if a[7] ~= '' then
+    redis.call('HSET', k[9], a[1], a[7])
+  end
+  for i = 10, #k do
+    redis.call('ZADD', k[i], 'NX', created, a[1])
+  end
   return (is_new == 0 or has_no_entry == 0) and 1 or 0
 end

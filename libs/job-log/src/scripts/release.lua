@@ -2,8 +2,8 @@
 -- Hands a running job back: it is queued again; one that is limited waits until `notBefore`. The fence rises, so that the attempt that gave it up writes nothing more.
 --   KEYS 1 record
 --   ARGV 1 fence, 2 queueMs, 3 '1' when its work had begun: then the attempt counts
--- Returns {'ok' | 'fenced' | 'terminal' | 'missing' | 'cancel_requested'}
-local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'cancelBy', 'pausedAt', 'endBy', 'totalMs', 'notBefore')
+-- Returns {'ok' | 'fenced' | 'terminal' | 'missing' | 'cancel_requested', with 'ok' the tenant}
+local r = redis.call('HMGET', KEYS[1], 'status', 'fence', 'cancelBy', 'pausedAt', 'endBy', 'totalMs', 'notBefore', 'tenant')
 if not r[1] then
   return { 'missing' }
 end
@@ -24,4 +24,4 @@ if ARGV[3] ~= '1' then
   redis.call('HINCRBY', KEYS[1], 'attempts', -1)
 end
 redis.call('HDEL', KEYS[1], 'pausedAt', 'leftMs')
-return { 'ok' }
+return { 'ok', r[8] }

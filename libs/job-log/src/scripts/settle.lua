@@ -8,8 +8,8 @@
 -- Returns {code, …}
 --   'stale'             the claim is too old (Redis stood still in between): nothing was done
 --   'gone'              there is no record
---   'terminal'          it has ended before
---   'ended', status     it was ended now
+--   'terminal', status, tenant   it has ended before
+--   'ended', status, tenant      it was ended now
 --   'queued', next, …   it waits for a worker until `next`
 --   'requeued', next, … its attempt was lost and may be repeated, or it had only a usage limit to wait for: it is queued again, and
 --                       needs a queue entry
@@ -26,17 +26,20 @@ if not status then
   return { 'gone' }
 end
 if is_terminal(status) then -- @mutation sweep-of-ended
-  return { 'terminal' }
+  return { 'terminal', status, r[13] }
 end
 local deadline, fence = tonumber(r[5]), tonumber(r[2]) + 1
 local partial = r[8] and 'true' or 'false'
 
-local function finish(new_status, body)
+local function finish(new_status, body, failure)
   local last = append_batch(KEYS[2], ARGV[1], r[4], fence, tonumber(r[3]), new_status, now, 1, body)
   redis.call('HSET', KEYS[1], 'status', new_status, 'fence', fence, 'seq', last, 'endedAt', now)
+  if failure then
+    redis.call('HSET', KEYS[1], 'failure', failure)
+  end
   redis.call('PEXPIRE', KEYS[1], ARGV[4])
   redis.call('PEXPIRE', KEYS[2], ARGV[4])
-  return { 'ended', new_status }
+  return { 'ended', new_status, r[13] }
 end
 
 if status == 'queued' then
@@ -70,10 +73,10 @@ if r[7] == 'always' then
   if tonumber(r[15] or 0) >= max_attempts then
     local message = string.format('the worker stopped answering, at the last of %d attempts', max_attempts)
     return finish('failed', '{"type":"failed","error":{"code":"attempts_exhausted","message":"' .. message
-      .. '","retrySafe":false},"partial":' .. partial .. '}')
+      .. '","retrySafe":false},"partial":' .. partial .. '}', 'attempts_exhausted')
   end
   local end_by = lengthen(KEYS[1], r[10], time) or r[14]
   return requeue(queue_again(end_by, time, tonumber(ARGV[6])))
 end
 return finish('failed', '{"type":"failed","error":{"code":"worker_lost","message":"the worker stopped answering",'
-  .. '"retrySafe":false},"partial":' .. partial .. '}')
+  .. '"retrySafe":false},"partial":' .. partial .. '}', 'worker_lost')

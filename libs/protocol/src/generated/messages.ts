@@ -208,6 +208,9 @@ export type Job = {
   notBefore?: number | undefined;
   deadlineAt: number;
   metadata?: Record<string, unknown> | undefined;
+  title?: string | undefined;
+  costUsd?: number | undefined;
+  failure?: string | undefined;
   rerunOf?: string | undefined;
 };
 
@@ -308,9 +311,12 @@ export type AttachResult = {
 };
 
 export type CancelManyParams = {
-  status?: 'queued' | 'running' | undefined;
+  status?: 'queued' | 'running' | 'unfinished' | undefined;
   since?: number | undefined;
   before?: number | undefined;
+  metadata?: Record<string, string | number | boolean> | undefined;
+  text?: string | undefined;
+  idPrefix?: string | undefined;
   limit?: number | undefined;
   cursor?: string | undefined;
 };
@@ -339,6 +345,9 @@ export type GetResult = {
   notBefore?: number | undefined;
   deadlineAt: number;
   metadata?: Record<string, unknown> | undefined;
+  title?: string | undefined;
+  costUsd?: number | undefined;
+  failure?: string | undefined;
   rerunOf?: string | undefined;
   terminal?: JobEvent | undefined;
   listeners?: {
@@ -387,9 +396,12 @@ export type VerifyResult = {
 };
 
 export type ListParams = {
-  status?: JobStatus | undefined;
+  status?: 'queued' | 'running' | 'completed' | 'failed' | 'cancelled' | 'timed_out' | 'unfinished' | undefined;
   since?: number | undefined;
   before?: number | undefined;
+  metadata?: Record<string, string | number | boolean> | undefined;
+  text?: string | undefined;
+  idPrefix?: string | undefined;
   limit?: number | undefined;
   cursor?: string | undefined;
 };

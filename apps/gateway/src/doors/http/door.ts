@@ -17,6 +17,7 @@ import type { HttpContext } from './context.ts';
 import { type Exchange, openExchange } from './exchange.ts';
 import { createHandlers } from './handlers.ts';
 import { commonHeaders, errorAnswer, preflightHeaders } from './headers.ts';
+import { nestQuery } from './query.ts';
 import { readBody } from './request-body.ts';
 import { createSocketTurns } from './socket-turns.ts';
 
@@ -145,7 +146,7 @@ function readInput(operation: HttpOperation, request: HttpRequest, text: string)
   const { inPath, inQuery, inHeaders, body } = operation;
   return {
     ...checkParams(pathParams(request), inPath),
-    ...checkParams({ ...(request.query as object) }, inQuery),
+    ...checkParams(nestQuery(request.query as Record<string, unknown>), inQuery),
     ...checkParams(request.headers as IncomingHttpHeaders, inHeaders),
     body: body && (text === '' ? checkParams(undefined, body) : parseBody(text, body)),
   };

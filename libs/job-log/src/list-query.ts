@@ -1,0 +1,51 @@
+/** Which jobs a list is asked for. The indexes find candidates; this decides. */
+import {
+  isTerminal,
+  type Job,
+  type JobStatus,
+  MAX_LISTED_MEMBERS,
+  MAX_LISTED_NAME_LENGTH,
+  MAX_LISTED_VALUE_LENGTH,
+} from '@cc-executor/protocol';
+import { foldText } from './title.ts';
+
+/** Of what was accepted at `since` or later, and before `before`. */
+export type ListFilter = {
+  /** `unfinished`: queued or running. */
+  status?: JobStatus | 'unfinished' | undefined;
+  since?: number | undefined;
+  before?: number | undefined;
+  /** Members that the metadata has, values as text. */
+  metadata?: Readonly<Record<string, string>> | undefined;
+  /** What the title holds. */
+  text?: string | undefined;
+  /** How its id begins. */
+  idPrefix?: string | undefined;
+};
+
+/** The members of metadata that a job is found by: texts, numbers and truth values, as text. */
+export function findableMembers(metadata: Job['metadata'] = {}): [name: string, value: string][] {
+  return Object.entries(metadata)
+    .filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value))
+    .map(([name, value]): [string, string] => [name, String(value)])
+    .filter(
+      ([name, value]) => name.length <= MAX_LISTED_NAME_LENGTH && value.length <= MAX_LISTED_VALUE_LENGTH,
+    )
+    .slice(0, MAX_LISTED_MEMBERS);
+}
+
+/** Whether a job, with its metadata, is asked for. */
+export function isAskedFor(job: Job, filter: ListFilter): boolean {
+  const { since = 0, before = Number.POSITIVE_INFINITY, metadata = {}, text, idPrefix = '' } = filter;
+  if (!hasStatus(job, filter) || job.createdAt < since || job.createdAt >= before) return false;
+  if (!job.jobId.startsWith(idPrefix)) return false;
+  if (text !== undefined && !foldText(job.title ?? '').includes(foldText(text))) return false;
+  const members = new Map(findableMembers(job.metadata));
+  return Object.entries(metadata).every(([name, value]) => members.get(name) === value);
+}
+
+/** Of a job whose metadata has not been read. */
+export function hasStatus({ status }: Pick<Job, 'status'>, { status: wanted }: ListFilter): boolean {
+  if (wanted === 'unfinished') return !isTerminal(status);
+  return wanted === undefined || status === wanted;
+}

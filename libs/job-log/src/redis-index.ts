@@ -1,0 +1,72 @@
+/**
+ * The indexes by which jobs are listed, in the key space of their tenant. They stand in another slot than the records, so
+ * no step changes both: each is a reminder, and the record decides. Invariants, whoever dies in between:
+ *   - a job that has a record stands in `jobs`, `ids` and the indexes of its metadata: it was put there first;
+ *   - one that has not ended stands in `unfinished`, and one that a worker has in `live` before its first event;
+ *   - one that has ended stands where those are that ended so, or still in `live`, or is about to be looked at by a sweeper.
+ */
+import { type TerminalStatus, terminalStatuses } from '@cc-executor/protocol';
+import type { RedisConnection } from '@cc-executor/redis';
+import type { Keys } from './keys.ts';
+import { defineScripts } from './scripts.ts';
+
+export type JobIndex = {
+  /** Its status may change at any moment from now on, or it only waits. */
+  mark(tenant: string, jobId: string, isLive: boolean): Promise<void>;
+  /** It has ended: it is due for nothing any more, either. */
+  ended(tenant: string, jobId: string, status: TerminalStatus): Promise<void>;
+  /** Takes out jobs whose record is gone; returns how many. */
+  drop(tenant: string, jobIds: readonly string[]): Promise<number>;
+};
+
+/** @param options.retentionMs how long an ended job can be read, in ms */
+export function createJobIndex({
+  redis,
+  keys,
+  retentionMs,
+}: {
+  redis: RedisConnection;
+  keys: Keys;
+  retentionMs: number;
+}): JobIndex {
+  const scripts = defineScripts(redis, 'mark', 'ended', 'prune');
+
+  return {
+    async mark(tenant, jobId, isLive) {
+      await scripts.mark([keys.jobs(tenant), keys.live(tenant)], [jobId, isLive ? '1' : '']);
+    },
+    async ended(tenant, jobId, status) {
+      await scripts.ended(
+        [
+          ...[keys.jobs(tenant), keys.unfinished(tenant), keys.live(tenant), keys.ended(tenant, status)],
+          ...[keys.expiring(tenant), keys.due, keys.claimed, keys.webhooks],
+        ],
+        [jobId, retentionMs],
+      );
+    },
+    async drop(tenant, jobIds) {
+      const filed = jobIds.length > 0 ? await redis.hmget(keys.filed(tenant), ...jobIds) : [];
+      const members = filed.flatMap((json, i) => {
+        const pairs = JSON.parse(json ?? '[]') as [string, string][];
+        return pairs.map(([name, value]) => [keys.member(tenant, name, value), jobIds[i] ?? ''] as const);
+      });
+      await Promise.all(members.map(([key, jobId]) => redis.zrem(key, jobId)));
+      const [count] = await scripts.prune(
+        [
+          ...[keys.tenants, keys.jobs(tenant), keys.texts(tenant), keys.filed(tenant), keys.ids(tenant)],
+          ...[keys.unfinished(tenant), keys.live(tenant), keys.expiring(tenant)],
+          ...terminalStatuses.map((status) => keys.ended(tenant, status)),
+        ],
+        [tenant, ...jobIds],
+      );
+      return Number(count);
+    },
+  };
+}
+
+/** Nobody waits for these: what an outage leaves, a sweeper puts right when the job is due. */
+export function unawaited(change: Promise<void>): void {
+  change.catch(() => {
+    // As above.
+  });
+}
