@@ -9,6 +9,7 @@ import {
   type JobEvent,
   MAX_SENT_FRAME_BYTES,
 } from '@cc-executor/protocol';
+import { RedisUnavailableError } from '@cc-executor/redis';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it, test } from 'vitest';
 import { type Outlines, readSnapshot, type SnapshotPage } from '../src/listening/snapshot.ts';
@@ -183,6 +184,43 @@ test('a stream begins with one too, and is resumed behind it; of an ended job th
   expect(await lines.text()).toMatch(/^\{"type":"snapshot",/);
   const both = await fetch(`${url}?from=snapshot&after=3`);
   expect(both.status).toBe(400);
+});
+
+test('a snapshot waits through an outage of Redis, and none of it comes twice', async () => {
+  const { jobId } = await longJob();
+  let reads = 0;
+  const flaky = await rig.gateway({
+    wrapLog: (log) => ({
+      ...log,
+      async range(...args) {
+        reads += 1;
+        if (reads % 3 === 2) throw new RedisUnavailableError('away', new Error('no connection'));
+        return log.range(...args);
+      },
+    }),
+  });
+  const client = await rig.connect(flaky);
+  await client.request('attach', { jobId, from: 'snapshot' });
+  await client.until(({ method, params }) => method === 'snapshot' && params.state !== undefined);
+  const pages = client.messages.flatMap(({ method, params }) => (method === 'snapshot' ? [params] : []));
+  expect(foldOf(pages).pieces.map(({ seq }) => seq)).toEqual(Array.from({ length: 30 }, (_, i) => 5 + 2 * i));
+  expect(reads).toBeGreaterThan(6);
+});
+
+test('a log that is gone meanwhile is told as lost', async () => {
+  const { jobId } = await longJob();
+  const losing = await rig.gateway({
+    wrapLog: (log) => ({
+      ...log,
+      // Attaching reads behind the snapshot.
+      range: async (tenant, id, stretch) =>
+        stretch.afterSeq === 0 ? undefined : log.range(tenant, id, stretch),
+    }),
+  });
+  const client = await rig.connect(losing);
+  await client.request('attach', { jobId, from: 'snapshot' });
+  const lost = await client.until(({ method }) => method === 'job_lost');
+  expect(lost.params).toEqual({ jobId, lastSeq: 0, reason: 'the record is gone' });
 });
 
 test('who leaves while the snapshot comes gets no more, and may attach again', async () => {

@@ -4,14 +4,7 @@
  * then for the text. What the first look finds is small, and is kept for the next who asks.
  */
 import type { ReadLog, StoredBatch } from '@cc-executor/job-log';
-import {
-  emptyFold,
-  eventTexts,
-  type Fold,
-  foldEvents,
-  type JobEvent,
-  type Notification,
-} from '@cc-executor/protocol';
+import { emptyFold, type Fold, foldEvents, type JobEvent, type Notification } from '@cc-executor/protocol';
 
 export type SnapshotPage = Notification<'snapshot'>;
 
@@ -117,7 +110,9 @@ async function* eventsOf(
 
 function foldable(batch: StoredBatch): JobEvent[] {
   const bodies = batch.bodies.toString().split('\n');
-  return eventTexts(batch)
-    .filter((_, i) => !PASSED_OVER.some((start) => bodies[i]?.startsWith(start)))
-    .map((text) => JSON.parse(text) as JobEvent);
+  return bodies.flatMap((body, i) => {
+    if (PASSED_OVER.some((start) => body.startsWith(start))) return [];
+    // No fold looks at the rest of its head.
+    return [{ ...JSON.parse(body), seq: batch.firstSeq + i } as JobEvent];
+  });
 }
