@@ -15,7 +15,7 @@ import { RESTLESS } from './support/leftovers.ts';
 
 const main = fileURLToPath(new URL('../../apps/cli/src/main.ts', import.meta.url));
 const [OLD, NEW] = [1, 2].map((byte) => `whsec_${Buffer.alloc(32, byte).toString('base64')}`);
-const TIMEOUT_MS = 1_000;
+const TIMEOUT_MS = 2_000;
 const PATIENCE = { timeout: 20_000, interval: 20 };
 
 type Told = { id: string; attempts: number; body: unknown; signatures: number };
