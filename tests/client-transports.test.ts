@@ -84,6 +84,9 @@ describe('over HTTP', () => {
     expect(await seqsOf(job.events())).toEqual([1, 2, 3, 4]);
     const late = await client.attach(job.jobId, { afterSeq: 2 });
     expect(await seqsOf(late.events())).toEqual([3, 4]);
+    const shown = await client.attach(job.jobId, { from: 'snapshot' });
+    expect(await shown.done()).toMatchObject({ type: 'completed' });
+    expect(shown.text()).toBe('Hello.');
     expect(await client.get(job.jobId)).toMatchObject({ status: 'completed', metadata: { row: 1 } });
     expect((await client.list({ status: 'completed', limit: 5 })).jobs).toHaveLength(1);
   });

@@ -2,7 +2,7 @@
  * libs/protocol/src/generated: the messages as plain TypeScript types and as shapes to check answers by, for the SDK,
  * which has no schema library in it. Both are made of the JSON Schemas of the messages.
  */
-import { isTerminalEvent, jsonSchemas, openApiDocument, protocolErrors } from '@cc-executor/protocol';
+import { isTerminalEvent, jsonSchemas } from '@cc-executor/protocol';
 
 type JsonSchema = {
   type?: string;
@@ -32,10 +32,6 @@ const schemas = Object.fromEntries(
 );
 const methods = namesBetween('request.', '.result');
 const notices = namesBetween('notification.', '').filter((name) => name !== 'events');
-const { components } = openApiDocument() as { components: { schemas: Record<string, JsonSchema> } };
-const streamNotices = Object.entries(components.schemas)
-  .filter(([name]) => name.startsWith('Notice.'))
-  .map(([name, schema]) => [name.replace('Notice.', ''), schema] as const);
 
 /** The files by path. */
 export function generateTypeScript(): Map<string, string> {
@@ -109,8 +105,6 @@ function messageTypes(): string {
         'Notices',
         notices.map((name) => [name, schemas[`notification.${name}`]!]),
       ),
-    '/** What an HTTP stream of events says between them. */\n' +
-      declareMembers('StreamNotices', streamNotices),
   );
   return declared.join('\n');
 }
@@ -198,22 +192,28 @@ function capital(word: string): string {
 
 function shapes(): string {
   const sets: [string, string, (readonly [string, JsonSchema])[]][] = [
-    ['resultShapes', 'Of the results of requests.', methods.map((m) => [m, schemas[`request.${m}.result`]!])],
+    [
+      'resultShapes',
+      'Of the results of requests. What lists of objects hold is handed on as it came.',
+      methods.map((m) => [m, withBareLists(schemas[`request.${m}.result`]!)]),
+    ],
     [
       'noticeShapes',
       'Of what the gateway says unasked.',
       notices.map((n) => [n, schemas[`notification.${n}`]!]),
     ],
-    ['streamNoticeShapes', 'Of what an HTTP stream says between events.', [...streamNotices]],
   ];
   const texts = sets.map(([name, words, members]) => {
     const lines = members.map(([member, schema]) => `  ${member}: ${shapeOf(schema)},\n`);
     return `/** ${words} */\nexport const ${name} = {\n${lines.join('')}} as const;\n`;
   });
-  const errors = Object.entries(protocolErrors).map(([code, { retryable }]) => `  ${code}: ${retryable},\n`);
-  texts.push(`/** Codes of the gateway's errors, and whether the same may succeed later. */
-export const retryableErrors = {\n${errors.join('')}} as const;\n`);
   return texts.join('\n');
+}
+
+function withBareLists(schema: JsonSchema): JsonSchema {
+  return JSON.parse(JSON.stringify(schema), (_, value) =>
+    value?.items?.type === 'object' ? { ...value, items: { type: 'object' } } : value,
+  );
 }
 
 /** A scalar by name, an id by its prefix, words with `|` between them, a list as `[shape]`, an object by its members, `?` after what may miss. */

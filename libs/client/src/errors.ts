@@ -1,13 +1,8 @@
 /**
- * The one error the SDK throws. Programs read `code`: a code of the gateway (`retryableErrors`) or one of the
- * SDK's own (`clientErrors`); the message is for people.
+ * The one error the SDK throws. Programs read `code`: a code of the gateway, as PROTOCOL.md and docs/errors.md list them, or
+ * one of the SDK's own; the message is for people.
  */
-import {
-  type ClientErrorCode,
-  clientErrors,
-  type ProtocolErrorCode,
-  retryableErrors,
-} from '@cc-executor/protocol/plain';
+import type { ClientErrorCode, ProtocolErrorCode } from '@cc-executor/protocol/plain';
 
 export type ErrorCode = ClientErrorCode | ProtocolErrorCode;
 
@@ -27,11 +22,12 @@ export class ClientError extends Error {
   readonly retryAfterMs: number | undefined;
   readonly idempotencyKey: string | undefined;
 
-  constructor(code: ErrorCode, message: string = describeCode(code), details: ClientErrorDetails = {}) {
+  constructor(code: ErrorCode, message: string = code, details: ClientErrorDetails = {}) {
     super(message);
     this.name = 'ClientError';
     this.code = code;
-    this.retryable = details.retryable ?? isRetryable(code);
+    // The gateway says of its own errors whether they may pass.
+    this.retryable = details.retryable ?? (code === 'connect_failed' || code === 'request_timeout');
     this.jobId = details.jobId;
     this.retryAfterMs = details.retryAfterMs;
     this.idempotencyKey = details.idempotencyKey;
@@ -43,18 +39,18 @@ export function withJob(error: ClientError, jobId: string): ClientError {
   return new ClientError(error.code, error.message, { ...error, jobId });
 }
 
-/** The error in a response's `error` member; one that PROTOCOL.md does not know is a `protocol_violation`. */
+/** The error in a response's `error` member; one without a code is a `protocol_violation`. A newer gateway may have more codes. */
 export function readErrorMember(member: unknown): ClientError {
   const { message, data } = asRecord(member);
   const { code, retryable, retryAfterMs } = asRecord(data);
   const text = typeof message === 'string' ? message : undefined;
-  if (typeof code !== 'string' || !isProtocolCode(code)) {
+  if (typeof code !== 'string') {
     return new ClientError(
       'protocol_violation',
       `An error that is not in the protocol: ${text ?? 'no message'}`,
     );
   }
-  return new ClientError(code, text, {
+  return new ClientError(code as ProtocolErrorCode, text, {
     ...(typeof retryable === 'boolean' ? { retryable } : {}),
     ...(typeof retryAfterMs === 'number' ? { retryAfterMs } : {}),
   });
@@ -63,17 +59,4 @@ export function readErrorMember(member: unknown): ClientError {
 /** A value's members, when it is an object. */
 export function asRecord(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-}
-
-function isProtocolCode(code: string): code is ProtocolErrorCode {
-  return Object.hasOwn(retryableErrors, code);
-}
-
-function describeCode(code: ErrorCode): string {
-  return isProtocolCode(code) ? `The gateway answered with '${code}'.` : clientErrors[code];
-}
-
-function isRetryable(code: ErrorCode): boolean {
-  if (isProtocolCode(code)) return retryableErrors[code];
-  return code === 'connect_failed' || code === 'request_timeout';
 }

@@ -2,7 +2,7 @@
  * The events of one job over HTTP, as lines of JSON, in the frames that a WebSocket would bring. A stream that is silent
  * for longer than its heartbeats is dead, whatever the operating system thinks.
  */
-import { isTerminalEvent, type JobEvent, streamNoticeShapes } from '@cc-executor/protocol/plain';
+import { isTerminalEvent, type JobEvent, noticeShapes } from '@cc-executor/protocol/plain';
 import { asRecord } from './errors.ts';
 import type { ServerFrame } from './frames.ts';
 import { findFault, isEvent } from './shape-check.ts';
@@ -57,25 +57,20 @@ function readLine(line: string, jobId: string): ServerFrame {
   } catch {
     return { kind: 'violation', message: 'The gateway sent a line that is not JSON.' };
   }
-  if ('seq' in value) {
-    if (isEvent(value)) return { kind: 'events', events: [value as JobEvent] };
-    return { kind: 'violation', message: 'The gateway sent an event without its head.' };
+  const { type, lastSeq: seq, status } = value;
+  if (isNotice(type)) {
+    const jobs = seq === undefined ? [] : [{ jobId, seq, status }];
+    const params = type === 'heartbeat' ? { jobs } : { ...value, jobId };
+    const fault = findFault(noticeShapes[type], params);
+    if (fault === undefined) return { kind: type, params } as ServerFrame;
+  } else if (isEvent(value)) {
+    return { kind: 'events', events: [value as JobEvent] };
+  } else if (value.seq === undefined) {
+    return { kind: 'unknown' };
   }
-  const { type: kind } = value;
-  if (typeof kind !== 'string' || !isNotice(kind)) return { kind: 'unknown' };
-  const fault = findFault(streamNoticeShapes[kind], value);
-  if (fault !== undefined) {
-    return {
-      kind: 'violation',
-      message: `The gateway sent a '${kind}' that does not fit its schema (${fault}).`,
-    };
-  }
-  if (kind !== 'heartbeat') return { kind, params: { ...value, jobId } } as ServerFrame;
-  const { lastSeq: seq, status } = value;
-  const jobs = seq === undefined || status === undefined ? [] : [{ jobId, seq, status }];
-  return { kind, params: { jobs } } as ServerFrame;
+  return { kind: 'violation', message: `The gateway sent a '${type}' that does not fit its schema.` };
 }
 
-function isNotice(type: string): type is keyof typeof streamNoticeShapes {
-  return Object.hasOwn(streamNoticeShapes, type);
+function isNotice(type: unknown): type is Exclude<keyof typeof noticeShapes, 'connected'> {
+  return Object.hasOwn(noticeShapes, type as string);
 }

@@ -1,6 +1,6 @@
 /** What of the protocol needs no schema library: types, tables, and what is made of them. The SDK is built of it. */
 export { mayReconnect } from './close-codes.ts';
-export { type ClientErrorCode, clientErrors, type ProtocolErrorCode } from './error-codes.ts';
+export type { ClientErrorCode, ProtocolErrorCode } from './error-codes.ts';
 export { changesText, emptyFold, type Fold, foldEvents, foldedAnswer, foldedText } from './fold.ts';
 export type {
   CancelledEvent,
@@ -40,7 +40,7 @@ export type {
   ToolStartedEvent,
   VerifyResult,
 } from './generated/messages.ts';
-export { noticeShapes, resultShapes, retryableErrors, streamNoticeShapes } from './generated/shapes.ts';
+export { noticeShapes, resultShapes } from './generated/shapes.ts';
 export {
   DEFAULT_HEARTBEAT_MS,
   MAX_ATTACHMENTS,
