@@ -15,6 +15,7 @@ import { configFolderOf, warningsOf } from './config-folder.ts';
 import { type Containment, canHide } from './containment.ts';
 import { createConversationFolders } from './conversation-folders.ts';
 import type {
+  Confine,
   Engine,
   EngineDescription,
   EngineEnding,
@@ -30,6 +31,7 @@ import type { ModelProxy } from './model-proxy.ts';
 import { createPlaces, type Place } from './places.ts';
 import { createMarker } from './process-tree.ts';
 import { findTranscript, readAnswer } from './transcripts.ts';
+import { type SnapshotBounds, takeSnapshot } from './workspaces/snapshot.ts';
 
 const FORGET_EVERY_MS = 60 * 60_000;
 
@@ -53,6 +55,8 @@ export type ClaudeEngineOptions = {
   readonly environment: Environment;
   /** Further variables that it inherits. */
   readonly passEnv: readonly string[];
+  /** Within which the state of a workspace is noted before a run in it; undefined: it is not. */
+  readonly snapshots: SnapshotBounds | undefined;
   readonly logger: Logger;
 };
 
@@ -157,6 +161,7 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     request: ExecutionRequest,
     { place, signal, pause, onLines }: RunOptions,
   ): Promise<EngineEnding> {
+    if (place.isWorkspace) await noteState(place.cwd, signal);
     if (signal.aborted) return { exitCode: null, signal: null, stderr: '' };
     const splitter = createLineSplitter();
     const giveUp = new AbortController();
@@ -218,6 +223,23 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     return ending;
   }
 
+  const confine: Confine = async ({ shown, ...program }, confined) => {
+    const view = await viewOf([program.cwd, ...shown]);
+    const marker = createMarker('git', randomUUID());
+    return runCliProcess(
+      { ...program, view, marker, input: '' },
+      { ...confined, containment, stopGraceMs: options.stopGraceMs },
+    );
+  };
+
+  /** Without it there is no diff; the run goes on. */
+  async function noteState(workspace: string, signal: AbortSignal): Promise<void> {
+    if (options.snapshots === undefined) return;
+    await takeSnapshot(workspace, confine, { ...options.snapshots, signal }).catch((err: unknown) => {
+      if (!signal.aborted) logger.warn({ err, workspace }, 'the state of a workspace was not noted');
+    });
+  }
+
   async function readTranscript(executionId: string): Promise<TranscriptAnswer | NotVerifiable> {
     if (!profile.keepTranscripts) {
       return { reason: 'not_kept', message: 'This server keeps no transcripts (CLAUDE_KEEP_TRANSCRIPTS)' };
@@ -249,14 +271,7 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
   return {
     name: 'claude',
     describe,
-    async confine({ shown, ...program }, confined) {
-      const view = await viewOf([program.cwd, ...shown]);
-      const marker = createMarker('git', randomUUID());
-      return runCliProcess(
-        { ...program, view, marker, input: '' },
-        { ...confined, containment, stopGraceMs: options.stopGraceMs },
-      );
-    },
+    confine,
     prepare: (request) => places.open(request),
     run,
     backgroundBytes: (conversation) => readTaskOutput(folders.temporaryOf(conversation), conversation),

@@ -117,6 +117,13 @@ export const settings = {
     default: 30_000,
     description: 'How long Git may take for the diff of a workspace.',
   }),
+  diffSnapshots: setting({
+    env: 'CLAUDE_DIFF_SNAPSHOTS',
+    schema: flag(),
+    default: false,
+    description:
+      'Whether the state of a workspace that is no Git repository is noted before each run in it, so that what has changed since can be told. The run waits for it, up to CLAUDE_DIFF_TIMEOUT_MS, and it takes as much of the disk again.',
+  }),
   maxExecutions: setting({
     env: 'CLAUDE_MAX_EXECUTIONS',
     schema: positiveInt({ max: 10_000 }),

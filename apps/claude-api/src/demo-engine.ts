@@ -16,7 +16,7 @@ export function createDemoEngine(): Engine {
     name: 'demo',
     describe: async () => ({ ok: true, detail: 'a demo: answers are made up, no model is asked' }),
     prepare: async ({ conversation = randomUUID() }) => {
-      return { place: { cwd: '', conversation, release: async () => {} } };
+      return { place: { cwd: '', conversation, isWorkspace: false, release: async () => {} } };
     },
     run: runDemo,
     readTranscript: async () => {

@@ -56,6 +56,9 @@ export function chooseEngine(
     credentials: credentialsOf(config),
     environment,
     passEnv: config.passEnv,
+    snapshots: config.diffSnapshots
+      ? { maxBytes: config.archiveMaxBytes, maxNames: config.filesMax, timeoutMs: config.diffTimeoutMs }
+      : undefined,
     logger,
   });
 }

@@ -21,6 +21,8 @@ const RETRY_AFTER_SECONDS = 5;
 export type Place = {
   readonly cwd: string;
   readonly conversation: string;
+  /** It is a named one, which is kept. */
+  readonly isWorkspace: boolean;
   /** The conversation goes on; its transcript so far. */
   readonly earlier?: TranscriptFile | undefined;
   /** The place could not be made. */
@@ -101,7 +103,7 @@ export function createPlaces(options: PlacesOptions): Places {
         released ??= giveBack();
         await released;
       }
-      return { place: { cwd, conversation, earlier, release } };
+      return { place: { cwd, conversation, isWorkspace: workspace !== undefined, earlier, release } };
     } catch (err) {
       logger.error({ err, executionId: request.executionId }, 'no folder to run in');
       await letGo();
@@ -110,7 +112,7 @@ export function createPlaces(options: PlacesOptions): Places {
         code: 'work_folder',
         message: `The folder for the execution could not be made: ${code ?? message}`,
       };
-      return { place: { cwd: '', conversation, failure, release: async () => {} } };
+      return { place: { cwd: '', conversation, isWorkspace: false, failure, release: async () => {} } };
     }
   }
 

@@ -13,7 +13,15 @@ import {
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createDemoEngine } from '../src/demo-engine.ts';
-import { type ApiOptions, bestContainment, claudeEngine, startApi, temporaryFolder } from './harness.ts';
+import type { SnapshotBounds } from '../src/workspaces/snapshot.ts';
+import {
+  type ApiOptions,
+  bestContainment,
+  claudeEngine,
+  soleCompletion,
+  startApi,
+  temporaryFolder,
+} from './harness.ts';
 
 const hasGit = (() => {
   try {
@@ -49,19 +57,21 @@ function makeRepository(folder: string, files: Record<string, string>): string {
   return git(folder, 'rev-parse', 'HEAD').trim();
 }
 
-async function start(limits: ApiOptions['limits'] = {}) {
+async function start(limits: ApiOptions['limits'] = {}, snapshots?: SnapshotBounds) {
   const root = join(temporaryFolder(), 'workspaces');
   mkdirSync(root);
-  const engine = claudeEngine({ workspacesDir: root });
+  const engine = claudeEngine({ workspacesDir: root, snapshots });
   const { workDir } = engine;
-  const { url } = await startApi(engine, { workspacesDir: root, workDir, limits });
+  const api = await startApi(engine, { workspacesDir: root, workDir, limits });
+  const { url } = api;
   async function diff(workspace = 'mine'): Promise<{ status: number; text: string; code?: string }> {
     const response = await fetch(`${url}/workspaces/${workspace}/diff`);
     const text = await response.text();
     const { status } = response;
     return status === 200 ? { status, text } : { status, text, code: JSON.parse(text).error.code };
   }
-  return { root, workspace: join(root, 'mine'), workDir, diff };
+  const run = async () => soleCompletion(await api.lines({ question: 'hello', workspace: 'mine' }));
+  return { root, workspace: join(root, 'mine'), workDir, diff, run };
 }
 
 /** Lines that a diff adds or takes away. */
@@ -197,6 +207,34 @@ describe('the diff of a workspace', () => {
         }
       });
     expect(git).toBe('');
+  });
+
+  it('is since the start of the last job where there is no repository and that is noted', async () => {
+    const { root, workspace, diff, run } = await start(
+      {},
+      { maxBytes: 10_000, maxNames: 10, timeoutMs: 20_000 },
+    );
+    mkdirSync(workspace);
+    writeFileSync(join(workspace, 'a'), 'one\n');
+    writeFileSync(join(workspace, '.gitattributes'), '* filter=lfs\n');
+    symlinkSync('/etc/passwd', join(workspace, 'link'));
+    expect((await diff()).code).toBe('diff_unavailable');
+    expect(await run()).toMatchObject({ status: 'success' });
+    expect(await diff()).toEqual({ status: 200, text: '' });
+    writeFileSync(join(workspace, 'a'), 'two\n');
+    writeFileSync(join(workspace, 'b'), 'new\n');
+    expect(changed((await diff()).text)).toEqual(['-one', '+two', '+new']);
+    await run();
+    expect(await diff()).toEqual({ status: 200, text: '' });
+    // What is too much to be noted is not compared with what was before, and costs no job.
+    writeFileSync(join(workspace, 'large'), Buffer.alloc(20_000));
+    expect(await run()).toMatchObject({ status: 'success' });
+    expect((await diff()).code).toBe('diff_unavailable');
+    rmSync(join(workspace, 'large'));
+    git(workspace, 'init', '-q');
+    await run();
+    expect(readdirSync(join(root, '.snapshots'))).toEqual([]);
+    expect(changed((await diff()).text)).toContain('+two');
   });
 
   it('is of repositories, and of the real engine', async () => {

@@ -214,7 +214,7 @@ export const protocolErrors = {
     httpStatus: 409,
     retryable: false,
     description:
-      'There is no diff of this workspace: it is no Git repository, or one that Git cannot read, or claude-api has no Git; the message says which.',
+      'There is no diff of this workspace: it is no Git repository and its state before a job was not noted, Git cannot read it, or claude-api has no Git; the message says which.',
   },
 } as const satisfies Record<string, ProtocolErrorEntry>;
 

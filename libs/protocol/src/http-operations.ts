@@ -312,7 +312,8 @@ export const httpOperations = {
     ...plain,
     method: 'GET',
     path: '/v1/workspaces/{workspace}/diff',
-    summary: 'Tells what was changed in a workspace since the commit that it is at.',
+    summary:
+      'Tells what was changed in a workspace since its last commit, or since the start of its last job.',
     inPath: workspacePath,
     answers: {
       200: {

@@ -10,17 +10,15 @@ const COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 
 /**
  * @param workspace its path, without links
- * @returns undefined before the first commit
- * Errors: `diff_unavailable` where there is no repository, or one of a kind that is not known here; those of `openFolder`.
+ * @returns an empty commit before the first one; undefined where there is no repository
+ * Errors: `diff_unavailable` where it is of a kind that is not known here; those of `openFolder`.
  */
-export async function findHead(workspace: string): Promise<string | undefined> {
+export async function findHead(workspace: string): Promise<{ commit: string } | undefined> {
   const head = await read(workspace, ['.git', 'HEAD']);
-  if (head === undefined) {
-    throw new FileFault(
-      'diff_unavailable',
-      'The workspace is no Git repository: there is nothing to compare with',
-    );
-  }
+  return head === undefined ? undefined : { commit: await resolveHead(workspace, head) };
+}
+
+async function resolveHead(workspace: string, head: string): Promise<string> {
   const [, reference] = /^ref: (refs\/.+)$/.exec(head) ?? [];
   if (reference === undefined) return commitOf(head);
   if (reference === 'refs/heads/.invalid') {
@@ -33,7 +31,7 @@ export async function findHead(workspace: string): Promise<string | undefined> {
   if (loose !== undefined) return commitOf(loose);
   const packed = (await read(workspace, ['.git', 'packed-refs'])) ?? '';
   const line = packed.split('\n').find((each) => each.endsWith(` ${reference}`));
-  return line === undefined ? undefined : commitOf(line.split(' ', 1)[0] ?? '');
+  return line === undefined ? '' : commitOf(line.split(' ', 1)[0] ?? '');
 }
 
 function commitOf(text: string): string {

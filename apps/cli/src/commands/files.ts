@@ -69,7 +69,7 @@ export function registerFiles(program: Command): void {
     });
   files
     .command('diff')
-    .description('print what was changed in it since its commit')
+    .description('print what was changed in it since its commit, or the start of its last job')
     .argument('<workspace>')
     .option('-o, --output <file>', 'where to; else to standard output')
     .option(...URL_OPTION)

@@ -1,0 +1,57 @@
+/**
+ * The state of a workspace before a job, where that has no Git repository to compare with. It is kept beside the workspaces,
+ * as objects of Git, until the next job; without submodules and repositories within, as in a diff.
+ */
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { Confine } from '../engine.ts';
+import { type ArchiveBounds, measureArchive } from './archive.ts';
+import { openFolder } from './beneath.ts';
+import { runGit } from './git.ts';
+import { findHead } from './head.ts';
+
+/** In the root of the workspaces, where none can have this name. */
+const SNAPSHOTS = '.snapshots';
+const TREE = /^[0-9a-f]{40}$/;
+
+const SCRIPT = `
+(unset GIT_WORK_TREE; git init -q --bare --template= "$GIT_DIR") || exit
+git ls-files -z --others --exclude-standard | grep -zv '/$' | git update-index -z --add --stdin || exit
+exec git write-tree
+`;
+
+export type SnapshotBounds = ArchiveBounds & { readonly timeoutMs: number };
+
+/**
+ * Notes it, in place of the one before; of a repository nothing is noted. Errors: `diff_unavailable`, `file_too_large`, and
+ * then there is none.
+ */
+export async function takeSnapshot(
+  workspace: string,
+  confine: Confine,
+  bounds: SnapshotBounds & { signal: AbortSignal },
+): Promise<void> {
+  const folder = folderOf(workspace);
+  await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+  if ((await findHead(workspace)) !== undefined) return;
+  const opened = await openFolder(workspace, []);
+  await measureArchive(opened, bounds).finally(() => opened.close());
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const output = await runGit({ workspace, folder, script: SCRIPT, args: [] }, confine, {
+    ...bounds,
+    maxBytes: 1_000,
+  });
+  await writeFile(join(folder, 'start'), output.toString().trim(), { mode: 0o600 });
+}
+
+export async function findSnapshot(
+  workspace: string,
+): Promise<{ base: string; objects: string } | undefined> {
+  const folder = folderOf(workspace);
+  const base = await readFile(join(folder, 'start'), 'utf8').catch(() => '');
+  return TREE.test(base) ? { base, objects: join(folder, 'git', 'objects') } : undefined;
+}
+
+function folderOf(workspace: string): string {
+  return join(dirname(workspace), SNAPSHOTS, basename(workspace));
+}
