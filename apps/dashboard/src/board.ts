@@ -21,6 +21,10 @@ export function mountBoard(app: HttpServer, queue: ReturnType<typeof openQueue>)
   });
   // Every entry has the same name; its id, which is the job's, stands above it. So the title is the status.
   adapter.setFormatter('name', describeEntry);
+  // Jobs that wait for children, or in a queue that stands still, are not made here.
+  const { getStatuses, getJobStatuses } = adapter;
+  adapter.getStatuses = () => withoutUnused(getStatuses.call(adapter));
+  adapter.getJobStatuses = () => withoutUnused(getJobStatuses.call(adapter));
 
   const server = new FastifyAdapter();
   server.setBasePath(BOARD_PATH);
@@ -46,13 +50,17 @@ export function mountBoard(app: HttpServer, queue: ReturnType<typeof openQueue>)
   });
 }
 
+function withoutUnused<T extends string>(statuses: T[]): T[] {
+  return statuses.filter((status) => status !== 'waiting-children' && status !== 'paused');
+}
+
 /** What the worker said of the job, or how far the entry has come. */
 function describeEntry(entry: {
   returnvalue?: unknown;
   failedReason?: string;
   processedOn?: number;
 }): string {
-  if (entry.failedReason !== undefined) return `failed: ${entry.failedReason}`;
+  if (entry.failedReason !== undefined) return entry.failedReason;
   if (typeof entry.returnvalue === 'string') return entry.returnvalue;
   return entry.processedOn === undefined ? 'queued' : 'running';
 }

@@ -63,7 +63,7 @@ async function runThreeJobs(): Promise<void> {
     async process(jobId) {
       if (jobId === 'job-a') return { status: 'completed' };
       bothTaken.resolve();
-      return { status: 'failed', error: 'upstream_failed' };
+      return { status: 'failed', error: 'claude_auth', message: 'Log in again.' };
     },
     onError,
   });
@@ -83,7 +83,8 @@ function url(path: string): string {
 type ShownQueue = {
   readOnlyMode: boolean;
   allowRetries: boolean;
-  jobs: { id: string; name: string; data: unknown }[];
+  statuses: string[];
+  jobs: { id: string; name: string; data: unknown; stacktrace: unknown[] }[];
 };
 
 async function shownQueue(): Promise<ShownQueue> {
@@ -121,9 +122,16 @@ test('each job shows its id and its status, and nothing else', async () => {
   const shown = jobs.map(({ id, name, data }) => ({ id, name, data }));
   expect(shown.sort((a, b) => a.id.localeCompare(b.id))).toEqual([
     { id: 'job-a', name: 'completed', data: {} },
-    { id: 'job-b', name: 'failed: upstream_failed', data: {} },
+    { id: 'job-b', name: 'claude_auth: Log in again.', data: {} },
     { id: 'job-c', name: 'queued', data: {} },
   ]);
+  // Nor where in our code that was found out.
+  for (const { stacktrace } of jobs) expect(stacktrace).toEqual([]);
+});
+
+test('there is no tab for what this queue never has', async () => {
+  const { statuses } = await shownQueue();
+  expect(statuses).toEqual(['latest', 'active', 'waiting', 'prioritized', 'completed', 'failed', 'delayed']);
 });
 
 describe('the board only shows', () => {

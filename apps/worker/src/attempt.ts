@@ -319,7 +319,7 @@ export function createAttempt(
     const error = event.type === 'failed' ? event.error.code : undefined;
     logger.info({ event: logEvents.jobEnded, status: event.type, code: error }, 'job ended');
     metrics.attemptsEnded.inc({ outcome: event.type, code: codeOf(event) });
-    return { status: event.type, error };
+    return processedOf(event);
 
     /** A cancel that was recorded before wins. */
     async function writeEnd() {
@@ -359,6 +359,20 @@ export function createAttempt(
       pausing.close();
     },
   };
+}
+
+/** What the queue's entry shows of it: whatever is not completed is not listed as that. */
+function processedOf(event: TerminalBody): Processed {
+  switch (event.type) {
+    case 'completed':
+      return { status: event.type };
+    case 'failed':
+      return { status: event.type, error: event.error.code, message: event.error.message };
+    case 'cancelled':
+      return { status: event.type, error: `cancelled by ${event.by}` };
+    case 'timed_out':
+      return { status: event.type, error: `timed out: ${event.limit}` };
+  }
 }
 
 function withoutDigest(outcome: Exclude<UpstreamOutcome, { status: 'completed' }>): UpstreamOutcome {

@@ -34,7 +34,9 @@ export async function processJob(context: ProcessContext, jobId: string, slot: S
   }
   if (!('attempt' in begun)) {
     logger.info({ event: logEvents.nothingToDo, code: begun.code }, 'nothing to do for this queue entry');
-    return { status: begun.code };
+    // Cancelled or timed out while it waited, most often; its record says which.
+    const error = begun.code === 'terminal' ? 'had ended before it was taken' : undefined;
+    return { status: begun.code, error };
   }
   const attempt = createAttempt(context, { jobId, takenAt, begun, isClear, slot });
   // The lock is the queue's; the job is ours as long as the record says so. To ask now ends the attempt early if not.

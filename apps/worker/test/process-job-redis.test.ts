@@ -272,7 +272,7 @@ describe('a Redis that refuses for good', () => {
     };
     job.context.log = { ...worker.log, append };
     const errors = watchErrors(job);
-    expect(await job.process()).toEqual({ status: 'failed', error: 'internal' });
+    expect(await job.process()).toMatchObject({ status: 'failed', error: 'internal' });
     expect(errors).toEqual(['Redis will not do what the attempt needs']);
     const events = await job.events();
     expect(events.at(-1)).toMatchObject({ type: 'failed', error: { code: 'internal' } });
@@ -294,7 +294,7 @@ describe('a Redis that refuses for good', () => {
     const release = () => Promise.reject(new RedisFaultError('NOPERM', new Error('NOPERM')));
     job.context.log = { ...log, release };
     job.drain.abort();
-    expect(await job.process()).toEqual({ status: 'failed', error: 'internal' });
+    expect(await job.process()).toMatchObject({ status: 'failed', error: 'internal' });
     expect((await job.types()).at(-1)).toBe('failed');
   });
 });

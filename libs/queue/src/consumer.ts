@@ -13,7 +13,7 @@ import { keepCompleted, keepFailed, QUEUE_NAME, queuePrefix } from './queue-name
 import { freshWedgeState, isWedged, observe } from './wedge-watch.ts';
 
 /** What the dashboard shows of a processed entry. */
-export type Processed = { status: string; error?: string | undefined };
+export type Processed = { status: string; error?: string | undefined; message?: string | undefined };
 
 /** What a job holds at its consumer, as its processor sees it. */
 export type Slot = {
@@ -90,10 +90,9 @@ export function startConsumer({
     active.add(entry);
     taken += 1;
     try {
-      const { status, error } = await process(entry.jobId, slotOf(entry));
-      // Thrown so that the dashboard lists it under "failed"; never retried by BullMQ.
-      if (error !== undefined) throw new UnrecoverableError(error);
-      return status;
+      const processed = await process(entry.jobId, slotOf(entry));
+      if (processed.error !== undefined) throw failureOf(processed);
+      return processed.status;
     } finally {
       active.delete(entry);
       if (entry.isWaiting) adjustSlots();
@@ -197,4 +196,12 @@ export function startConsumer({
     isRunning: () => worker.isRunning() && wedge.idleLooks === 0,
     load,
   };
+}
+
+/** Thrown so that the dashboard lists the entry under "failed", in the job's words; never retried by BullMQ. */
+function failureOf({ error, message }: Processed): UnrecoverableError {
+  const failure = new UnrecoverableError(message === undefined ? error : `${error}: ${message}`);
+  // Where in our code it was made says nothing about the job.
+  failure.stack = '';
+  return failure;
 }
