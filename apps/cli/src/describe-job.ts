@@ -17,6 +17,7 @@ export function describeJob(job: Result<'get'>, colors: Colors = colorsFor(proce
   const { createdAt, startedAt, endedAt, terminal } = job;
   const lines: [string, string | undefined][] = [
     ['job', job.jobId],
+    ['title', job.title && oneLine(job.title, Number.POSITIVE_INFINITY)],
     ['status', describeStatus(job)],
     ['created', formatTime(createdAt)],
     ['started', startedAt && `${formatTime(startedAt)}  after ${formatDuration(startedAt - createdAt)}`],

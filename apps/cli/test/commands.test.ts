@@ -278,7 +278,10 @@ describe('jobs', () => {
   it('offers the statuses of the protocol', async () => {
     const { stdout } = await runCli(['jobs', '--help']).ended;
     const choices = /--status[^(]*\(choices:([^)]*)\)/.exec(stdout)?.[1] ?? '';
-    expect([...choices.matchAll(/"(\w+)"/g)].map(([, status]) => status)).toEqual(jobStatuses);
+    expect([...choices.matchAll(/"(\w+)"/g)].map(([, status]) => status)).toEqual([
+      ...jobStatuses,
+      'unfinished',
+    ]);
   });
 });
 

@@ -15,7 +15,7 @@ export function registerAttach(program: Command): void {
   program
     .command('attach')
     .description('print what a job puts out, from its start or from a position')
-    .argument('<job>', 'the job id')
+    .argument('<job>', 'the job id, or how it begins')
     .option('--after <seq>', 'begin after this event', readSeq, 0)
     .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
     .option('--json', 'print the events, one JSON object a line, and nothing else')
@@ -26,9 +26,9 @@ export function registerAttach(program: Command): void {
     });
 }
 
-async function attach(jobId: string, options: AttachOptions): Promise<number> {
-  const [{ withClient }, { createScreen }, { followJob }, { handleInterrupts }] = await Promise.all([
-    import('../open-client.ts'),
+async function attach(text: string, options: AttachOptions): Promise<number> {
+  const [{ withJob }, { createScreen }, { followJob }, { handleInterrupts }] = await Promise.all([
+    import('../resolve-job.ts'),
     import('../screen.ts'),
     import('../follow.ts'),
     import('../interrupts.ts'),
@@ -39,11 +39,11 @@ async function attach(jobId: string, options: AttachOptions): Promise<number> {
     () => false,
     () => {
       screen.stop();
-      screen.note(`Stopped listening; the job was not cancelled. To cancel it: cc-executor cancel ${jobId}`);
+      screen.note(`Stopped listening; the job was not cancelled. To cancel it: cc-executor cancel ${text}`);
     },
   );
   try {
-    return await withClient(options.url, async (client) => {
+    return await withJob(options.url, text, async (client, jobId) => {
       const job = await client.attach(jobId, { afterSeq: options.after });
       return await followJob(client, job, { screen, json });
     });

@@ -14,16 +14,16 @@ export function registerBody(program: Command): void {
   program
     .command('body')
     .description('print the whole message of an event that shows a shortened one')
-    .argument('<job>', 'the job id')
+    .argument('<job>', 'the job id, or how it begins')
     .argument('<seq>', 'which event', readSeq)
     .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
     .addHelpText('after', HELP)
-    .action(async (jobId: string, seq: number, { url }: BodyOptions) => {
-      const [{ withClient }, { harmlessOn }] = await Promise.all([
-        import('../open-client.ts'),
+    .action(async (text: string, seq: number, { url }: BodyOptions) => {
+      const [{ withJob }, { harmlessOn }] = await Promise.all([
+        import('../resolve-job.ts'),
         import('../harmless.ts'),
       ]);
-      const message = await withClient(url, (client) => client.eventBody(jobId, seq));
+      const message = await withJob(url, text, (client, jobId) => client.eventBody(jobId, seq));
       process.stdout.write(`${harmlessOn(process.stdout, JSON.stringify(message))}\n`);
     });
 }

@@ -18,21 +18,21 @@ export function registerExplain(program: Command): void {
   program
     .command('explain')
     .description('tell what happened to a job: when, what it cost, who was handed its end')
-    .argument('<job>', 'the job id')
+    .argument('<job>', 'the job id, or how it begins')
     .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
     .option('--json', 'print it as one JSON object')
     .addHelpText('after', HELP)
-    .action(async (jobId: string, options: ExplainOptions) => {
-      const [{ withClient }, { describeExplanation }, { colorsFor }] = await Promise.all([
-        import('../open-client.ts'),
+    .action(async (text: string, options: ExplainOptions) => {
+      const [{ withJob }, { describeExplanation }, { colorsFor }] = await Promise.all([
+        import('../resolve-job.ts'),
         import('../describe-explanation.ts'),
         import('../colors.ts'),
       ]);
-      const explanation = await withClient(options.url, (client) => explain(client, jobId));
-      const text = options.json
+      const explanation = await withJob(options.url, text, explain);
+      const output = options.json
         ? `${JSON.stringify(explanation)}\n`
         : describeExplanation(explanation, colorsFor(process.stdout));
-      process.stdout.write(text);
+      process.stdout.write(output);
     });
 }
 

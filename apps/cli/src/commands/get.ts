@@ -12,16 +12,16 @@ export function registerGet(program: Command): void {
   program
     .command('get')
     .description('show a job: status, times, how it ended')
-    .argument('<job>', 'the job id')
+    .argument('<job>', 'the job id, or how it begins')
     .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
     .option('--json', 'print it as one JSON object')
     .addHelpText('after', HELP)
-    .action(async (jobId: string, options: GetOptions) => {
-      const [{ withClient }, { describeJob }] = await Promise.all([
-        import('../open-client.ts'),
+    .action(async (text: string, options: GetOptions) => {
+      const [{ withJob }, { describeJob }] = await Promise.all([
+        import('../resolve-job.ts'),
         import('../describe-job.ts'),
       ]);
-      const job = await withClient(options.url, (client) => client.get(jobId));
+      const job = await withJob(options.url, text, (client, jobId) => client.get(jobId));
       process.stdout.write(options.json ? `${JSON.stringify(job)}\n` : describeJob(job));
     });
 }

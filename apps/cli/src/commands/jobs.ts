@@ -1,50 +1,66 @@
-/** `cc-executor jobs`: the newest jobs. */
+/** `cc-executor jobs`: the newest jobs, all or those that are meant. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobStatus } from '@cc-executor/protocol';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
+import { addFilterFlags, type FilterOptions, readFilter } from '../job-filter.ts';
 
-type JobsOptions = { status?: JobStatus; limit: number; url?: string; json?: boolean };
+type JobsOptions = FilterOptions & { limit: number; watch?: boolean; url?: string; json?: boolean };
 
 // The list is not imported: the protocol's schemas take longer to load than --help may take.
-const statuses: Record<JobStatus, true> = {
+const statuses: Record<JobStatus | 'unfinished', true> = {
   queued: true,
   running: true,
   completed: true,
   failed: true,
   cancelled: true,
   timed_out: true,
+  unfinished: true,
 };
 const MOST = 10_000;
+const WATCH_MS = 2_000;
+const CLEAR_SCREEN = '\u001b[H\u001b[2J';
 
 const HELP = `
 Examples:
   $ cc-executor jobs
   $ cc-executor jobs --status failed --limit 5
-  $ cc-executor jobs --json | jq -r .jobId`;
+  $ cc-executor jobs --since 2h --metadata customer=7 --text invoice
+  $ cc-executor jobs --status unfinished --watch
+  $ cc-executor jobs --json | jq -r .jobId
+
+A job has to fit all that is named. On a narrow terminal ids are cut short; every command takes them so.`;
 
 export function registerJobs(program: Command): void {
-  program
-    .command('jobs')
-    .description('list jobs, newest first')
-    .addOption(new Option('--status <status>', 'only jobs in this status').choices(Object.keys(statuses)))
+  const jobs = program.command('jobs').description('list jobs, newest first');
+  addFilterFlags(jobs, Object.keys(statuses))
     .option('--limit <n>', 'at most so many', readLimit, 20)
+    .option('--watch', 'show them anew every two seconds, until Ctrl-C')
     .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
     .option('--json', 'one JSON object a line')
     .addHelpText('after', HELP)
     .action(listJobs);
 }
 
-async function listJobs(options: JobsOptions): Promise<void> {
-  const [{ withClient }, { fetchJobs, renderJobs }] = await Promise.all([
+async function listJobs({ limit, url, json, watch, ...named }: JobsOptions): Promise<void> {
+  const [{ withClient }, { fetchJobs, renderJobs }, { UsageError }] = await Promise.all([
     import('../open-client.ts'),
     import('../job-table.ts'),
+    import('../usage-error.ts'),
   ]);
-  const { jobs, hasMore } = await withClient(options.url, (client) => fetchJobs(client, options));
-  if (options.json) {
-    process.stdout.write(jobs.map((job) => `${JSON.stringify(job)}\n`).join(''));
-    return;
-  }
-  process.stdout.write(renderJobs(jobs, Date.now()));
-  if (hasMore) process.stderr.write(`There are more: --limit ${Math.min(options.limit * 5, MOST)}\n`);
+  const { stdout, stderr } = process;
+  if (watch && (json || !stdout.isTTY)) throw new UsageError('--watch is for a terminal, without --json');
+  const filter = readFilter(named, Date.now());
+  await withClient(url, async (client) => {
+    for (;;) {
+      const { jobs, hasMore } = await fetchJobs(client, { ...filter, limit });
+      if (json) return void stdout.write(jobs.map((job) => `${JSON.stringify(job)}\n`).join(''));
+      const table = renderJobs(jobs, Date.now(), { width: stdout.columns });
+      stdout.write(watch ? `${CLEAR_SCREEN}${table}` : table);
+      if (hasMore) stderr.write(`There are more: --limit ${Math.min(limit * 5, MOST)}\n`);
+      if (!watch) return;
+      await sleep(WATCH_MS);
+    }
+  });
 }
 
 function readLimit(text: string): number {

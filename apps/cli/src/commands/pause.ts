@@ -21,11 +21,11 @@ function register(program: Command, action: 'pause' | 'resume'): void {
   program
     .command(action)
     .description(WHAT[action].description)
-    .argument('<job>', 'the job id')
+    .argument('<job>', 'the job id, or how it begins')
     .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
     .addHelpText('after', help(action))
-    .action(async (jobId: string, options: { url?: string }) => {
-      process.exitCode = await control(action, jobId, options.url);
+    .action(async (text: string, options: { url?: string }) => {
+      process.exitCode = await control(action, text, options.url);
     });
 }
 
@@ -38,12 +38,14 @@ ${NOTES[action]} \`cc-executor attach\` shows when it is so.
 Exit codes: 0 it was asked for, 1 the job had ended, 2 wrong usage, 5 no gateway.`;
 }
 
-async function control(action: 'pause' | 'resume', jobId: string, url: string | undefined): Promise<number> {
-  const [{ withClient }, { exitCodes }] = await Promise.all([
-    import('../open-client.ts'),
+async function control(action: 'pause' | 'resume', text: string, url: string | undefined): Promise<number> {
+  const [{ withJob }, { exitCodes }] = await Promise.all([
+    import('../resolve-job.ts'),
     import('../exit-codes.ts'),
   ]);
-  const { accepted, status } = await withClient(url, (client) => client[action](jobId));
-  process.stdout.write(`${jobId} ${accepted ? WHAT[action].done : `had ended already: ${status}`}\n`);
-  return accepted ? exitCodes.completed : exitCodes.failed;
+  return withJob(url, text, async (client, jobId) => {
+    const { accepted, status } = await client[action](jobId);
+    process.stdout.write(`${jobId} ${accepted ? WHAT[action].done : `had ended already: ${status}`}\n`);
+    return accepted ? exitCodes.completed : exitCodes.failed;
+  });
 }

@@ -12,12 +12,12 @@ export function registerRedeliver(program: Command): void {
   program
     .command('redeliver')
     .description('send the webhook of an ended job again')
-    .argument('<job>', 'the job id')
+    .argument('<job>', 'the job id, or how it begins')
     .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
     .addHelpText('after', HELP)
-    .action(async (jobId: string, { url }: { url?: string }) => {
-      const { withClient } = await import('../open-client.ts');
-      const { id, origin } = await withClient(url, (client) => client.redeliver(jobId));
+    .action(async (text: string, { url }: { url?: string }) => {
+      const { withJob } = await import('../resolve-job.ts');
+      const { id, origin } = await withJob(url, text, (client, jobId) => client.redeliver(jobId));
       process.stdout.write(`${id} is sent again to ${origin}\n`);
     });
 }

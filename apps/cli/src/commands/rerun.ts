@@ -21,19 +21,25 @@ export function registerRerun(program: Command): void {
   program
     .command('rerun')
     .description('run a job once more, as a new one')
-    .argument('<job>', 'the job id')
+    .argument('<job>', 'the job id, or how it begins')
     .option('--idempotency-key <key>', 'the same key gives the same new job')
     .option('--detach', 'print the new job id and leave')
     .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
     .option('--json', 'print the events, one JSON object a line, and nothing else')
     .option('--quiet', 'print the answer and nothing else')
     .addHelpText('after', HELP)
-    .action(async (jobId: string, { idempotencyKey, ...options }: RerunOptions) => {
-      const { startAndFollow } = await import('../run-prompt.ts');
+    .action(async (text: string, { idempotencyKey, ...options }: RerunOptions) => {
+      const [{ startAndFollow }, { resolveJobId }] = await Promise.all([
+        import('../run-prompt.ts'),
+        import('../resolve-job.ts'),
+      ]);
       const params = {
         ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
         ...(options.detach ? { attach: false } : {}),
       };
-      process.exitCode = await startAndFollow((client) => client.rerun(jobId, params), options);
+      process.exitCode = await startAndFollow(
+        async (client) => client.rerun(await resolveJobId(client, text), params),
+        options,
+      );
     });
 }

@@ -16,22 +16,25 @@ export function registerVerify(program: Command): void {
   program
     .command('verify')
     .description("check a job's output against Claude's own transcript")
-    .argument('<job>', 'the job id')
+    .argument('<job>', 'the job id, or how it begins')
     .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
     .option('--json', 'print what was found as one JSON object')
     .addHelpText('after', HELP)
-    .action(async (jobId: string, options: VerifyOptions) => {
-      process.exitCode = await verify(jobId, options);
+    .action(async (text: string, options: VerifyOptions) => {
+      process.exitCode = await verify(text, options);
     });
 }
 
-async function verify(jobId: string, { url, json }: VerifyOptions): Promise<number> {
-  const [{ withClient }, { exitCodes }, { harmlessOn }] = await Promise.all([
-    import('../open-client.ts'),
+async function verify(text: string, { url, json }: VerifyOptions): Promise<number> {
+  const [{ withJob }, { exitCodes }, { harmlessOn }] = await Promise.all([
+    import('../resolve-job.ts'),
     import('../exit-codes.ts'),
     import('../harmless.ts'),
   ]);
-  const found = await withClient(url, (client) => client.verify(jobId));
+  const { jobId, ...found } = await withJob(url, text, async (client, jobId) => ({
+    jobId,
+    ...(await client.verify(jobId)),
+  }));
   const { verdict, part, reason, message } = found;
   const what = [verdict, part ?? reason].filter((word) => word !== undefined).join(' ');
   const line = `${jobId} ${what}: ${harmlessOn(process.stdout, message)}`;
