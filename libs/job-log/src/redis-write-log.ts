@@ -28,14 +28,28 @@ export function createRedisWriteLog(options: {
   const index = createJobIndex(options);
   const scripts = defineScripts(
     redis,
-    ...(['schedule', 'scheduleWhenFull', 'begin', 'append', 'appendWhenFull', 'renew', 'release'] as const),
+    ...([
+      'schedule',
+      'scheduleWhenFull',
+      'begin',
+      'beginAtOnce',
+      'append',
+      'appendWhenFull',
+      'renew',
+      'release',
+    ] as const),
   );
 
+  /** The index of what is due is lowered before the lease exists, and raised lazily by the sweeper: so no lease lapses unseen. */
+  async function askToBegin(jobId: string, leaseMs: number, owner: string) {
+    const args = [leaseMs, owner, jobId];
+    if (keepsOrder(redis)) return scripts.beginAtOnce([keys.record(jobId), keys.due], args);
+    await scripts.schedule([keys.due, keys.unqueued], [jobId, leaseMs, '']);
+    return scripts.begin([keys.record(jobId)], args);
+  }
+
   async function begin(jobId: string, leaseMs: number, owner: string): Promise<BeginOutcome> {
-    // Lowered before the lease exists, raised lazily by the sweeper: so no lease lapses unseen.
-    const scheduled = scripts.schedule([keys.due, keys.unqueued], [jobId, leaseMs, '']);
-    if (!keepsOrder(redis)) await scheduled;
-    const [reply] = await Promise.all([scripts.begin([keys.record(jobId)], [leaseMs, owner]), scheduled]);
+    const reply = await askToBegin(jobId, leaseMs, owner);
     const [code, fence, lastSeq, epoch, spec, remainingMs, output, pauseWish, attempts, ...more] = reply;
     const [bodyBytes, queuedMs, takeBy, tenant] = more;
     if (code === 'begun' || code === 'queue_timeout' || code === 'total_timeout') {

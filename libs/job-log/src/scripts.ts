@@ -14,6 +14,7 @@ const scripts = {
   reserve: 1,
   create: 2,
   begin: 1,
+  beginAtOnce: 2,
   append: 2,
   appendWhenFull: 2,
   renew: 1,
@@ -70,6 +71,7 @@ const runWhenFull: ReadonlySet<ScriptName> = new Set<ScriptName>([
 const files: Partial<Record<ScriptName, ScriptName>> = {
   scheduleWhenFull: 'schedule',
   appendWhenFull: 'append',
+  beginAtOnce: 'begin',
 };
 
 /** Defines these scripts on this connection. */

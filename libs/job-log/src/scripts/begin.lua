@@ -1,7 +1,8 @@
 -- include: shared, limits
 -- Begins an attempt of a queued job: raises the fence, so that nothing an earlier attempt still writes is taken.
---   KEYS 1 record
---   ARGV 1 leaseMs, 2 owner: a name of this pick-up, so that a begin whose reply was lost can be sent again
+--   KEYS 1 record, 2 index of what is due, where it is on the same server: then the job is looked at when its lease lapses.
+--        Where it is not, schedule.lua has to come before
+--   ARGV 1 leaseMs, 2 owner: a name of this pick-up, so that a begin whose reply was lost can be sent again, 3 jobId
 -- Returns {code, fence, seq, epoch, spec, remainingMs until the deadline, output,
 --   '1' when it is to be paused, how often it has been begun, how many bytes of messages are kept apart from events,
 --   ms from acceptance until then, until when it may wait for a usage limit to be lifted, or 0, tenant}
@@ -40,10 +41,14 @@ if tonumber(r[6]) < time then
 end
 fence = fence + 1
 local begun = reply(code, redis.call('HINCRBY', KEYS[1], 'attempts', 1), time)
+local lapses_at = string.format('%.0f', time + tonumber(ARGV[1]))
+if KEYS[2] then
+  redis.call('ZADD', KEYS[2], 'LT', lapses_at, ARGV[3])
+end
 redis.call('HSETNX', KEYS[1], 'startedAt', now)
 redis.call('HSET', KEYS[1], 'status', 'running', 'fence', fence, 'owner', ARGV[2], 'begunAt', now,
   'late', code == 'begun' and '' or code,
   'deadline', string.format('%.0f', time + begun[6]),
-  'lease', string.format('%.0f', time + tonumber(ARGV[1])))
+  'lease', lapses_at)
 redis.call('HDEL', KEYS[1], 'notBefore')
 return begun
