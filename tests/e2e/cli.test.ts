@@ -1,13 +1,16 @@
 /** The command line as a process, against a real stack: what goes to which stream, and what it exits with. */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { findPrograms } from '@cc-executor/local-redis';
 import { emptyFold, foldEvents, foldedText, type JobEvent } from '@cc-executor/protocol';
 import { connectWire, type Stack, startStack } from '@cc-executor/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type Child, type ChildOptions, runNode } from './support/child.ts';
 import { RESTLESS, watchLeftovers } from './support/leftovers.ts';
 import { nonce } from './support/nonce.ts';
@@ -230,5 +233,36 @@ describe('the life of a detached job', () => {
       const { stderr } = await expectExit(1, [command, jobId]);
       expect(stderr).toContain('No such job');
     }
+  });
+});
+
+describe('cc-executor batch', () => {
+  it('submits a job a line, counts them, prints their results in order, and cancels', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'cc-executor-batch-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, 'jobs.jsonl');
+    writeFileSync(file, '{"prompt": "one"}\n{"promt": "two"}\n{"prompt": "three"}\n');
+    const submit = ['batch', 'submit', file, '--idempotency-key', 'of-the-cli'];
+    const submitted = await expectExit(1, submit);
+    const [, batchId = ''] = /^(batch_\w+) {2}3 lines, 1 refused\n$/.exec(submitted.stdout) ?? [];
+    expect(submitted.stderr).toMatch(/^line 2: prompt: .*promt/);
+    const { stdout } = await expectExit(0, ['batch', 'results', batchId, '--wait']);
+    expect(
+      stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toMatchObject([
+      { line: 1, terminal: { type: 'completed' } },
+      { line: 2, error: { code: 'invalid_params' } },
+      { line: 3, terminal: { type: 'completed' } },
+    ]);
+    const counted = await expectExit(0, ['batch', 'get', batchId]);
+    expect(counted.stdout).toBe(`${batchId}  ended, 3 lines: 2 completed, 1 refused\n`);
+    expect((await expectExit(0, ['batch', 'cancel', batchId])).stdout).toMatch(/^0 jobs/);
+    writeFileSync(file, '{"prompt": "other"}\n');
+    expect((await expectExit(1, submit)).stderr).toContain('another batch');
+    const missing = await expectExit(2, ['batch', 'submit', `${file}.missing`]);
+    expect(missing.stderr).toContain('cannot be read: ENOENT');
   });
 });

@@ -4,8 +4,8 @@ import { rm, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Result } from '@cc-executor/protocol';
-import { askFilesDoor } from './files-door.ts';
 import { harmless } from './harmless.ts';
+import { askHttpDoor } from './http-door.ts';
 import { withClient } from './open-client.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -46,7 +46,7 @@ export async function download(
   path: string,
   output: string | undefined,
 ): Promise<void> {
-  const { body } = await askFilesDoor(url, path);
+  const { body } = await askHttpDoor(url, `workspaces/${path}`);
   const bytes = Readable.fromWeb(body as never);
   if (output === undefined) return pipeline(bytes, process.stdout, { end: false });
   try {
@@ -64,7 +64,10 @@ export async function upload(url: string | undefined, path: string, file: string
   const headers = size === undefined ? {} : { 'content-length': String(size) };
   // Undici's own: it streams what it sends.
   const init = { method: 'PUT', body, headers, duplex: 'half' } as RequestInit;
-  const answer = (await (await askFilesDoor(url, path, init)).json()) as { bytes: number; sha256: string };
+  const answer = (await (await askHttpDoor(url, `workspaces/${path}`, init)).json()) as {
+    bytes: number;
+    sha256: string;
+  };
   process.stdout.write(`${answer.bytes} bytes, SHA-256 ${answer.sha256}\n`);
 }
 

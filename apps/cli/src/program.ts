@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { registerAttach } from './commands/attach.ts';
+import { registerBatch } from './commands/batch.ts';
 import { registerBody } from './commands/body.ts';
 import { registerCancel } from './commands/cancel.ts';
 import { registerDoctor } from './commands/doctor.ts';
@@ -63,6 +64,7 @@ async function createProgram(args: string[]): Promise<Command> {
     registerGet,
     registerExplain,
     registerJobs,
+    registerBatch,
     registerDoctor,
     registerBody,
     registerFiles,

@@ -1,12 +1,12 @@
-/** The files of workspaces are asked for over HTTP, at the gateway whose WebSocket the other commands use. */
+/** What goes by HTTP alone, files and batches, is asked for at the gateway whose WebSocket the other commands use. */
 import { ClientError, type ErrorCode } from '@cc-executor/client';
 import { readUrl } from './config.ts';
 
 /**
- * Asks; the path begins behind `/v1/workspaces/`.
+ * Asks; the path begins behind `/v1/`.
  * Errors: `UsageError` for an invalid address, `ClientError` (`connect_failed`, and what the gateway says).
  */
-export async function askFilesDoor(
+export async function askHttpDoor(
   urlOption: string | undefined,
   path: string,
   init: RequestInit = {},
@@ -16,7 +16,7 @@ export async function askFilesDoor(
   const base = url.href.replace(/\/(?:ws)?$/, '');
   let response: Response;
   try {
-    response = await fetch(`${base}/v1/workspaces/${path}`, init);
+    response = await fetch(`${base}/v1/${path}`, init);
   } catch (error) {
     const { cause, message } = error as Error;
     const why = cause instanceof Error ? cause.message : message;

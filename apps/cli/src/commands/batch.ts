@@ -1,0 +1,65 @@
+/** `cc-executor batch`: submits many jobs at once, counts them, gives their results, cancels them. */
+import type { Command } from 'commander';
+
+type Options = { url?: string; idempotencyKey?: string; json?: boolean; wait?: boolean };
+
+const HELP = `
+Examples:
+  $ printf '{"prompt": "one"}\\n{"prompt": "two"}\\n' > jobs.jsonl
+  $ cc-executor batch submit jobs.jsonl
+  $ cc-executor batch get BATCH
+  $ cc-executor batch results BATCH --wait | jq -r .terminal.text`;
+
+const URL_OPTION = [
+  '--url <url>',
+  'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)',
+] as const;
+
+export function registerBatch(program: Command): void {
+  const batch = program
+    .command('batch')
+    .description('submit many jobs at once, count them, get their results, cancel them')
+    .addHelpText('after', HELP);
+  batch
+    .command('submit')
+    .description(
+      'submit a job for each line of a file, or of standard input; exits with 1 when a line is refused',
+    )
+    .argument('[file]', 'lines of JSON, each with a prompt and what else a job may ask for')
+    .option('--idempotency-key <key>', 'the same key and lines give the same batch')
+    .option('--json', 'print the whole answer')
+    .option(...URL_OPTION)
+    .action(async (file: string | undefined, options: Options) => {
+      const { submitBatch } = await import('../batches.ts');
+      process.exitCode = await submitBatch(file, options);
+    });
+  batch
+    .command('get')
+    .description('say how far a batch is')
+    .argument('<batch>', 'its id')
+    .option('--json', 'print it as JSON')
+    .option(...URL_OPTION)
+    .action(async (batchId: string, options: Options) => {
+      const { showBatch } = await import('../batches.ts');
+      await showBatch(batchId, options);
+    });
+  batch
+    .command('results')
+    .description('print what became of each line, as a line of JSON, in their order')
+    .argument('<batch>', 'its id')
+    .option('--wait', 'when all of it has ended')
+    .option(...URL_OPTION)
+    .action(async (batchId: string, options: Options) => {
+      const { printResults } = await import('../batches.ts');
+      await printResults(batchId, options);
+    });
+  batch
+    .command('cancel')
+    .description('cancel what has not ended of a batch, and what it may still get')
+    .argument('<batch>', 'its id')
+    .option(...URL_OPTION)
+    .action(async (batchId: string, { url }: Options) => {
+      const { cancelBatch } = await import('../batches.ts');
+      await cancelBatch(batchId, url);
+    });
+}
