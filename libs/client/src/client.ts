@@ -6,6 +6,7 @@ import type { ExecuteParams } from '@cc-executor/protocol/plain';
 import { abortable, type CallOptions } from './abort.ts';
 import { fetchBody } from './body.ts';
 import { type ClientLogger, type ClientState, type Connected, createConnection } from './connection.ts';
+import { type Conversation, createConversation } from './conversation.ts';
 import { createDeferred } from './deferred.ts';
 import { ClientError } from './errors.ts';
 import { fetchFile } from './file.ts';
@@ -15,6 +16,13 @@ import { DEFAULT_RECONNECT, type ReconnectPolicy } from './reconnect.ts';
 import type { Method, Params, Result } from './requests.ts';
 import { createSnapshots } from './snapshots.ts';
 import type { WebSocketConstructor } from './socket.ts';
+import {
+  isStandardSchema,
+  jsonSchemaOf,
+  type OutputOf,
+  type OutputSchema,
+  type StandardSchema,
+} from './standard-schema.ts';
 import { createSubscription, type Listener, type Subscription } from './subscription.ts';
 import { createTransport, type Transport } from './transport.ts';
 
@@ -62,9 +70,14 @@ export type Client = {
    * whose answer was lost is sent again without running twice. With `attach: false` nothing is listened to until
    * `events()` or `done()` is called. Errors: the gateway's, `request_timeout`, `connect_failed`.
    */
-  execute(params: ExecuteParams, call?: CallOptions): Promise<JobHandle>;
+  execute<const S extends OutputSchema>(
+    params: Omit<ExecuteParams, 'outputSchema'> & { outputSchema?: S | undefined },
+    call?: CallOptions,
+  ): Promise<JobHandle<OutputOf<S>>>;
+  /** A conversation, a new one or the one of an id: `send()` starts its next job. */
+  conversation(id?: string): Conversation;
   /** Starts a job that asks for what an earlier one did. Errors: as of `execute`, and `job_not_found`. */
-  rerun(jobId: string, options?: Omit<Params<'rerun'>, 'jobId'> & CallOptions): Promise<JobHandle>;
+  rerun(jobId: string, options?: RerunOptions): Promise<JobHandle>;
   /**
    * Listens to a job, also to a finished one. `epoch` says which log `afterSeq` belongs to. With `from: 'snapshot'` text and
    * status are those of all events so far, without having been sent them, and the events after that follow.
@@ -112,6 +125,9 @@ export type Client = {
   /** Ends everything that waits with `connection_closed`. Jobs go on. Idempotent. */
   close(): Promise<void>;
 };
+
+type StartOptions = CallOptions & { schema?: StandardSchema | undefined };
+type RerunOptions = Omit<Params<'rerun'>, 'jobId'> & CallOptions;
 
 export function createClient(options: ClientOptions): Client {
   const subscriptions = new Map<string, Subscription>();
@@ -210,6 +226,7 @@ export function createClient(options: ClientOptions): Client {
     join,
     leave: (jobId, leavers) => subscriptions.get(jobId)?.leave(leavers),
     control: (method, jobId, call) => ask(method, { jobId }, call),
+    rerun: (jobId, call) => rerun(jobId, call),
     maxQueueSize: options.maxQueueSize ?? 1_048_576,
     onMismatch: (jobId) =>
       options.logger?.warn({ jobId }, 'the text that arrived is not what its digest says'),
@@ -218,7 +235,7 @@ export function createClient(options: ClientOptions): Client {
   async function start<M extends 'execute' | 'rerun'>(
     method: M,
     params: Params<M>,
-    { signal }: CallOptions,
+    { signal, schema }: StartOptions,
   ): Promise<JobHandle> {
     const { promise, resolve } = createDeferred<JobHandle>();
     await connection.request(
@@ -232,7 +249,7 @@ export function createClient(options: ClientOptions): Client {
           if (params.attach !== false) ask('detach', { jobId }).catch(() => {});
         },
         onResult({ jobId, epoch, status, created }) {
-          const job = createJobHandle(host, { jobId, afterSeq: 0, created });
+          const job = createJobHandle(host, { jobId, afterSeq: 0, created, schema });
           const isListening = params.attach !== false;
           job.attached(epoch, status, isListening);
           if (isListening) subscribe(jobId, epoch).adopt(job.listeners, { epoch, status, afterSeq: 0 });
@@ -270,7 +287,7 @@ export function createClient(options: ClientOptions): Client {
   async function startKeyed<M extends 'execute' | 'rerun'>(
     method: M,
     params: Params<M>,
-    call: CallOptions = {},
+    call: StartOptions = {},
   ): Promise<JobHandle> {
     const idempotencyKey = params.idempotencyKey ?? randomKey();
     const keyed = { ...params, idempotencyKey };
@@ -284,13 +301,29 @@ export function createClient(options: ClientOptions): Client {
     }
   }
 
+  async function execute<const S extends OutputSchema>(
+    { outputSchema, ...params }: Omit<ExecuteParams, 'outputSchema'> & { outputSchema?: S | undefined },
+    call?: CallOptions,
+  ): Promise<JobHandle<OutputOf<S>>> {
+    const schema = isStandardSchema(outputSchema) ? outputSchema : undefined;
+    const asked = schema ? jsonSchemaOf(schema) : (outputSchema as ExecuteParams['outputSchema']);
+    const given = asked === undefined ? params : { ...params, outputSchema: asked };
+    const job = await startKeyed('execute', given, { ...call, schema });
+    return job as JobHandle<OutputOf<S>>;
+  }
+
+  function rerun(jobId: string, { signal, ...params }: RerunOptions = {}): Promise<JobHandle> {
+    return startKeyed('rerun', { ...params, jobId }, { signal });
+  }
+
   return {
     get state() {
       return connection.state;
     },
     connect: connection.connect,
-    execute: (params, call) => startKeyed('execute', params, call),
-    rerun: (jobId, { signal, ...params } = {}) => startKeyed('rerun', { ...params, jobId }, { signal }),
+    execute,
+    conversation: (id) => createConversation(execute, id),
+    rerun,
     async attach(jobId, { afterSeq = 0, epoch, from, signal } = {}) {
       await connection.connect({ signal });
       if (from) {

@@ -2,7 +2,7 @@
  * The one error the SDK throws. Programs read `code`: a code of the gateway, as PROTOCOL.md and docs/errors.md list them, or
  * one of the SDK's own; the message is for people.
  */
-import type { ClientErrorCode, ProtocolErrorCode } from '@cc-executor/protocol/plain';
+import type { ClientErrorCode, ProtocolErrorCode, TerminalEvent } from '@cc-executor/protocol/plain';
 
 export type ErrorCode = ClientErrorCode | ProtocolErrorCode;
 
@@ -12,6 +12,8 @@ export type ClientErrorDetails = {
   retryAfterMs?: number | undefined;
   /** Of an `execute` without an answer: send it again with this key, and it cannot run twice. */
   idempotencyKey?: string | undefined;
+  /** Of `not_completed`. */
+  end?: TerminalEvent | undefined;
 };
 
 export class ClientError extends Error {
@@ -21,6 +23,7 @@ export class ClientError extends Error {
   readonly jobId: string | undefined;
   readonly retryAfterMs: number | undefined;
   readonly idempotencyKey: string | undefined;
+  readonly end: TerminalEvent | undefined;
 
   constructor(code: ErrorCode, message: string = code, details: ClientErrorDetails = {}) {
     super(message);
@@ -31,6 +34,7 @@ export class ClientError extends Error {
     this.jobId = details.jobId;
     this.retryAfterMs = details.retryAfterMs;
     this.idempotencyKey = details.idempotencyKey;
+    this.end = details.end;
   }
 }
 

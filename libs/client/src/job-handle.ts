@@ -6,12 +6,12 @@
  * gateway's log. So nothing is kept here but bounded queues and the text.
  */
 import {
+  type CompletedEvent,
   changesText,
-  emptyFold,
   type Fold,
-  foldEvents,
   foldedAnswer,
   foldedText,
+  foldPieces,
   isTerminal,
   isTerminalEvent,
   type JobEvent,
@@ -23,10 +23,20 @@ import { createDeferred, type Deferred } from './deferred.ts';
 import { ClientError } from './errors.ts';
 import { createEventQueue, type EventQueue } from './event-queue.ts';
 import type { Result } from './requests.ts';
+import { judge, type StandardSchema } from './standard-schema.ts';
 import type { Listener } from './subscription.ts';
 import { fitsDigest } from './text-check.ts';
 
-export type JobHandle = {
+export type JobResult<Output = unknown> = {
+  /** Claude's answer: the last text block. */
+  text: string;
+  /** The answer as an object, where the job has an `outputSchema`. */
+  output: Output;
+  end: CompletedEvent;
+};
+
+/** `Output`: what the job's `outputSchema` gives, where that is a Standard Schema. */
+export type JobHandle<Output = unknown> = {
   readonly jobId: string;
   /** Identity of the log; with `lastSeq` it is what another process needs to attach where this one stands. */
   readonly epoch: string;
@@ -43,6 +53,11 @@ export type JobHandle = {
   events(options?: { afterSeq?: number } & CallOptions): AsyncIterableIterator<JobEvent>;
   /** The terminal event, whichever it is. Rejects with a `ClientError` if it cannot be had. */
   done(call?: CallOptions): Promise<TerminalEvent>;
+  /**
+   * What a completed job gives. Errors: `not_completed`, whose `end` says how it ended; `output_invalid` when the output is
+   * not of its Standard Schema; those of `done()`.
+   */
+  result(call?: CallOptions): Promise<JobResult<Output>>;
   /**
    * Whether the text that arrived is what the terminal event's digest says; false: do not use it. Undefined when that
    * cannot be told: not seen from the first event on, no digest, or no WebCrypto here. Rejects as `done()` does.
@@ -61,6 +76,8 @@ export type JobHandle = {
   pause(call?: CallOptions): Promise<Result<'pause'>>;
   /** Asks for its end. */
   resume(call?: CallOptions): Promise<Result<'resume'>>;
+  /** Starts a job that asks for the same once more. */
+  rerun(call?: CallOptions): Promise<JobHandle>;
   /** Stops listening; the job goes on. Iterators and `done()` end with `connection_closed`. */
   detach(): void;
 };
@@ -72,6 +89,7 @@ export type JobHost = {
   join(jobId: string, listeners: Listener[], epoch: string): Promise<unknown>;
   leave(jobId: string, listeners: Listener[]): void;
   control(method: Control, jobId: string, call?: CallOptions): Promise<Result<Control>>;
+  rerun(jobId: string, call?: CallOptions): Promise<JobHandle>;
   maxQueueSize: number;
   /** A job's text is not what its digest says. */
   onMismatch(jobId: string): void;
@@ -83,6 +101,8 @@ export type JobHandleOptions = {
   created: boolean | undefined;
   /** Of the events up to `afterSeq`. */
   snapshot?: Fold;
+  /** By which the structured output is judged. */
+  schema?: StandardSchema | undefined;
 };
 
 export type JobHandleParts = {
@@ -94,7 +114,7 @@ export type JobHandleParts = {
 };
 
 export function createJobHandle(host: JobHost, options: JobHandleOptions): JobHandleParts {
-  const { jobId, afterSeq, created } = options;
+  const { jobId, afterSeq, created, schema } = options;
   const tracker = createTracker(options, () => host.onMismatch(jobId));
   const queues = new Set<EventQueue>();
   let epoch = '';
@@ -156,6 +176,15 @@ export function createJobHandle(host: JobHost, options: JobHandleOptions): JobHa
       if (!isJoined) join(listeners());
       return abortable(call?.signal, tracker.done());
     },
+    async result(call) {
+      const end = await handle.done(call);
+      if (end.type !== 'completed') throw new ClientError('not_completed', undefined, { jobId, end });
+      const { text = handle.answer(), structuredOutput } = end;
+      if (!schema) return { text, output: structuredOutput, end };
+      // Above 64 K characters the output is in the text alone.
+      const output = await judge(schema, structuredOutput ?? parseJson(text));
+      return { text, output, end };
+    },
     async digestOk() {
       await handle.done();
       return tracker.digestOk();
@@ -165,6 +194,7 @@ export function createJobHandle(host: JobHost, options: JobHandleOptions): JobHa
     cancel: (call) => host.control('cancel', jobId, call),
     pause: (call) => host.control('pause', jobId, call),
     resume: (call) => host.control('resume', jobId, call),
+    rerun: (call) => host.rerun(jobId, call),
     detach() {
       isJoined = true;
       tracker.detached ??= new ClientError('connection_closed', 'The job was detached; it goes on.', {
@@ -186,11 +216,19 @@ export function createJobHandle(host: JobHost, options: JobHandleOptions): JobHa
   };
 }
 
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Follows a job for as long as its handle lives: status, text, end. */
 function createTracker({ afterSeq, snapshot }: JobHandleOptions, onMismatch: () => void) {
   let lastSeq = afterSeq;
-  let folded = snapshot ?? emptyFold;
-  let { status } = folded.state;
+  let pieces = snapshot?.pieces ?? [];
+  let status: JobStatus = snapshot?.state.status ?? 'queued';
   let unfolded: JobEvent[] = [];
   let end: TerminalEvent | ClientError | undefined;
   let digestOk: Promise<boolean | undefined> = Promise.resolve(undefined);
@@ -207,10 +245,10 @@ function createTracker({ afterSeq, snapshot }: JobHandleOptions, onMismatch: () 
   }
 
   /** Folded only when asked for: each time costs the whole text. */
-  function fold(): Fold {
-    if (unfolded.length > 0) folded = foldEvents(folded, unfolded);
+  function fold(): Pick<Fold, 'pieces'> {
+    if (unfolded.length > 0) pieces = foldPieces(pieces, unfolded);
     unfolded = [];
-    return folded;
+    return { pieces };
   }
 
   async function check({ digest }: TerminalEvent): Promise<boolean | undefined> {

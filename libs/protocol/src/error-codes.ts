@@ -282,6 +282,8 @@ export const clientErrors = {
   request_timeout: 'The gateway did not answer a request in time.',
   job_lost:
     'The record of the job is gone (Redis was wiped, or its retention passed) before its terminal event.',
+  not_completed: 'The job ended otherwise than as completed; `end` of the error is its terminal event.',
+  output_invalid: 'The structured output is not of the schema that was given for it; the message says why.',
   protocol_violation: 'The gateway sent something that is not in PROTOCOL.md.',
 } as const;
 

@@ -37,8 +37,13 @@ type WithSeqAlone<E> = E extends EventHead ? Omit<E, Exclude<keyof EventHead, 's
 
 /** Takes events into the fold; changes nothing but the returned value. Copies what it holds: give it many at once. */
 export function foldEvents(fold: Fold, events: Iterable<Foldable>): Fold {
-  let pieces = [...fold.pieces];
-  let { state } = fold;
+  const all = [...events];
+  return { pieces: foldPieces(fold.pieces, all), state: all.reduce(nextState, fold.state) };
+}
+
+/** The same for the text alone. */
+export function foldPieces(before: readonly Piece[], events: Iterable<Foldable>): readonly Piece[] {
+  let pieces = [...before];
   for (const event of events) {
     if (event.type === 'output') {
       const { seq, text, begin } = event;
@@ -46,9 +51,8 @@ export function foldEvents(fold: Fold, events: Iterable<Foldable>): Fold {
     } else if (event.type === 'reset') {
       pieces = pieces.filter((piece) => piece.seq < event.discardFromSeq);
     }
-    state = nextState(state, event);
   }
-  return { pieces, state };
+  return pieces;
 }
 
 function nextState(state: FoldState, event: Foldable): FoldState {
@@ -102,12 +106,12 @@ export function changesText({ type }: Pick<JobEvent, 'type'>): boolean {
 }
 
 /** All text blocks, joined: what the digest is taken of. */
-export function foldedText(fold: Fold): string {
+export function foldedText(fold: Pick<Fold, 'pieces'>): string {
   return fold.pieces.map((piece) => piece.text).join('');
 }
 
 /** The last text block: what Claude Code calls its result. */
-export function foldedAnswer(fold: Fold): string {
+export function foldedAnswer(fold: Pick<Fold, 'pieces'>): string {
   const start = fold.pieces.findLastIndex((piece) => piece.begin);
   return fold.pieces
     .slice(Math.max(start, 0))

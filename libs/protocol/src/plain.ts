@@ -1,7 +1,7 @@
 /** What of the protocol needs no schema library: types, tables, and what is made of them. The SDK is built of it. */
 export { mayReconnect } from './close-codes.ts';
 export type { ClientErrorCode, ProtocolErrorCode } from './error-codes.ts';
-export { changesText, emptyFold, type Fold, foldEvents, foldedAnswer, foldedText } from './fold.ts';
+export { changesText, type Fold, foldedAnswer, foldedText, foldPieces } from './fold.ts';
 export type {
   CancelledEvent,
   CancelManyParams,

@@ -1,5 +1,12 @@
 // What a program in TypeScript's strictest mode can rely on.
-import { type Client, ClientError, createClient, isTerminalEvent, type JobEvent } from '@cc-executor/client';
+import {
+  type Client,
+  ClientError,
+  createClient,
+  isTerminalEvent,
+  type JobEvent,
+  type StandardSchema,
+} from '@cc-executor/client';
 
 export async function ask(client: Client, prompt: string): Promise<string> {
   const job = await client.execute({ prompt, effort: 'low', timeouts: { totalMs: 60_000 } });
@@ -24,6 +31,12 @@ export function describe(event: JobEvent): string {
 
 export function isGone(error: unknown): boolean {
   return error instanceof ClientError && error.code === 'job_not_found';
+}
+
+export async function add(sums: StandardSchema<{ sum: number }>): Promise<number> {
+  const job = await client.execute({ prompt: 'What is 1 + 2?', outputSchema: sums });
+  const { output } = await job.result();
+  return output.sum;
 }
 
 const client: Client = createClient({ url: 'ws://127.0.0.1:8003/ws' });
