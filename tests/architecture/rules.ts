@@ -20,6 +20,7 @@ const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
     'webhooks',
     'metrics',
     'runtime',
+    'identity',
   ],
   'apps/worker': [
     'protocol',
@@ -41,6 +42,7 @@ const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
     'client',
     'protocol',
     'fleet',
+    'identity',
     'local-redis',
     'redis',
     'runtime',
@@ -49,6 +51,7 @@ const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
   'libs/client': ['protocol'],
   'libs/service': ['fleet', 'redis', 'metrics', 'runtime'],
   'libs/fleet': ['redis'],
+  'libs/identity': [],
   'libs/job-log': ['protocol', 'redis', 'signals'],
   'libs/queue': ['redis', 'runtime'],
   'libs/claude-api-client': ['claude-options', 'claude-stream', 'protocol', 'runtime'],
@@ -90,10 +93,12 @@ export type Room = {
 const ROOMS: Record<string, Record<string, Room>> = {
   'apps/gateway': {
     doors: {
-      neighbours: ['operations', 'listening', 'metrics.ts'],
+      neighbours: ['identity', 'operations', 'listening', 'metrics.ts'],
       typesOnly: ['@cc-executor/job-log', '@cc-executor/queue', '@cc-executor/redis', '@cc-executor/signals'],
     },
-    operations: { neighbours: ['listening', 'chores', 'metrics.ts'], without: TRANSPORTS },
+    // It reads headers, and answers nobody.
+    identity: { neighbours: ['metrics.ts'], without: ['ws', 'node:net', '@cc-executor/service'] },
+    operations: { neighbours: ['identity', 'listening', 'chores', 'metrics.ts'], without: TRANSPORTS },
     listening: { neighbours: ['chores', 'metrics.ts'], without: [...TRANSPORTS, '@cc-executor/queue'] },
     chores: { neighbours: ['metrics.ts'], without: TRANSPORTS },
   },

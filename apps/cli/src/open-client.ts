@@ -1,6 +1,6 @@
 /** A connection for the length of one command. */
 import { type Client, createClient } from '@cc-executor/client';
-import { readUrl } from './config.ts';
+import { readToken, readUrl } from './config.ts';
 
 /**
  * Connects, does the work, closes.
@@ -10,7 +10,12 @@ export async function withClient<T>(
   urlOption: string | undefined,
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
-  const client = createClient({ url: readUrl(urlOption), reconnect: { attempts: 20 } });
+  const token = readToken();
+  const client = createClient({
+    url: readUrl(urlOption),
+    reconnect: { attempts: 20 },
+    ...(token !== undefined && { token }),
+  });
   try {
     await client.connect();
     return await work(client);

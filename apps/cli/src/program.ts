@@ -13,12 +13,14 @@ import { registerExplain } from './commands/explain.ts';
 import { registerFiles } from './commands/files.ts';
 import { registerGet } from './commands/get.ts';
 import { registerJobs } from './commands/jobs.ts';
+import { registerKeys } from './commands/keys.ts';
 import { registerPause } from './commands/pause.ts';
 import { registerRedeliver } from './commands/redeliver.ts';
 import { registerRerun } from './commands/rerun.ts';
 import { registerRun } from './commands/run.ts';
 import { registerVerify } from './commands/verify.ts';
 import { exitCodes } from './exit-codes.ts';
+import { takeToken } from './token-option.ts';
 
 const HELP = `
 Examples:
@@ -52,6 +54,14 @@ async function createProgram(args: string[]): Promise<Command> {
       'Runs Claude Code for other programs: every accepted job ends with exactly one terminal event.',
     )
     .version(readVersion(), '-V, --version')
+    .option(
+      '--token <token>',
+      'who this is (else CC_EXECUTOR_TOKEN, which others on this machine cannot see)',
+    )
+    .hook('preAction', (root) => {
+      const { token } = root.opts<{ token?: string }>();
+      takeToken(token);
+    })
     .addHelpText('after', HELP)
     .showHelpAfterError('(--help shows what there is)')
     .exitOverride();
@@ -70,6 +80,7 @@ async function createProgram(args: string[]): Promise<Command> {
     registerFiles,
     registerVerify,
     registerRedeliver,
+    registerKeys,
   ]) {
     register(program);
   }

@@ -40,7 +40,7 @@ export type DashboardConfig = Config<typeof settings>;
 
 export const rules: ConfigRules<typeof settings> = {
   prefixes: ['DASHBOARD_'],
-  check: (config) => findOpenDoor({ variable: 'DASHBOARD_HOST', may: 'see the jobs' }, config),
+  check: (config) => findOpenDoor({ variable: 'DASHBOARD_HOST', may: 'see the jobs', asks: false }, config),
 };
 
 /** Reads the configuration. Errors: `ConfigError`, with every fault. */

@@ -24,3 +24,15 @@ test('host names can be added', () => {
   const config = loadDashboardConfig({ ALLOWED_HOSTS: 'one.example.com, jobs.example.com' });
   expect(config.allowedHosts).toEqual(['one.example.com', 'jobs.example.com']);
 });
+
+test('it asks nobody, also where gateways do: what others can reach needs the same words', () => {
+  const asked = { DASHBOARD_HOST: '0.0.0.0', AUTH_MODE: 'keys' };
+  expect(() => loadDashboardConfig(asked)).toThrow(/asks nobody/);
+  expect(() => loadDashboardConfig({ ...asked, PUBLISHED_ADDRESS: '0.0.0.0' })).toThrow(
+    /ALLOW_UNAUTHENTICATED=yes/,
+  );
+  expect(loadDashboardConfig({ ...asked, PUBLISHED_ADDRESS: '127.0.0.1' })).toMatchObject({
+    host: '0.0.0.0',
+  });
+  expect(loadDashboardConfig({ AUTH_MODE: 'keys' })).toMatchObject({ host: '127.0.0.1' });
+});

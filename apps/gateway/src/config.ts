@@ -26,6 +26,7 @@ import {
   urlText,
 } from '@cc-executor/runtime';
 import { webhookSettings } from '@cc-executor/webhooks';
+import { findIdentityFaults, identitySettings } from './identity/settings.ts';
 import { ceilingSettings } from './operations/ceilings.ts';
 
 export const appName = 'gateway';
@@ -45,6 +46,7 @@ export const settings = {
     description: 'The port to listen on.',
   }),
   ...authSettings,
+  ...identitySettings,
   ...listenerSettings,
   allowedOrigins: setting({
     env: 'GATEWAY_ALLOWED_ORIGINS',
@@ -121,7 +123,8 @@ export type GatewayConfig = Config<typeof settings>;
 export const rules: ConfigRules<typeof settings> = {
   prefixes: ['GATEWAY_', 'LIMIT_', 'WEBHOOK_'],
   check: (config) => [
-    ...findOpenDoor({ variable: 'GATEWAY_HOST', may: 'run Claude Code' }, config),
+    ...findOpenDoor({ variable: 'GATEWAY_HOST', may: 'run Claude Code', asks: true }, config),
+    ...findIdentityFaults(config),
     ...(config.durability === 'replicated' && config.redisUrl?.includes('+cluster:')
       ? [
           'DURABILITY=replicated is not for a Redis Cluster: its masters would have to be asked one by one; use Sentinel, or DURABILITY=local',

@@ -17,7 +17,7 @@ import {
 } from '@cc-executor/job-log';
 import { createProducer } from '@cc-executor/queue';
 import { closeRedis, createReplication, keepsOrder, untilConnected, watchRoom } from '@cc-executor/redis';
-import { logEvents, version } from '@cc-executor/runtime';
+import { isLoopback, logEvents, version } from '@cc-executor/runtime';
 import { createHealth, runService } from '@cc-executor/service';
 import { joinFleet } from '@cc-executor/service/fleet-member';
 import { createTranscriptRequests } from '@cc-executor/signals';
@@ -27,8 +27,11 @@ import { startQueueCheck } from './chores/queue-check.ts';
 import { startSweeper } from './chores/sweeper.ts';
 import { startWebhooks } from './chores/webhooks.ts';
 import { appName, loadGatewayConfig } from './config.ts';
+import { createAuthenticator } from './identity/authenticator.ts';
+import { checkKeys, openKeys } from './identity/keys.ts';
+import { createTickets } from './identity/tickets.ts';
 import { limitReads } from './listening/read-limit.ts';
-import { createGatewayMetrics, watchSharedState } from './metrics.ts';
+import { createGatewayMetrics, watchKeys, watchSharedState } from './metrics.ts';
 import { ceilingsOf } from './operations/ceilings.ts';
 import { createFiles } from './operations/files.ts';
 import { createOperations } from './operations/index.ts';
@@ -76,6 +79,11 @@ await runService({
           'Redis is full: jobs are refused',
         );
     });
+    const keyring =
+      config.authMode === 'keys'
+        ? openKeys({ ...config, app: appName, path: config.keysFile ?? '', logger })
+        : undefined;
+    const tickets = createTickets({ redis, keyPrefix: config.keyPrefix });
     const usageBlock = createRedisUsageBlock({ redis, keys });
     const metrics = createGatewayMetrics(serviceMetrics);
     watchSharedState(serviceMetrics, {
@@ -119,6 +127,7 @@ await runService({
       checks: {
         redis: member.check,
         subscriber: feed.check,
+        ...(keyring && { keys: () => checkKeys(keyring) }),
       },
     });
     const reports = member.reports({ health });
@@ -164,17 +173,27 @@ await runService({
         metrics,
         logger,
       }),
+      authenticator: createAuthenticator(keyring, tickets),
+      tickets,
       health,
       metrics,
       services: createServices({ ...reports, producer, usageBlock }),
       logger,
     });
+    if (keyring === undefined && !isLoopback(config.host)) {
+      logger.warn(
+        { event: logEvents.openToAll, host: config.host },
+        'AUTH_MODE=none: whoever reaches this address may run Claude Code',
+      );
+    }
+    if (keyring) watchKeys(serviceMetrics, keyring);
     const reporter = reports.start();
     return {
       async close() {
         await gateway.close();
         await claudeApi?.close();
         await reporter.close();
+        keyring?.close();
         roomWatch.close();
         await Promise.all([sweeper.close(), queueCheck.close(), webhooks?.close()]);
         await producer.close();

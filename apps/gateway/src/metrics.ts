@@ -120,6 +120,15 @@ export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
   return own;
 }
 
+/** Registers whether the file of keys, as it is now, is in use. */
+export function watchKeys(metrics: Metrics, { fault }: { fault(): string | undefined }): void {
+  metrics.gauge({
+    name: 'cc_executor_gateway_keys_faulty',
+    help: '1 while the file of keys cannot be used, and the keys are those of before.',
+    read: () => (fault() === undefined ? 0 : 1),
+  });
+}
+
 export type SharedState = {
   ping(): Promise<unknown>;
   queueDepth(): Promise<QueueDepth>;

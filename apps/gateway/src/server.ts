@@ -14,6 +14,11 @@ import { createHttpDoor } from './doors/http/door.ts';
 import { createMemoryBudget } from './doors/memory-budget.ts';
 import { createTurns } from './doors/turns.ts';
 import { createWebSocketDoors } from './doors/upgrade.ts';
+import { createAdmissions } from './identity/admissions.ts';
+import type { Authenticator } from './identity/authenticator.ts';
+import { createEntrance } from './identity/entrance.ts';
+import { createFailedLogins } from './identity/failed-logins.ts';
+import type { Tickets } from './identity/tickets.ts';
 import { createHeartbeats } from './listening/heartbeats.ts';
 import { createListenerNotes } from './listening/listener-notes.ts';
 import type { GatewayMetrics } from './metrics.ts';
@@ -24,6 +29,9 @@ import { createRequests } from './operations/requests.ts';
 import { createSessions } from './operations/session.ts';
 import { createSubmitBatch } from './operations/submit-batch.ts';
 import type { Services } from './services.ts';
+
+/** How often it is looked who may stay, in ms. */
+const ADMISSION_LOOK_MS = 1_000;
 
 export type GatewayOptions = {
   host: string;
@@ -46,6 +54,8 @@ export type GatewayOptions = {
   roomWatch: RoomWatch;
   operations: Operations;
   files: Files;
+  authenticator: Authenticator;
+  tickets: Tickets;
   health: Health;
   services: Services;
   metrics: GatewayMetrics;
@@ -71,13 +81,16 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   metrics.watchAttachments(heartbeats.countAttachments);
   const memory = createMemoryBudget(options.memoryBudgetBytes);
   metrics.watchHeldBytes(memory.heldBytes);
+  const { authenticator } = options;
+  const enter = createEntrance({ authenticator, failedLogins: createFailedLogins(), logger });
+  const admissions = createAdmissions({ authenticator, everyMs: ADMISSION_LOOK_MS });
   const own = {
     allowedHosts: [options.host, ...options.allowedHosts],
     allowedOrigins: options.allowedOrigins,
   };
   const requests = createRequests({ ...options, isDraining: () => draining !== undefined });
   const context = {
-    openSession: createSessions({
+    openSessionAs: createSessions({
       ...{ readLog, feed, abandonWatch, listenerNotes },
       readSoon: heartbeats.readSoon,
     }),
@@ -89,12 +102,16 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const webSockets = createWebSocketDoors({
     ...options,
     refuseForeign: createForeignCheck(own),
+    enter,
+    admissions,
     heartbeats,
     context: { ...context, heartbeatMs, ceilings: options.ceilings },
   });
   const httpDoor = createHttpDoor({
     ...options,
     ...context,
+    enter,
+    admissions,
     submitBatch: createSubmitBatch({ ...options, requests }),
     heartbeats,
   });
@@ -115,6 +132,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   async function drain(): Promise<void> {
     health.setDraining();
     await Promise.all([webSockets.close(), httpDoor.close()]);
+    admissions.close();
     heartbeats.close();
     abandonWatch.close();
     await listenerNotes.close();

@@ -14,6 +14,15 @@ test('an address that others can reach needs AUTH_MODE: nobody opens Claude Code
   expect(loadGatewayConfig()).toMatchObject({ host: '0.0.0.0', authMode: 'none' });
 });
 
+test('a gateway that asks for keys may be reached by others, and needs the file of them', () => {
+  vi.stubEnv('GATEWAY_HOST', '0.0.0.0');
+  vi.stubEnv('PUBLISHED_ADDRESS', '0.0.0.0');
+  vi.stubEnv('AUTH_MODE', 'keys');
+  expect(loadGatewayConfig).toThrow(/AUTH_KEYS_FILE/);
+  vi.stubEnv('AUTH_KEYS_FILE', 'keys.json');
+  expect(loadGatewayConfig()).toMatchObject({ authMode: 'keys', keysFile: 'keys.json' });
+});
+
 test('a Redis Cluster cannot be asked for a replica: DURABILITY=replicated is refused with it', () => {
   vi.stubEnv('DURABILITY', 'replicated');
   expect(loadGatewayConfig()).toMatchObject({ durability: 'replicated' });

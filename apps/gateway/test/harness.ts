@@ -45,6 +45,8 @@ import { createTargetRules } from '@cc-executor/webhooks';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { type AbandonWatch, createAbandonWatch } from '../src/chores/abandon-watch.ts';
 import { loadGatewayConfig } from '../src/config.ts';
+import { createAuthenticator, type TokenCheck } from '../src/identity/authenticator.ts';
+import { createTickets } from '../src/identity/tickets.ts';
 import { createGatewayMetrics } from '../src/metrics.ts';
 import { type Ceilings, ceilingsOf } from '../src/operations/ceilings.ts';
 import { createFiles } from '../src/operations/files.ts';
@@ -86,6 +88,8 @@ type GatewayOverrides = Partial<Omit<GatewayOptions, 'ceilings'>> & {
   ceilings?: Partial<Ceilings>;
   grants?: Grants;
   showTitles?: boolean;
+  /** Undefined: nobody is asked who they are. */
+  keyring?: TokenCheck;
   /** Makes `execute` wait for a replica, so long. */
   replicaMs?: number;
   /** Wraps the gateway's log, to lose or delay what it asks. */
@@ -151,6 +155,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
       replicaMs,
       wrapLog,
       wrapCount,
+      keyring,
       abandonGraceMs = 60_000,
       metrics = freshMetrics(),
       ceilings: lowered,
@@ -181,6 +186,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
       logger: silent,
     });
     const ceilings = { ...noCeilings, ...lowered };
+    const tickets = createTickets({ redis, keyPrefix });
     const roomWatch = watchRoom(redis, { fullPercent: 90, everyMs: 50 });
     const started = await startGateway({
       ceilings,
@@ -226,6 +232,8 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
         logger: silent,
         transcriptAnswerMs: 3_000,
       }),
+      authenticator: createAuthenticator(keyring, tickets),
+      tickets,
       health: createHealth({ service: 'gateway', version: 'test', checks: {} }),
       metrics,
       services: () => Promise.reject(new Error('there is no fleet in these tests')),

@@ -24,6 +24,7 @@ import {
   type StandardSchema,
 } from './standard-schema.ts';
 import { createSubscription, type Listener, type Subscription } from './subscription.ts';
+import type { TokenSource } from './ticket.ts';
 import { createTransport, type Transport } from './transport.ts';
 
 export type ClientOptions = {
@@ -31,6 +32,11 @@ export type ClientOptions = {
   url: string;
   /** Default `auto`: over WebSocket, and over HTTP where that does not come to stand, or where there is none. */
   transport?: Transport;
+  /**
+   * Who this is, where the gateway asks: a token, which is exchanged for a ticket for each WebSocket, or a ticket. A function
+   * is asked anew each time, so that what has expired is replaced.
+   */
+  token?: TokenSource;
   /** Default: the global one. */
   WebSocket?: WebSocketConstructor;
   /** For HTTP. Default: the global one. */
@@ -141,6 +147,7 @@ export function createClient(options: ClientOptions): Client {
     url: options.url,
     open: createTransport({
       url: options.url,
+      token: options.token,
       transport: options.transport ?? 'auto',
       WebSocket: options.WebSocket ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket,
       fetch: options.fetch ?? ((...args) => globalThis.fetch(...args)),

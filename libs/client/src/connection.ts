@@ -139,6 +139,8 @@ export function createConnection(options: ConnectionOptions): Connection {
     logger?.debug({ code: loss.code, reason: loss.reason, url }, 'client connection lost');
     if (isClosed) {
       socketGone.resolve();
+    } else if (loss.refusal !== undefined) {
+      end(loss.refusal);
     } else if (loss.violation !== undefined) {
       end(new ClientError('protocol_violation', loss.violation));
     } else if (loss.code !== undefined && !mayReconnect(loss.code)) {

@@ -46,7 +46,18 @@ export function withJob(error: ClientError, jobId: string): ClientError {
 /** The error in a response's `error` member; one without a code is a `protocol_violation`. A newer gateway may have more codes. */
 export function readErrorMember(member: unknown): ClientError {
   const { message, data } = asRecord(member);
-  const { code, retryable, retryAfterMs } = asRecord(data);
+  return readError(message, asRecord(data));
+}
+
+/** The same of the body of an HTTP answer. */
+export function readProblem(problem: Record<string, unknown>): ClientError {
+  return readError(problem.detail, problem);
+}
+
+function readError(
+  message: unknown,
+  { code, retryable, retryAfterMs }: Record<string, unknown>,
+): ClientError {
   const text = typeof message === 'string' ? message : undefined;
   if (typeof code !== 'string') {
     return new ClientError(

@@ -4,6 +4,7 @@
  * at once, without waiting for the closing handshake that will not come.
  */
 import { type Notices, PROTOCOL_VERSION, SUBPROTOCOL } from '@cc-executor/protocol/plain';
+import type { ClientError } from './errors.ts';
 import { readServerFrame, type ServerFrame } from './frames.ts';
 import { createHeartbeat } from './heartbeat.ts';
 
@@ -24,10 +25,14 @@ export type Loss = {
   reason: string;
   /** What the gateway sent against the protocol: do not come back. */
   violation?: string;
+  /** The gateway does not let this client in: do not come back. */
+  refusal?: ClientError;
 };
 
 export type SocketOptions = {
   url: string;
+  /** Offered beside the subprotocol: it says who opens the connection. */
+  ticket: string | undefined;
   WebSocket: WebSocketConstructor;
   /** For opening and for `connected` to arrive, in ms. */
   connectTimeoutMs: number;
@@ -137,9 +142,9 @@ export function openSocket(options: SocketOptions): Socket {
   };
 }
 
-function construct({ url, WebSocket }: SocketOptions): WebSocketLike | undefined {
+function construct({ url, ticket, WebSocket }: SocketOptions): WebSocketLike | undefined {
   try {
-    return new WebSocket(url, [SUBPROTOCOL]);
+    return new WebSocket(url, [SUBPROTOCOL, ...(ticket === undefined ? [] : [ticket])]);
   } catch {
     // Thrown for an invalid URL; the caller learns it as a failed connection.
     return undefined;

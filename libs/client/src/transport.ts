@@ -11,11 +11,13 @@ import {
   type SocketOptions,
   type WebSocketConstructor,
 } from './socket.ts';
+import { fetchAs, openTicketed, type TokenSource } from './ticket.ts';
 
 export type Transport = 'auto' | 'websocket' | 'http';
 
 export type TransportOptions = {
   url: string;
+  token: TokenSource | undefined;
   transport: Transport;
   /** Undefined: there is none here. */
   WebSocket: WebSocketConstructor | undefined;
@@ -27,14 +29,26 @@ export type OpenTransport = (
 ) => Socket;
 
 /** Throws a `TypeError` when a WebSocket is asked for and there is none. */
-export function createTransport({ url, transport, WebSocket, fetch }: TransportOptions): OpenTransport {
+export function createTransport({
+  url,
+  token,
+  transport,
+  WebSocket,
+  fetch: fetchAsAnybody,
+}: TransportOptions): OpenTransport {
+  const fetch = token === undefined ? fetchAsAnybody : fetchAs(token, fetchAsAnybody);
   const { socketUrl, httpBase } = addressesOf(url);
   const viaHttp: OpenTransport = (options) => openHttpSocket(httpBase, { ...options, fetch });
   if (transport === 'http' || (transport === 'auto' && WebSocket === undefined)) return viaHttp;
   if (WebSocket === undefined) {
     throw new TypeError('There is no global WebSocket here: pass a constructor as `WebSocket`, or use HTTP.');
   }
-  const viaSocket: OpenTransport = (options) => openSocket({ ...options, url: socketUrl, WebSocket });
+  const viaSocket: OpenTransport = (options) => {
+    const open = (ticket?: string) => openSocket({ ...options, url: socketUrl, ticket, WebSocket });
+    return token === undefined
+      ? open()
+      : openTicketed(open, { ...options, token, httpBase, fetch: fetchAsAnybody });
+  };
   if (transport === 'websocket') return viaSocket;
 
   let preferred = viaSocket;
@@ -58,7 +72,10 @@ export function createTransport({ url, transport, WebSocket, fetch }: TransportO
     }
 
     let socket = through(first, (loss) => {
-      const isFinal = loss.violation !== undefined || (loss.code !== undefined && !mayReconnect(loss.code));
+      const isFinal =
+        loss.violation !== undefined ||
+        loss.refusal !== undefined ||
+        (loss.code !== undefined && !mayReconnect(loss.code));
       if (isConnected || isClosing || isFinal) return options.onLost(loss);
       firstLoss = loss;
       socket = through(second, (secondLoss) =>

@@ -14,7 +14,13 @@ export const closeCodes = {
     code: 4004,
     description: 'The gateway held too much for you, unfinished or unread: resume from the last seq you saw.',
   },
+  login_expired: {
+    code: 4005,
+    description:
+      'The token, or the secret, with which you came has expired: come back with a new one, and resume.',
+  },
   protocol_violation: { code: 4500, description: 'Too many malformed frames.' },
+  login_revoked: { code: 4501, description: 'The key with which you came was revoked.' },
 } as const;
 
 export type CloseReason = keyof typeof closeCodes;

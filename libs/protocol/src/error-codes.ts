@@ -216,6 +216,18 @@ export const protocolErrors = {
     description:
       'There is no diff of this workspace: it is no Git repository and its state before a job was not noted, Git cannot read it, or claude-api has no Git; the message says which.',
   },
+  unauthenticated: {
+    rpcCode: -32040,
+    httpStatus: 401,
+    retryable: false,
+    description: 'No token came with it, or none that is good: unknown, expired, revoked, or used already.',
+  },
+  forbidden: {
+    rpcCode: -32041,
+    httpStatus: 403,
+    retryable: false,
+    description: 'The token is good, and not for this: the message names the scope that is missing.',
+  },
 } as const satisfies Record<string, ProtocolErrorEntry>;
 
 export type ProtocolErrorCode = keyof typeof protocolErrors;

@@ -29,6 +29,7 @@ import {
   submitBodySchema,
 } from './requests.ts';
 import { snapshotSchema } from './snapshot.ts';
+import { ticketBodySchema, ticketResultSchema } from './tickets.ts';
 import { verifyResultSchema } from './verification.ts';
 import { deliverySchema } from './webhook.ts';
 
@@ -67,6 +68,8 @@ export type HttpOperation = {
   /** The body is bytes, which are taken as they come. */
   takesBytes?: true;
   answers: Readonly<Record<number, HttpAnswer>>;
+  /** Whoever reaches the door is answered. */
+  isPublic?: boolean;
 };
 
 const json = (schema: z.ZodType) => ({ 'application/json': schema });
@@ -322,10 +325,20 @@ export const httpOperations = {
       },
     },
   },
+  createTicket: {
+    ...plain,
+    method: 'POST',
+    path: '/v1/tickets',
+    summary:
+      'Gives a ticket: with it one WebSocket is opened, once, soon, and with no more than is asked for.',
+    body: ticketBodySchema,
+    answers: { 201: { description: 'The ticket.', content: json(ticketResultSchema) } },
+  },
   getOpenApi: {
     ...plain,
     method: 'GET',
     path: '/v1/openapi.json',
+    isPublic: true,
     summary: 'Gives this document.',
     answers: ok('OpenAPI 3.1.', z.record(z.string(), z.unknown())),
   },
@@ -333,6 +346,7 @@ export const httpOperations = {
     ...plain,
     method: 'GET',
     path: '/v1/docs',
+    isPublic: true,
     summary: 'Shows this document as a page.',
     answers: { 200: { description: 'A page without external assets.', content: { 'text/html': undefined } } },
   },

@@ -74,6 +74,7 @@ export {
   MIN_TIMEOUT_MS,
   PROTOCOL_VERSION,
   SUBPROTOCOL,
+  TICKET_PREFIX,
 } from './limits.ts';
 export { type Notification, type NotificationMethod, notificationSchemas } from './notifications.ts';
 export { openApiDocument } from './openapi.ts';

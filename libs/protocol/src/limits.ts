@@ -36,6 +36,8 @@ export const MAX_BATCH_LINES = 10_000;
 export const MAX_BATCH_BYTES = 128 * 1024 * 1024;
 /** The subprotocol a native client must offer. */
 export const SUBPROTOCOL = 'cc-executor.v1';
+/** What every ticket begins with: offered beside the subprotocol, it says who opens a WebSocket. */
+export const TICKET_PREFIX = 'ticket_';
 export const PROTOCOL_VERSION = '1';
 export const DEFAULT_HEARTBEAT_MS = 10_000;
 

@@ -47,9 +47,14 @@ export function openApiDocument(): Record<string, unknown> {
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],
+    // A gateway with AUTH_MODE=none asks for none.
+    security: [{ token: [] }, {}],
     paths,
     webhooks: { jobEnded: { post: describeWebhook(componentOf) } },
-    components: { schemas: componentSchemas(named) },
+    components: {
+      schemas: componentSchemas(named),
+      securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
+    },
   };
 }
 
@@ -66,7 +71,7 @@ function schemasOf({ body, lines, answers }: HttpOperation): [string, z.ZodType]
 
 function describeOperation(
   name: string,
-  { summary, inPath, inQuery, inHeaders, body, lines, takesBytes, answers }: HttpOperation,
+  { summary, inPath, inQuery, inHeaders, body, lines, takesBytes, answers, isPublic }: HttpOperation,
   componentOf: (schema: z.ZodType) => Schema,
 ): Record<string, unknown> {
   const responses = Object.entries(answers).map(([status, { description, content }]) => [
@@ -77,6 +82,7 @@ function describeOperation(
   return {
     operationId: name,
     summary,
+    ...(isPublic && { security: [] }),
     parameters: [
       ...parametersOf('path', inPath),
       ...parametersOf('query', inQuery),

@@ -47,5 +47,6 @@ export {
   MAX_FRAME_BYTES,
   PROTOCOL_VERSION,
   SUBPROTOCOL,
+  TICKET_PREFIX,
 } from './limits.ts';
 export { isTerminal, isTerminalEvent, type TerminalType } from './statuses.ts';

@@ -27,6 +27,7 @@ export {
   fetchSettings,
   findOpenDoor,
   jobSettings,
+  keysSettings,
   listenerSettings,
   metricsSettings,
   redisSettings,

@@ -92,13 +92,13 @@ export const serviceSettings = {
   }),
 };
 
-/** Who may come in. There are no keys yet: whoever opens a door beyond this machine must say so. */
+/** Who may come in: whoever opens a door beyond this machine, and asks nobody, must say so. */
 export const authSettings = {
   authMode: setting({
     env: 'AUTH_MODE',
-    schema: oneOf(['none']).optional(),
+    schema: oneOf(['none', 'keys']).optional(),
     description:
-      '`none`: everybody who reaches the port is let in. It must be said for an address that is not loopback.',
+      'How gateways ask who comes in. `none`: everybody who reaches the port is let in; it must be said for an address that is not loopback. `keys`: whoever has a key of AUTH_KEYS_FILE (docs/identity.md). The dashboard asks nobody, whatever stands here.',
   }),
   publishedAddress: setting({
     env: 'PUBLISHED_ADDRESS',
@@ -116,26 +116,40 @@ export const authSettings = {
   }),
 };
 
+/** Where the keys are: gateways read them, `cc-executor keys` changes them. */
+export const keysSettings = {
+  keysFile: setting({
+    env: 'AUTH_KEYS_FILE',
+    schema: text().optional(),
+    example: '/etc/cc-executor/keys.json',
+    description:
+      'With AUTH_MODE=keys: the file of keys, which `cc-executor keys` makes and changes; with mode 0600. Read again when it changes.',
+  }),
+};
+
 /**
  * Says what is wrong with a door that lets in more than this machine unasked.
  *
  * @param door.variable the one that sets `host`
  * @param door.may what everybody who comes in may do
+ * @param door.asks whether it asks who that is, where AUTH_MODE says so
  */
 export function findOpenDoor(
-  door: { variable: string; may: string },
+  door: { variable: string; may: string; asks: boolean },
   config: Partial<Config<typeof authSettings>> & { host?: string | undefined },
 ): string[] {
   const { host, authMode, publishedAddress, allowUnauthenticated } = config;
-  if (authMode === undefined) {
+  const isAsked = authMode !== undefined && authMode !== 'none';
+  if (isAsked && door.asks) return [];
+  if (authMode === undefined || (isAsked && publishedAddress === undefined)) {
     if (host === undefined || isLoopback(host)) return [];
     return [
-      `${door.variable} is ${host}, which others can reach, and AUTH_MODE is not set; say AUTH_MODE=none if everybody who reaches it may ${door.may}`,
+      `${door.variable} is ${host}, which others can reach, and ${isAsked ? 'it asks nobody who they are' : 'AUTH_MODE is not set'}; say AUTH_MODE=none if everybody who reaches it may ${door.may}`,
     ];
   }
   if (publishedAddress === undefined || isLoopback(publishedAddress) || allowUnauthenticated) return [];
   return [
-    `PUBLISHED_ADDRESS is ${publishedAddress}, which others can reach, and with AUTH_MODE=none nobody is asked who they are; publish it on loopback (with compose, BIND_ADDRESS=127.0.0.1), behind a proxy that asks, or say ALLOW_UNAUTHENTICATED=yes if everybody who reaches it may ${door.may}`,
+    `PUBLISHED_ADDRESS is ${publishedAddress}, which others can reach, and nobody is asked who they are; publish it on loopback (with compose, BIND_ADDRESS=127.0.0.1), behind a proxy that asks, or say ALLOW_UNAUTHENTICATED=yes if everybody who reaches it may ${door.may}`,
   ];
 }
 

@@ -34,7 +34,7 @@ export type WireClient = {
  */
 export async function connectWire(
   url: string,
-  options: { subprotocol?: string | null; maxPayload?: number } = {},
+  options: { subprotocol?: string | null; maxPayload?: number; headers?: Record<string, string> } = {},
 ): Promise<WireClient> {
   const { subprotocol = 'cc-executor.v1', ...limits } = options;
   const socket = new WebSocket(url, subprotocol ?? [], limits);

@@ -2,20 +2,26 @@
  * The WebSocket doors: which path leads to which, who may come in, and how all leave when the gateway drains.
  * Whoever is in belongs to the heartbeats until the socket has closed.
  */
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { MAX_FRAME_BYTES, SUBPROTOCOL } from '@cc-executor/protocol';
-import { type Logger, within } from '@cc-executor/runtime';
+import type { Identity } from '@cc-executor/identity';
+import { MAX_FRAME_BYTES, ProtocolError, SUBPROTOCOL } from '@cc-executor/protocol';
+import { type Logger, logEvents, within } from '@cc-executor/runtime';
 import type { ForeignCheck } from '@cc-executor/service';
 import { WebSocketServer } from 'ws';
+import type { Admissions } from '../identity/admissions.ts';
+import type { Entrance } from '../identity/entrance.ts';
 import type { Heartbeats } from '../listening/heartbeats.ts';
 import type { DoorName, GatewayMetrics } from '../metrics.ts';
+import type { OpenSessionAs } from '../operations/session.ts';
 import { openDialectDoor } from './dialect.ts';
 import type { Door, DoorContext } from './door.ts';
+import { errorAnswer } from './error-answer.ts';
 import { createEventFrames } from './event-frames.ts';
 import { openNativeDoor } from './native.ts';
 import { type Connection, runConnection, type SocketContext } from './socket.ts';
 
+const CLOSING = '503 Service Unavailable';
 /** Fragments that a message may come in: each is an object, however short it is. */
 const MAX_FRAGMENTS = 512;
 
@@ -30,13 +36,16 @@ export type WebSocketDoors = {
 export type WebSocketDoorsOptions = {
   /** Says why a page may not come in. */
   refuseForeign: ForeignCheck;
+  /** Says who comes in. */
+  enter: Entrance;
+  admissions: Admissions;
   /** How long clients have to leave after `goaway`, in ms. */
   drainGraceMs: number;
   heartbeats: Heartbeats;
   metrics: Pick<GatewayMetrics, 'connections' | 'connectionsOpened' | 'connectionsClosed'>;
   logger: Logger;
   /** What every connection is given. */
-  context: SocketContext;
+  context: Omit<SocketContext, 'openSession'> & { openSessionAs: OpenSessionAs };
 };
 
 type DoorPlan = {
@@ -46,7 +55,7 @@ type DoorPlan = {
 };
 
 export function createWebSocketDoors(options: WebSocketDoorsOptions): WebSocketDoors {
-  const { heartbeats, metrics, logger, context } = options;
+  const { heartbeats, metrics, logger, context, enter, admissions } = options;
   const framesOf = createEventFrames();
   const doors = new Map<string, DoorPlan>([
     ['/ws', { name: 'native', open: (given) => openNativeDoor(given, framesOf), subprotocol: SUBPROTOCOL }],
@@ -66,19 +75,24 @@ export function createWebSocketDoors(options: WebSocketDoorsOptions): WebSocketD
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   });
 
-  function upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
+  async function upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
     // Not parsed as a URL: what a client sends need not be one.
     const path = request.url?.split('?', 1)[0] ?? '/';
     const door = doors.get(path);
     const refusal = refuse(request, door);
-    if (!door || refusal) {
-      logger.info({ path, refusal }, 'upgrade refused');
-      hangUp(stream, `HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-      return;
-    }
+    if (!door || refusal) return hangUp(path, stream, refusal ?? '');
+    const forget = () => stream.destroy();
+    stream.on('error', forget);
+    const identity = await enter(request, door.name).catch((error: unknown) => asRefusal(error));
+    if (identity instanceof ProtocolError) return turnAway(path, stream, identity);
+    // The drain may have begun meanwhile.
+    if (isClosing) return hangUp(path, stream, CLOSING);
+    stream.off('error', forget);
+    const own = { ...context, openSession: context.openSessionAs(identity), logger: loggerFor(identity) };
     webSockets.handleUpgrade(request, stream, head, (webSocket) => {
-      const connection = runConnection(webSocket, stream, door.open, context, (reason) => {
+      const connection = runConnection(webSocket, stream, door.open, own, (reason) => {
         connections.delete(connection);
+        discharge();
         metrics.connections.dec({ door: door.name });
         metrics.connectionsClosed.inc({ reason });
         leave();
@@ -88,12 +102,37 @@ export function createWebSocketDoors(options: WebSocketDoorsOptions): WebSocketD
       metrics.connections.inc({ door: door.name });
       metrics.connectionsOpened.inc({ door: door.name });
       const leave = heartbeats.add(connection);
+      const discharge = admissions.add(identity, connection.close);
     });
+  }
+
+  function loggerFor({ who, tenant, proof }: Identity): Logger {
+    return proof.kind === 'none' ? logger : logger.child({ who, tenant });
+  }
+
+  function asRefusal(error: unknown): ProtocolError {
+    if (error instanceof ProtocolError) return error;
+    logger.error({ event: logEvents.fault, err: error }, 'a fault of ours refuses an upgrade');
+    return new ProtocolError('internal');
+  }
+
+  function hangUp(path: string, stream: Duplex, refusal: string): void {
+    logger.info({ path, refusal }, 'upgrade refused');
+    sendLast(stream, `HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  }
+
+  /** As a request over HTTP would be. */
+  function turnAway(path: string, stream: Duplex, error: ProtocolError): void {
+    logger.info({ path, refusal: error.code }, 'upgrade refused');
+    const { status, headers, body } = errorAnswer(error);
+    const all = { ...headers, 'Content-Length': Buffer.byteLength(body), Connection: 'close' };
+    const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+    sendLast(stream, `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`);
   }
 
   function refuse(request: IncomingMessage, door: DoorPlan | undefined): string | undefined {
     if (!door) return '404 Not Found';
-    if (isClosing) return '503 Service Unavailable';
+    if (isClosing) return CLOSING;
     if (options.refuseForeign(request.headers) !== undefined) return '403 Forbidden';
     if (door.subprotocol && !offers(request, door.subprotocol)) return '400 Bad Request';
     return undefined;
@@ -108,7 +147,7 @@ export function createWebSocketDoors(options: WebSocketDoorsOptions): WebSocketD
   }
 
   return {
-    upgrade,
+    upgrade: (...asked) => void upgrade(...asked),
     connections: () => connections.size,
     async close() {
       isClosing = true;
@@ -129,7 +168,7 @@ function offers(request: IncomingMessage, subprotocol: string): boolean {
 }
 
 /** Sends the last bytes and lets go: Node no longer looks after the socket of an upgrade request. */
-function hangUp(stream: Duplex, bytes: string): void {
+function sendLast(stream: Duplex, bytes: string): void {
   stream.on('error', () => stream.destroy());
   stream.once('finish', () => stream.destroy());
   stream.end(bytes);

@@ -1,13 +1,15 @@
 /**
- * What becomes of a request, whichever door it came in by: refused while the gateway drains, or Redis has no room for a
- * new job, done by its operation, its error translated, its outcome counted.
+ * What becomes of a request, whichever door it came in by: refused when it is not for who asks, while the gateway drains, or
+ * when Redis has no room for a new job, done by its operation, its error translated, its outcome counted.
  */
 import { type Method, ProtocolError } from '@cc-executor/protocol';
 import { RedisUnavailableError, type Room, type RoomWatch } from '@cc-executor/redis';
 import { logEvents } from '@cc-executor/runtime';
+import type { Authenticator } from '../identity/authenticator.ts';
 import { ConnectionClosedError } from '../listening/read-turns.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import type { Answer, Call, Operations } from './operation.ts';
+import { type OperationName, refuseBeyondScope } from './scopes.ts';
 import type { Session } from './session.ts';
 
 export type Requests = {
@@ -17,13 +19,13 @@ export type Requests = {
    */
   perform<M extends Method>(session: Session, call: Call<M>): Promise<Answer<M>>;
   /** Does what a door does by several of these; errors and count are those of one, under this name. */
-  attempt<T>(session: Session, name: string, work: () => Promise<T>): Promise<T>;
+  attempt<T>(session: Session, name: OperationName, work: () => Promise<T>): Promise<T>;
   /** Counts what a door refused because it asks for no operation. */
   countRefusal(session: Pick<Session, 'door'>, error: ProtocolError): void;
 };
 
 /** What accepts jobs: a gateway that drains, or whose Redis is full, does not take it. */
-const accepting: ReadonlySet<string> = new Set(['execute', 'rerun', 'submitBatch']);
+const accepting: ReadonlySet<OperationName> = new Set<OperationName>(['execute', 'rerun', 'submitBatch']);
 
 /** Also where replicas are missing: after a failover they are soon back. */
 const RETRY_AFTER_MS = 1_000;
@@ -40,9 +42,10 @@ export function createRequests(options: {
   operations: Operations;
   metrics: Pick<GatewayMetrics, 'requests'>;
   isDraining(): boolean;
+  authenticator: Pick<Authenticator, 'standing'>;
   roomWatch: Pick<RoomWatch, 'room' | 'look'>;
 }): Requests {
-  const { operations, metrics, isDraining, roomWatch } = options;
+  const { operations, metrics, isDraining, roomWatch, authenticator } = options;
 
   function mayAccept(): void {
     if (isDraining()) throw new ProtocolError('draining');
@@ -59,9 +62,15 @@ export function createRequests(options: {
     return withoutRoom(error.reason);
   }
 
-  async function attempt<T>(session: Session, method: string, work: () => Promise<T>): Promise<T> {
+  async function attempt<T>(
+    session: Session,
+    { method, jobId }: { method: OperationName; jobId?: string },
+    work: () => Promise<T>,
+  ): Promise<T> {
     const { door, logger } = session;
     try {
+      if (authenticator.standing(session.identity) !== 'good') throw new ProtocolError('unauthenticated');
+      refuseBeyondScope(session.identity, method, jobId);
       if (accepting.has(method)) mayAccept();
       const answer = await work();
       metrics.requests.inc({ door, method, outcome: 'ok' });
@@ -78,10 +87,14 @@ export function createRequests(options: {
 
   return {
     perform: <M extends Method>(session: Session, { method, params }: Call<M>): Promise<Answer<M>> =>
-      attempt(session, method, () => operations[method](session, params)),
-    attempt,
+      attempt(session, { method, ...jobOf(params) }, () => operations[method](session, params)),
+    attempt: (session, method, work) => attempt(session, { method }, work),
     countRefusal: ({ door }, { code }) => metrics.requests.inc({ door, method: 'none', outcome: code }),
   };
+}
+
+function jobOf(params: object): { jobId?: string } {
+  return 'jobId' in params ? { jobId: String(params.jobId) } : {};
 }
 
 function withoutRoom(room: Exclude<Room, 'enough'>): ProtocolError {

@@ -1,7 +1,8 @@
 /**
- * Who asks, and what they listen to: one session for each connection, whichever door it came in by. The tenant is said
- * here and nowhere else; everything that an operation does is done for the session's tenant.
+ * Who asks, and what they listen to: one session for each connection, whichever door it came in by. The tenant is that of
+ * the identity; everything that an operation does is done for the session's tenant.
  */
+import type { Identity } from '@cc-executor/identity';
 import type { Attachment, JobFeed, ReadLog } from '@cc-executor/job-log';
 import type { Logger } from '@cc-executor/runtime';
 import type { AbandonWatch } from '../chores/abandon-watch.ts';
@@ -11,11 +12,9 @@ import { createReadTurns, type ReadTurns } from '../listening/read-turns.ts';
 import type { Outlines } from '../listening/snapshot.ts';
 import type { DoorName } from '../metrics.ts';
 
-/** There is one tenant: nobody is asked who they are. */
-const TENANT = 'default';
-
 export type Session = {
   readonly tenant: string;
+  readonly identity: Identity;
   readonly door: DoorName;
   /** A client that is cut off can come back and attach to its jobs; one that cannot has lost them. */
   readonly canReturn: boolean;
@@ -31,17 +30,20 @@ export type OpenSession = (
   sink: EventSink,
 ) => Session;
 
+/** Of a connection whose identity is known. */
+export type OpenSessionAs = (identity: Identity) => OpenSession;
+
 export function createSessions(parts: {
   readLog: ReadLog;
   feed: JobFeed;
   abandonWatch: AbandonWatch;
   listenerNotes: ListenerNotes;
   readSoon: (attachment: Pick<Attachment, 'resume'>) => void;
-}): OpenSession {
+}): OpenSessionAs {
   const outlines: Outlines = new Map();
-  return (client, sink) => {
+  return (identity) => (client, sink) => {
     const reads = createReadTurns(sink.hasRoom);
-    const own = { tenant: TENANT, reads, logger: client.logger, door: client.door };
+    const own = { identity, tenant: identity.tenant, reads, logger: client.logger, door: client.door };
     return { ...client, ...own, attachments: createAttachments({ ...parts, ...own, outlines }, sink) };
   };
 }

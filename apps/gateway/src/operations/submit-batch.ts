@@ -67,6 +67,8 @@ export function createSubmitBatch({
       return { jobId: result.jobId };
     } catch (error) {
       if (!(error instanceof ProtocolError) || protocolErrors[error.code].retryable) throw error;
+      // The batch may be sent on by who comes back with a good token.
+      if (error.code === 'unauthenticated') throw error;
       return error.code === 'idempotency_conflict' && idempotencyKey === ownKey ? undefined : refusal(error);
     }
   }

@@ -1,16 +1,18 @@
 /** What everything in the HTTP door is given. */
 import type { Logger } from '@cc-executor/runtime';
+import type { Tickets } from '../../identity/tickets.ts';
 import type { Heartbeats } from '../../listening/heartbeats.ts';
 import type { GatewayMetrics } from '../../metrics.ts';
 import type { Files } from '../../operations/files.ts';
 import type { Requests } from '../../operations/requests.ts';
-import type { OpenSession } from '../../operations/session.ts';
+import type { OpenSessionAs } from '../../operations/session.ts';
 import type { SubmitBatch } from '../../operations/submit-batch.ts';
 import type { MemoryBudget } from '../memory-budget.ts';
 import type { Turns } from '../turns.ts';
 
 export type HttpContext = {
-  openSession: OpenSession;
+  openSessionAs: OpenSessionAs;
+  tickets: Pick<Tickets, 'issue'>;
   requests: Requests;
   submitBatch: SubmitBatch;
   files: Files;

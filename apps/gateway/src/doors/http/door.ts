@@ -2,7 +2,8 @@
  * The HTTP door: reads a request by the table of the protocol, has it done by an operation, writes the answer. Routes,
  * what else is at a path (405, OPTIONS), and how all exchanges end when the gateway drains.
  */
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
+import { anybody, type Identity } from '@cc-executor/identity';
 import {
   checkParams,
   type HttpOperation,
@@ -13,10 +14,13 @@ import {
 } from '@cc-executor/protocol';
 import { within } from '@cc-executor/runtime';
 import type { HttpReply, HttpRequest, HttpServer } from '@cc-executor/service';
+import type { Admissions } from '../../identity/admissions.ts';
+import type { Entrance } from '../../identity/entrance.ts';
+import { errorAnswer } from '../error-answer.ts';
 import type { HttpContext } from './context.ts';
 import { type Exchange, openExchange } from './exchange.ts';
 import { createHandlers } from './handlers.ts';
-import { commonHeaders, errorAnswer, preflightHeaders } from './headers.ts';
+import { commonHeaders, preflightHeaders } from './headers.ts';
 import { nestQuery } from './query.ts';
 import { readBody } from './request-body.ts';
 import { createSocketTurns } from './socket-turns.ts';
@@ -44,21 +48,28 @@ export type HttpDoor = {
 };
 
 /** @param options.drainGraceMs how long answers that are under way may take at the end, in ms */
-export function createHttpDoor(options: Omit<HttpContext, 'isClosing'> & { drainGraceMs: number }): HttpDoor {
+export function createHttpDoor(
+  options: Omit<HttpContext, 'isClosing'> & { drainGraceMs: number; enter: Entrance; admissions: Admissions },
+): HttpDoor {
   let isClosing = false;
   let onEmpty: (() => void) | undefined;
   const context: HttpContext = { ...options, isClosing: () => isClosing };
   const { requests } = context;
+  const { enter, admissions } = options;
   const handlers = createHandlers(context);
   const turns = createSocketTurns(options.turns);
   const exchanges = new Set<Exchange>();
 
   async function serve(name: HttpOperationName, reply: HttpReply): Promise<void> {
     const operation: HttpOperation = httpOperations[name];
-    const exchange = openExchange(reply, context);
+    const identity = operation.isPublic ? anybody : await admit(reply);
+    if (identity === undefined) return;
+    const exchange = openExchange(reply, identity, context);
     exchanges.add(exchange);
+    const discharge = admissions.add(identity, exchange.cutOff);
     void exchange.closed.then(() => {
       exchanges.delete(exchange);
+      discharge();
       if (exchanges.size === 0) onEmpty?.();
     });
     try {
@@ -72,6 +83,18 @@ export function createHttpDoor(options: Omit<HttpContext, 'isClosing'> & { drain
       });
     } catch (error) {
       exchange.fail(error);
+    }
+  }
+
+  /** Says who asks; whoever may not is answered. Nothing of the body has been read. */
+  async function admit(reply: HttpReply): Promise<Identity | undefined> {
+    try {
+      return await enter(reply.request.raw, 'http');
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      requests.countRefusal({ door: 'http' }, error);
+      sendError(reply, error, commonHeaders(reply.request.headers));
+      return undefined;
     }
   }
 
@@ -122,12 +145,7 @@ export function createHttpDoor(options: Omit<HttpContext, 'isClosing'> & { drain
       }
       const error = refusalOf({ statusCode, message }, request, methods);
       requests.countRefusal({ door: 'http' }, error);
-      const answer = errorAnswer(error);
-      const allow = methods.length > 0 ? { allow: methods.join(', ') } : {};
-      void reply
-        .code(answer.status)
-        .headers({ ...headers, ...allow, ...answer.headers })
-        .send(Buffer.from(answer.body));
+      sendError(reply, error, { ...headers, ...(methods.length > 0 && { allow: methods.join(', ') }) });
       return true;
     },
     exchanges: () => exchanges.size,
@@ -139,6 +157,16 @@ export function createHttpDoor(options: Omit<HttpContext, 'isClosing'> & { drain
       await emptied(1_000);
     },
   };
+}
+
+/** Without an exchange; what is left of the body is not read. */
+function sendError(reply: HttpReply, error: ProtocolError, headers: OutgoingHttpHeaders): void {
+  const { status, body, headers: own } = errorAnswer(error);
+  const close = reply.request.raw.complete ? {} : { connection: 'close' };
+  void reply
+    .code(status)
+    .headers({ ...headers, ...own, ...close })
+    .send(Buffer.from(body));
 }
 
 /** Errors: `invalid_params`; those of `parseBody`. */

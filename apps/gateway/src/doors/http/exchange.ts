@@ -3,6 +3,7 @@
  * who takes nothing of the answer for three heartbeats is cut off; a fault of ours ends this exchange and reaches nobody else.
  */
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import type { Identity } from '@cc-executor/identity';
 import type { Position, StoredBatch } from '@cc-executor/job-log';
 import { type CloseReason, createConnectionId, ProtocolError } from '@cc-executor/protocol';
 import { logEvents } from '@cc-executor/runtime';
@@ -11,11 +12,12 @@ import type { Beating } from '../../listening/heartbeats.ts';
 import { ConnectionClosedError } from '../../listening/read-turns.ts';
 import type { SnapshotPage } from '../../listening/snapshot.ts';
 import type { Session } from '../../operations/session.ts';
+import { errorAnswer } from '../error-answer.ts';
 import { createGuard } from '../guard.ts';
 import { createLiveness } from '../liveness.ts';
 import { createOutbox, type Outbox } from '../outbox.ts';
 import type { HttpContext } from './context.ts';
-import { commonHeaders, errorAnswer } from './headers.ts';
+import { commonHeaders } from './headers.ts';
 
 /** What a request holds besides its body, in bodies: its text and what is parsed of it. */
 const COPIES = 3;
@@ -57,7 +59,7 @@ export type Exchange = {
   cutOff(reason: CloseReason): void;
 };
 
-export function openExchange(reply: HttpReply, context: HttpContext): Exchange {
+export function openExchange(reply: HttpReply, identity: Identity, context: HttpContext): Exchange {
   const { memory, heartbeats } = context;
   const logger = context.logger.child({ connectionId: createConnectionId() });
   const liveness = createLiveness();
@@ -98,7 +100,7 @@ export function openExchange(reply: HttpReply, context: HttpContext): Exchange {
       onGrown: memory.grew,
     },
   );
-  const session = context.openSession(
+  const session = context.openSessionAs(identity)(
     { door: 'http', canReturn: true, logger },
     {
       events: guard((batch) => listener?.events(batch)),

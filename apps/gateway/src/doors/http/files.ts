@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import type { FilesAnswer, FilesRequest } from '@cc-executor/claude-api-client';
 import { encodePath, encodeQuery } from '../../operations/files.ts';
+import type { OperationName } from '../../operations/scopes.ts';
 import { createBatch } from '../batch.ts';
 import type { HttpContext } from './context.ts';
 import type { Exchange } from './exchange.ts';
@@ -14,7 +15,7 @@ type FileHandlers = Pick<Handlers, 'listFiles' | 'readFile' | 'putFile' | 'packF
 
 /** Their errors are those of `Files`. */
 export function createFileHandlers({ requests, files }: HttpContext): FileHandlers {
-  function ask(exchange: Exchange, name: string, request: FilesRequest): Promise<FilesAnswer> {
+  function ask(exchange: Exchange, name: OperationName, request: FilesRequest): Promise<FilesAnswer> {
     const leaving = new AbortController();
     void exchange.closed.then(() => leaving.abort());
     return requests.attempt(exchange.session, name, () =>

@@ -12,6 +12,8 @@ import { submitBatch } from './submit-batch.ts';
 
 const RESULTS_AT_ONCE = 100;
 
+import { sendTicket } from './ticket.ts';
+
 export type Handlers = {
   readonly [N in HttpOperationName]: (exchange: Exchange, input: HttpInput<N>) => Promise<void>;
 };
@@ -77,6 +79,7 @@ export function createHandlers(context: HttpContext): Handlers {
       exchange.answerJson(200, result);
     },
     ...createFileHandlers(context),
+    createTicket: (exchange, { body = {} }) => sendTicket(exchange, body, context),
     async getOpenApi(exchange) {
       exchange.answerJson(200, document());
     },

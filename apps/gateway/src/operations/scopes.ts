@@ -1,0 +1,49 @@
+/** What each operation needs: one that is not here does not compile. */
+import { type Identity, includesScope, type Scope } from '@cc-executor/identity';
+import { type Method, ProtocolError } from '@cc-executor/protocol';
+
+/** Methods, and what the HTTP door does besides. */
+export type OperationName = Method | 'submitBatch' | 'putFile' | 'packFiles' | 'diffFiles';
+
+const neededScopes: Readonly<Record<OperationName, Scope>> = {
+  execute: 'write',
+  rerun: 'write',
+  attach: 'read',
+  detach: 'read',
+  cancel: 'write',
+  cancelMany: 'write',
+  pause: 'write',
+  resume: 'write',
+  get: 'read',
+  eventBody: 'read',
+  verify: 'read',
+  list: 'read',
+  redeliver: 'write',
+  submitBatch: 'write',
+  getBatch: 'read',
+  batchResults: 'read',
+  cancelBatch: 'write',
+  listFiles: 'read',
+  readFile: 'read',
+  putFile: 'write',
+  packFiles: 'read',
+  diffFiles: 'read',
+};
+
+/**
+ * Errors: `forbidden`; `job_not_found` for another job than the only one that the identity sees.
+ *
+ * @param jobId of which job it is asked, if of one
+ */
+export function refuseBeyondScope(identity: Identity, name: OperationName, jobId: string | undefined): void {
+  const needed = neededScopes[name];
+  if (!includesScope(identity.scopes, needed)) {
+    const held = identity.scopes.join(', ');
+    throw new ProtocolError('forbidden', `${name} needs the scope ${needed}, and the token has ${held}.`);
+  }
+  if (identity.jobId === undefined) return;
+  if (jobId === undefined || name === 'rerun') {
+    throw new ProtocolError('forbidden', `${name} is not for a token that sees one job only.`);
+  }
+  if (jobId !== identity.jobId) throw new ProtocolError('job_not_found');
+}

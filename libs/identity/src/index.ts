@@ -1,0 +1,12 @@
+/** Who asks: identities, and the keys that prove them. */
+export {
+  anybody,
+  type Identity,
+  includesScope,
+  type Scope,
+  type Standing,
+  tenantSchema,
+} from './identity.ts';
+export { makeKey, revokeKey, rotateKey } from './key.ts';
+export { editKeyFile, type Key, KeyFileError, readKeyFile } from './key-file.ts';
+export { type Keyring, openKeyring } from './keyring.ts';

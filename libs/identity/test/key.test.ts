@@ -1,0 +1,120 @@
+import { chmodSync, mkdtempSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { identifyKey, makeKey, revokeKey, rotateKey, standingOfKey } from '../src/key.ts';
+import { editKeyFile, type Key, KeyFileError, readKeyFile } from '../src/key-file.ts';
+import { openKeyring } from '../src/keyring.ts';
+
+const ASKED = { label: 'ci', tenant: 'acme', scopes: ['write'] } as const;
+const NOW = 1_000_000;
+
+const ring = (keys: readonly Key[]) => new Map(keys.map((key) => [key.id, key]));
+
+function newPath(): string {
+  return join(mkdtempSync(join(tmpdir(), 'keys-')), 'keys.json');
+}
+
+test('a token is good for its key, and nothing that is nearly it', () => {
+  const { key, token } = makeKey(ASKED, NOW);
+  const other = makeKey(ASKED, NOW);
+  const keys = ring([key, other.key]);
+  expect(identifyKey(keys, token, NOW)).toMatchObject({ tenant: 'acme', scopes: ['write'], who: key.id });
+  const [id = '', secret = ''] = token.split('.');
+  expect(Buffer.from(secret, 'base64url')).toHaveLength(32);
+  const wrong = [
+    '',
+    '.',
+    id,
+    `${id}.`,
+    `.${secret}`,
+    `${id}.${secret}x`,
+    `${other.key.id}.${secret}`,
+    `key_0.${secret}`,
+  ];
+  for (const text of wrong) expect(identifyKey(keys, text, NOW)).toBeUndefined();
+  expect(JSON.stringify([...keys])).not.toContain(secret);
+});
+
+test('a key ends at its expiry, and a live identity with it', () => {
+  const { key, token } = makeKey({ ...ASKED, expiresAt: NOW + 10 }, NOW);
+  const keys = ring([key]);
+  const identity = identifyKey(keys, token, NOW + 9);
+  if (identity === undefined) throw new Error('it was good');
+  expect(standingOfKey(keys, identity, NOW + 9)).toBe('good');
+  expect(standingOfKey(keys, identity, NOW + 10)).toBe('expired');
+  expect(identifyKey(keys, token, NOW + 10)).toBeUndefined();
+});
+
+test('in a rotation both secrets are good until the overlap ends; a third ends the first at once', () => {
+  const { key, token: first } = makeKey(ASKED, NOW);
+  const { keys, token: second } = rotateKey([key], key.id, { overlapMs: 100, now: NOW });
+  const whose = (token: string, now: number, of = keys) => identifyKey(ring(of), token, now)?.who;
+  expect([whose(first, NOW + 99), whose(second, NOW + 99)]).toEqual([key.id, key.id]);
+  expect([whose(first, NOW + 100), whose(second, NOW + 100)]).toEqual([undefined, key.id]);
+  const again = rotateKey(keys, key.id, { overlapMs: 100, now: NOW + 1 });
+  expect([first, second, again.token].map((token) => whose(token, NOW + 1, again.keys))).toEqual([
+    undefined,
+    key.id,
+    key.id,
+  ]);
+  const old = identifyKey(ring(keys), first, NOW);
+  expect(old && standingOfKey(ring(keys), old, NOW + 100)).toBe('expired');
+});
+
+test('a key that is gone is revoked; one that may do something else now has expired', () => {
+  const { key, token } = makeKey(ASKED, NOW);
+  const identity = identifyKey(ring([key]), token, NOW);
+  if (identity === undefined) throw new Error('it was good');
+  expect(standingOfKey(ring(revokeKey([key], key.id)), identity, NOW)).toBe('revoked');
+  expect(standingOfKey(ring([{ ...key, scopes: ['read'] }]), identity, NOW)).toBe('expired');
+  expect(standingOfKey(ring([key]), { ...identity, scopes: ['read'] }, NOW)).toBe('good');
+  expect(standingOfKey(ring([{ ...key, tenant: 'other' }]), identity, NOW)).toBe('expired');
+  expect(() => revokeKey([key], 'key_0')).toThrow(KeyFileError);
+});
+
+test('the file is private, whole, and changed by one at a time', () => {
+  const path = newPath();
+  const { key } = makeKey(ASKED, NOW);
+  editKeyFile(path, () => [key]);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(readKeyFile(path)).toEqual([key]);
+  editKeyFile(path, (keys) => {
+    expect(() => editKeyFile(path, () => [])).toThrow(/somebody else/);
+    return keys;
+  });
+  const before = readFileSync(path, 'utf8');
+  expect(() => editKeyFile(path, () => revokeKey([], 'key_0'))).toThrow(KeyFileError);
+  expect(readFileSync(path, 'utf8')).toBe(before);
+  chmodSync(path, 0o640);
+  expect(() => readKeyFile(path)).toThrow(/chmod 600/);
+});
+
+test.each(['', '{', '[]', '{"version":2,"keys":[]}', '{"version":1,"keys":[{"id":"key_0"}]}'])(
+  '%j is no file of keys',
+  (text) => {
+    const path = newPath();
+    writeFileSync(path, text, { mode: 0o600 });
+    expect(() => readKeyFile(path)).toThrow(KeyFileError);
+  },
+);
+
+test('a keyring follows its file, also one that is renamed to its place; a broken one changes nothing and is told', async () => {
+  const path = newPath();
+  const [first, second] = [makeKey(ASKED, Date.now()), makeKey(ASKED, Date.now())];
+  editKeyFile(path, () => [first.key]);
+  const told: object[] = [];
+  const keyring = openKeyring({ path, everyMs: 5, onRead: (outcome) => told.push(outcome) });
+  onTestFinished(() => keyring.close());
+  const identity = keyring.identify(first.token);
+  if (identity === undefined) throw new Error('it was good');
+  writeFileSync(`${path}.mine`, '{', { mode: 0o600 });
+  renameSync(`${path}.mine`, path);
+  await vi.waitFor(() => expect(keyring.fault()).toContain('not JSON'));
+  expect(keyring.standing(identity)).toBe('good');
+  writeFileSync(path, JSON.stringify({ version: 1, keys: [second.key] }));
+  await vi.waitFor(() => expect(keyring.fault()).toBeUndefined());
+  expect(keyring.standing(identity)).toBe('revoked');
+  expect(keyring.identify(second.token)?.who).toBe(second.key.id);
+  expect(told).toEqual([{ fault: expect.stringContaining('not JSON') }, { keys: 1 }]);
+});

@@ -1,0 +1,153 @@
+/**
+ * Keys from their making to their end, as an operator and two tenants live with them: the CLI makes, rotates and revokes,
+ * real gateways follow, the SDK and the CLI come in. Afterwards no secret stands anywhere.
+ */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { type Client, createClient } from '@cc-executor/client';
+import { connectWire, quickStart, type ServiceProcess, type Stack, startStack } from '@cc-executor/testing';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { RESTLESS } from './support/leftovers.ts';
+
+const run = promisify(execFile);
+const main = fileURLToPath(new URL('../../apps/cli/src/main.ts', import.meta.url));
+/** What it is promised that a revocation takes at most. */
+const REVOKED_WITHIN_MS = 5_000;
+
+const folder = mkdtempSync(join(tmpdir(), 'identity-'));
+const file = join(folder, 'keys.json');
+const secrets = new Set<string>();
+let stack: Stack;
+
+beforeAll(async () => {
+  secrets.clear();
+  await makeKey('acme');
+  stack = await startStack({ gateways: 2, env: { ...RESTLESS, AUTH_MODE: 'keys', AUTH_KEYS_FILE: file } });
+});
+afterAll(async () => {
+  await stack.close();
+  rmSync(folder, { recursive: true });
+});
+
+type Ran = { code: number; stdout: string; stderr: string };
+
+async function cli(args: string[], env: Record<string, string> = {}): Promise<Ran> {
+  return run(process.execPath, [...quickStart(main), ...args], {
+    env: { PATH: process.env.PATH, AUTH_KEYS_FILE: file, ...env },
+  }).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    (failed: Ran) => failed,
+  );
+}
+
+/** Runs `keys …`, which prints a token. */
+async function tokenOf(...args: string[]): Promise<{ id: string; token: string }> {
+  const { code, stdout, stderr } = await cli(['keys', ...args]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const token = stdout.trim();
+  const [id = '', secret = ''] = token.split('.');
+  expect(secret).not.toBe('');
+  secrets.add(secret);
+  return { id, token };
+}
+
+const makeKey = (tenant: string, ...more: string[]) =>
+  tokenOf('make', '--tenant', tenant, '--label', 'a test', ...more);
+
+function connect(token: string | (() => string), gateway = 0): Client {
+  const client = createClient({ url: stack.url(gateway), token });
+  onTestFinished(() => client.close());
+  return client;
+}
+
+/** Does something to the keys; resolves when all gateways have read so many, afterwards. */
+async function read<T>(keys: number, change: () => Promise<T>): Promise<T> {
+  const readsOf = ({ logs }: ServiceProcess) => logs().filter(({ event }) => event === 'keys_read');
+  const before = stack.gateways.map((gateway) => readsOf(gateway).length);
+  const changed = await change();
+  const untilRead = (gateway: ServiceProcess, index: number) =>
+    gateway.untilLog(() => readsOf(gateway).slice(before[index]).at(-1)?.keys === keys);
+  await Promise.all(stack.gateways.map(untilRead));
+  return changed;
+}
+
+it('lets in who has a key, to the jobs of its tenant alone, by SDK and CLI', async () => {
+  const [acme, rival] = await read(3, async () => [await makeKey('acme'), await makeKey('rival')] as const);
+  const client = connect(acme.token);
+  const job = await client.execute({ prompt: 'hello' });
+  expect((await job.done()).type).toBe('completed');
+  expect((await connect(acme.token, 1).get(job.jobId)).status).toBe('completed');
+  await expect(connect(rival.token, 1).get(job.jobId)).rejects.toMatchObject({ code: 'job_not_found' });
+  await expect(connect(`${acme.id}.wrong`).connect()).rejects.toMatchObject({
+    code: 'unauthenticated',
+    retryable: false,
+  });
+
+  const env = { CC_EXECUTOR_URL: stack.url(), CC_EXECUTOR_TOKEN: acme.token };
+  expect((await cli(['get', job.jobId, '--json'], env)).stdout).toContain('completed');
+  const refused = await cli(['get', job.jobId, '--token', rival.token], env);
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('No such job') });
+  expect((await cli(['get', job.jobId], { CC_EXECUTOR_URL: stack.url() })).code).toBe(5);
+});
+
+it('refuses no request while a key is rotated, and ends what a revoked key has opened', async () => {
+  const { id, token: first } = await read(4, () => makeKey('acme'));
+  let token = first;
+  const client = connect(() => token);
+  const wire = await connectWire(stack.url(1), { headers: { authorization: `Bearer ${first}` } });
+  await wire.until(({ method }) => method === 'connected');
+  let asked = 0;
+  const ask = async () => {
+    const headers = { authorization: `Bearer ${token}` };
+    const url = `http://127.0.0.1:${stack.gateways[asked % 2]?.ready.port}/v1/jobs?limit=1`;
+    const [{ status }] = await Promise.all([fetch(url, { headers }), client.list({ limit: 1 })]);
+    expect(status).toBe(200);
+    asked += 1;
+  };
+  await ask();
+  const [rotated] = await Promise.all([
+    read(4, () => tokenOf('rotate', id, '--overlap', '1h')),
+    ask(),
+    ask(),
+  ]);
+  await ask();
+  token = rotated.token;
+  await ask();
+  expect((await wire.request('list', {})).result).toBeDefined();
+
+  const before = Date.now();
+  expect((await cli(['keys', 'revoke', id])).code).toBe(0);
+  expect(await wire.closed).toEqual({ code: 4501, reason: 'login_revoked' });
+  await expect(client.list()).rejects.toMatchObject({
+    code: expect.stringMatching(/connection_closed|unauthenticated/),
+  });
+  expect(Date.now() - before).toBeLessThan(REVOKED_WITHIN_MS);
+  const { stdout } = await cli(['keys', 'list']);
+  expect(stdout).toContain('a test');
+  expect(stdout).not.toContain(id);
+});
+
+it('has put no secret, and no digest of one, into logs, Redis, /services, /metrics, /ready or the list of keys', async () => {
+  const { redis, gateways, workers } = stack;
+  const places = [...gateways, ...workers].map((service) => JSON.stringify(service.logs()));
+  const [{ ready } = { ready: { port: 0 } }] = gateways;
+  for (const path of ['services', 'metrics', 'ready', 'v1/docs']) {
+    places.push(await (await fetch(`http://127.0.0.1:${ready.port}/${path}`)).text());
+  }
+  for (const key of await redis.admin.keys('*')) places.push(key, (await redis.admin.dump(key)) ?? '');
+  places.push(
+    (await cli(['keys', 'list', '--json'])).stdout,
+    JSON.stringify(await redis.admin.client('LIST')),
+  );
+  const digests = [...readFileSync(file, 'utf8').matchAll(/"sha256": "(\w+)"/g)].map(
+    ([, digest = '']) => digest,
+  );
+  expect(secrets.size).toBeGreaterThan(4);
+  expect(digests.length).toBeGreaterThan(2);
+  for (const text of places)
+    for (const secret of [...secrets, ...digests]) expect(text).not.toContain(secret);
+});
