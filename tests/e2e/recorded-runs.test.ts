@@ -73,11 +73,17 @@ it('there are recordings, and it is known how each ended', () => {
 });
 
 it.each(completing)("the run %s is completed with the CLI's own result", async (name) => {
-  const result = readRecording(name)
+  const results = readRecording(name)
     .map((line) => JSON.parse(line))
-    .find(({ type }) => type === 'result');
+    .filter(({ type }) => type === 'result');
+  const result = results.at(-1);
   const { job, end, digestOk } = await run(name);
   expect(end).toMatchObject({ type: 'completed', text: result.result, evidence: 'complete-line' });
+  // Each result speaks of its own part.
+  const denied = results.flatMap(({ permission_denials }) => permission_denials);
+  const named = (end.permissionDenials ?? []).map(({ toolUseId }) => toolUseId);
+  expect(named).toEqual(denied.map(({ tool_use_id }) => tool_use_id));
+  expect(end.turns).toBe(results.reduce((sum, { num_turns }) => sum + num_turns, 0));
   expect(job.answer()).toBe(result.result);
   expect(digestOk).toBe(true);
 });

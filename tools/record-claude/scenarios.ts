@@ -62,6 +62,12 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       '[[tool: Task {"description":"Look","prompt":"Say hi","subagent_type":"general-purpose","run_in_background":false}]] [[text: It said hi.]]',
     args: ['--allowedTools=Task'],
   },
+  'denied-in-background': {
+    // The directives of a prompt end where the first of these ends.
+    prompt:
+      '[[tool: Task {"description":"Look","prompt":"[[bash: touch inner\\u005d\\u005d","subagent_type":"general-purpose","run_in_background":true}]] [[bash: touch outer]] [[text: Neither was allowed.]]',
+    args: ['--allowedTools=Task'],
+  },
   'structured-output': {
     prompt: '[[tool: StructuredOutput {"city":"Bern"}]]',
     args: ['--json-schema={"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}'],

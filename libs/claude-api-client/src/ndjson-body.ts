@@ -5,8 +5,8 @@
 import {
   type Complete,
   createLineSplitter,
+  createResultSum,
   createStreamReader,
-  createUsageSum,
   judgeResult,
   type RunEvent,
   type StreamEvent,
@@ -33,7 +33,7 @@ export function createNdjsonBody(options: {
   const splitter = createLineSplitter(options);
   const reader = createStreamReader();
   const answer = createAnswer();
-  const spent = createUsageSum();
+  const spent = createResultSum();
   const noise = { count: 0, sample: '' };
   let started = false;
   let execution: string | undefined;

@@ -8,6 +8,6 @@ export {
 export type { RunEvent, StreamEvent } from './stream-event.ts';
 export type { ClaudeResult, Complete } from './stream-line.ts';
 export { createStreamReader } from './stream-reader.ts';
-export { createUsageSum } from './summary.ts';
+export { createResultSum } from './summary.ts';
 export { createTextDigest } from './text-digest.ts';
 export { type ClaudeFailureCode, judgeResult, type Verdict } from './verdict.ts';

@@ -6,7 +6,7 @@
 import type { FailureCode, RunSummary } from '@cc-executor/protocol';
 import { type Cause, codeOfCause } from './cause.ts';
 import { type ClaudeResult, numberOf, stringOf } from './stream-line.ts';
-import { createUsageSum, summarize, type UsageSum } from './summary.ts';
+import { createResultSum, type ResultSum, summarize } from './summary.ts';
 
 export type ClaudeFailureCode = Extract<FailureCode, `claude_${string}` | 'structured_output_invalid'>;
 
@@ -32,7 +32,7 @@ export type Verdict =
 export function judgeResult(
   result: ClaudeResult,
   cause: Cause = {},
-  spent: UsageSum = createUsageSum(),
+  spent: ResultSum = createResultSum(),
 ): Verdict {
   const summary = summarize(result, spent.add(result));
   if (result.subtype === 'success' && result.is_error !== true) {

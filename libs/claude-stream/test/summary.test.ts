@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type ClaudeResult, createUsageSum, judgeResult } from '../src/index.ts';
+import { type ClaudeResult, createResultSum, judgeResult } from '../src/index.ts';
 import { readAll, recording } from './recordings.ts';
 
 const result = (fields: Partial<ClaudeResult>): ClaudeResult => ({ type: 'result', ...fields });
@@ -34,7 +34,7 @@ describe('what a run took', () => {
   });
 
   it('adds up over the turns of one run', () => {
-    const spent = createUsageSum();
+    const spent = createResultSum();
     const turn = (model: string, cost: number) =>
       judgeResult(result({ model_usage_since_last_result: { [model]: use(1, cost) } }), {}, spent).summary;
     turn('opus', 0.25);
@@ -74,6 +74,19 @@ describe('what else a result says', () => {
     });
     expect(summary).not.toHaveProperty('moreDenials');
     expect(judgeResult(resultOf('tool')).summary).not.toHaveProperty('permissionDenials');
+  });
+
+  it('tells of all parts of a run that waited for tasks in the background', () => {
+    const spent = createResultSum();
+    const events = readAll(recording('denied-in-background'));
+    const summaries = events.flatMap((event) =>
+      event.type === 'result' ? [judgeResult(event.result, {}, spent).summary] : [],
+    );
+    expect(summaries).toHaveLength(2);
+    const permissionDenials = ['touch outer', 'touch inner'].map((command) => ({ input: { command } }));
+    expect(summaries.at(-1)).toMatchObject({ turns: 4, permissionDenials });
+    expect(summaries.at(-1)?.durationMs).toBeGreaterThan(summaries[0]?.durationMs ?? Infinity);
+    expect(summaries.at(-1)?.timings).toEqual(summaries[0]?.timings);
   });
 
   it('keeps the first denials, and no long input', () => {
