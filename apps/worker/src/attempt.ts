@@ -231,7 +231,8 @@ export function createAttempt(
       firstOutputMs: timeouts?.firstOutputMs ?? DEFAULT_TIMEOUTS.firstOutputMs,
       idleMs: timeouts?.idleMs ?? DEFAULT_TIMEOUTS.idleMs,
     };
-    const giveUp = new AbortController();
+    // To follow two signals costs, and most jobs need not.
+    const giveUp = onMcpFailure === 'fail' ? new AbortController() : undefined;
     let failure: UpstreamFailure | undefined;
     const upstream = context.claudeApi.execute(
       {
@@ -240,7 +241,7 @@ export function createAttempt(
         timeoutMs,
         options: { ...options, ...opened },
       },
-      { signal: AbortSignal.any([stop.signal, giveUp.signal]), limits },
+      { signal: giveUp ? AbortSignal.any([stop.signal, giveUp.signal]) : stop.signal, limits },
     );
     const translator = createEventTranslator(writer, spec);
     let end: UpstreamOutcome | undefined;
@@ -249,7 +250,7 @@ export function createAttempt(
         for (const event of batch) {
           timings.follow(event);
           failure ??= mcpFailureOf(event, spec);
-          if (failure) giveUp.abort();
+          if (failure) giveUp?.abort();
           if (event.type === 'started') pausing.begin(upstream);
           if (event.type === 'session') gate.uses(event.model);
           if (event.type === 'end') end = event.outcome;

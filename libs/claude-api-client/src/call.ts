@@ -53,7 +53,8 @@ export function createCall(options: CallOptions): UpstreamCall {
   const { target, signals } = options;
   const response = createUpstreamResponse(options);
   const clock = createPausableClock(onExpired);
-  const connecting = new AbortController();
+  /** Aborted when the call is over; made where somebody listens, because most calls connect to nothing. */
+  let over: AbortController | undefined;
   let watched: Limit | undefined;
   let connection: Connection | undefined;
   /** It was made for an earlier call. */
@@ -108,7 +109,7 @@ export function createCall(options: CallOptions): UpstreamCall {
   async function connect(callback: Parameters<Connect>[0]): Promise<void> {
     const { connectTimeoutMs: timeoutMs, lookup } = options;
     try {
-      const socket = await openConnection(target, { timeoutMs, lookup, signal: connecting.signal });
+      const socket = await openConnection(target, { timeoutMs, lookup, signal: untilOver() });
       if (done) {
         socket.destroy();
         return;
@@ -199,7 +200,7 @@ export function createCall(options: CallOptions): UpstreamCall {
     const path = `${options.executionPath}/${paused ? 'pause' : 'resume'}`;
     const answer = await requestPause({
       ...{ target, token, address, path, connectTimeoutMs },
-      signal: connecting.signal,
+      signal: untilOver(),
     });
     if (answer.ok) awaitNotice(paused);
     return answer;
@@ -246,10 +247,15 @@ export function createCall(options: CallOptions): UpstreamCall {
     }
   }
 
+  function untilOver(): AbortSignal {
+    over ??= new AbortController();
+    return over.signal;
+  }
+
   function leave(): Connection | undefined {
     clearTimeout(releaseTimer);
     for (const signal of signals) signal.removeEventListener('abort', abort);
-    connecting.abort(RELEASED);
+    over?.abort(RELEASED);
     const left = connection;
     connection = undefined;
     return left;
