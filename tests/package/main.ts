@@ -74,7 +74,7 @@ function checks(project: CleanProject): Record<string, () => Promise<unknown>> {
 }
 
 const VITE_CONFIG =
-  "export default { build: { lib: { entry: 'entry.js', formats: ['es'], fileName: () => 'vite.js' } } };\n";
+  "export default { build: { rolldownOptions: { input: 'entry.js', preserveEntrySignatures: 'strict', output: { entryFileNames: 'vite.js' } } } };\n";
 
 const project = await makeCleanProject();
 let [passed, failed] = [0, 0];

@@ -194,8 +194,8 @@ function shapes(): string {
   const sets: [string, string, (readonly [string, JsonSchema])[]][] = [
     [
       'resultShapes',
-      'Of the results of requests. What lists of objects hold is handed on as it came.',
-      methods.map((m) => [m, withBareLists(schemas[`request.${m}.result`]!)]),
+      'Of the results of requests. What may miss, and what the objects in them hold, is handed on as it came.',
+      methods.map((m) => [m, withBareMembers(schemas[`request.${m}.result`]!)]),
     ],
     [
       'noticeShapes',
@@ -210,10 +210,13 @@ function shapes(): string {
   return texts.join('\n');
 }
 
-function withBareLists(schema: JsonSchema): JsonSchema {
-  return JSON.parse(JSON.stringify(schema), (_, value) =>
-    value?.items?.type === 'object' ? { ...value, items: { type: 'object' } } : value,
-  );
+/** What is always there, and where the next page is: the SDK makes nothing of the rest. */
+function withBareMembers(schema: JsonSchema): JsonSchema {
+  const bare = (member: JsonSchema) => (member.type === 'object' ? { type: 'object' } : member);
+  const members = Object.entries(schema.properties!)
+    .filter(([name]) => schema.required?.includes(name) || name === 'nextOffset')
+    .map(([name, member]) => [name, member.items ? { ...member, items: bare(member.items) } : bare(member)]);
+  return { ...schema, properties: Object.fromEntries(members) };
 }
 
 /** A scalar by name, an id by its prefix, words with `|` between them, a list as `[shape]`, an object by its members, `?` after what may miss. */
@@ -228,12 +231,9 @@ function shapeOf(schema: JsonSchema): string {
     return schema.minimum === 0 ? "'count'" : "'integer'";
   }
   if (schema.type !== 'object') return `'${schema.type ?? 'unknown'}'`;
-  const { properties = {}, required = [], additionalProperties } = schema;
+  const { properties = {}, required = [] } = schema;
   const members = Object.entries(properties).map(([name, member]) =>
     required.includes(name) ? `${name}: ${shapeOf(member)}` : `'${name}?': ${shapeOf(member)}`,
   );
-  if (typeof additionalProperties === 'object' && 'type' in additionalProperties) {
-    members.push(`'*': ${shapeOf(additionalProperties)}`);
-  }
   return members.length === 0 ? '{}' : `{ ${members.join(', ')} }`;
 }

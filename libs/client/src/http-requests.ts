@@ -16,15 +16,15 @@ type Plain = Exclude<Method, 'attach' | 'detach' | 'eventBody' | 'batchResults' 
 const ROUTES: { [M in Plain]: (params: Params<M>) => Route } = {
   execute: ({ idempotencyKey: key, attach: _, batches: __, ...body }) => ({ ...post('/jobs', body), key }),
   rerun: ({ jobId, idempotencyKey: key }) => ({ ...post(`/jobs/${jobId}/rerun`), key }),
-  cancel: ({ jobId }) => post(`/jobs/${jobId}/cancel`),
-  pause: ({ jobId }) => post(`/jobs/${jobId}/pause`),
-  resume: ({ jobId }) => post(`/jobs/${jobId}/resume`),
+  cancel: ofJob('cancel'),
+  pause: ofJob('pause'),
+  resume: ofJob('resume'),
   cancelMany: (params) => post('/jobs/cancel', params),
   get: ({ jobId }) => get(`/jobs/${jobId}`),
   list: (params) => get(`/jobs?${new URLSearchParams(textsOf(params))}`),
-  verify: ({ jobId }) => post(`/jobs/${jobId}/verify`),
+  verify: ofJob('verify'),
   getBatch: ({ batchId }) => get(`/batches/${batchId}`),
-  redeliver: ({ jobId }) => post(`/jobs/${jobId}/redeliver`),
+  redeliver: ofJob('redeliver'),
   listFiles: ({ workspace, ...query }) =>
     get(`/workspaces/${workspace}/files?${new URLSearchParams(textsOf(query))}`),
   cancelBatch: ({ batchId }) => post(`/batches/${batchId}/cancel`),
@@ -123,6 +123,10 @@ export function createHttpDoor({ base, fetch, signal }: HttpDoorOptions): HttpDo
       await send('/openapi.json', { method: 'HEAD' });
     },
   };
+}
+
+function ofJob(word: string) {
+  return ({ jobId }: Params<'get'>) => post(`/jobs/${jobId}/${word}`);
 }
 
 function get(path: string): Route {

@@ -32,9 +32,6 @@ export function findFault(shape: Shape, value: unknown, path = 'value'): string 
   }
   if (!isObject(value)) return path;
   return firstFault(Object.entries(shape), ([member, inner]) => {
-    if (member === '*') {
-      return firstFault(Object.entries(value), ([name, each]) => findFault(inner, each, `${path}.${name}`));
-    }
     const name = member.replace('?', '');
     if (name !== member && value[name] === undefined) return undefined;
     return findFault(inner, value[name], `${path}.${name}`);

@@ -25,14 +25,19 @@ const examples = ['', 'invalid/'].flatMap((folder) => {
 
 const WRONG = [undefined, null, 'word', '', -1, 0, 1.5, 2 ** 53, true, {}, [], [null]];
 
-/** The value with each of its members, at any depth, replaced by each wrong value. */
-function* mutate(value: unknown, isResult: boolean): Generator<unknown> {
-  if (typeof value !== 'object' || value === null) return;
+/** The value without each of its members, and with each that the shape names replaced by each wrong value, at any depth. */
+function* mutate(value: unknown, shape: Shape): Generator<unknown> {
+  if (typeof value !== 'object' || value === null || typeof shape === 'string') return;
+  // What is only said to be an object is handed on as it came.
+  if (Object.keys(shape).length === 0) return;
   for (const [name, member] of Object.entries(value)) {
+    if (!Array.isArray(value)) yield replace(value, name, undefined);
+    const named = Object.entries(shape).find(
+      ([key]) => Array.isArray(value) || key.replace('?', '') === name,
+    );
+    if (named === undefined) continue;
     for (const wrong of WRONG) yield replace(value, name, wrong);
-    // Nor is what lists of results hold looked at.
-    const isOpaque = name === 'terminal' || (isResult && Array.isArray(member));
-    if (!isOpaque) for (const mutated of mutate(member, isResult)) yield replace(value, name, mutated);
+    for (const mutated of mutate(member, named[1])) yield replace(value, name, mutated);
   }
 }
 
@@ -47,7 +52,7 @@ describe('the check of answers', () => {
   });
 
   it.each(examples)('agrees with the schema on $file, and on it with a fault', ({ name, value }) => {
-    const differing = [value, ...WRONG, ...mutate(value, name.endsWith('.result'))].filter(
+    const differing = [value, ...WRONG, ...mutate(value, shapes[name]!)].filter(
       (each) => (findFault(shapes[name]!, each) === undefined) !== schemas[name]!.safeParse(each).success,
     );
     expect(differing).toEqual([]);
