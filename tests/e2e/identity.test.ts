@@ -91,6 +91,9 @@ it('lets in who has a key, to the jobs of its tenant alone, by SDK and CLI', asy
   expect((await cli(['get', job.jobId, '--json'], env)).stdout).toContain('completed');
   const refused = await cli(['get', job.jobId, '--token', rival.token], env);
   expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('No such job') });
+  // What goes by HTTP alone.
+  const empty = await cli(['batch', 'submit', '/dev/null'], env);
+  expect(empty).toMatchObject({ code: 0, stdout: expect.stringContaining('0 lines') });
   const unasked = await cli(['get', job.jobId], { CC_EXECUTOR_URL: stack.url() });
   expect(unasked).toMatchObject({ code: 1, stderr: expect.stringContaining('CC_EXECUTOR_TOKEN') });
 });

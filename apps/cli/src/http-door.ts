@@ -1,6 +1,6 @@
 /** What goes by HTTP alone, files and batches, is asked for at the gateway whose WebSocket the other commands use. */
 import { ClientError, type ErrorCode } from '@cc-executor/client';
-import { readUrl } from './config.ts';
+import { readToken, readUrl } from './config.ts';
 
 /**
  * Asks; the path begins behind `/v1/`.
@@ -14,9 +14,12 @@ export async function askHttpDoor(
   const url = new URL(readUrl(urlOption));
   url.protocol = url.protocol.replace('ws', 'http');
   const base = url.href.replace(/\/(?:ws)?$/, '');
+  const token = readToken();
+  const headers = new Headers(init.headers);
+  if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
   let response: Response;
   try {
-    response = await fetch(`${base}/v1/${path}`, init);
+    response = await fetch(`${base}/v1/${path}`, { ...init, headers });
   } catch (error) {
     const { cause, message } = error as Error;
     const why = cause instanceof Error ? cause.message : message;

@@ -1,7 +1,9 @@
 /** Batches: lines in, jobs out; what is told of them by either door; the same batch sent again; cancelling. */
+import { once } from 'node:events';
 import { request } from 'node:http';
+import type { Identity, Standing } from '@cc-executor/identity';
 import type { BatchJob } from '@cc-executor/protocol';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { completed, provideRig, type Rig, TENANT, type TestGateway, takeJob, untilTrue } from './harness.ts';
 
 let rig: Rig;
@@ -167,6 +169,52 @@ test('what is no batch here, and one without a key, is refused', async () => {
     expect.stringContaining('idempotency-key'),
   ]);
   expect(await storedJobs()).toEqual([]);
+});
+
+describe('where tokens are asked for', () => {
+  let standing: Standing;
+  const bearer = (tenant: string) => ({ authorization: `Bearer ${tenant}` });
+  const keyring = {
+    identify(tenant: string): Identity {
+      return { tenant, scopes: ['write'], who: tenant, proof: { kind: 'key', id: 'key_0', secret: '' } };
+    },
+    standing: () => standing,
+  };
+
+  beforeEach(async () => {
+    standing = 'good';
+    const { port } = await rig.gateway({ keyring });
+    base = `http://127.0.0.1:${port}/v1`;
+  });
+
+  test('a key is its tenant’s alone, and so is the batch', async () => {
+    const sendAs = async (tenant: string) => {
+      const init = { method: 'POST', headers: { ...headersOf('k'), ...bearer(tenant) } };
+      return (await fetch(`${base}/batches`, { ...init, body: '{"prompt":"x"}' })).json();
+    };
+    const [a, b] = [await sendAs('a'), await sendAs('b')];
+    expect(a.batchId).not.toBe(b.batchId);
+    const status = async (tenant: string, path: string) =>
+      (await fetch(`${base}/batches/${a.batchId}${path}`, { headers: bearer(tenant) })).status;
+    for (const path of ['', '/results'])
+      expect([await status('a', path), await status('b', path)]).toEqual([200, 404]);
+  });
+
+  test('a token that is revoked meanwhile ends the whole batch, and refuses no line', async () => {
+    const lines = prompts(20);
+    const headers = { ...headersOf('k'), ...bearer('default') };
+    const sending = request(`${base}/batches`, { method: 'POST', headers });
+    const answered = once(sending, 'response');
+    sending.write(`${textOf(lines.slice(0, 7))}\n`);
+    await untilTrue(async () => (await storedJobs()).length === 7);
+    standing = 'revoked';
+    sending.end(textOf(lines.slice(7)));
+    const [answer] = await answered;
+    expect(answer.statusCode).toBe(401);
+    standing = 'good';
+    const again = await fetch(`${base}/batches`, { method: 'POST', headers, body: textOf(lines) });
+    expect(await again.json()).toMatchObject({ created: true, lines: 20, refused: 0 });
+  });
 });
 
 test('a batch breaks off while Redis is away, and is complete when it is sent again', async () => {

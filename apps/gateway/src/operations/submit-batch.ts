@@ -10,6 +10,7 @@ import {
   type BatchLine,
   MAX_TIMEOUT_MS,
   ProtocolError,
+  type ProtocolErrorCode,
   protocolErrors,
 } from '@cc-executor/protocol';
 import type { Ceilings } from './ceilings.ts';
@@ -66,7 +67,7 @@ export function createSubmitBatch({
       const { result } = await requests.perform(session, { method: 'execute', params });
       return { jobId: result.jobId };
     } catch (error) {
-      if (!(error instanceof ProtocolError) || protocolErrors[error.code].retryable) throw error;
+      if (!(error instanceof ProtocolError) || isOfAll(error.code)) throw error;
       // The batch may be sent on by who comes back with a good token.
       if (error.code === 'unauthenticated') throw error;
       return error.code === 'idempotency_conflict' && idempotencyKey === ownKey ? undefined : refusal(error);
@@ -117,6 +118,11 @@ function batchIdOf(tenant: string, idempotencyKey: string): string {
     .update(JSON.stringify([tenant, idempotencyKey]))
     .digest('hex');
   return `batch_${hash.slice(0, 32)}`;
+}
+
+/** What is wrong with no line by itself: it would be so with each that follows. */
+function isOfAll(code: ProtocolErrorCode): boolean {
+  return protocolErrors[code].retryable || code === 'unauthenticated' || code === 'forbidden';
 }
 
 function refusal({ code, message }: ProtocolError): Omit<BatchJob, 'line'> {
