@@ -30,6 +30,7 @@ import { appName, loadGatewayConfig } from './config.ts';
 import { createAuthenticator } from './identity/authenticator.ts';
 import { checkKeys, openKeys } from './identity/keys.ts';
 import { createTickets } from './identity/tickets.ts';
+import { tokenCheckOf } from './identity/token-check.ts';
 import { limitReads } from './listening/read-limit.ts';
 import { createGatewayMetrics, watchKeys, watchSharedState } from './metrics.ts';
 import { ceilingsOf } from './operations/ceilings.ts';
@@ -83,6 +84,7 @@ await runService({
       config.authMode === 'keys'
         ? openKeys({ ...config, app: appName, path: config.keysFile ?? '', logger })
         : undefined;
+    const tokenCheck = tokenCheckOf(config, keyring);
     const tickets = createTickets({ redis, keyPrefix: config.keyPrefix });
     const usageBlock = createRedisUsageBlock({ redis, keys });
     const metrics = createGatewayMetrics(serviceMetrics);
@@ -173,14 +175,14 @@ await runService({
         metrics,
         logger,
       }),
-      authenticator: createAuthenticator(keyring, tickets),
+      authenticator: createAuthenticator(tokenCheck, tickets),
       tickets,
       health,
       metrics,
       services: createServices({ ...reports, producer, usageBlock }),
       logger,
     });
-    if (keyring === undefined && !isLoopback(config.host)) {
+    if (tokenCheck === undefined && !isLoopback(config.host)) {
       logger.warn(
         { event: logEvents.openToAll, host: config.host },
         'AUTH_MODE=none: whoever reaches this address may run Claude Code',

@@ -23,6 +23,18 @@ test('a gateway that asks for keys may be reached by others, and needs the file 
   expect(loadGatewayConfig()).toMatchObject({ authMode: 'keys', keysFile: 'keys.json' });
 });
 
+test('a gateway that takes the tokens of an issuer needs to know it, and takes no shared secrets', () => {
+  vi.stubEnv('AUTH_MODE', 'jwt');
+  vi.stubEnv('AUTH_JWT_ISSUER', 'https://issuer.example');
+  expect(loadGatewayConfig).toThrow(/AUTH_JWT_JWKS\n.*AUTH_JWT_AUDIENCE/);
+  vi.stubEnv('AUTH_JWT_JWKS', 'jwks.json');
+  vi.stubEnv('AUTH_JWT_AUDIENCE', 'jobs');
+  vi.stubEnv('AUTH_JWT_ALGORITHMS', 'ES256,HS256');
+  expect(loadGatewayConfig).toThrow(/has HS256/);
+  vi.stubEnv('AUTH_JWT_ALGORITHMS', 'ES256');
+  expect(loadGatewayConfig()).toMatchObject({ authMode: 'jwt', jwtAlgorithms: ['ES256'] });
+});
+
 test('a Redis Cluster cannot be asked for a replica: DURABILITY=replicated is refused with it', () => {
   vi.stubEnv('DURABILITY', 'replicated');
   expect(loadGatewayConfig()).toMatchObject({ durability: 'replicated' });

@@ -6,7 +6,9 @@
  * first reason decides how the job ends. An attempt that has lost its job writes nothing more; one that Redis refuses for
  * good what it needs can only try to end its job.
  */
+
 import type { ClaudeApiClient, UpstreamFailure, UpstreamOutcome } from '@cc-executor/claude-api-client';
+import { tenantWorkspace } from '@cc-executor/claude-options/tenant-workspace';
 import type { BeginOutcome, UsageBlock, Vault, Wishes, WriteLog } from '@cc-executor/job-log';
 import { DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUTS, summaryOf, type TerminalBody } from '@cc-executor/protocol';
 import type { Processed, Slot } from '@cc-executor/queue';
@@ -87,7 +89,7 @@ export function createAttempt(
   }: { jobId: string; takenAt: number; begun: Begun; isClear: boolean; slot: Slot },
 ): Attempt {
   const { log, metrics, bounds } = context;
-  const { fence, spec, lastSeq, hasOutput: hadOutput } = begun.attempt;
+  const { fence, spec, tenant, lastSeq, hasOutput: hadOutput } = begun.attempt;
   const policy = spec.retry ?? 'safe';
   const logger = context.logger.child({ jobId, attempt: fence });
   const stop = createStop();
@@ -223,7 +225,7 @@ export function createAttempt(
   /** Makes one call, and writes what it sends. */
   async function callUpstream(call: number): Promise<UpstreamOutcome> {
     const { prompt, timeouts, metadata, onDisconnect, retry, maxAttempts: _, priority, ...more } = spec;
-    const { onDenial, onRefusal, onMcpFailure, toolMessages, sealed, ...options } = more;
+    const { onDenial, onRefusal, onMcpFailure, toolMessages, sealed, workspace, ...options } = more;
     const opened = openSecrets(context.vault, jobId, { sealed });
     if ('failure' in opened) return opened.failure;
     const timeoutMs = pausing.remainingMs() + UPSTREAM_SLACK_MS;
@@ -239,7 +241,11 @@ export function createAttempt(
         executionId: `${jobId}-${fence}-${call}`,
         question: prompt,
         timeoutMs,
-        options: { ...options, ...opened },
+        options: {
+          ...options,
+          ...opened,
+          ...(workspace !== undefined && { workspace: tenantWorkspace(tenant, workspace) }),
+        },
       },
       { signal: giveUp ? AbortSignal.any([stop.signal, giveUp.signal]) : stop.signal, limits },
     );

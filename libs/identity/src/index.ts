@@ -7,6 +7,7 @@ export {
   type Standing,
   tenantSchema,
 } from './identity.ts';
+export { createJwtCheck, IssuerUnavailableError, jwtAlgorithms } from './jwt.ts';
 export { makeKey, revokeKey, rotateKey } from './key.ts';
 export { editKeyFile, type Key, KeyFileError, readKeyFile } from './key-file.ts';
 export { type Keyring, openKeyring } from './keyring.ts';

@@ -52,6 +52,7 @@ export type Attempt = {
   remainingMs: number;
   /** Until when it may wait in the queue for a usage limit to be lifted, on Redis's clock; 0 when that is not known. */
   takeBy: number;
+  tenant: string;
   /** How long ago it was accepted, in ms, when the attempt began. */
   queuedMs: number;
   /** How often the job has been begun, with this attempt. */

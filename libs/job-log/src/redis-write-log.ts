@@ -64,6 +64,7 @@ export function createRedisWriteLog(options: {
           spec: JSON.parse(String(spec)),
           remainingMs: Number(remainingMs),
           takeBy: Number(takeBy),
+          tenant: String(tenant),
           attempts: Number(attempts),
           queuedMs: Number(queuedMs),
           hasOutput: output === '1',

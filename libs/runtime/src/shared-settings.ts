@@ -96,9 +96,9 @@ export const serviceSettings = {
 export const authSettings = {
   authMode: setting({
     env: 'AUTH_MODE',
-    schema: oneOf(['none', 'keys']).optional(),
+    schema: oneOf(['none', 'keys', 'jwt']).optional(),
     description:
-      'How gateways ask who comes in. `none`: everybody who reaches the port is let in; it must be said for an address that is not loopback. `keys`: whoever has a key of AUTH_KEYS_FILE (docs/identity.md). The dashboard asks nobody, whatever stands here.',
+      'How gateways ask who comes in. `none`: everybody who reaches the port is let in; it must be said for an address that is not loopback. `keys`: whoever has a key of AUTH_KEYS_FILE; `jwt`: whoever has a token of AUTH_JWT_ISSUER (docs/identity.md). The dashboard asks nobody, whatever stands here.',
   }),
   publishedAddress: setting({
     env: 'PUBLISHED_ADDRESS',

@@ -115,6 +115,7 @@ export function createMemoryJobLog({
           spec,
           remainingMs: remainingMsOf(state, now()),
           takeBy: state.endBy - job.totalMs,
+          tenant: job.tenant,
           attempts: state.attempts,
           queuedMs: state.begunAt - state.createdAt,
           hasOutput,

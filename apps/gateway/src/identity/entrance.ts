@@ -1,6 +1,6 @@
 /** The way in, for every door: says who comes in, or keeps the refusal back as long as the source has earned. */
 import type { IncomingMessage } from 'node:http';
-import type { Identity } from '@cc-executor/identity';
+import { type Identity, IssuerUnavailableError } from '@cc-executor/identity';
 import { ProtocolError } from '@cc-executor/protocol';
 import { RedisUnavailableError } from '@cc-executor/redis';
 import { type Logger, logEvents, sleep } from '@cc-executor/runtime';
@@ -24,7 +24,9 @@ export function createEntrance(options: {
     try {
       return await authenticator.identify(request.headers, door !== 'http');
     } catch (error) {
-      if (error instanceof RedisUnavailableError) throw new ProtocolError('unavailable', undefined, 1_000);
+      const isAway = error instanceof RedisUnavailableError || error instanceof IssuerUnavailableError;
+      if (isAway) logger.warn({ err: error, door }, 'nobody can be asked who that is');
+      if (isAway) throw new ProtocolError('unavailable', undefined, 1_000);
       if (!(error instanceof ProtocolError)) throw error;
       const source = request.socket.remoteAddress ?? 'gone';
       const delayMs = failedLogins.failed(source);

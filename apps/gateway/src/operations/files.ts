@@ -8,6 +8,7 @@ import {
   FilesError,
   type FilesRequest,
 } from '@cc-executor/claude-api-client';
+import { tenantWorkspace } from '@cc-executor/claude-options/tenant-workspace';
 import { ProtocolError, type ProtocolErrorCode } from '@cc-executor/protocol';
 import type { Session } from './session.ts';
 
@@ -38,7 +39,7 @@ const NEVER = new AbortController().signal;
 /** @param parts.claudeApi undefined: the gateway is not told where it is */
 export function createFiles({ claudeApi }: { claudeApi: Pick<ClaudeApiClient, 'files'> | undefined }): Files {
   return {
-    async ask({ logger }, request, signal = NEVER) {
+    async ask({ tenant, logger }, request, signal = NEVER) {
       if (claudeApi === undefined) {
         throw new ProtocolError(
           'workspaces_off',
@@ -46,7 +47,8 @@ export function createFiles({ claudeApi }: { claudeApi: Pick<ClaudeApiClient, 'f
         );
       }
       try {
-        return await claudeApi.files(request, signal);
+        const workspace = tenantWorkspace(tenant, request.workspace);
+        return await claudeApi.files({ ...request, workspace }, signal);
       } catch (error) {
         if (!(error instanceof FilesError)) throw error;
         const code = CODES[error.code];

@@ -1,0 +1,124 @@
+/**
+ * Tokens that somebody else has signed (JWT): checked against the keys of their issuer, which are read again when a new one
+ * turns up, but not more often than a limit. What is not provably good is nobody's.
+ */
+import { readFileSync, statSync } from 'node:fs';
+import {
+  createLocalJWKSet,
+  createRemoteJWKSet,
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  jwtVerify,
+} from 'jose';
+import { type Identity, type Scope, type Standing, scopes, tenantSchema } from './identity.ts';
+
+/** Those of which only the issuer has the secret half. */
+export const jwtAlgorithms = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+];
+
+/** How far the clocks of issuer and gateway may be apart, in ms. */
+const LEEWAY_MS = 30_000;
+const FETCH_MS = 5_000;
+/** An unknown key makes the keys be fetched again, but only after so long; a known one is trusted for so long, in ms. */
+const COOLDOWN_MS = 30_000;
+const MAX_AGE_MS = 10 * 60_000;
+
+export type JwtOptions = {
+  /** The https (or loopback http) address, or the file, of the issuer's keys. */
+  jwks: string;
+  issuer: string;
+  audience: string;
+  algorithms: readonly string[];
+  /** Names of the claims. Scopes are words with blanks between them, or a list. */
+  tenantClaim: string;
+  scopeClaim: string;
+};
+
+/** The issuer's keys cannot be read: it is not known whose a token is. */
+export class IssuerUnavailableError extends Error {
+  override readonly name = 'IssuerUnavailableError';
+}
+
+/** Checks tokens. `identify` errors: `IssuerUnavailableError`. */
+export function createJwtCheck(options: JwtOptions): {
+  identify(token: string): Promise<Identity | undefined>;
+  standing(identity: Identity): Standing;
+} {
+  const { issuer, audience, algorithms, tenantClaim, scopeClaim } = options;
+  const getKey = keysAt(options.jwks);
+  const rules = {
+    issuer,
+    audience,
+    algorithms: [...algorithms],
+    clockTolerance: LEEWAY_MS / 1_000,
+    requiredClaims: ['exp', 'iss', 'aud'],
+  };
+
+  function read(payload: JWTPayload): Identity | undefined {
+    const tenant = tenantSchema.safeParse(payload[tenantClaim]);
+    const claimed = payload[scopeClaim];
+    const words: unknown[] =
+      typeof claimed === 'string' ? claimed.split(' ') : Array.isArray(claimed) ? claimed : [];
+    const held = scopes.filter((scope: Scope) => words.includes(scope));
+    if (!tenant.success || held.length === 0 || payload.exp === undefined) return undefined;
+    const who = (payload.sub ?? 'no subject').slice(0, 128);
+    return { tenant: tenant.data, scopes: held, who, proof: { kind: 'jwt', expiresAt: payload.exp * 1_000 } };
+  }
+
+  return {
+    async identify(token) {
+      try {
+        return read((await jwtVerify(token, getKey, rules)).payload);
+      } catch (error) {
+        if (isOfToken(error)) return undefined;
+        throw new IssuerUnavailableError((error as Error).message);
+      }
+    },
+    standing: ({ proof }) =>
+      proof.kind === 'jwt' && Date.now() < proof.expiresAt + LEEWAY_MS ? 'good' : 'expired',
+  };
+}
+
+/** Whether the token is what is wrong. */
+function isOfToken(error: unknown): boolean {
+  if (!(error instanceof errors.JOSEError)) return false;
+  return !(
+    error instanceof errors.JWKSTimeout ||
+    error instanceof errors.JWKSInvalid ||
+    error.code === 'ERR_JOSE_GENERIC'
+  );
+}
+
+function keysAt(jwks: string): JWTVerifyGetKey {
+  if (!/^https?:/.test(jwks)) return keysInFile(jwks);
+  return createRemoteJWKSet(new URL(jwks), {
+    timeoutDuration: FETCH_MS,
+    cooldownDuration: COOLDOWN_MS,
+    cacheMaxAge: MAX_AGE_MS,
+  });
+}
+
+/** Read when it has changed. */
+function keysInFile(path: string): JWTVerifyGetKey {
+  let seen = 0n;
+  let keys: ReturnType<typeof createLocalJWKSet> | undefined;
+  return (...token) => {
+    const { mtimeNs } = statSync(path, { bigint: true });
+    if (keys === undefined || mtimeNs !== seen) {
+      keys = createLocalJWKSet(JSON.parse(readFileSync(path, 'utf8')));
+      seen = mtimeNs;
+    }
+    return keys(...token);
+  };
+}
