@@ -156,6 +156,10 @@ describe('the OpenAPI document', () => {
         { path: `/jobs/${jobId}/rerun`, init: post(''), status: 409 },
         { path: `/jobs/${missing}/rerun`, init: post(), status: 404 },
       ],
+      getConversation: [
+        { path: '/conversations/123e4567-e89b-42d3-a456-426614174000?limit=1', status: 200 },
+        { path: '/conversations/x', status: 400 },
+      ],
       listJobs: [
         { path: '/jobs?limit=1', status: 200 },
         { path: '/jobs?limit=0', status: 400 },

@@ -10,6 +10,7 @@ export type FilterOptions = {
   until?: string;
   metadata?: string[];
   text?: string;
+  conversation?: string;
 };
 
 export type JobFilter = Omit<Params<'list'>, 'limit' | 'cursor'>;
@@ -23,6 +24,7 @@ export function addFilterFlags(command: Command, statuses: readonly string[]): C
     .option('--since <time>', 'accepted then or later: 90m, 2h, 3d ago, or a date such as 2026-11-27T08:00')
     .option('--until <time>', 'accepted before then')
     .option('--metadata <key=value>', 'with this in their metadata; may be repeated', collect)
+    .option('--conversation <id>', 'of this conversation')
     .option('--text <text>', 'with this in their title, the beginning of the prompt');
 }
 
@@ -35,6 +37,7 @@ export function readFilter(options: FilterOptions, now: number): JobFilter {
     before: readTime('--until', options.until, now, faults),
     metadata: options.metadata && readPairs('--metadata', options.metadata, faults),
     text: options.text,
+    conversation: options.conversation,
   };
   if (faults.length > 0) throw new UsageError(faults.join('\n  '));
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));

@@ -26,7 +26,7 @@ test('jobs are listed by metadata, text, status and id, alike behind both doors'
   const ids = await executeAll(client, [
     { prompt: 'Translate\n the  invoice', metadata: { customer: 7, 'a.b': true } },
     { prompt: 'Translate the letter', metadata: { customer: '8' } },
-    { prompt: 'Count', metadata: { customer: '7' } },
+    { prompt: 'Count', metadata: { customer: '7' }, conversation: '123e4567-e89b-42d3-a456-426614174000' },
   ]);
   const [first = '', second = '', third = ''] = ids;
   await (await takeJob(rig.log, second)).end(completed);
@@ -43,6 +43,10 @@ test('jobs are listed by metadata, text, status and id, alike behind both doors'
     expect(idsIn((await client.request('list', params)).result)).toEqual([...wanted].sort());
     expect(idsIn(await overHttp(gateway, query)), query).toEqual([...wanted].sort());
   }
+  const conversation = '123e4567-e89b-42d3-a456-426614174000';
+  const answer = await fetch(`http://127.0.0.1:${gateway.port}/v1/conversations/${conversation}`);
+  expect(idsIn((await answer.json()) as never)).toEqual([third]);
+  expect(idsIn((await client.request('list', { conversation })).result)).toEqual([third]);
   const { jobs } = (await client.request('list', { idPrefix: first })).result;
   expect(jobs).toMatchObject([{ title: 'Translate the invoice', status: 'queued' }]);
   expect(jobs).toEqual([(await client.request('get', { jobId: first })).result]);

@@ -243,7 +243,8 @@ export function createLogWriter({
 
 /** What lists show of it. */
 function endingOf(event: TerminalBody): Batch['ending'] {
-  return { costUsd: event.costUsd, failure: event.type === 'failed' ? event.error.code : undefined };
+  const { costUsd, conversation } = event;
+  return { costUsd, conversation, failure: event.type === 'failed' ? event.error.code : undefined };
 }
 
 /** What an event about pausing changes in the record, beside the log. */

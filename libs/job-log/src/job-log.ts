@@ -82,7 +82,9 @@ export type Batch = {
   /** Given when the last event is a terminal one. */
   terminal?: TerminalStatus;
   /** With it: what lists show of the end. */
-  ending?: { costUsd?: number | undefined; failure?: string | undefined } | undefined;
+  ending?:
+    | { costUsd?: number | undefined; failure?: string | undefined; conversation?: string | undefined }
+    | undefined;
   /** What the last event changes in the record. */
   change?: RecordChange;
 };

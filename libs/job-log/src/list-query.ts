@@ -19,6 +19,8 @@ export type ListFilter = {
   metadata?: Readonly<Record<string, string>> | undefined;
   /** What the title holds. */
   text?: string | undefined;
+  /** Continues this conversation, or has begun it; decided by the indexes alone. */
+  conversation?: string | undefined;
   /** How its id begins. */
   idPrefix?: string | undefined;
 };
@@ -26,12 +28,19 @@ export type ListFilter = {
 /** The members of metadata that a job is found by: texts, numbers and truth values, as text. */
 export function findableMembers(metadata: Job['metadata'] = {}): [name: string, value: string][] {
   return Object.entries(metadata)
-    .filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value))
+    .filter(([name, value]) => name !== '' && ['string', 'number', 'boolean'].includes(typeof value))
     .map(([name, value]): [string, string] => [name, String(value)])
     .filter(
       ([name, value]) => name.length <= MAX_LISTED_NAME_LENGTH && value.length <= MAX_LISTED_VALUE_LENGTH,
     )
     .slice(0, MAX_LISTED_MEMBERS);
+}
+
+/** A conversation stands among the members that a job is found by, under a name that metadata cannot have there. */
+export function conversationMembers(
+  conversation: string | null | undefined,
+): [name: string, value: string][] {
+  return conversation ? [['', conversation]] : [];
 }
 
 /** Whether a job, with its metadata, is asked for. */

@@ -6,7 +6,7 @@ import { DEFAULT_MAX_ATTEMPTS, isTerminal, type JobStatus } from '@cc-executor/p
 import { keepsOrder, type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
 import type { AcceptLog, Created, NewJob, Reservation } from './job-log.ts';
 import type { Keys } from './keys.ts';
-import { findableMembers } from './list-query.ts';
+import { conversationMembers, findableMembers } from './list-query.ts';
 import { createJobIndex, unawaited } from './redis-index.ts';
 import { createReserve } from './redis-reservation.ts';
 import { defineScripts } from './scripts.ts';
@@ -75,7 +75,7 @@ function createInSteps(options: { redis: RedisConnection; keys: Keys; retentionM
     onSent?.();
     const known = createdOf(await sent);
     // It had ended, and is in the indexes of what has not again.
-    if (known && isTerminal(known.status)) unawaited(index.ended(tenant, jobId, known.status));
+    if (known && isTerminal(known.status)) unawaited(index.foundEnded(tenant, jobId, known.status));
     // Whoever looked at it before it had a record has taken it out of the indexes.
     const mayBeOut = wasThere === 1 || performance.now() - startedAt > Math.min(queueMs, FIRST_LOOK_MS) / 2;
     if (known?.created && mayBeOut) {
@@ -91,14 +91,18 @@ function keysOf(keys: Keys, { jobId, tenant, spec }: NewJob) {
     indexes: [
       ...[keys.due, keys.unqueued, keys.jobs(tenant), keys.tenants, keys.webhooks],
       ...[keys.ids(tenant), keys.unfinished(tenant), keys.texts(tenant), keys.filed(tenant)],
-      ...findableMembers(spec.metadata).map(([name, value]) => keys.member(tenant, name, value)),
+      ...membersOf(spec).map(([name, value]) => keys.member(tenant, name, value)),
     ],
   };
 }
 
+function membersOf({ metadata, conversation }: NewJob['spec']): [name: string, value: string][] {
+  return [...findableMembers(metadata), ...conversationMembers(conversation)];
+}
+
 /** The arguments of announce.lua. */
 function ofIndexes({ jobId, tenant, spec, queueMs, totalMs, title = '' }: NewJob): (string | number)[] {
-  const members = findableMembers(spec.metadata);
+  const members = membersOf(spec);
   return [
     ...[jobId, queueMs, FIRST_LOOK_MS, tenant, spec.webhook ? queueMs + totalMs : ''],
     ...[foldText(title), members.length > 0 ? JSON.stringify(members) : ''],

@@ -5,7 +5,7 @@
 import { isTerminal, type TerminalStatus } from '@cc-executor/protocol';
 import type { RedisConnection } from '@cc-executor/redis';
 import type { Keys } from './keys.ts';
-import type { ListFilter } from './list-query.ts';
+import { conversationMembers, type ListFilter } from './list-query.ts';
 import { defineScripts } from './scripts.ts';
 import { foldText } from './title.ts';
 
@@ -28,10 +28,9 @@ export function createFinder({ redis, keys }: { redis: RedisConnection; keys: Ke
 
   return async (tenant, filter, behind) => {
     const span = spanOf(filter, behind);
-    if (filter.idPrefix !== undefined) return byPrefix(tenant, filter.idPrefix, span);
-    const members = Object.entries(filter.metadata ?? {}).map(([name, value]) =>
-      keys.member(tenant, name, value),
-    );
+    const named = [...Object.entries(filter.metadata ?? {}), ...conversationMembers(filter.conversation)];
+    const members = named.map(([name, value]) => keys.member(tenant, name, value));
+    if (filter.idPrefix !== undefined) return byPrefix(tenant, filter.idPrefix, members, span);
     const texts = (source: string) => (source === keys.live(tenant) ? '' : foldText(filter.text ?? ''));
     return merge(
       await Promise.all(
@@ -79,14 +78,23 @@ export function createFinder({ redis, keys }: { redis: RedisConnection; keys: Ke
       .map(({ index }) => index);
   }
 
-  async function byPrefix(tenant: string, prefix: string, { from, behind, to }: Span): Promise<Found> {
+  async function byPrefix(
+    tenant: string,
+    prefix: string,
+    indexes: string[],
+    { from, behind, to }: Span,
+  ): Promise<Found> {
     const ids = await redis.zrange(
       ...([keys.ids(tenant), `[${prefix}`, `(${prefix}g`, 'BYLEX', 'LIMIT', 0, MOST_OF_PREFIX] as const),
     );
-    const scores = ids.length > 0 ? await redis.zmscore(keys.jobs(tenant), ...ids) : [];
+    if (ids.length === 0) return { places: [], next: undefined };
+    const standing = await Promise.all(indexes.map((index) => redis.zmscore(index, ...ids)));
+    const scores = await redis.zmscore(keys.jobs(tenant), ...ids);
     const last = from === '+inf' ? Number.POSITIVE_INFINITY : Number(from);
     const places = ids
-      .flatMap((jobId, i) => (scores[i] === null ? [] : [{ jobId, score: Number(scores[i]) }]))
+      .flatMap((jobId, i) =>
+        [scores, ...standing].some((found) => found[i] === null) ? [] : [{ jobId, score: Number(scores[i]) }],
+      )
       .filter(({ score }) => score >= Number(to) && score <= last)
       .filter(({ score, jobId }) => behind === '' || score < last || jobId < behind)
       .sort(newestFirst);

@@ -8,13 +8,16 @@
 import { type TerminalStatus, terminalStatuses } from '@cc-executor/protocol';
 import type { RedisConnection } from '@cc-executor/redis';
 import type { Keys } from './keys.ts';
+import { conversationMembers } from './list-query.ts';
 import { defineScripts } from './scripts.ts';
 
 export type JobIndex = {
   /** Its status may change at any moment from now on, or it only waits. */
   mark(tenant: string, jobId: string, isLive: boolean): Promise<void>;
-  /** It has ended: it is due for nothing any more, either. */
-  ended(tenant: string, jobId: string, status: TerminalStatus): Promise<void>;
+  /** It has ended now, and leaves this conversation, if any: it is due for nothing any more, either. */
+  ended(tenant: string, jobId: string, status: TerminalStatus, conversation?: string): Promise<void>;
+  /** It is seen to have ended: whoever ended it may have died before saying so. */
+  foundEnded(tenant: string, jobId: string, status: TerminalStatus): Promise<void>;
   /** Takes out jobs whose record is gone; returns how many. */
   drop(tenant: string, jobIds: readonly string[]): Promise<number>;
 };
@@ -31,18 +34,30 @@ export function createJobIndex({
 }): JobIndex {
   const scripts = defineScripts(redis, 'mark', 'ended', 'prune');
 
+  async function ended(
+    tenant: string,
+    jobId: string,
+    status: TerminalStatus,
+    conversation?: string | null,
+  ): Promise<void> {
+    const [member] = conversationMembers(conversation);
+    await scripts.ended(
+      [
+        ...[keys.jobs(tenant), keys.unfinished(tenant), keys.live(tenant), keys.ended(tenant, status)],
+        ...[keys.expiring(tenant), keys.due, keys.claimed, keys.webhooks, keys.filed(tenant)],
+        ...(member ? [keys.member(tenant, ...member)] : []),
+      ],
+      [jobId, retentionMs, member ? JSON.stringify(member) : ''],
+    );
+  }
+
   return {
+    ended,
+    async foundEnded(tenant, jobId, status) {
+      await ended(tenant, jobId, status, await redis.hget(keys.record(jobId), 'conversation'));
+    },
     async mark(tenant, jobId, isLive) {
       await scripts.mark([keys.jobs(tenant), keys.live(tenant)], [jobId, isLive ? '1' : '']);
-    },
-    async ended(tenant, jobId, status) {
-      await scripts.ended(
-        [
-          ...[keys.jobs(tenant), keys.unfinished(tenant), keys.live(tenant), keys.ended(tenant, status)],
-          ...[keys.expiring(tenant), keys.due, keys.claimed, keys.webhooks],
-        ],
-        [jobId, retentionMs],
-      );
     },
     async drop(tenant, jobIds) {
       const filed = jobIds.length > 0 ? await redis.hmget(keys.filed(tenant), ...jobIds) : [];

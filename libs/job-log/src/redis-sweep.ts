@@ -91,7 +91,8 @@ export function createRedisSweep({
     );
     if (code === 'ended' || code === 'terminal') {
       const status = detail as TerminalStatus;
-      await tellErrorsApart(index.ended(String(priority), jobId, status));
+      const file = code === 'ended' ? index.ended : index.foundEnded;
+      await tellErrorsApart(file(String(priority), jobId, status));
       return code === 'ended' ? { code, status } : { code };
     }
     if (code === 'requeued') await tellErrorsApart(index.mark(String(tenant), jobId, false));

@@ -58,7 +58,7 @@ export function createRedisUnqueued(options: {
     if (!status) return { is: 'over' };
     if (isTerminal(status as JobStatus)) {
       // Whoever ended it died before saying so.
-      unawaited(index.ended(String(tenant), jobId, status as TerminalStatus));
+      unawaited(index.foundEnded(String(tenant), jobId, status as TerminalStatus));
       return { is: 'over' };
     }
     if (status === 'running') return { is: 'running' };

@@ -1,5 +1,5 @@
 /** Recording wishes in Redis; the worker of a running job is told in the same step. */
-import { isTerminal, type JobStatus, type TerminalStatus } from '@cc-executor/protocol';
+import type { JobStatus, TerminalStatus } from '@cc-executor/protocol';
 import { keepsOrder, type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
 import type { CancelOutcome, PauseOutcome, WishLog } from './job-log.ts';
 import type { Keys } from './keys.ts';
@@ -26,7 +26,8 @@ export function createRedisWishLog(options: {
       [tenant, keys.channel(jobId), jobId, keys.control, by, retentionMs],
     );
     if (code === 'missing') return { code: 'missing' };
-    if (isTerminal(status as JobStatus)) unawaited(index.ended(tenant, jobId, status as TerminalStatus));
+    if (code === 'cancelled') unawaited(index.ended(tenant, jobId, 'cancelled'));
+    if (code === 'terminal') unawaited(index.foundEnded(tenant, jobId, status as TerminalStatus));
     return { code: code as 'cancelled' | 'requested' | 'terminal', status: status as JobStatus };
   }
 

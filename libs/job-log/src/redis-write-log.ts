@@ -81,7 +81,7 @@ export function createRedisWriteLog(options: {
   /** A job that is seen to have ended stands among those from now on: whoever ended it may have died before that. */
   function file(jobId: string, tenant: Reply, status: Reply): void {
     if (isTerminal(status as JobStatus)) {
-      unawaited(index.ended(String(tenant), jobId, status as TerminalStatus));
+      unawaited(index.foundEnded(String(tenant), jobId, status as TerminalStatus));
     }
   }
 
@@ -108,7 +108,9 @@ export function createRedisWriteLog(options: {
         ...Object.entries(ending).flatMap(([name, value]) => (value === undefined ? [] : [name, value])),
       ],
     );
-    file(jobId, tenant, status);
+    if (terminal && (code === 'ok' || code === 'duplicate')) {
+      unawaited(index.ended(String(tenant), jobId, terminal, ending.conversation));
+    } else file(jobId, tenant, status);
     const wishes = wishesOf(cancelBy, pauseWish);
     return { code: code as AppendCode, lastSeq: Number(lastSeq), logBytes: Number(logBytes), ...wishes };
   }

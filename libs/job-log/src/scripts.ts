@@ -28,7 +28,7 @@ const scripts = {
   round: 2,
   settle: 2,
   mark: 2,
-  ended: 8,
+  ended: undefined,
   find: undefined,
   prune: undefined,
   forget: 3,

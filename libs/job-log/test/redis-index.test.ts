@@ -23,7 +23,7 @@ async function endAndDie(jobId: string): Promise<void> {
   const { keys } = twin;
   const [code] = await append(
     [keys.record(jobId), keys.log(jobId)],
-    [keys.channel(jobId), 1, 2, 'completed', 60_000, '', '', '', 0, 1, completed],
+    [...[keys.channel(jobId), 1, 2, 'completed', 60_000, '', '', '', 0, 1, completed], 'conversation', 'c-1'],
   );
   expect(code).toBe('ok');
 }
@@ -43,6 +43,8 @@ describe('the indexes', () => {
     const sweep = createRedisSweep({ ...twin, retentionMs: 60_000 });
     expect(await sweep.settle(jobId, { at: await twin.now() })).toEqual({ code: 'terminal' });
     expect(await asSeen()).toEqual([[jobId], [], []]);
+    const { jobs } = await twin.log.list(tenant, { conversation: 'c-1', limit: 10 });
+    expect(jobs).toMatchObject([{ jobId }]);
     for (const list of [twin.keys.live(tenant), twin.keys.unfinished(tenant), twin.keys.due]) {
       expect(await twin.redis.zscore(list, jobId)).toBeNull();
     }
@@ -91,7 +93,9 @@ describe('the indexes', () => {
     const spec = { prompt: 'x', metadata: { customer: '7', a: 1 } };
     const job = newJob({ tenant, spec, title: 'a secret' });
     await log.create(job);
-    await log.cancel(tenant, job.jobId, 'client');
+    await log.begin(job.jobId, 60_000, 'worker-1');
+    const end = { jobId: job.jobId, fence: 1, firstSeq: 2, bodies: [completed], hasOutput: false };
+    await log.append({ ...end, terminal: 'completed', ending: { conversation: 'c-1' } });
     await twin.pass(1_100);
     expect((await log.list(tenant, { limit: 10 })).jobs).toEqual([]);
     expect(await sweep.prune()).toBe(1);

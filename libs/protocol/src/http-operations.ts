@@ -100,6 +100,8 @@ export const streamNoticeSchemas = {
 export type StreamNoticeName = keyof typeof streamNoticeSchemas;
 export type StreamNotice<N extends StreamNoticeName> = z.infer<(typeof streamNoticeSchemas)[N]>;
 
+const listLimit = wholeNumber(listParamsSchema.shape.limit.unwrap()).optional();
+
 export const httpOperations = {
   submitJob: {
     ...plain,
@@ -137,9 +139,21 @@ export const httpOperations = {
     inQuery: listParamsSchema.extend({
       since: wholeNumber(listParamsSchema.shape.since.unwrap()).optional(),
       before: wholeNumber(listParamsSchema.shape.before.unwrap()).optional(),
-      limit: wholeNumber(listParamsSchema.shape.limit.unwrap()).optional(),
+      limit: listLimit,
     }),
     answers: ok('A page of jobs; while there is a `cursor` there may be more.', listResultSchema),
+  },
+  getConversation: {
+    ...plain,
+    method: 'GET',
+    path: '/v1/conversations/{conversation}',
+    summary: 'Lists the jobs of a conversation, the newest first.',
+    inPath: z.strictObject({ conversation: listParamsSchema.shape.conversation.unwrap() }),
+    inQuery: z.strictObject({ limit: listLimit, cursor: listParamsSchema.shape.cursor }),
+    answers: ok(
+      'A page of jobs, none where it is unknown; while there is a `cursor` there may be more.',
+      listResultSchema,
+    ),
   },
   getJob: {
     ...ofJob,

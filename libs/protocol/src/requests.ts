@@ -163,6 +163,8 @@ const filterFields = {
     .optional(),
   /** Has it in its title, whatever the case. */
   text: z.string().min(1).max(MAX_TITLE_LENGTH).optional(),
+  /** Continues it, or has begun it. */
+  conversation: optionSchemas.conversation,
   /** Its id begins so. */
   idPrefix: z
     .string()

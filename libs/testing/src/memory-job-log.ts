@@ -226,10 +226,14 @@ export function createMemoryJobLog({
       });
       return pageOf(`${kept.bytes} ${kept.sha256}`, page);
     },
-    async list(tenant, { limit, cursor, ...filter }) {
+    async list(tenant, { limit, cursor, conversation, ...filter }) {
       const all = [...records.keys()]
         .flatMap((jobId) => recordAt(jobId) ?? [])
         .filter((state) => state.job.tenant === tenant)
+        .filter(
+          ({ job: { spec }, ending }) =>
+            !conversation || [spec.conversation, ending?.conversation].includes(conversation),
+        )
         .map(jobOfState)
         .sort((a, b) => b.createdAt - a.createdAt || (a.jobId < b.jobId ? 1 : -1));
       const start = cursor === undefined ? 0 : all.findIndex((job) => cursorOf(job) === cursor) + 1;

@@ -151,6 +151,26 @@ export function describeFilters(twin: () => Twin): void {
       ]);
     });
 
+    it('of a conversation finds who has begun it and who continues it', async () => {
+      const { log } = twin();
+      const [tenant, conversation] = [createEpoch(), createEpoch()];
+      const metadata = { customer: '7' };
+      const first = newJob({ tenant, spec: { prompt: 'x', metadata } });
+      const next = newJob({ tenant, spec: { prompt: 'y', conversation } });
+      for (const job of [first, newJob({ tenant }), next]) await log.create(job);
+      await log.begin(first.jobId, 60_000, 'worker-1');
+      expect(idsOf(await listAll(log, tenant, { conversation }, 10))).toEqual([next.jobId]);
+      const end = { jobId: first.jobId, fence: 1, firstSeq: 2, bodies: [completed], hasOutput: false };
+      await log.append({ ...end, terminal: 'completed', ending: { conversation } });
+      const found = async (filter: ListFilter) =>
+        idsOf(await listAll(log, tenant, { conversation, ...filter }, 1)).sort();
+      expect(await found({})).toEqual([first.jobId, next.jobId].sort());
+      expect(await found({ status: 'completed', metadata })).toEqual([first.jobId]);
+      expect(await found({ idPrefix: next.jobId })).toEqual([next.jobId]);
+      expect(await found({ conversation: createEpoch(), idPrefix: next.jobId })).toEqual([]);
+      expect(await listAll(log, createEpoch(), { conversation }, 10)).toEqual([]);
+    });
+
     it('shows what a job cost, and how it failed, once it has ended', async () => {
       const { log } = twin();
       const tenant = createEpoch();

@@ -316,6 +316,8 @@ export type CancelManyParams = {
   before?: number | undefined;
   metadata?: Record<string, string | number | boolean> | undefined;
   text?: string | undefined;
+  /** the earlier conversation to continue */
+  conversation?: string | undefined;
   idPrefix?: string | undefined;
   limit?: number | undefined;
   cursor?: string | undefined;
@@ -401,6 +403,8 @@ export type ListParams = {
   before?: number | undefined;
   metadata?: Record<string, string | number | boolean> | undefined;
   text?: string | undefined;
+  /** the earlier conversation to continue */
+  conversation?: string | undefined;
   idPrefix?: string | undefined;
   limit?: number | undefined;
   cursor?: string | undefined;

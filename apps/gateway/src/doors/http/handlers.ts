@@ -51,6 +51,10 @@ export function createHandlers(context: HttpContext): Handlers {
       const { result } = await requests.perform(exchange.session, { method: 'list', params });
       exchange.answerJson(200, result);
     },
+    async getConversation(exchange, { body: _none, ...params }) {
+      const { result } = await requests.perform(exchange.session, { method: 'list', params });
+      exchange.answerJson(200, result);
+    },
     getJob: answerOf('get'),
     streamEvents: (exchange, input) => streamEvents(exchange, input, context, formats),
     readEventBody: (exchange, { jobId, seq }) => sendEventBody(exchange, { jobId, seq }, context),
