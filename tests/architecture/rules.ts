@@ -36,7 +36,7 @@ const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
     'runtime',
   ],
   'apps/claude-api': ['claude-options', 'claude-stream', 'service', 'metrics', 'runtime'],
-  'apps/dashboard': ['queue', 'service', 'redis', 'metrics', 'runtime'],
+  'apps/dashboard': ['protocol', 'queue', 'service', 'redis', 'timeline', 'metrics', 'runtime'],
   'apps/cli': [
     'claude-options',
     'client',

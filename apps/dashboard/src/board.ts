@@ -9,7 +9,7 @@ import type { openQueue } from '@cc-executor/queue';
 import type { HttpServer } from '@cc-executor/service';
 
 /** Where the board is mounted. */
-export const BOARD_PATH = '/queues';
+const BOARD_PATH = '/queues';
 
 /** Mounts the board. Requests that could change something are answered 405. */
 export function mountBoard(app: HttpServer, queue: ReturnType<typeof openQueue>): void {

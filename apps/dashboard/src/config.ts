@@ -5,6 +5,7 @@ import {
   type ConfigRules,
   commonSettings,
   findOpenDoor,
+  flag,
   listenerSettings,
   loadConfig,
   metricsSettings,
@@ -12,6 +13,7 @@ import {
   redisSettings,
   setting,
   text,
+  urlText,
 } from '@cc-executor/runtime';
 
 export const appName = 'dashboard';
@@ -29,6 +31,19 @@ export const settings = {
     schema: port(),
     default: 8004,
     description: 'The port to listen on; 0 takes a free one.',
+  }),
+  gatewayUrl: setting({
+    env: 'DASHBOARD_GATEWAY_URL',
+    schema: urlText(['http', 'https']),
+    default: 'http://127.0.0.1:8003',
+    description: 'Where the pages read jobs: the port of a gateway, or of the balancer before several.',
+  }),
+  showContent: setting({
+    env: 'DASHBOARD_SHOW_CONTENT',
+    schema: flag(),
+    default: true,
+    description:
+      'Whether the pages show titles, inputs of tools and output. Without them it shows what happened, when, and what it cost.',
   }),
   ...authSettings,
   ...listenerSettings,

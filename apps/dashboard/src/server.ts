@@ -1,5 +1,5 @@
 /**
- * The dashboard's HTTP server: health, the queue board, our own pages.
+ * The dashboard's HTTP server: health, the queue board, our own pages and what they ask.
  * Pages load nothing from elsewhere.
  */
 import type { Metrics } from '@cc-executor/metrics';
@@ -7,13 +7,14 @@ import type { openQueue } from '@cc-executor/queue';
 import { type Logger, logEvents } from '@cc-executor/runtime';
 import { createHttpServer, type Health, listenHttp } from '@cc-executor/service';
 import { mountBoard } from './board.ts';
-import { renderIndexPage } from './pages/index-page.ts';
+import { type GatewayDoorOptions, openGatewayDoor } from './gateway-door.ts';
+import { servePages } from './page-files.ts';
 
 // bull-board styles elements inline, and would fetch its fonts from a third party.
 const CONTENT_POLICY =
   "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'self'";
 
-export type DashboardOptions = {
+export type DashboardOptions = GatewayDoorOptions & {
   readonly host: string;
   readonly port: number;
   readonly allowedHosts: readonly string[];
@@ -43,7 +44,8 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
     reply.header('content-security-policy', CONTENT_POLICY);
     reply.header('x-content-type-options', 'nosniff');
   });
-  app.get('/', async (_request, reply) => reply.type('text/html; charset=utf-8').send(renderIndexPage()));
+  servePages(app, options);
+  openGatewayDoor(app, options);
   mountBoard(app, queue);
   const port = await listenHttp(app, { host, port: options.port, portVariable: 'DASHBOARD_PORT' });
   logger.info({ event: logEvents.ready, host, port }, 'dashboard listens');

@@ -38,6 +38,8 @@ beforeAll(async () => {
     health,
     metrics,
     logger,
+    gatewayUrl: 'http://127.0.0.1:9',
+    showContent: true,
   });
   stop = async () => {
     await dashboard.close();
@@ -94,10 +96,15 @@ async function shownQueue(): Promise<ShownQueue> {
   return queues[0]!;
 }
 
-test('the first page leads to the queue', async () => {
-  const response = await fetch(url('/'));
-  expect(response.headers.get('content-type')).toContain('text/html');
-  expect(await response.text()).toContain('href="/queues"');
+test('each page is a document whose script and style are served', async () => {
+  for (const path of ['/', '/jobs', '/jobs/job_1']) {
+    const response = await fetch(url(path));
+    expect(response.headers.get('content-type')).toContain('text/html');
+    const page = await response.text();
+    const files = [...page.matchAll(/(?:src|href)="(\/assets[^"]+)"/g)].map(([, file]) => file!);
+    expect(files).toEqual(['/assets/style.css', '/assets/pages.js']);
+    for (const file of files) expect((await fetch(url(file))).status, file).toBe(200);
+  }
 });
 
 test('the board is served, with and without a trailing slash', async () => {
@@ -112,7 +119,7 @@ test('the board is served, with and without a trailing slash', async () => {
 test('pages may load nothing from elsewhere', async () => {
   for (const path of ['/', '/queues']) {
     const policy = (await fetch(url(path))).headers.get('content-security-policy');
-    expect(policy).toContain("default-src 'self'");
+    expect(policy).toMatch(/default-src '(none|self)'/);
     expect(policy).not.toMatch(/https?:|\*/);
   }
 });
@@ -171,7 +178,7 @@ async function statusFor(
   return promise;
 }
 
-test.each(['/', '/queues/api/queues', '/health', '/ready', '/metrics', '/nothing'])(
+test.each(['/', '/v1/jobs', '/queues/api/queues', '/health', '/ready', '/metrics', '/nothing'])(
   'a request for %s whose Host header names another machine is refused',
   async (path) => {
     expect(await statusFor('pointed-here.example', dashboard.port, path)).toBe(403);
@@ -192,6 +199,8 @@ test('where hosts are listed, they and loopback are answered and others refused,
     health,
     metrics,
     logger,
+    gatewayUrl: 'http://127.0.0.1:9',
+    showContent: true,
   });
   expect(await statusFor('jobs.example.com:8004', second.port)).toBe(200);
   expect(await statusFor('localhost:8004', second.port)).toBe(200);
@@ -213,6 +222,8 @@ test('a port in use is named with the variable to change', async () => {
     health,
     metrics,
     logger,
+    gatewayUrl: 'http://127.0.0.1:9',
+    showContent: true,
   });
   await expect(second).rejects.toThrow(/DASHBOARD_PORT/);
   await queue.close();

@@ -2,7 +2,7 @@
  * Folds a job's events into the moments that tell its story. Output itself is left out: only when it began is told.
  * Pure, and bounded: of a job's uses of tools the first so many are kept.
  */
-import { isTerminalEvent, type JobEvent, type TerminalEvent } from '@cc-executor/protocol';
+import { isTerminalEvent, type JobEvent, type TerminalEvent } from '@cc-executor/protocol/plain';
 import { noticeTexts, tellingInput } from './words.ts';
 
 /** So many uses of tools are told one by one. */

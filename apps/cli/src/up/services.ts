@@ -142,6 +142,7 @@ export function listServices(options: {
         ...shared,
         DASHBOARD_HOST: config.dashboardHost,
         DASHBOARD_PORT: String(ports.dashboard),
+        DASHBOARD_GATEWAY_URL: urlOf(config.gatewayHost, ports.gateway),
       }),
       probe: probeHttp(urlOf(config.dashboardHost, ports.dashboard)),
       startRank: START.rest,

@@ -1,0 +1,98 @@
+/**
+ * What the pages ask the gateways, handed on: the pages read jobs where everybody else does, so there is no second truth.
+ * Only what the pages need is handed on, without a body, and nothing is added: neither rights nor secrets. The gateway sees
+ * a request of a program; whether a web page may ask was judged by this listener.
+ */
+import { request as ask, type IncomingMessage } from 'node:http';
+import { request as askSecurely } from 'node:https';
+import { Readable } from 'node:stream';
+import { type HttpReply, type HttpRequest, type HttpServer, sendJson } from '@cc-executor/service';
+import { hideContent, hideContentOfLines } from './content.ts';
+
+const ROUTES = [
+  ['GET', '/v1/jobs'],
+  ['GET', '/v1/jobs/:jobId'],
+  ['GET', '/v1/jobs/:jobId/events'],
+  ['POST', '/v1/jobs/:jobId/cancel'],
+  ['POST', '/v1/jobs/:jobId/pause'],
+  ['POST', '/v1/jobs/:jobId/resume'],
+  ['POST', '/v1/jobs/:jobId/rerun'],
+] as const;
+
+const ASKED = ['accept', 'authorization', 'idempotency-key'] as const;
+const ANSWERED = ['content-type', 'retry-after', 'location', 'www-authenticate'] as const;
+const NDJSON = 'application/x-ndjson';
+
+/** How long a gateway may take to begin its answer. */
+const ANSWER_MS = 15_000;
+
+export type GatewayDoorOptions = {
+  readonly gatewayUrl: string;
+  /** Whether titles, prompts and output are handed on. */
+  readonly showContent: boolean;
+};
+
+/** Adds the routes of the pages. A gateway that does not answer is 503 `unavailable`, in words. */
+export function openGatewayDoor(app: HttpServer, { gatewayUrl, showContent }: GatewayDoorOptions): void {
+  async function handOn(request: HttpRequest, reply: HttpReply): Promise<HttpReply> {
+    if (!showContent && new URL(request.url, gatewayUrl).searchParams.has('text')) {
+      return refuse(reply, { status: 400, code: 'invalid_params', detail: 'texts are hidden here' });
+    }
+    let answer: IncomingMessage;
+    try {
+      answer = await askGateway(request, { gatewayUrl, showContent });
+    } catch (error) {
+      const detail = `No gateway answers at ${new URL(gatewayUrl).origin} (${describe(error)}).`;
+      return refuse(reply, { status: 503, code: 'unavailable', detail });
+    }
+    reply
+      .code(answer.statusCode ?? 502)
+      .headers({ ...pick(answer.headers, ANSWERED), 'cache-control': 'no-store' });
+    if (showContent) return reply.send(answer);
+    if (answer.headers['content-type']?.startsWith(NDJSON))
+      return reply.send(Readable.from(hideContentOfLines(answer)));
+    const text = Buffer.concat(await answer.toArray()).toString();
+    return reply.send(Buffer.from(text && JSON.stringify(hideContent(JSON.parse(text)))));
+  }
+
+  for (const [method, url] of ROUTES) app.route({ method, url, handler: handOn });
+}
+
+function askGateway(
+  request: HttpRequest,
+  { gatewayUrl, showContent }: GatewayDoorOptions,
+): Promise<IncomingMessage> {
+  const url = new URL(request.url, gatewayUrl);
+  const isEvents = url.pathname.endsWith('/events');
+  const headers = { ...pick(request.headers, ASKED), ...(isEvents && !showContent && { accept: NDJSON }) };
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const send = url.protocol === 'https:' ? askSecurely : ask;
+  // A connection of its own: none that the gateway may have closed meanwhile, and none is held by a long stream.
+  const asked = send(url, { method: request.method, headers, agent: false, timeout: ANSWER_MS });
+  asked
+    .on('timeout', () => asked.destroy(new Error(`no answer within ${ANSWER_MS / 1000} s`)))
+    .on('error', reject)
+    .on('response', (answer) => {
+      answer.socket.setTimeout(0);
+      resolve(answer);
+    })
+    .end();
+  request.raw.socket.once('close', () => asked.destroy());
+  return promise;
+}
+
+function refuse(reply: HttpReply, problem: { status: number; code: string; detail: string }): HttpReply {
+  sendJson(reply, { status: problem.status, body: { title: problem.code, ...problem } });
+  return reply.header('content-type', 'application/problem+json');
+}
+
+function pick(headers: IncomingMessage['headers'], names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    names.flatMap((name) => (typeof headers[name] === 'string' ? [[name, headers[name]]] : [])),
+  );
+}
+
+function describe(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code ?? message;
+}
