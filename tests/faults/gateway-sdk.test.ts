@@ -69,19 +69,26 @@ async function startJobs(client: Client) {
   return jobs;
 }
 
-for (const [title, signal] of [
+for (const [title, signal, transport] of [
   [
     'gateway · SIGKILL · b d f g: the SDK goes on where it stood as soon as there is a gateway again',
     'SIGKILL',
+    'websocket',
+  ],
+  [
+    'gateway · SIGKILL · b d f g: over HTTP, too, the SDK goes on where it stood as soon as there is a gateway again',
+    'SIGKILL',
+    'http',
   ],
   [
     'gateway · SIGTERM · b d f g: the SDK goes on where it stood as soon as there is a gateway again',
     'SIGTERM',
+    'websocket',
   ],
 ] as const) {
   test(title, async () => {
     faults = await startFaultStack({ env: THREE_SLOTS });
-    const client = openClient();
+    const client = openClient({ ...QUICK, transport });
     const jobs = await startJobs(client);
     const over = faults.recorder.fault(`gateway ${signal}`);
     firstGateway().kill(signal);
