@@ -225,6 +225,7 @@ describe('the OpenAPI document', () => {
       // The demo engine makes none.
       diffFiles: [{ path: '/workspaces/w/diff', status: 409 }],
       packFiles: [{ path: '/workspaces/w/archive?path=a', status: 200 }],
+      getMe: [{ path: '/me', status: 200 }],
       createTicket: [
         { path: '/tickets', init: post('{"scopes":["read"]}'), status: 201 },
         { path: '/tickets', init: post('{"scopes":[]}'), status: 400 },

@@ -29,6 +29,12 @@ export function readToken(): string | undefined {
   return tokenOption() ?? loadConfig(appName, { token: settings.token }).token;
 }
 
+/** The same as an option of a client. */
+export function tokenOptions(): { token?: string } {
+  const token = readToken();
+  return token === undefined ? {} : { token };
+}
+
 /** The file of keys: the option, else the environment. Errors: `UsageError`, `ConfigError`. */
 export function readKeysPath(option: string | undefined): string {
   const path = option ?? loadConfig(appName, keysSettings).keysFile;

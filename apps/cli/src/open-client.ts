@@ -1,6 +1,6 @@
 /** A connection for the length of one command. */
 import { type Client, createClient } from '@cc-executor/client';
-import { readToken, readUrl } from './config.ts';
+import { readUrl, tokenOptions } from './config.ts';
 
 /**
  * Connects, does the work, closes.
@@ -10,11 +10,10 @@ export async function withClient<T>(
   urlOption: string | undefined,
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
-  const token = readToken();
   const client = createClient({
     url: readUrl(urlOption),
     reconnect: { attempts: 20 },
-    ...(token !== undefined && { token }),
+    ...tokenOptions(),
   });
   try {
     await client.connect();

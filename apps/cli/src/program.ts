@@ -19,6 +19,7 @@ import { registerRedeliver } from './commands/redeliver.ts';
 import { registerRerun } from './commands/rerun.ts';
 import { registerRun } from './commands/run.ts';
 import { registerVerify } from './commands/verify.ts';
+import { registerWhoami } from './commands/whoami.ts';
 import { exitCodes } from './exit-codes.ts';
 import { takeToken } from './token-option.ts';
 
@@ -81,6 +82,7 @@ async function createProgram(args: string[]): Promise<Command> {
     registerVerify,
     registerRedeliver,
     registerKeys,
+    registerWhoami,
   ]) {
     register(program);
   }

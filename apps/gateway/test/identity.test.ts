@@ -1,11 +1,16 @@
 /** Who may come in, at every door; what they see there; and when they have to go. */
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
+import { Readable, Writable } from 'node:stream';
+import type { FilesAnswer, FilesRequest } from '@cc-executor/claude-api-client';
+import { tenantWorkspace } from '@cc-executor/claude-options/tenant-workspace';
 import type { Identity, Scope, Standing } from '@cc-executor/identity';
 import { createJobId, type Method, methods } from '@cc-executor/protocol';
+import { createLogger } from '@cc-executor/runtime';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { createFailedLogins } from '../src/identity/failed-logins.ts';
+import { createFiles } from '../src/operations/files.ts';
 import { provideRig, type Rig, type TestGateway, untilTrue } from './harness.ts';
 
 let rig: Rig;
@@ -192,6 +197,54 @@ test('read looks, and changes nothing', async () => {
   }
   expect((await http(`/jobs/${jobId}/cancel`, 'acme:read', { method: 'POST' })).status).toBe(403);
   socket.terminate();
+});
+
+test('who asks is told who that is, at both doors', async () => {
+  const expected = { tenant: 'acme', scopes: ['read'], who: 'acme:read' };
+  expect(await (await http('/me', 'acme:read')).json()).toMatchObject(expected);
+  const socket = mustBeOpen(await open(gateway.url, { headers: bearer('acme:read') }));
+  expect((await ask(socket, 'me', {})).result).toMatchObject(expected);
+  socket.terminate();
+});
+
+test('the files of a workspace are those of the tenant: claude-api is asked for another one for each', async () => {
+  const asked: string[] = [];
+  const claudeApi = {
+    files: async ({ workspace }: FilesRequest): Promise<FilesAnswer> => {
+      asked.push(workspace);
+      return { status: 200, headers: {}, body: Readable.from([Buffer.from('text')]) };
+    },
+  };
+  gateway = await rig.gateway({ keyring, files: createFiles({ claudeApi }) });
+  for (const tenant of ['default', 'acme', 'rival']) {
+    expect((await http('/workspaces/main/files/a.txt', `${tenant}:read`)).status).toBe(200);
+  }
+  expect(asked[0]).toBe('main');
+  expect(asked[1]).toBe(tenantWorkspace('acme', 'main'));
+  expect(new Set(asked).size).toBe(3);
+});
+
+test('what is changed, and what is denied, stands in the audit log, without what was sent', async () => {
+  const lines: Record<string, unknown>[] = [];
+  const sink = new Writable({
+    write(line: Buffer, _encoding, done) {
+      lines.push(JSON.parse(String(line)));
+      done();
+    },
+  });
+  gateway = await rig.gateway({
+    keyring,
+    logger: createLogger({ name: 'test', level: 'info', format: 'json', stream: sink }),
+  });
+  const jobId = await submit('acme:write');
+  await http(`/jobs/${jobId}`, 'acme:read');
+  await http(`/jobs/${jobId}/cancel`, 'acme:read', { method: 'POST' });
+  const audited = lines.filter(({ event }) => event === 'audit');
+  expect(audited).toMatchObject([
+    { who: 'acme:write', tenant: 'acme', method: 'execute', outcome: 'ok', jobId },
+    { who: 'acme:read', tenant: 'acme', method: 'cancel', outcome: 'forbidden', jobId },
+  ]);
+  expect(JSON.stringify(audited)).not.toContain('prompt');
 });
 
 describe('a ticket', () => {

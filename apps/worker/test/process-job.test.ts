@@ -1,3 +1,4 @@
+import { tenantWorkspace } from '@cc-executor/claude-options/tenant-workspace';
 import { createJobId, DEFAULT_TIMEOUTS, emptyFold, foldEvents, foldedText } from '@cc-executor/protocol';
 import { createMemoryJobLog } from '@cc-executor/testing';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -197,6 +198,13 @@ describe('a call that did not begin', () => {
     const job = await bench({ scripts: [[busy], [[started, success]]] });
     expect((await job.process()).status).toBe('completed');
     expect(job.waits).toEqual(waits);
+  });
+
+  test("names the tenant's own workspace", async () => {
+    const job = await bench({ scripts: [hello], spec: { workspace: 'main' } });
+    await job.process();
+    const [call] = job.claudeApi.calls;
+    expect(call?.request.options?.workspace).toBe(tenantWorkspace(TENANT, 'main'));
   });
 
   test('is not made again under "never", and the failure says that a retry is safe', async () => {

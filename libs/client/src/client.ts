@@ -115,6 +115,8 @@ export type Client = {
    * Errors: `job_not_found`, `unavailable`, …
    */
   verify(jobId: string, call?: CallOptions): Promise<Result<'verify'>>;
+  /** Who this is for the gateway: tenant, scopes, and what may be asked for. */
+  me(call?: CallOptions): Promise<Result<'me'>>;
   /**
    * Has the webhook of an ended job sent again, under its id; how that goes `get` tells.
    * Errors: `delivery_not_found`, `webhooks_off`, `job_not_found`, …
@@ -354,6 +356,7 @@ export function createClient(options: ClientOptions): Client {
     eventBody: (jobId, seq, call) => fetchBody((offset) => ask('eventBody', { jobId, seq, offset }, call)),
     listFiles: (params, call) => ask('listFiles', params, call),
     readFile: (workspace, path, call) => fetchFile((at) => ask('readFile', { workspace, path, ...at }, call)),
+    me: (call) => ask('me', {}, call),
     verify: (jobId, call) => ask('verify', { jobId }, call),
     redeliver: (jobId, call) => ask('redeliver', { jobId }, call),
     list: (params = {}, call) => ask('list', params, call),

@@ -23,6 +23,7 @@ const ROUTES: { [M in Plain]: (params: Params<M>) => Route } = {
   get: ({ jobId }) => get(`/jobs/${jobId}`),
   list: (params) => get(`/jobs?${new URLSearchParams(textsOf(params))}`),
   verify: ofJob('verify'),
+  me: () => get('/me'),
   getBatch: ({ batchId }) => get(`/batches/${batchId}`),
   redeliver: ofJob('redeliver'),
   listFiles: ({ workspace, ...query }) =>

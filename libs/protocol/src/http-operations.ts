@@ -25,6 +25,7 @@ import {
   listFilesResultSchema,
   listParamsSchema,
   listResultSchema,
+  meResultSchema,
   putFileResultSchema,
   submitBodySchema,
 } from './requests.ts';
@@ -338,6 +339,13 @@ export const httpOperations = {
         content: { 'text/x-diff': undefined },
       },
     },
+  },
+  getMe: {
+    ...plain,
+    method: 'GET',
+    path: '/v1/me',
+    summary: 'Says who asks: tenant and scopes, and what may be asked for.',
+    answers: ok('Who that is.', meResultSchema),
   },
   createTicket: {
     ...plain,

@@ -270,6 +270,20 @@ export const putFileResultSchema = z.object({
   etag,
 });
 
+const meParamsSchema = z.strictObject({});
+
+/** Who asks, as the gateway sees it. */
+export const meResultSchema = z.object({
+  tenant: z.string(),
+  scopes: z.array(z.enum(['read', 'write', 'admin'])),
+  /** The id of the key, or the subject of the token. */
+  who: z.string(),
+  /** The only job that is seen. */
+  jobId: jobIdSchema.optional(),
+  /** By path of the parameter of `execute`. */
+  ceilings: z.record(z.string(), z.number()),
+});
+
 export const methods = {
   execute: { params: executeParamsSchema, result: executeResultSchema },
   rerun: { params: rerunParamsSchema, result: executeResultSchema },
@@ -280,6 +294,7 @@ export const methods = {
   pause: { params: jobParamsSchema, result: controlResultSchema },
   resume: { params: jobParamsSchema, result: controlResultSchema },
   get: { params: jobParamsSchema, result: getResultSchema },
+  me: { params: meParamsSchema, result: meResultSchema },
   eventBody: { params: eventBodyParamsSchema, result: eventBodyResultSchema },
   verify: { params: jobParamsSchema, result: verifyResultSchema },
   list: { params: listParamsSchema, result: listResultSchema },

@@ -16,6 +16,7 @@ export const logEvents = {
   redisHasRoom: 'redis_has_room',
   keysRead: 'keys_read',
   keysFaulty: 'keys_faulty',
+  audit: 'audit',
   loginFailed: 'login_failed',
   openToAll: 'open_to_all',
   durabilityFaulty: 'durability_faulty',

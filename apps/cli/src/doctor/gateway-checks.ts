@@ -1,6 +1,7 @@
 /** client → gateway: name, address, port, HTTP, readiness, WebSocket; and what the gateway knows of the others. */
 import { ClientError, createClient } from '@cc-executor/client';
 import { type ServicesAnswer, servicesAnswerSchema } from '@cc-executor/fleet';
+import { tokenOptions } from '../config.ts';
 import { describeError } from '../describe-error.ts';
 import { judgeClock } from './clock.ts';
 import { type Finding, fail, ok, skip } from './finding.ts';
@@ -58,7 +59,7 @@ function httpBase(url: string): URL {
 
 async function openDoor(url: string): Promise<Finding> {
   const from = performance.now();
-  const client = createClient({ url, connectTimeoutMs: CONNECT_MS });
+  const client = createClient({ url, ...tokenOptions(), connectTimeoutMs: CONNECT_MS });
   try {
     const { version } = await client.connect();
     const latencyMs = Math.round((performance.now() - from) * 10) / 10;

@@ -2,6 +2,7 @@
 import { ClientError, createClient } from '@cc-executor/client';
 import type { TerminalEvent } from '@cc-executor/protocol';
 import { within } from '@cc-executor/runtime';
+import { tokenOptions } from '../config.ts';
 import { type Finding, fail, ok } from './finding.ts';
 
 const SUBJECT = 'client → … → claude-api';
@@ -9,7 +10,7 @@ const PROMPT = 'Answer with the single word: ok';
 
 /** Runs one job. @param timeoutMs for all of it; the job is cancelled then */
 export async function runJob(url: string, timeoutMs: number): Promise<Finding> {
-  const client = createClient({ url });
+  const client = createClient({ url, ...tokenOptions() });
   const from = performance.now();
   try {
     const job = await client.execute({

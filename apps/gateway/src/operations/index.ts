@@ -23,6 +23,7 @@ import { createGetBatch } from './get-batch.ts';
 import { createList } from './list.ts';
 import { createListFiles } from './list-files.ts';
 import { createListen } from './listen.ts';
+import { createMe } from './me.ts';
 import type { Operations } from './operation.ts';
 import { createPause } from './pause.ts';
 import { createReadFile } from './read-file.ts';
@@ -69,6 +70,7 @@ export function createOperations(parts: OperationParts): Operations {
     resume: createResume(parts),
     get: createGet(parts),
     list: createList(parts),
+    me: createMe(parts),
     listFiles: createListFiles(parts),
     readFile: createReadFile(parts),
     eventBody: createEventBody(parts),

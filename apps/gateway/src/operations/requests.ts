@@ -8,6 +8,7 @@ import { logEvents } from '@cc-executor/runtime';
 import type { Authenticator } from '../identity/authenticator.ts';
 import { ConnectionClosedError } from '../listening/read-turns.ts';
 import type { GatewayMetrics } from '../metrics.ts';
+import { audit } from './audit.ts';
 import type { Answer, Call, Operations } from './operation.ts';
 import { type OperationName, refuseBeyondScope } from './scopes.ts';
 import type { Session } from './session.ts';
@@ -74,11 +75,13 @@ export function createRequests(options: {
       if (accepting.has(method)) mayAccept();
       const answer = await work();
       metrics.requests.inc({ door, method, outcome: 'ok' });
+      audit(session, { method, jobId: jobId ?? jobIn(answer) }, 'ok');
       return answer;
     } catch (error) {
       if (error instanceof ConnectionClosedError) throw error;
       const known = asProtocolError(error);
       metrics.requests.inc({ door, method, outcome: known.code });
+      audit(session, { method, jobId }, known.code);
       const event = logEvents.fault;
       if (known.code === 'internal') logger.error({ event, err: error, method }, 'a request failed');
       throw known;
@@ -95,6 +98,11 @@ export function createRequests(options: {
 
 function jobOf(params: object): { jobId?: string } {
   return 'jobId' in params ? { jobId: String(params.jobId) } : {};
+}
+
+/** The job that was accepted. */
+function jobIn(answer: unknown): string | undefined {
+  return (answer as { result?: { jobId?: string } } | undefined)?.result?.jobId;
 }
 
 function withoutRoom(room: Exclude<Room, 'enough'>): ProtocolError {

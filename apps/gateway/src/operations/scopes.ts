@@ -15,6 +15,7 @@ const neededScopes: Readonly<Record<OperationName, Scope>> = {
   pause: 'write',
   resume: 'write',
   get: 'read',
+  me: 'read',
   eventBody: 'read',
   verify: 'read',
   list: 'read',
@@ -30,6 +31,11 @@ const neededScopes: Readonly<Record<OperationName, Scope>> = {
   diffFiles: 'read',
 };
 
+/** Whether it changes something. */
+export function isChange(name: OperationName): boolean {
+  return neededScopes[name] !== 'read';
+}
+
 /**
  * Errors: `forbidden`; `job_not_found` for another job than the only one that the identity sees.
  *
@@ -41,7 +47,7 @@ export function refuseBeyondScope(identity: Identity, name: OperationName, jobId
     const held = identity.scopes.join(', ');
     throw new ProtocolError('forbidden', `${name} needs the scope ${needed}, and the token has ${held}.`);
   }
-  if (identity.jobId === undefined) return;
+  if (identity.jobId === undefined || name === 'me') return;
   if (jobId === undefined || name === 'rerun') {
     throw new ProtocolError('forbidden', `${name} is not for a token that sees one job only.`);
   }

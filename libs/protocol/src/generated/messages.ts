@@ -374,6 +374,16 @@ export type GetResult = {
   } | undefined;
 };
 
+export type MeParams = Record<string, never>;
+
+export type MeResult = {
+  tenant: string;
+  scopes: ('read' | 'write' | 'admin')[];
+  who: string;
+  jobId?: string | undefined;
+  ceilings: Record<string, number>;
+};
+
 export type EventBodyParams = {
   jobId: string;
   seq: number;
@@ -516,6 +526,7 @@ export type Requests = {
   pause: { params: JobParams; result: ControlResult };
   resume: { params: JobParams; result: ControlResult };
   get: { params: JobParams; result: GetResult };
+  me: { params: MeParams; result: MeResult };
   eventBody: { params: EventBodyParams; result: EventBodyResult };
   verify: { params: JobParams; result: VerifyResult };
   list: { params: ListParams; result: ListResult };

@@ -11,6 +11,7 @@ export const resultShapes = {
   pause: { status: 'queued|running|completed|failed|cancelled|timed_out', accepted: 'boolean' },
   resume: { status: 'queued|running|completed|failed|cancelled|timed_out', accepted: 'boolean' },
   get: { jobId: 'job_', epoch: 'string', status: 'queued|running|completed|failed|cancelled|timed_out', attempt: 'count', lastSeq: 'count', cancelRequested: 'boolean', pauseRequested: 'boolean', createdAt: 'integer', deadlineAt: 'integer' },
+  me: { tenant: 'string', scopes: ['read|write|admin'], who: 'string', ceilings: {} },
   eventBody: { bytes: 'count', sha256: 'string', offset: 'count', text: 'string', 'nextOffset?': 'positive' },
   verify: { verdict: 'verified|not_verifiable|mismatch', message: 'string' },
   list: { jobs: [{}] },

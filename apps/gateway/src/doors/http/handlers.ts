@@ -83,6 +83,10 @@ export function createHandlers(context: HttpContext): Handlers {
       exchange.answerJson(200, result);
     },
     ...createFileHandlers(context),
+    async getMe(exchange) {
+      const { result } = await requests.perform(exchange.session, { method: 'me', params: {} });
+      exchange.answerJson(200, result);
+    },
     createTicket: (exchange, { body = {} }) => sendTicket(exchange, body, context),
     async getOpenApi(exchange) {
       exchange.answerJson(200, document());
