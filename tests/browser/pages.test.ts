@@ -1,0 +1,180 @@
+/** The dashboard's pages as people have them: the whole stack, and a browser. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startTestRedis } from '@cc-executor/testing';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+
+const PROGRAMS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const program = PROGRAMS.find((file) => existsSync(file));
+
+const MAIN = fileURLToPath(new URL('../../apps/cli/src/main.ts', import.meta.url));
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const VIEWS: Record<string, BrowserContextOptions> = {
+  'desktop, light': { viewport: { width: 1280, height: 800 }, colorScheme: 'light' },
+  'desktop, dark': { viewport: { width: 1280, height: 800 }, colorScheme: 'dark' },
+  'phone, light': { viewport: { width: 390, height: 844 }, colorScheme: 'light', hasTouch: true },
+  'phone, dark': { viewport: { width: 390, height: 844 }, colorScheme: 'dark', hasTouch: true },
+};
+
+const closers: (() => unknown)[] = [];
+let browser: Browser;
+let dashboard: string;
+let gateway: string;
+let doneJob: string;
+
+describe('the pages', () => {
+  beforeEach(({ skip }) => {
+    if (program === undefined) skip(`none of ${PROGRAMS.join(', ')} is here`);
+  });
+  beforeAll(async () => {
+    if (program === undefined) return;
+    const redis = await startTestRedis();
+    const folder = await mkdtemp(join(tmpdir(), 'cc-executor-browser-'));
+    closers.push(() => redis.close());
+    closers.push(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+    await startStack(folder, redis.url);
+    browser = await chromium.launch({ executablePath: program, args: ['--no-sandbox'] });
+    closers.push(() => browser.close());
+    doneJob = await submit({ text: '<img src=x onerror=alert(1)> done' });
+  });
+  afterAll(async () => {
+    for (const close of closers.reverse()) await close();
+  });
+
+  test.each(Object.keys(VIEWS))(
+    'are complete, fit, and have no serious fault for anybody: %s',
+    async (view) => {
+      const page = await openPage(VIEWS[view]);
+      for (const [path, proof] of [
+        ['/', 'dl'],
+        ['/jobs', 'tbody .completed'],
+        [`/jobs/${doneJob}`, 'text=was handed the end'],
+      ] as const) {
+        await page.goto(dashboard + path);
+        await page.locator(proof).first().waitFor();
+        expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), path).toBe(
+          true,
+        );
+        expect(await seriousFaults(page), path).toEqual([]);
+      }
+    },
+  );
+
+  test('what Claude says is text', async () => {
+    const page = await openPage();
+    await page.goto(`${dashboard}/jobs/${doneJob}`);
+    await page.getByText('<img src=x onerror=alert(1)> done').first().waitFor();
+    expect(await page.locator('img').count()).toBe(0);
+  });
+
+  test('a running job is followed live, and cancelled after a question, by keyboard alone', async () => {
+    const jobId = await submit({ text: 'still here', hang: true });
+    const page = await openPage();
+    await page.goto(`${dashboard}/jobs/${jobId}`);
+    await page.getByText('still here').first().waitFor();
+    await page.getByRole('button', { name: 'cancel' }).focus();
+    await page.keyboard.press('Enter');
+    const question = page.getByRole('dialog');
+    expect(await question.textContent()).toContain(jobId);
+    await question.getByRole('button', { name: 'cancel this job' }).focus();
+    await page.keyboard.press('Enter');
+    await question.getByText('cancel accepted').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByText('cancelled by').waitFor();
+  });
+
+  test('jobs are found by their metadata, and run again from the list', async () => {
+    await submit({ text: 'rerun me' }, { row: 'seven' });
+    const page = await openPage();
+    await page.goto(`${dashboard}/jobs`);
+    await page.getByLabel('Search').fill('row=seven');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/row%3Dseven/);
+    await page.getByText('completed').nth(1).waitFor();
+    expect(await page.locator('tbody tr').count()).toBe(1);
+    await page.locator('tbody input').check();
+    await page.getByRole('button', { name: 'rerun 1 chosen' }).click();
+    await page.getByRole('button', { name: 'rerun this job' }).click();
+    await page.getByText(/now runs as job_/).waitFor();
+    await page.getByRole('button', { name: 'Close' }).click();
+    await page.locator('tbody tr').nth(1).waitFor();
+  });
+
+  test('a whole id opens its job', async () => {
+    const page = await openPage();
+    await page.goto(`${dashboard}/jobs`);
+    await page.getByLabel('Search').fill(doneJob);
+    await page.keyboard.press('Enter');
+    await page.waitForURL(`${dashboard}/jobs/${doneJob}`);
+  });
+});
+
+/** `npm start`'s command, on free ports, with the demo engine. */
+async function startStack(folder: string, redisUrl: string): Promise<void> {
+  const ports = { CLAUDE_API_PORT: '0', GATEWAY_PORT: '0', DASHBOARD_PORT: '0' };
+  const places = { HOME: folder, CLAUDE_WORK_DIR: join(folder, 'work'), UP_DATA_DIR: join(folder, 'redis') };
+  const child = spawn(process.execPath, [MAIN, 'up'], {
+    env: { PATH: '/nowhere', CLAUDE_ENGINE: 'demo', NO_COLOR: '1', REDIS_URL: redisUrl, ...ports, ...places },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'close');
+  closers.push(() => {
+    child.kill('SIGTERM');
+    return ended;
+  });
+  let said = '';
+  for await (const text of child.stdout.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
+    said += text;
+    if (said.includes('Ctrl-C')) break;
+  }
+  child.stdout.resume();
+  gateway = `http:${/ws:(\S+)\/ws\b/.exec(said)?.[1]}/v1/jobs`;
+  dashboard = /dashboard +(http:\S+)/.exec(said)?.[1] ?? said;
+}
+
+/** A page in a browser of its own, which must not have complained when the test has ended. */
+async function openPage(options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(15_000);
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(error.message));
+  onTestFinished(async () => {
+    await context.close();
+    expect(complaints).toEqual([]);
+  });
+  return page;
+}
+
+/** Submits to the demo engine; waits for its end unless it hangs. */
+async function submit(demo: { text: string; hang?: true }, metadata = {}): Promise<string> {
+  const response = await fetch(`${gateway}${demo.hang ? '' : '?wait=30'}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ prompt: `demo:${JSON.stringify(demo)}`, metadata }),
+  });
+  const { jobId } = (await response.json()) as { jobId: string };
+  expect(jobId).toMatch(/^job_/);
+  return jobId;
+}
+
+type Finding = { id: string; impact: string; nodes: { html: string }[] };
+
+/** Run apart from the page, whose policy lets nothing be added to it. */
+async function seriousFaults(page: Page): Promise<string[]> {
+  await page.evaluate(readFileSync(AXE, 'utf8'));
+  const found = (await page.evaluate('axe.run()')) as { violations: Finding[] };
+  return found.violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
+}

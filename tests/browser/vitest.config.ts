@@ -1,0 +1,14 @@
+/** Tests of the dashboard's pages in Chromium; apart from `npm test`, for not every machine has one. */
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    name: 'browser',
+    reporters: ['default', './tools/totals-reporter.ts'],
+    include: ['tests/browser/**/*.test.ts'],
+    globalSetup: ['tests/setup/redis.ts', 'tests/setup/claude-code.ts'],
+    retry: process.env.CI ? 1 : 0,
+    testTimeout: 60_000,
+    hookTimeout: 90_000,
+  },
+});
