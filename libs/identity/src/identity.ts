@@ -1,7 +1,7 @@
 /** Who asks, whose jobs those are, and what may be asked: known before a request is read, and never taken from one. */
 import { z } from 'zod';
 
-/** Each includes those before it: `read` looks, `write` also submits and controls, `admin` also acts for any tenant. */
+/** Each includes those before it: `read` looks, `write` also submits and controls, `admin` is kept for what is the operator's. */
 export const scopes = ['read', 'write', 'admin'] as const;
 
 export type Scope = (typeof scopes)[number];
