@@ -40,7 +40,7 @@ export function openGatewayDoor(app: HttpServer, { gatewayUrl, showContent }: Ga
     }
     let answer: IncomingMessage;
     try {
-      answer = await askGateway(request, { gatewayUrl, showContent });
+      answer = await askGateway(request, reply, { gatewayUrl, showContent });
     } catch (error) {
       const detail = `No gateway answers at ${new URL(gatewayUrl).origin} (${describe(error)}).`;
       return refuse(reply, { status: 503, code: 'unavailable', detail });
@@ -60,6 +60,7 @@ export function openGatewayDoor(app: HttpServer, { gatewayUrl, showContent }: Ga
 
 function askGateway(
   request: HttpRequest,
+  reply: HttpReply,
   { gatewayUrl, showContent }: GatewayDoorOptions,
 ): Promise<IncomingMessage> {
   const url = new URL(request.url, gatewayUrl);
@@ -77,7 +78,7 @@ function askGateway(
       resolve(answer);
     })
     .end();
-  request.raw.socket.once('close', () => asked.destroy());
+  reply.raw.once('close', () => asked.destroy());
   return promise;
 }
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
+import { Agent, createServer, type IncomingMessage, type RequestListener, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { createMetrics } from '@cc-executor/metrics';
 import { createLogger } from '@cc-executor/runtime';
 import { createHealth, createHttpServer, listenHttp } from '@cc-executor/service';
@@ -59,6 +60,24 @@ test('a stream is handed on as it comes, and left when its reader leaves', async
   expect(new TextDecoder().decode((await reader.read()).value)).toBe('data: 1\n\n');
   await reader.cancel();
   await left.promise;
+});
+
+test('a connection that asks again and again gathers nothing', async () => {
+  const warnings: Error[] = [];
+  const note = (warning: Error) => warnings.push(warning);
+  process.on('warning', note);
+  closers.push(() => process.off('warning', note));
+  const door = await openDoor((_request, response) => response.end('{}'));
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  closers.push(() => agent.destroy());
+  for (let time = 0; time < 15; time++) {
+    const [response] = (await once(request(`${door}/v1/jobs`, { agent }).end(), 'response')) as [
+      IncomingMessage,
+    ];
+    await response.resume().toArray();
+  }
+  await setImmediate();
+  expect(warnings).toEqual([]);
 });
 
 test('what the pages do not need is not handed on', async () => {
