@@ -4,7 +4,7 @@
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -129,6 +129,7 @@ describe('the OpenAPI document', () => {
     ajv.addSchema(document, 'openapi');
     const { jobId } = await (await submit('hello')).json();
     const shortened = await createShortenedMessage();
+    const changing = await createChangingJob();
     const missing = createJobId();
     type Asked = { path: string; init?: RequestInit; status: number };
     const post = (body?: string): RequestInit => ({
@@ -222,7 +223,10 @@ describe('the OpenAPI document', () => {
         { path: '/workspaces/w/files/a/b.txt', init: { headers: { range: 'bytes=1-2' } }, status: 206 },
         { path: '/workspaces/w/files/a', status: 403 },
       ],
-      // The demo engine makes none.
+      diffJob: [
+        { path: `/jobs/${changing}/diff`, status: 200 },
+        { path: `/jobs/${jobId}/diff`, status: 409 },
+      ],
       diffFiles: [{ path: '/workspaces/w/diff', status: 409 }],
       packFiles: [{ path: '/workspaces/w/archive?path=a', status: 200 }],
       getMe: [{ path: '/me', status: 200 }],
@@ -266,8 +270,8 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  /** A job that has ended, whose second event is a message that is kept whole beside it, and whose webhook goes nowhere. */
-  async function createShortenedMessage(): Promise<string> {
+  /** A job whose worker the test is. */
+  async function beginJob(more: object) {
     const log = createRedisWholeLog({
       redis: stack.redis.admin,
       keys: createKeys('cce'),
@@ -275,10 +279,15 @@ describe('the OpenAPI document', () => {
     });
     const jobId = createJobId();
     const limits = { queueMs: 60_000, totalMs: 60_000, retry: 'safe' as const };
-    const spec = { prompt: 'x', webhook: { url: 'https://127.0.0.1/' } };
+    const spec = { prompt: 'x', ...more };
     await log.create({ ...limits, jobId, epoch: createEpoch(), tenant: 'default', spec });
     const begun = await log.begin(jobId, 60_000, 'test');
-    const fence = 'attempt' in begun ? begun.attempt.fence : 0;
+    return { log, jobId, fence: 'attempt' in begun ? begun.attempt.fence : 0 };
+  }
+
+  /** A job that has ended, whose second event is a message that is kept whole beside it, and whose webhook goes nowhere. */
+  async function createShortenedMessage(): Promise<string> {
+    const { log, jobId, fence } = await beginJob({ webhook: { url: 'https://127.0.0.1/' } });
     const page = '{"text":"whole"}';
     const digest = { bytes: page.length, sha256: 'ab'.repeat(32) };
     const message = { type: 'message', message: {}, truncated: { ...digest, kept: true } };
@@ -289,6 +298,19 @@ describe('the OpenAPI document', () => {
       ),
       kept: [{ seq: 2, ...digest, pages: [page] }],
     });
+    return jobId;
+  }
+
+  /** A job that has ended, of which claude-api keeps what it has changed. */
+  async function createChangingJob(): Promise<string> {
+    const { log, jobId, fence } = await beginJob({});
+    const text = 'diff --git a/a b/a\n';
+    const diff = { bytes: text.length, sha256: createHash('sha256').update(text).digest('hex'), files: 1 };
+    mkdirSync(join(workspaces, '.diffs'));
+    writeFileSync(join(workspaces, '.diffs', createHash('sha256').update(jobId).digest('hex')), text);
+    const end = { type: 'cancelled', by: 'client', partial: false, executionId: jobId, diff };
+    const place = { jobId, fence, firstSeq: 2, hasOutput: false, terminal: 'cancelled' as const };
+    await log.append({ ...place, bodies: [JSON.stringify(end)] });
     return jobId;
   }
 

@@ -31,9 +31,13 @@ import type { ModelProxy } from './model-proxy.ts';
 import { createPlaces, type Place } from './places.ts';
 import { createMarker } from './process-tree.ts';
 import { findTranscript, readAnswer } from './transcripts.ts';
+import type { DiffLimits } from './workspaces/diff.ts';
+import { type JobDiff, keepJobDiff } from './workspaces/job-diff.ts';
 import { type SnapshotBounds, takeSnapshot } from './workspaces/snapshot.ts';
 
 const FORGET_EVERY_MS = 60 * 60_000;
+
+export type JobDiffLimits = SnapshotBounds & DiffLimits & { readonly keptMs: number };
 
 export type ClaudeEngineOptions = {
   readonly bin: string;
@@ -55,8 +59,8 @@ export type ClaudeEngineOptions = {
   readonly environment: Environment;
   /** Further variables that it inherits. */
   readonly passEnv: readonly string[];
-  /** Within which the state of a workspace is noted before a run in it; undefined: it is not. */
-  readonly snapshots: SnapshotBounds | undefined;
+  /** Within which what a run changes in its workspace is noted; undefined: it is not. */
+  readonly jobDiffs: JobDiffLimits | undefined;
   readonly logger: Logger;
 };
 
@@ -217,10 +221,12 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     if (spawnError !== undefined) return failed(notStarted(file, spawnError, ending.stderr));
     if (unreadable !== undefined)
       return { ...ending, failure: { code: 'line_too_long', message: unreadable.message } };
+    // Of one that was stopped nobody waits for it.
+    const diff = place.isWorkspace && !signal.aborted && (await keepDiff(cwd, request.executionId));
     const rest = splitter.end();
     // Half a line, left by a process that was killed, is of use to nobody.
     if (rest !== undefined && isJson(rest)) void onLines([rest]);
-    return ending;
+    return { ...ending, ...(diff && { diff }) };
   }
 
   const confine: Confine = async ({ shown, ...program }, confined) => {
@@ -234,10 +240,21 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
 
   /** Without it there is no diff; the run goes on. */
   async function noteState(workspace: string, signal: AbortSignal): Promise<void> {
-    if (options.snapshots === undefined) return;
-    await takeSnapshot(workspace, confine, { ...options.snapshots, signal }).catch((err: unknown) => {
+    if (options.jobDiffs === undefined) return;
+    await takeSnapshot(workspace, confine, { ...options.jobDiffs, signal }).catch((err: unknown) => {
       if (!signal.aborted) logger.warn({ err, workspace }, 'the state of a workspace was not noted');
     });
+  }
+
+  /** What is too large, or takes too long, is not kept. */
+  async function keepDiff(workspace: string, executionId: string): Promise<JobDiff | undefined> {
+    if (options.jobDiffs === undefined) return undefined;
+    try {
+      return await keepJobDiff({ workspace, workDir, executionId }, confine, options.jobDiffs);
+    } catch (err) {
+      logger.warn({ err, executionId }, 'what a run has changed was not kept');
+      return undefined;
+    }
   }
 
   async function readTranscript(executionId: string): Promise<TranscriptAnswer | NotVerifiable> {

@@ -117,12 +117,12 @@ export const settings = {
     default: 30_000,
     description: 'How long Git may take for the diff of a workspace.',
   }),
-  diffSnapshots: setting({
-    env: 'CLAUDE_DIFF_SNAPSHOTS',
+  jobDiffs: setting({
+    env: 'CLAUDE_JOB_DIFFS',
     schema: flag(),
     default: false,
     description:
-      'Whether the state of a workspace that is no Git repository is noted before each run in it, so that what has changed since can be told. The run waits for it, up to CLAUDE_DIFF_TIMEOUT_MS, and it takes as much of the disk again.',
+      'Whether the state of a workspace is noted before each run in it, and what the run has changed kept when it ends, for as long as CLAUDE_VERIFIABLE_MS. The run waits for both, up to CLAUDE_DIFF_TIMEOUT_MS, and it takes as much of the disk again.',
   }),
   maxExecutions: setting({
     env: 'CLAUDE_MAX_EXECUTIONS',

@@ -56,8 +56,14 @@ export function chooseEngine(
     credentials: credentialsOf(config),
     environment,
     passEnv: config.passEnv,
-    snapshots: config.diffSnapshots
-      ? { maxBytes: config.archiveMaxBytes, maxNames: config.filesMax, timeoutMs: config.diffTimeoutMs }
+    jobDiffs: config.jobDiffs
+      ? {
+          ...config,
+          maxBytes: config.archiveMaxBytes,
+          maxNames: config.filesMax,
+          timeoutMs: config.diffTimeoutMs,
+          keptMs: config.verifiableMs,
+        }
       : undefined,
     logger,
   });

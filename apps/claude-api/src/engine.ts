@@ -7,6 +7,7 @@ import type { CliEnding, CliOptions } from './cli-process.ts';
 import type { Containment } from './containment.ts';
 import type { Place, PlaceRefusal } from './places.ts';
 import type { Program } from './supervision.ts';
+import type { JobDiff } from './workspaces/job-diff.ts';
 
 /**
  * A prompt with its options, as the operator's policy lets them stand: directories are without symbolic links, MCP
@@ -46,6 +47,8 @@ export type EngineEnding = {
   readonly stderr: string;
   /** False: the conversation that Claude Code named cannot be continued. */
   readonly conversationKept?: boolean;
+  /** Of what it has changed in its workspace, where that is kept. */
+  readonly diff?: JobDiff;
   /** Why nothing could be run at all. */
   readonly failure?: { readonly code: string; readonly message: string };
 };

@@ -21,6 +21,7 @@ import { createLoginWatch } from './login-watch.ts';
 import { createPauseControl } from './pause-control.ts';
 import type { Place } from './places.ts';
 import { decideOutcome, type Outcome, type StopReason } from './verdict.ts';
+import type { JobDiff } from './workspaces/job-diff.ts';
 
 type Completion = Outcome & {
   readonly executionId: string;
@@ -32,6 +33,7 @@ type Completion = Outcome & {
   readonly conversation?: string | null;
   /** What still ran in the background, and was ended. */
   readonly backgroundTasks?: readonly BackgroundTask[];
+  readonly diff?: JobDiff;
 };
 
 /** Only this service may say these. */
@@ -149,6 +151,7 @@ export function startExecution(options: {
         conversation: ending.conversationKept === false ? null : conversation,
       }),
       ...(tasks.length > 0 && { backgroundTasks: tasks }),
+      ...(ending.diff && { diff: ending.diff }),
     };
     const durationMs = Math.round(performance.now() - startedAt);
     const { status, exitCode, error } = completion;

@@ -23,7 +23,7 @@ export function createNdjsonOutput(writer: ResponseWriter): ExecutionOutput {
     notice(type) {
       writer.write(`${JSON.stringify({ type })}\n`);
     },
-    complete({ executionId, status, exitCode, bytes, digest, conversation, backgroundTasks, error }) {
+    complete({ executionId, status, exitCode, bytes, digest, conversation, backgroundTasks, diff, error }) {
       const line = {
         type: 'complete',
         execution_id: executionId,
@@ -33,6 +33,7 @@ export function createNdjsonOutput(writer: ResponseWriter): ExecutionOutput {
         digest,
         ...(conversation !== undefined && { conversation }),
         ...(backgroundTasks !== undefined && { background_tasks: backgroundTasks }),
+        ...(diff !== undefined && { diff }),
         timestamp: new Date().toISOString(),
         ...(error !== undefined && { error }),
       };

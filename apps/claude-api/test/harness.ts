@@ -94,7 +94,7 @@ export function claudeEngine(options: Partial<ClaudeEngineOptions> = {}): Engine
     // Transcripts of the machine's user are none of a test's business.
     environment: { PATH: process.env.PATH, HOME: workDir },
     passEnv: [],
-    snapshots: undefined,
+    jobDiffs: undefined,
     logger: silentLogger,
     ...options,
   });

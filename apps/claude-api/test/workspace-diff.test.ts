@@ -1,5 +1,6 @@
 /** Diffs of workspaces, with the real Git, in repositories whose owner means harm. */
 import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -12,12 +13,13 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { JobDiffLimits } from '../src/claude-engine.ts';
 import { createDemoEngine } from '../src/demo-engine.ts';
-import type { SnapshotBounds } from '../src/workspaces/snapshot.ts';
 import {
   type ApiOptions,
   bestContainment,
   claudeEngine,
+  fakeCli,
   soleCompletion,
   startApi,
   temporaryFolder,
@@ -57,10 +59,17 @@ function makeRepository(folder: string, files: Record<string, string>): string {
   return git(folder, 'rev-parse', 'HEAD').trim();
 }
 
-async function start(limits: ApiOptions['limits'] = {}, snapshots?: SnapshotBounds) {
+/** A Claude Code that leaves a line in `made` each time. */
+function writingCli(): string {
+  const path = join(temporaryFolder(), 'claude');
+  writeFileSync(path, `#!/bin/sh\necho made >> made\nexec '${fakeCli()}' "$@"\n`, { mode: 0o755 });
+  return path;
+}
+
+async function start(limits: ApiOptions['limits'] = {}, jobDiffs?: JobDiffLimits) {
   const root = join(temporaryFolder(), 'workspaces');
   mkdirSync(root);
-  const engine = claudeEngine({ workspacesDir: root, snapshots });
+  const engine = claudeEngine({ workspacesDir: root, jobDiffs, bin: writingCli() });
   const { workDir } = engine;
   const api = await startApi(engine, { workspacesDir: root, workDir, limits });
   const { url } = api;
@@ -71,7 +80,7 @@ async function start(limits: ApiOptions['limits'] = {}, snapshots?: SnapshotBoun
     return status === 200 ? { status, text } : { status, text, code: JSON.parse(text).error.code };
   }
   const run = async () => soleCompletion(await api.lines({ question: 'hello', workspace: 'mine' }));
-  return { root, workspace: join(root, 'mine'), workDir, diff, run };
+  return { url, root, workspace: join(root, 'mine'), workDir, diff, run };
 }
 
 /** Lines that a diff adds or takes away. */
@@ -209,32 +218,39 @@ describe('the diff of a workspace', () => {
     expect(git).toBe('');
   });
 
-  it('is since the start of the last job where there is no repository and that is noted', async () => {
-    const { root, workspace, diff, run } = await start(
+  it('is since the start of the last job where there is no repository; what that changed is kept with it', async () => {
+    const bounds = { maxBytes: 10_000, maxNames: 10, timeoutMs: 20_000, keptMs: 60_000 };
+    const { url, workspace, diff, run } = await start(
       {},
-      { maxBytes: 10_000, maxNames: 10, timeoutMs: 20_000 },
+      { ...bounds, diffMaxBytes: 10_000, diffTimeoutMs: 20_000 },
     );
     mkdirSync(workspace);
     writeFileSync(join(workspace, 'a'), 'one\n');
     writeFileSync(join(workspace, '.gitattributes'), '* filter=lfs\n');
     symlinkSync('/etc/passwd', join(workspace, 'link'));
     expect((await diff()).code).toBe('diff_unavailable');
-    expect(await run()).toMatchObject({ status: 'success' });
-    expect(await diff()).toEqual({ status: 200, text: '' });
+    const first = await run();
+    const { text } = await diff();
+    expect(changed(text)).toEqual(['+made']);
+    const sha256 = createHash('sha256').update(text).digest('hex');
+    expect(first).toMatchObject({ status: 'success', diff: { bytes: text.length, sha256, files: 1 } });
     writeFileSync(join(workspace, 'a'), 'two\n');
-    writeFileSync(join(workspace, 'b'), 'new\n');
-    expect(changed((await diff()).text)).toEqual(['-one', '+two', '+new']);
-    await run();
-    expect(await diff()).toEqual({ status: 200, text: '' });
+    expect(changed((await diff()).text)).toEqual(['-one', '+two', '+made']);
+    expect((await run()).diff).toMatchObject({ files: 1 });
     // What is too much to be noted is not compared with what was before, and costs no job.
     writeFileSync(join(workspace, 'large'), Buffer.alloc(20_000));
-    expect(await run()).toMatchObject({ status: 'success' });
+    const third = await run();
+    expect([third.status, third.diff]).toEqual(['success', undefined]);
     expect((await diff()).code).toBe('diff_unavailable');
     rmSync(join(workspace, 'large'));
+    // Also of a repository: what was there before is no part of it.
     git(workspace, 'init', '-q');
-    await run();
-    expect(readdirSync(join(root, '.snapshots'))).toEqual([]);
+    expect((await run()).diff).toMatchObject({ files: 1 });
     expect(changed((await diff()).text)).toContain('+two');
+    rmSync(workspace, { recursive: true });
+    const kept = await fetch(`${url}/executions/${encodeURIComponent(String(first.execution_id))}/diff`);
+    expect([kept.status, await kept.text()]).toEqual([200, text]);
+    expect((await fetch(`${url}/executions/other/diff`)).status).toBe(409);
   });
 
   it('is of repositories, and of the real engine', async () => {

@@ -214,6 +214,7 @@ test('the files of a workspace are those of the tenant: claude-api is asked for 
       asked.push(workspace);
       return { status: 200, headers: {}, body: Readable.from([Buffer.from('text')]) };
     },
+    diff: () => Promise.reject(new Error('no diff is asked for')),
   };
   gateway = await rig.gateway({ keyring, files: createFiles({ claudeApi }) });
   for (const tenant of ['default', 'acme', 'rival']) {

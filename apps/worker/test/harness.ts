@@ -114,6 +114,7 @@ function scriptClaudeApi(...scripts: Step[][]): ScriptedClaudeApi {
       },
       survey: async () => ({ url: 'http://scripted', addresses: [] }),
       files: () => Promise.reject(new Error('workers ask for no files')),
+      diff: () => Promise.reject(new Error('workers ask for no diffs')),
       transcript: async () => ({ reason: 'demo_engine', message: 'scripted' }),
       async close() {
         // Nothing is open.

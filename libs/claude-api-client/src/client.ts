@@ -4,7 +4,7 @@ import { optionNames } from '@cc-executor/claude-options';
 import { createCall } from './call.ts';
 import { type Lookup, lookupAll } from './connect.ts';
 import { createConnections } from './connections.ts';
-import { askFiles, type FilesAnswer, type FilesRequest } from './files.ts';
+import { askDiff, askFiles, type FilesAnswer, type FilesRequest } from './files.ts';
 import { surveyAddresses, type UpstreamSurvey } from './survey.ts';
 import { askTranscript, type TranscriptFinding } from './transcript.ts';
 import type { UpstreamCall, UpstreamRequest } from './upstream-events.ts';
@@ -50,6 +50,8 @@ export type ClaudeApiClient = {
   transcript(executionId: string): Promise<TranscriptFinding>;
   /** Errors: `FilesError`. @param signal of who asks: nothing is waited for any longer */
   files(request: FilesRequest, signal: AbortSignal): Promise<FilesAnswer>;
+  /** The diff of an execution that is kept. Errors and signal as with `files`. */
+  diff(executionId: string, signal: AbortSignal): Promise<FilesAnswer>;
   /** Aborts all calls and closes all connections. A call that is begun later ends as aborted. */
   close(): Promise<void>;
 };
@@ -63,6 +65,14 @@ export function createClaudeApiClient(options: ClaudeApiClientOptions): ClaudeAp
   const closing = new AbortController();
   // Every running call listens to it.
   setMaxListeners(0, closing.signal);
+
+  const questionsUntil = (signal: AbortSignal) => ({
+    target,
+    token,
+    connectTimeoutMs,
+    lookup,
+    signal: AbortSignal.any([signal, closing.signal]),
+  });
 
   return {
     execute(request, { signal, limits } = {}) {
@@ -85,14 +95,8 @@ export function createClaudeApiClient(options: ClaudeApiClientOptions): ClaudeAp
     survey: (timeoutMs) => surveyAddresses({ target, token, timeoutMs, lookup, signal: closing.signal }),
     transcript: (executionId) =>
       askTranscript({ target, token, executionId, connectTimeoutMs, lookup, signal: closing.signal }),
-    files: (request, signal) =>
-      askFiles(request, {
-        target,
-        token,
-        connectTimeoutMs,
-        lookup,
-        signal: AbortSignal.any([signal, closing.signal]),
-      }),
+    files: (request, signal) => askFiles(request, questionsUntil(signal)),
+    diff: (executionId, signal) => askDiff(executionId, questionsUntil(signal)),
     async close() {
       closing.abort();
       connections.close();

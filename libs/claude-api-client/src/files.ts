@@ -13,8 +13,8 @@ export type FilesRequest = {
   readonly workspace: string;
   /** What of it: `files`, `archive` …, as it stands in an address, with its query. */
   readonly path: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: AsyncIterable<Uint8Array>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: AsyncIterable<Uint8Array> | undefined;
 };
 
 export type FilesAnswer = {
@@ -36,19 +36,45 @@ export class FilesError extends Error {
 }
 
 /** Errors: `FilesError`; that of the request's body. */
-export async function askFiles(request: FilesRequest, options: QuestionOptions): Promise<FilesAnswer> {
-  const { target, lookup } = options;
+export function askFiles(request: FilesRequest, options: QuestionOptions): Promise<FilesAnswer> {
+  const { method, headers, body } = request;
+  return askAmong(options, async (addresses) => {
+    const address = addresses.length < 2 ? addresses[0] : await findKeeper(addresses, request, options);
+    const path = `${pathOf(request)}/${request.path}`;
+    return askAt(address, { method, path, headers, body }, options);
+  });
+}
+
+/** The diff of an execution that is kept, by whichever of them has it. Errors: `FilesError`. */
+export function askDiff(executionId: string, options: QuestionOptions): Promise<FilesAnswer> {
+  const path = `executions/${encodeURIComponent(executionId)}/diff`;
+  return askAmong(options, async (addresses) => {
+    const errors: unknown[] = [];
+    for (const address of addresses) {
+      try {
+        return await askAt(address, { method: 'GET', path }, options);
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    // It may be where nobody answers.
+    throw errors.find((error) => !isCode(error, 'diff_unavailable')) ?? errors[0];
+  });
+}
+
+async function askAmong(
+  { target, lookup, connectTimeoutMs }: QuestionOptions,
+  ask: (addresses: readonly string[]) => Promise<FilesAnswer>,
+): Promise<FilesAnswer> {
   const hostname = target.hostname.replace(/^\[|\]$/g, '');
   try {
-    const addresses = isIP(hostname) ? [hostname] : [...new Set(await lookup(hostname))].sort();
-    const address = addresses.length < 2 ? addresses[0] : await findKeeper(addresses, request, options);
-    return await askAt(address ?? hostname, request, options);
+    return await ask(isIP(hostname) ? [hostname] : [...new Set(await lookup(hostname))].sort());
   } catch (error) {
     if (error instanceof FilesError) throw error;
     if (error instanceof ConnectError) {
       throw new FilesError(
         'upstream_unreachable',
-        describeUnreachable(target, error, options.connectTimeoutMs).message,
+        describeUnreachable(target, error, connectTimeoutMs).message,
       );
     }
     throw new FilesError('upstream_unreachable', `claude-api does not answer: ${(error as Error).message}`);
@@ -58,13 +84,13 @@ export async function askFiles(request: FilesRequest, options: QuestionOptions):
 /** The address to ask; for a workspace that nobody has yet the first, so that two who put at once do so at the same place. */
 async function findKeeper(
   addresses: readonly string[],
-  { workspace }: FilesRequest,
+  request: FilesRequest,
   options: QuestionOptions,
 ): Promise<string | undefined> {
   const asked = await Promise.all(
     addresses.map(async (address) => {
       try {
-        const { body } = await askAt(address, { method: 'GET', workspace, path: '' }, options);
+        const { body } = await askAt(address, { method: 'GET', path: pathOf(request) }, options);
         const { root } = (await readJson(body)) as { root?: unknown };
         return { address, root };
       } catch (error) {
@@ -76,29 +102,38 @@ async function findKeeper(
   if (new Set(keepers.map(({ root }) => root)).size > 1) {
     throw new FilesError(
       'workspace_ambiguous',
-      `${keepers.length} claude-apis have a workspace ${workspace}, each its own: let them share one folder`,
+      `${keepers.length} claude-apis have a workspace ${request.workspace}, each its own: let them share one folder`,
     );
   }
   if (keepers.length > 0) return keepers[0]?.address;
   // It may be where nobody answers.
-  const lacking = asked.find(
-    ({ error }) => !(error instanceof FilesError && error.code === 'workspace_not_found'),
-  );
+  const lacking = asked.find(({ error }) => !isCode(error, 'workspace_not_found'));
   if (lacking !== undefined) throw lacking.error;
   return addresses[0];
 }
 
-async function askAt(address: string, request: FilesRequest, options: QuestionOptions): Promise<FilesAnswer> {
+function pathOf({ workspace }: FilesRequest): string {
+  return `workspaces/${encodeURIComponent(workspace)}`;
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof FilesError && error.code === code;
+}
+
+async function askAt(
+  address: string | undefined,
+  request: Pick<FilesRequest, 'method' | 'path' | 'headers' | 'body'>,
+  options: QuestionOptions,
+): Promise<FilesAnswer> {
   const { target } = options;
-  const client = openQuestions({ ...options, lookup: async () => [address] });
+  const client = openQuestions({ ...options, lookup: async () => (address === undefined ? [] : [address]) });
   const letGo = () => void client.destroy();
   try {
     const base = target.pathname.replace(/\/$/, '');
-    const { method, workspace, headers = {}, body = null } = request;
-    const path = `${base}/workspaces/${encodeURIComponent(workspace)}${request.path === '' ? '' : `/${request.path}`}`;
+    const { method, path, headers = {}, body = null } = request;
     const answer = await client.request({
       method,
-      path,
+      path: `${base}/${path}`,
       headers,
       body: body as never,
       signal: options.signal,

@@ -130,6 +130,7 @@ export function createNdjsonBody(options: {
       digest,
       ...(execution && { executionId: execution }),
       ...(tasks.length > 0 && { backgroundTasks: [...tasks] }),
+      ...(complete?.diff && { diff: complete.diff }),
     };
   }
 

@@ -215,6 +215,18 @@ describe('a stream that stays open behind the result', () => {
   });
 });
 
+it('what was changed stands in the end as the complete line has it, where it makes sense', async () => {
+  const diff = { bytes: 10, sha256: 'ab'.repeat(32), files: 1 };
+  const end = async (said: unknown) => {
+    const steps = [lines.text('x'), lines.result({ result: 'x' }), lines.complete({ diff: said })];
+    return (await runScript({ steps })).outcome;
+  };
+  expect(await end(diff)).toMatchObject({ status: 'completed', diff });
+  for (const other of ['none', { ...diff, files: -1 }, { ...diff, bytes: 'many' }]) {
+    expect(await end(other)).not.toHaveProperty('diff');
+  }
+});
+
 describe('a result while tasks run in the background', () => {
   const task = { task_id: 'b1', task_type: 'local_bash', description: 'waits' };
   const tasks = (...list: object[]): UpstreamStep => ({

@@ -66,6 +66,8 @@ export type Complete = {
   conversation?: null;
   /** What still ran in the background, and was ended. */
   backgroundTasks?: BackgroundTask[];
+  /** Of what the run has changed in its workspace, where the service keeps that. */
+  diff?: { bytes: number; sha256: string; files: number };
 };
 
 export function isObject(value: unknown): value is JsonObject {

@@ -186,6 +186,15 @@ function readStart(line: JsonObject): StreamEvent {
   return { type: 'started', ...(executionId && { executionId }), ...(engine && { engine }) };
 }
 
+function readDiff(value: unknown): Complete['diff'] {
+  if (!isObject(value)) return undefined;
+  const [bytes, files, sha256] = [numberOf(value.bytes), numberOf(value.files), stringOf(value.sha256)];
+  if (bytes === undefined || files === undefined || sha256 === undefined) return undefined;
+  // Others may say anything.
+  if (![bytes, files].every((count) => Number.isSafeInteger(count) && count >= 0)) return undefined;
+  return { bytes, sha256, files };
+}
+
 function readComplete(line: JsonObject): Complete {
   const complete: Complete = { status: stringOf(line.status) ?? '' };
   const exitCode = line.exit_code === null ? null : numberOf(line.exit_code);
@@ -203,5 +212,7 @@ function readComplete(line: JsonObject): Complete {
   if (message !== undefined) complete.message = message;
   const tasks = readBackgroundTasks(line.background_tasks);
   if (tasks !== undefined) complete.backgroundTasks = tasks;
+  const diff = readDiff(line.diff);
+  if (diff !== undefined) complete.diff = diff;
   return complete;
 }

@@ -214,7 +214,7 @@ export const protocolErrors = {
     httpStatus: 409,
     retryable: false,
     description:
-      'There is no diff of this workspace: it is no Git repository and its state before a job was not noted, Git cannot read it, or claude-api has no Git; the message says which.',
+      'There is no diff of this workspace or job: there is no Git repository and the state before a job was not noted, Git cannot read it, claude-api has no Git, or none is kept; the message says which.',
   },
   unauthenticated: {
     rpcCode: -32040,

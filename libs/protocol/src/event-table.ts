@@ -241,4 +241,6 @@ export const summaryFields = {
   executionId: z.string().optional(),
   /** What still ran in the background, and was ended with the job; the first 20. */
   backgroundTasks: z.array(backgroundTaskSchema).optional(),
+  /** Of what the last call has changed in the workspace, where claude-api keeps that; it can be got over HTTP. */
+  diff: digestSchema.extend({ files: z.number().int().nonnegative() }).optional(),
 };

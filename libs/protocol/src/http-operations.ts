@@ -75,6 +75,9 @@ export type HttpOperation = {
 
 const json = (schema: z.ZodType) => ({ 'application/json': schema });
 const ok = (description: string, schema: z.ZodType) => ({ 200: { description, content: json(schema) } });
+const inForm = (type: string, said: string) => ({
+  200: { description: said, content: { [type]: undefined } },
+});
 const plain = { inPath: nothing, inQuery: nothing, inHeaders: z.object({}) };
 const ofJob = { ...plain, inPath: jobPath };
 const ofBatch = { ...plain, inPath: z.strictObject({ batchId: batchIdSchema }) };
@@ -196,6 +199,13 @@ export const httpOperations = {
     inPath: jobPath.extend({ seq: wholeNumber(z.number().int().positive()) }),
     answers: ok('The message; `Repr-Digest` is its SHA-256.', z.record(z.string(), z.unknown())),
   },
+  diffJob: {
+    ...ofJob,
+    method: 'GET',
+    path: '/v1/jobs/{jobId}/diff',
+    summary: 'Tells what a job has changed in its workspace, as it was when the job ended.',
+    answers: inForm('text/x-diff', "As Git tells it; its digest stands in the terminal event's `diff`."),
+  },
   cancelJobs: {
     ...plain,
     method: 'POST',
@@ -277,10 +287,7 @@ export const httpOperations = {
         .optional(),
       limit: wholeNumber(listFilesParamsSchema.shape.limit.unwrap()).optional(),
     }),
-    answers: ok(
-      'A page of them, in order; while there is a `cursor` there may be more.',
-      listFilesResultSchema,
-    ),
+    answers: ok('A page; while there is a `cursor` there may be more.', listFilesResultSchema),
   },
   readFile: {
     ...plain,
@@ -298,8 +305,7 @@ export const httpOperations = {
     ...plain,
     method: 'PUT',
     path: '/v1/workspaces/{workspace}/files/{+path}',
-    summary:
-      'Puts a file into a workspace, whole or not at all; folders and the workspace are made where missing.',
+    summary: 'Puts a file into a workspace, whole or not at all; what is missing on the way is made.',
     inPath: filePath,
     inHeaders: z.object({
       'if-match': etagHeader.optional(),
@@ -322,9 +328,7 @@ export const httpOperations = {
     summary: 'Gives the folders and files of a workspace, or of a folder in it, as one archive.',
     inPath: workspacePath,
     inQuery: listFilesParamsSchema.pick({ path: true }),
-    answers: {
-      200: { description: 'A tar, compressed.', content: { 'application/gzip': undefined } },
-    },
+    answers: inForm('application/gzip', 'A tar, compressed.'),
   },
   diffFiles: {
     ...plain,

@@ -13,6 +13,7 @@ import { measureArchive, packFolder } from '../workspaces/archive.ts';
 import { etagOf, openFile } from '../workspaces/beneath.ts';
 import { type DiffLimits, makeDiff } from '../workspaces/diff.ts';
 import { asFileFault, FileFault, refusalOf } from '../workspaces/fault.ts';
+import { readJobDiff } from '../workspaces/job-diff.ts';
 import { listFiles } from '../workspaces/list.ts';
 import { parsePath } from '../workspaces/path.ts';
 import { putFile, tooLarge } from '../workspaces/put.ts';
@@ -41,7 +42,7 @@ const querySchema = z.object({
   limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(MAX_PAGE),
 });
 
-type Route = { Params: { workspace: string; '*'?: string } };
+type Route = { Params: { workspace: string; '*'?: string; id?: string } };
 type Asked = HttpRequest & { params: Route['Params'] };
 
 /** What `keep` is given is done, the last first, when the answer is out, or nobody is there any more. */
@@ -63,7 +64,8 @@ export function registerWorkspaceRoutes(
     }
     reply.header('cache-control', 'no-store');
     try {
-      if (!workspaceSchema.safeParse(request.params.workspace).success) {
+      const { workspace, id } = request.params;
+      if (id === undefined && !workspaceSchema.safeParse(workspace).success) {
         throw new FileFault('path_invalid', 'The name of the workspace is none');
       }
       cleanUps.push(workspaces.enter());
@@ -157,6 +159,12 @@ export function registerWorkspaceRoutes(
     return text;
   };
 
+  const keptDiff: Work = async ({ params: { id = '' } }, reply) => {
+    const text = await readJobDiff(await workspaces.root(), id);
+    reply.header('content-type', 'text/x-diff');
+    return text;
+  };
+
   void app.register(async (door) => {
     // What is put is no request of ours: it is taken as it comes.
     door.removeAllContentTypeParsers();
@@ -169,6 +177,7 @@ export function registerWorkspaceRoutes(
     door.put<Route>('/workspaces/:workspace/files/*', served(put));
     door.get<Route>('/workspaces/:workspace/archive', whole, served(pack));
     door.get<Route>('/workspaces/:workspace/diff', whole, served(diff));
+    door.get<Route>('/executions/:id/diff', whole, served(keptDiff));
   });
 }
 

@@ -4,16 +4,23 @@ import { openFile } from './beneath.ts';
 import { FileFault } from './fault.ts';
 import { readPart } from './read.ts';
 import { TAR_END, tarHeader, tarPadding } from './tar.ts';
-import { walk } from './walk.ts';
+import { type WalkOptions, walk } from './walk.ts';
 
 const FILLING = Buffer.alloc(64 * 1024);
 
 export type ArchiveBounds = { readonly maxBytes: number; readonly maxNames: number };
 
 /** Looks whether it is within the bounds, before anything of it is sent. Errors: `file_too_large`. */
-export async function measureArchive(folder: FileHandle, bounds: ArchiveBounds): Promise<void> {
+export async function measureArchive(
+  folder: FileHandle,
+  { without, ...bounds }: ArchiveBounds & Pick<WalkOptions, 'without'>,
+): Promise<void> {
   const count = createCount(bounds);
-  for await (const { kind, stat } of walk(folder, { isDeep: true, maxNames: bounds.maxNames })) {
+  for await (const { kind, stat } of walk(folder, {
+    isDeep: true,
+    maxNames: bounds.maxNames,
+    ...(without && { without }),
+  })) {
     count(kind === 'file' ? Number(stat.size) : 0);
   }
 }

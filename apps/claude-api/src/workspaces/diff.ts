@@ -43,10 +43,24 @@ exec git diff --no-ext-diff --no-textconv --no-color --ignore-submodules=all "$b
 export async function makeDiff(
   { workspace, workDir }: { workspace: string; workDir: string },
   confine: Confine | undefined,
-  { diffMaxBytes, diffTimeoutMs }: DiffLimits,
+  limits: DiffLimits,
 ): Promise<Buffer> {
   if (confine === undefined) throw new FileFault('diff_unavailable', 'The demo engine makes no diffs');
-  const { base, objects } = await findBase(workspace);
+  const base = await findBase(workspace);
+  return compare({ workspace, workDir, ...base }, confine, limits);
+}
+
+/** The same, against a commit or a tree of Git among these objects. */
+export async function compare(
+  {
+    workspace,
+    workDir,
+    base,
+    objects,
+  }: { workspace: string; workDir: string; base: string; objects: string },
+  confine: Confine,
+  { diffMaxBytes, diffTimeoutMs }: DiffLimits,
+): Promise<Buffer> {
   // What an earlier claude-api left is found by this name.
   const folder = join(workDir, `temporary-${randomUUID()}`);
   await mkdir(folder, { mode: 0o700 });
@@ -69,6 +83,6 @@ async function findBase(workspace: string): Promise<{ base: string; objects: str
   if (snapshot !== undefined) return snapshot;
   throw new FileFault(
     'diff_unavailable',
-    'There is nothing to compare with: the workspace is no Git repository, and its state before a job was not noted (CLAUDE_DIFF_SNAPSHOTS)',
+    'There is nothing to compare with: the workspace is no Git repository, and its state before a job was not noted (CLAUDE_JOB_DIFFS)',
   );
 }

@@ -1,6 +1,6 @@
 /**
- * The state of a workspace before a job, where that has no Git repository to compare with. It is kept beside the workspaces,
- * as objects of Git, until the next job; without submodules and repositories within, as in a diff.
+ * The state of a workspace before a job. It is kept beside the workspaces, as objects of Git, until the next job; without
+ * submodules and repositories within, as in a diff.
  */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -8,7 +8,6 @@ import type { Confine } from '../engine.ts';
 import { type ArchiveBounds, measureArchive } from './archive.ts';
 import { openFolder } from './beneath.ts';
 import { runGit } from './git.ts';
-import { findHead } from './head.ts';
 
 /** In the root of the workspaces, where none can have this name. */
 const SNAPSHOTS = '.snapshots';
@@ -23,8 +22,7 @@ exec git write-tree
 export type SnapshotBounds = ArchiveBounds & { readonly timeoutMs: number };
 
 /**
- * Notes it, in place of the one before; of a repository nothing is noted. Errors: `diff_unavailable`, `file_too_large`, and
- * then there is none.
+ * Notes it, in place of the one before. Errors: `diff_unavailable`, `file_too_large`, and then there is none.
  */
 export async function takeSnapshot(
   workspace: string,
@@ -33,9 +31,8 @@ export async function takeSnapshot(
 ): Promise<void> {
   const folder = folderOf(workspace);
   await rm(folder, { recursive: true, force: true, maxRetries: 3 });
-  if ((await findHead(workspace)) !== undefined) return;
   const opened = await openFolder(workspace, []);
-  await measureArchive(opened, bounds).finally(() => opened.close());
+  await measureArchive(opened, { ...bounds, without: '.git' }).finally(() => opened.close());
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const output = await runGit({ workspace, folder, script: SCRIPT, args: [] }, confine, {
     ...bounds,

@@ -24,6 +24,8 @@ export type WalkOptions = {
   readonly isDeep: boolean;
   /** Goes on behind what has this path, given as its names. */
   readonly after?: readonly string[];
+  /** What has this name is left out, with what is in it. */
+  readonly without?: string;
   /** Of names in one folder. */
   readonly maxNames: number;
 };
@@ -31,11 +33,14 @@ export type WalkOptions = {
 /** Errors: `file_too_large` for a folder with too many names, or one that lies too deep. */
 export async function* walk(
   folder: FileHandle,
-  { isDeep, after = [], maxNames }: WalkOptions,
+  options: WalkOptions,
   prefix: readonly string[] = [],
 ): AsyncGenerator<Found> {
+  const { isDeep, after = [], without, maxNames } = options;
   const [reached, ...below] = after;
-  const left = (await namesIn(folder, maxNames)).filter((name) => reached === undefined || name >= reached);
+  const left = (await namesIn(folder, maxNames)).filter(
+    (name) => name !== without && (reached === undefined || name >= reached),
+  );
   for await (const [name, found] of lookAhead(folder, left)) {
     const names = [...prefix, name];
     const isPassed = name === reached;
@@ -47,7 +52,7 @@ export async function* walk(
     const inner = await enterFolder(folder, name).catch(unlessGone);
     if (inner === undefined) continue;
     try {
-      yield* walk(inner, { isDeep, maxNames, after: isPassed ? below : [] }, names);
+      yield* walk(inner, { ...options, after: isPassed ? below : [] }, names);
     } finally {
       await inner.close();
     }

@@ -9,7 +9,12 @@ import {
   type FilesRequest,
 } from '@cc-executor/claude-api-client';
 import { tenantWorkspace } from '@cc-executor/claude-options/tenant-workspace';
-import { ProtocolError, type ProtocolErrorCode } from '@cc-executor/protocol';
+import {
+  ProtocolError,
+  type ProtocolErrorCode,
+  type Result,
+  type TerminalEvent,
+} from '@cc-executor/protocol';
 import type { Session } from './session.ts';
 
 export type Files = {
@@ -18,6 +23,8 @@ export type Files = {
    * Errors: `workspaces_off`, `workspace_not_found`, `workspace_ambiguous`, `file_…`, `invalid_params`, `unavailable`.
    */
   ask(session: Session, request: FilesRequest, signal?: AbortSignal): Promise<FilesAnswer>;
+  /** What a job of the session's has changed, as it was when the job ended. Errors: `diff_unavailable`, `unavailable`. */
+  jobDiff(session: Session, job: Result<'get'>, signal: AbortSignal): Promise<FilesAnswer>;
 };
 
 const CODES: Partial<Record<string, ProtocolErrorCode>> = {
@@ -36,26 +43,39 @@ const CODES: Partial<Record<string, ProtocolErrorCode>> = {
 const RETRY_AFTER_MS = 1_000;
 const NEVER = new AbortController().signal;
 
+type Asked = Pick<ClaudeApiClient, 'files' | 'diff'>;
+
 /** @param parts.claudeApi undefined: the gateway is not told where it is */
-export function createFiles({ claudeApi }: { claudeApi: Pick<ClaudeApiClient, 'files'> | undefined }): Files {
+export function createFiles({ claudeApi }: { claudeApi: Asked | undefined }): Files {
+  async function told<T>({ logger }: Session, ask: (claudeApi: Asked) => Promise<T>): Promise<T> {
+    if (claudeApi === undefined) {
+      throw new ProtocolError(
+        'workspaces_off',
+        'This gateway is not told where claude-api is (CLAUDE_API_URL)',
+      );
+    }
+    try {
+      return await ask(claudeApi);
+    } catch (error) {
+      if (!(error instanceof FilesError)) throw error;
+      const code = CODES[error.code];
+      if (code !== undefined) throw new ProtocolError(code, error.message);
+      logger.warn({ err: error, code: error.code }, 'claude-api gives no files');
+      throw new ProtocolError('unavailable', error.message, RETRY_AFTER_MS);
+    }
+  }
+
   return {
-    async ask({ tenant, logger }, request, signal = NEVER) {
-      if (claudeApi === undefined) {
-        throw new ProtocolError(
-          'workspaces_off',
-          'This gateway is not told where claude-api is (CLAUDE_API_URL)',
-        );
+    ask(session, request, signal = NEVER) {
+      const workspace = tenantWorkspace(session.tenant, request.workspace);
+      return told(session, ({ files }) => files({ ...request, workspace }, signal));
+    },
+    async jobDiff(session, job, signal) {
+      const { diff: kept, executionId } = (job.terminal ?? {}) as Partial<TerminalEvent>;
+      if (kept === undefined || executionId === undefined) {
+        throw new ProtocolError('diff_unavailable', `No diff of ${job.jobId} is kept`);
       }
-      try {
-        const workspace = tenantWorkspace(tenant, request.workspace);
-        return await claudeApi.files({ ...request, workspace }, signal);
-      } catch (error) {
-        if (!(error instanceof FilesError)) throw error;
-        const code = CODES[error.code];
-        if (code !== undefined) throw new ProtocolError(code, error.message);
-        logger.warn({ err: error, code: error.code }, 'claude-api gives no files');
-        throw new ProtocolError('unavailable', error.message, RETRY_AFTER_MS);
-      }
+      return told(session, ({ diff }) => diff(executionId, signal));
     },
   };
 }

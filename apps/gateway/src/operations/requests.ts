@@ -20,7 +20,7 @@ export type Requests = {
    */
   perform<M extends Method>(session: Session, call: Call<M>): Promise<Answer<M>>;
   /** Does what a door does by several of these; errors and count are those of one, under this name. */
-  attempt<T>(session: Session, name: OperationName, work: () => Promise<T>): Promise<T>;
+  attempt<T>(session: Session, name: OperationName, work: () => Promise<T>, jobId?: string): Promise<T>;
   /** Counts what a door refused because it asks for no operation. */
   countRefusal(session: Pick<Session, 'door'>, error: ProtocolError): void;
 };
@@ -91,7 +91,8 @@ export function createRequests(options: {
   return {
     perform: <M extends Method>(session: Session, { method, params }: Call<M>): Promise<Answer<M>> =>
       attempt(session, { method, ...jobOf(params) }, () => operations[method](session, params)),
-    attempt: (session, method, work) => attempt(session, { method }, work),
+    attempt: (session, method, work, jobId) =>
+      attempt(session, { method, ...(jobId !== undefined && { jobId }) }, work),
     countRefusal: ({ door }, { code }) => metrics.requests.inc({ door, method: 'none', outcome: code }),
   };
 }

@@ -3,7 +3,7 @@ import { type Identity, includesScope, type Scope } from '@cc-executor/identity'
 import { type Method, ProtocolError } from '@cc-executor/protocol';
 
 /** Methods, and what the HTTP door does besides. */
-export type OperationName = Method | 'submitBatch' | 'putFile' | 'packFiles' | 'diffFiles';
+export type OperationName = Method | 'submitBatch' | 'putFile' | 'packFiles' | 'diffFiles' | 'diffJob';
 
 const neededScopes: Readonly<Record<OperationName, Scope>> = {
   execute: 'write',
@@ -29,6 +29,7 @@ const neededScopes: Readonly<Record<OperationName, Scope>> = {
   putFile: 'write',
   packFiles: 'read',
   diffFiles: 'read',
+  diffJob: 'read',
 };
 
 /** Whether it changes something. */

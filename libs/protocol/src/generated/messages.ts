@@ -66,6 +66,11 @@ export type RunSummary = {
     type?: string | undefined;
     description?: string | undefined;
   }[] | undefined;
+  diff?: {
+    bytes: number;
+    sha256: string;
+    files: number;
+  } | undefined;
 };
 
 export type QueuedEvent = EventHead & {

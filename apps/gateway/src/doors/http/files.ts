@@ -11,15 +11,22 @@ import type { Handlers } from './handlers.ts';
 /** What claude-api says of the bytes. */
 const PASSED_ON = ['content-type', 'content-length', 'content-range', 'accept-ranges', 'etag'] as const;
 
-type FileHandlers = Pick<Handlers, 'listFiles' | 'readFile' | 'putFile' | 'packFiles' | 'diffFiles'>;
+type FileHandlers = Pick<
+  Handlers,
+  'listFiles' | 'readFile' | 'putFile' | 'packFiles' | 'diffFiles' | 'diffJob'
+>;
 
 /** Their errors are those of `Files`. */
 export function createFileHandlers({ requests, files }: HttpContext): FileHandlers {
-  function ask(exchange: Exchange, name: OperationName, request: FilesRequest): Promise<FilesAnswer> {
+  function signalOf(exchange: Exchange): AbortSignal {
     const leaving = new AbortController();
     void exchange.closed.then(() => leaving.abort());
+    return leaving.signal;
+  }
+
+  function ask(exchange: Exchange, name: OperationName, request: FilesRequest): Promise<FilesAnswer> {
     return requests.attempt(exchange.session, name, () =>
-      files.ask(exchange.session, request, leaving.signal),
+      files.ask(exchange.session, request, signalOf(exchange)),
     );
   }
 
@@ -51,6 +58,12 @@ export function createFileHandlers({ requests, files }: HttpContext): FileHandle
     },
     async diffFiles(exchange, { workspace }) {
       await pass(exchange, await ask(exchange, 'diffFiles', { method: 'GET', workspace, path: 'diff' }));
+    },
+    async diffJob(exchange, { jobId }) {
+      const { session } = exchange;
+      const { result: job } = await requests.perform(session, { method: 'get', params: { jobId } });
+      const read = () => files.jobDiff(session, job, signalOf(exchange));
+      await pass(exchange, await requests.attempt(session, 'diffJob', read, jobId));
     },
   };
 }
