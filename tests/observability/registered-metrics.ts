@@ -1,7 +1,7 @@
 /** What the apps register, as the apps themselves do it, without starting them. */
 import { createMetrics, type MetricDescription, type Metrics } from '@cc-executor/metrics';
 import { createClaudeApiMetrics } from '../../apps/claude-api/src/metrics.ts';
-import { createGatewayMetrics, watchSharedState } from '../../apps/gateway/src/metrics.ts';
+import { createGatewayMetrics, watchKeys, watchSharedState } from '../../apps/gateway/src/metrics.ts';
 import { createWorkerMetrics } from '../../apps/worker/src/metrics.ts';
 
 type Role = 'gateway' | 'worker' | 'claude-api' | 'dashboard';
@@ -16,6 +16,7 @@ const registrations: Record<Role, (metrics: Metrics) => void> = {
     const queueDepth = async () => ({ waiting: 0, active: 0, delayed: 0, oldestWaitingMs: 0 });
     const roomWatch = { room: () => 'enough' as const, memory: () => undefined };
     const usageBlock = { read: async () => [] };
+    watchKeys(metrics, { fault: () => undefined });
     watchSharedState(metrics, { ping, queueDepth, dueJobs: async () => 0, roomWatch, usageBlock });
   },
   worker: (metrics) =>

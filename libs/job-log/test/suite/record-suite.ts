@@ -150,6 +150,7 @@ export function describeRecord(twin: () => Twin): void {
           fence: 1,
           lastSeq: 1,
           epoch: job.epoch,
+          tenant: TENANT,
           spec: job.spec,
           remainingMs: 5_000,
           takeBy: expect.any(Number),
