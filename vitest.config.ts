@@ -18,7 +18,11 @@ const isolate = false;
 const maxWorkers = 6;
 
 /** Only for what hangs: a busy machine may take twenty times as long as a quiet one. */
-const common = { isolate, retry, maxWorkers, testTimeout: 60_000, hookTimeout: 60_000 };
+const common = {
+  ...{ isolate, retry, maxWorkers, testTimeout: 60_000, hookTimeout: 60_000 },
+  // By itself it gives up after a second.
+  expect: { poll: { timeout: 10_000 } },
+};
 
 export default defineConfig({
   test: {

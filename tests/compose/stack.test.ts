@@ -67,7 +67,8 @@ test('the dashboard answers this machine, and no web page whose name was pointed
 });
 
 test('a port that is published for others is refused by those behind it, until somebody says that it is meant', async () => {
-  const open = { ...stack(), env: { ...stack().env, BIND_ADDRESS: '0.0.0.0' } };
+  const everywhere = { BIND_ADDRESS: '0.0.0.0', DASHBOARD_BIND_ADDRESS: '0.0.0.0' };
+  const open = { ...stack(), env: { ...stack().env, ...everywhere } };
   const start = (project: typeof open, service: string) =>
     openProject(project).compose('run', '--rm', '--no-deps', '-T', service);
   for (const service of ['gateway', 'dashboard']) {
@@ -134,7 +135,7 @@ describe('an image', () => {
       'js-redis-server',
     ];
     expect(modules.filter((name) => tools.includes(name))).toEqual([]);
-    expect(modules.includes('undici')).toBe(service === 'worker');
+    expect(modules.includes('undici')).toBe(['worker', 'gateway'].includes(service));
     expect(modules.includes('bullmq')).toBe(service !== 'claude-api');
     expect(await inImage(service, 'find . -name "*.test.ts" -not -path "./node_modules/*" | head -1')).toBe(
       '',

@@ -21,6 +21,8 @@ export type ProcessTree = {
 const KILL_WITHIN_MS = 10_000;
 const BETWEEN_LOOKS_MS = 10;
 const MAX_ROUNDS = 20;
+/** In a single look whoever lost its parent at that moment seems to belong to nobody: so many in a row must find nothing. */
+const QUIET_LOOKS = 2;
 
 /** A marker for one run of this process. */
 export function createMarker(executionId: string, unique: string): string {
@@ -36,9 +38,9 @@ export function signalGroup(leaderPid: number, signal: NodeJS.Signals): boolean 
 export async function signalTree(tree: ProcessTree, signal: NodeJS.Signals): Promise<void> {
   if (tree.holders.length === 0) signalGroup(tree.group, signal);
   const signalled = new Set<number>();
-  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+  for (let round = 0, quiet = 0; round < MAX_ROUNDS && quiet < QUIET_LOOKS; round += 1) {
     const found = heldBy([tree], await readProcesses()).filter((pid) => !signalled.has(pid));
-    if (found.length === 0) return;
+    quiet = found.length === 0 ? quiet + 1 : 0;
     for (const pid of found) {
       signalled.add(pid);
       signalProcess(pid, signal);
@@ -50,11 +52,11 @@ export async function signalTree(tree: ProcessTree, signal: NodeJS.Signals): Pro
 export async function killTree(tree: ProcessTree): Promise<void> {
   if (tree.holders.length === 0) signalGroup(tree.group, 'SIGKILL');
   const endAt = performance.now() + KILL_WITHIN_MS;
-  while (performance.now() < endAt) {
+  for (let quiet = 0; quiet < QUIET_LOOKS && performance.now() < endAt; ) {
     const found = heldBy([tree], await readProcesses());
-    if (found.length === 0) return;
+    quiet = found.length === 0 ? quiet + 1 : 0;
     for (const pid of found) signalProcess(pid, 'SIGKILL');
-    await sleep(BETWEEN_LOOKS_MS);
+    if (quiet === 0) await sleep(BETWEEN_LOOKS_MS);
   }
 }
 
@@ -84,9 +86,9 @@ export function killLeftovers(): number {
 
 function killSync(find: (processes: readonly Process[]) => number[]): number {
   const killed = new Set<number>();
-  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+  for (let round = 0, quiet = 0; round < MAX_ROUNDS && quiet < QUIET_LOOKS; round += 1) {
     const found = find(readProcessesSync());
-    if (found.length === 0) break;
+    quiet = found.length === 0 ? quiet + 1 : 0;
     for (const pid of found) {
       killed.add(pid);
       signalProcess(pid, 'SIGKILL');
