@@ -88,7 +88,8 @@ async function inParallel(count: number, width: number, run: (i: number) => Prom
   await Promise.all(Array.from({ length: width }, lane));
 }
 
-test('1,000 who attach around the finish: each sees every event from its position on, and one terminal event', async () => {
+test('1,000 who attach around the finish: each sees every event from its position on, and one terminal event', async (context) => {
+  await needs('throughput')(context);
   await haveWorkers(2);
   const perJob = 10;
   const clients = await openClients(perJob + 1);
