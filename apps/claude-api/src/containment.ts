@@ -71,6 +71,14 @@ const subreapers = [
   ['/sbin/docker-init', '-s', '-g', '--'],
 ];
 
+const EXPOSED = [OTHERS_FILES, OTHERS_PROCESSES];
+
+/** Nothing but the marker tells what belongs to an execution. */
+const unheld = {
+  ...{ kind: 'marker', launcher: [], hides: 'nothing', secludes: false },
+  gaps: [...EXPOSED, DAEMONS],
+} as const satisfies Omit<Containment, 'detail'>;
+
 /**
  * Finds the best that works here.
  *
@@ -79,14 +87,7 @@ const subreapers = [
 export function findContainment(mode: SandboxMode, env: Environment): Containment {
   if (process.platform !== 'linux') {
     const detail = `${process.platform} has no way to hold processes together that leave their group`;
-    return {
-      kind: 'marker',
-      launcher: [],
-      hides: 'nothing',
-      secludes: false,
-      detail,
-      gaps: [OTHERS_FILES, OTHERS_PROCESSES, DAEMONS],
-    };
+    return { ...unheld, detail };
   }
   if (mode !== 'off') {
     const viewer = findViewer(env);
@@ -120,22 +121,21 @@ export function findContainment(mode: SandboxMode, env: Environment): Containmen
       gaps: [OTHERS_NAMES],
     };
   }
-  const gaps = [OTHERS_FILES, OTHERS_PROCESSES];
   const subreaper = firstThatRuns(subreapers, env);
   if (subreaper !== undefined) {
     const why = mode === 'off' ? '' : '; no PID namespace may be made here';
     const detail = `a child subreaper for each execution${why}`;
-    return { kind: 'subreaper', launcher: subreaper, hides: 'nothing', secludes: false, detail, gaps };
+    return {
+      kind: 'subreaper',
+      launcher: subreaper,
+      hides: 'nothing',
+      secludes: false,
+      detail,
+      gaps: EXPOSED,
+    };
   }
   const detail = 'neither a PID namespace (unshare) nor a child subreaper (perl, tini) is to be had';
-  return {
-    kind: 'marker',
-    launcher: [],
-    hides: 'nothing',
-    secludes: false,
-    detail,
-    gaps: [...gaps, DAEMONS],
-  };
+  return { ...unheld, detail };
 }
 
 /** Whether what has this path is out of reach of an execution whose view hides it. */
