@@ -1,4 +1,4 @@
-/** What the embedded server takes for a client. */
+/** What the embedded server takes for a client, and how it answers one. */
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -33,3 +33,34 @@ test('a command typed by hand, also GET, is answered', async () => {
   expect(String((await once(socket, 'data'))[0])).toContain('value');
   socket.destroy();
 });
+
+test('replies come in the order of their commands, also those to a subscription of several channels', async () => {
+  const channels = Array.from({ length: 20 }, (_, i) => `channel-${i}`);
+  const socket = connect(server.port, '127.0.0.1');
+  socket.write(
+    `SUBSCRIBE ${channels.join(' ')}\r\nPING one\r\nUNSUBSCRIBE ${channels.join(' ')}\r\nPING two\r\nQUIT\r\n`,
+  );
+  const answered = await text(socket);
+  const words = answered.match(/subscribe|unsubscribe|one|two/g);
+  expect(words).toEqual([
+    ...channels.map(() => 'subscribe'),
+    'one',
+    ...channels.map(() => 'unsubscribe'),
+    'two',
+  ]);
+});
+
+test.each(['end', 'resetAndDestroy'] as const)(
+  'a client that has gone (%s) takes nothing that it waited for',
+  async (go) => {
+    const socket = connect(server.port, '127.0.0.1');
+    await once(socket, 'connect');
+    const clients = async () => String(await server.admin.client('LIST')).match(/^id=/gm);
+    socket.write('BZPOPMIN waited-for 0\r\n');
+    await expect.poll(clients).toHaveLength(2);
+    socket[go]();
+    await expect.poll(clients).toHaveLength(1);
+    await server.admin.zadd('waited-for', 1, 'entry');
+    expect(await server.admin.zcard('waited-for')).toBe(1);
+  },
+);

@@ -3,11 +3,19 @@
  * nothing survives.
  */
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
-import { createRedisServer } from 'js-redis-server';
+import { createServer, type Socket } from 'node:net';
+import {
+  attachSession,
+  createRedisCommandExecutor,
+  RedisServerState,
+  SocketConnectionTransport,
+} from 'js-redis-server/core';
+import { subscriptionsInOneReply } from './embedded-subscriptions.ts';
 
 /** No command of Redis begins so; GET does, but with no such key. */
 const LIKE_HTTP = /^(HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE|GET (\/|https?:))/i;
+
+const compatibility = 'redis-7.0';
 
 /**
  * Serves in this process, whose standard output says when it is ready, until SIGTERM or the end of standard input, which
@@ -21,15 +29,28 @@ export async function serveEmbedded(where: {
   password: string | undefined;
 }): Promise<void> {
   const { password, ...address } = where;
-  const { server, state } = await createRedisServer({ compatibility: 'redis-7.0' });
-  // Its constructor takes one, but is out of reach.
-  Object.assign(state, { requirepass: password });
-  const listener = server.server;
+  const state = new RedisServerState({
+    compatibility,
+    databaseCount: 16,
+    ...(password === undefined ? {} : { requirepass: password }),
+  });
+  const executor = createRedisCommandExecutor({ compatibility, policies: [subscriptionsInOneReply] });
 
-  // It would skip the headers of a request that a web page makes a browser send, and run the lines of its body.
-  const serveAll = listener.listeners('connection') as ((socket: Socket) => void)[];
-  listener.removeAllListeners('connection');
-  listener.on('connection', (socket: Socket) => {
+  function serve(socket: Socket): void {
+    const clientAddress = `${socket.remoteAddress}:${socket.remotePort}`;
+    const { session } = attachSession(new SocketConnectionTransport(socket), {
+      state,
+      executor,
+      clientAddress,
+    });
+    // By itself it looks at the socket between two commands only: what waits in one would take what it waits for when its
+    // client has gone.
+    socket.on('readable', () => socket.read(0));
+    socket.once('close', () => session.close());
+  }
+
+  const listener = createServer({ keepAlive: true }, (socket) => {
+    // It would skip the headers of a request that a web page makes a browser send, and run the lines of its body.
     const drop = () => socket.destroy();
     socket.on('error', drop);
     socket.once('readable', () => {
@@ -37,13 +58,9 @@ export async function serveEmbedded(where: {
       if (first === null || LIKE_HTTP.test(first.toString('latin1', 0, 16))) return drop();
       socket.off('error', drop);
       socket.unshift(first);
-      for (const serve of serveAll) serve.call(listener, socket);
+      serve(socket);
     });
   });
-
-  // It offers no way to choose the address and listens on all of them: close that, and open ours instead.
-  listener.close();
-  await once(listener, 'close');
   listener.listen(address);
   await once(listener, 'listening');
   process.stdout.write('Ready to accept connections\n');
