@@ -1,5 +1,5 @@
 /** What the apps register, as the apps themselves do it, without starting them. */
-import { createMetrics, type MetricDescription, type Metrics } from '@cc-executor/metrics';
+import { createMetrics, type MetricDescription, type Metrics, watchScripts } from '@cc-executor/metrics';
 import { createClaudeApiMetrics } from '../../apps/claude-api/src/metrics.ts';
 import { createGatewayMetrics, watchKeys, watchSharedState } from '../../apps/gateway/src/metrics.ts';
 import { createWorkerMetrics } from '../../apps/worker/src/metrics.ts';
@@ -13,20 +13,23 @@ const ping = async () => 'PONG';
 const registrations: Record<Role, (metrics: Metrics) => void> = {
   gateway(metrics) {
     createGatewayMetrics(metrics);
+    watchScripts(metrics);
     const queueDepth = async () => ({ waiting: 0, active: 0, delayed: 0, oldestWaitingMs: 0 });
     const roomWatch = { room: () => 'enough' as const, memory: () => undefined };
     const usageBlock = { read: async () => [] };
     watchKeys(metrics, { fault: () => undefined });
     watchSharedState(metrics, { ping, queueDepth, dueJobs: async () => 0, roomWatch, usageBlock });
   },
-  worker: (metrics) =>
-    void createWorkerMetrics(metrics, {
+  worker(metrics) {
+    watchScripts(metrics);
+    createWorkerMetrics(metrics, {
       slots: 1,
       maxWaiting: 1,
       load: () => ({ running: 0, waiting: 0 }),
       isTaking: () => true,
       ping,
-    }),
+    });
+  },
   'claude-api': (metrics) =>
     void createClaudeApiMetrics(metrics, {
       load: () => ({ running: 0, paused: 0 }),

@@ -15,8 +15,17 @@ import {
   createRedisWishLog,
   createVault,
 } from '@cc-executor/job-log';
+import { watchScripts } from '@cc-executor/metrics';
 import { createProducer } from '@cc-executor/queue';
-import { closeRedis, createReplication, keepsOrder, untilConnected, watchRoom } from '@cc-executor/redis';
+import {
+  closeRedis,
+  createReplication,
+  keepsOrder,
+  measureClock,
+  observeScripts,
+  untilConnected,
+  watchRoom,
+} from '@cc-executor/redis';
 import { isLoopback, logEvents, version } from '@cc-executor/runtime';
 import { createHealth, runService } from '@cc-executor/service';
 import { joinFleet } from '@cc-executor/service/fleet-member';
@@ -55,11 +64,14 @@ await runService({
   async start({ config, logger, metrics: serviceMetrics, signal }) {
     const member = await joinFleet({ app: appName, role: 'impatient', config, logger, signal });
     const { redis } = member;
+    const onScript = watchScripts(serviceMetrics);
+    observeScripts(redis, onScript);
     const subscriber = member.open('subscriber');
     const keys = createKeys(config.keyPrefix);
     const kept = { redis, keys, retentionMs: config.retentionMs };
     const isReplicated = config.durability === 'replicated';
     const accepting = isReplicated ? member.open('impatient') : redis;
+    observeScripts(accepting, onScript);
     const acceptLog = createRedisAcceptLog({ ...kept, redis: accepting });
     const replication = isReplicated
       ? createReplication({ redis: accepting, key: keys.replicated, boundMs: REPLICA_MS })
@@ -151,6 +163,7 @@ await runService({
       listenLog: createRedisListenLog(kept),
       abandonWatch,
       roomWatch,
+      measureClock: () => measureClock(redis),
       files,
       operations: createOperations({
         acceptLog,

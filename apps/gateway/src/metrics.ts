@@ -1,9 +1,17 @@
 /** What a gateway counts. All of it is per connection, request, heartbeat or sweep; nothing is per event. */
 import type { UsageBlock } from '@cc-executor/job-log';
-import { type Counter, type Gauge, type Metrics, showGauge, watchRedis } from '@cc-executor/metrics';
+import {
+  type Counter,
+  type Gauge,
+  type Histogram,
+  type Metrics,
+  showGauge,
+  watchRedis,
+} from '@cc-executor/metrics';
 import { closeCodes, type TerminalStatus, terminalStatuses } from '@cc-executor/protocol';
 import type { QueueDepth } from '@cc-executor/queue';
 import { percentOf, type RoomWatch } from '@cc-executor/redis';
+import type { MemoryBudget } from './doors/memory-budget.ts';
 
 export type DoorName = 'native' | 'dialect' | 'http';
 
@@ -17,6 +25,7 @@ export type GatewayMetrics = {
   jobsAccepted: Counter;
   requests: Counter<'door' | 'method' | 'outcome'>;
   rereads: Counter;
+  deliveryLag: Histogram;
   degraded: Gauge;
   sweeperJobs: Counter<'result'>;
   sweepFailures: Counter;
@@ -24,19 +33,20 @@ export type GatewayMetrics = {
   webhooks: Counter<'result'>;
   /** From now on the attachments are counted at each scrape. */
   watchAttachments(count: () => number): void;
-  /** From now on what connections hold is counted at each scrape. */
-  watchHeldBytes(count: () => number): void;
+  /** From now on what connections hold, and what of it waits to be sent, is counted at each scrape. */
+  watchMemory(memory: Pick<MemoryBudget, 'heldBytes' | 'waiting'>): void;
   /** With what every service has: all that is shown. */
   all: Metrics;
 };
 
+const LAG_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30];
 const doors: readonly DoorName[] = ['native', 'dialect', 'http'];
 const sweepResults: readonly SweepResult[] = [...terminalStatuses, 'enqueued', 'requeued'];
 
 /** Registers the metrics of a gateway's own work. */
 export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
   let attachments = () => 0;
-  let heldBytes = () => 0;
+  let memory: Pick<MemoryBudget, 'heldBytes' | 'waiting'> | undefined;
   const own: GatewayMetrics = {
     connections: metrics.gauge({
       name: 'cc_executor_gateway_connections',
@@ -66,6 +76,11 @@ export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
       name: 'cc_executor_gateway_rereads_total',
       help: 'Attachments that a position check found behind their log and that were read on from it.',
     }),
+    deliveryLag: metrics.histogram({
+      name: 'cc_executor_gateway_delivery_lag_seconds',
+      help: 'From when events were appended to the log of a job until they were written to somebody who listened by then; of each batch the first.',
+      buckets: LAG_SECONDS,
+    }),
     degraded: metrics.gauge({
       name: 'cc_executor_gateway_degraded',
       help: '1 while clients are told that Redis cannot be read, has no room, or takes no writes.',
@@ -92,8 +107,8 @@ export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
     watchAttachments(count) {
       attachments = count;
     },
-    watchHeldBytes(count) {
-      heldBytes = count;
+    watchMemory(budget) {
+      memory = budget;
     },
     all: metrics,
   };
@@ -105,7 +120,17 @@ export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
   metrics.gauge({
     name: 'cc_executor_gateway_held_bytes',
     help: 'Memory that connections hold: incomplete frames, requests under way, what waits to be sent.',
-    read: () => heldBytes(),
+    read: () => memory?.heldBytes() ?? 0,
+  });
+  metrics.gauge({
+    name: 'cc_executor_gateway_send_buffer_bytes',
+    help: 'What waits to be sent, of all connections together; what several wait for counts for each.',
+    read: () => memory?.waiting().allBytes ?? 0,
+  });
+  metrics.gauge({
+    name: 'cc_executor_gateway_send_buffer_largest_bytes',
+    help: 'What waits to be sent to the connection for which most does.',
+    read: () => memory?.waiting().mostBytes ?? 0,
   });
   // A series that begins when the first one happens hides that one from `rate`.
   for (const door of doors) {

@@ -19,6 +19,7 @@ import type { Authenticator } from './identity/authenticator.ts';
 import { createEntrance } from './identity/entrance.ts';
 import { createFailedLogins } from './identity/failed-logins.ts';
 import type { Tickets } from './identity/tickets.ts';
+import { createDeliveryLag } from './listening/delivery-lag.ts';
 import { createHeartbeats } from './listening/heartbeats.ts';
 import { createListenerNotes } from './listening/listener-notes.ts';
 import type { GatewayMetrics } from './metrics.ts';
@@ -52,6 +53,8 @@ export type GatewayOptions = {
   /** Closed with the gateway. */
   abandonWatch: AbandonWatch;
   roomWatch: RoomWatch;
+  /** How far Redis's clock is ahead of ours, in ms; undefined where that cannot be known. */
+  measureClock(): Promise<number | undefined>;
   operations: Operations;
   files: Files;
   authenticator: Authenticator;
@@ -80,7 +83,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   heartbeats.setRoom(roomWatch.room());
   metrics.watchAttachments(heartbeats.countAttachments);
   const memory = createMemoryBudget(options.memoryBudgetBytes);
-  metrics.watchHeldBytes(memory.heldBytes);
+  metrics.watchMemory(memory);
   const { authenticator } = options;
   const enter = createEntrance({ authenticator, failedLogins: createFailedLogins(), logger });
   const admissions = createAdmissions({ authenticator, everyMs: ADMISSION_LOOK_MS });
@@ -92,6 +95,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const context = {
     openSessionAs: createSessions({
       ...{ readLog, feed, abandonWatch, listenerNotes },
+      deliveryLag: createDeliveryLag({ ...options, metrics: metrics.all, lag: metrics.deliveryLag }),
       readSoon: heartbeats.readSoon,
     }),
     requests,

@@ -24,6 +24,7 @@ import {
   closeRedis,
   createReplication,
   keepsOrder,
+  measureClock,
   openRedis,
   type RedisConnection,
   untilConnected,
@@ -204,6 +205,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
       listenLog: gatewayLog,
       abandonWatch,
       roomWatch,
+      measureClock: () => measureClock(redis),
       files: noFiles,
       operations: createOperations({
         files: noFiles,

@@ -13,6 +13,7 @@ function createHolder(ownBytes: number, shared: Batch[] = []) {
     ownBytes,
     heldBytes: () =>
       holder.isShed ? 0 : holder.ownBytes + shared.reduce((sum, batch) => sum + batch.bytes, 0),
+    waitingBytes: () => shared.reduce((sum, batch) => sum + batch.bytes, 0),
     batches: () => shared,
     blame: () => holder.heldBytes(),
     shed() {
@@ -29,6 +30,18 @@ test('lets nobody go while all together hold no more than the budget', () => {
   memory.grew(15 * MB);
   expect(memory.heldBytes()).toBe(15 * MB);
   expect(holders.some(({ isShed }) => isShed)).toBe(false);
+});
+
+test('tells what waits to be sent, of all and of the one for whom most does', () => {
+  const memory = createMemoryBudget(BUDGET);
+  const [a, b] = [createBatch([Buffer.alloc(MB)]), createBatch([Buffer.alloc(2 * MB)])];
+  expect(memory.waiting()).toEqual({ allBytes: 0, mostBytes: 0 });
+  memory.add(createHolder(4 * MB));
+  memory.add(createHolder(0, [a]));
+  const leave = memory.add(createHolder(0, [a, b]));
+  expect(memory.waiting()).toEqual({ allBytes: 4 * MB, mostBytes: 3 * MB });
+  leave();
+  expect(memory.waiting()).toEqual({ allBytes: MB, mostBytes: MB });
 });
 
 test('lets those go that hold most, until there is room', () => {

@@ -106,3 +106,23 @@ test('a connection that the gateway closes is counted by the reason, and the gau
   expect(await total(metrics.connectionsClosed)).toBe(1);
   expect(await total(metrics.requests, { method: 'none', outcome: 'parse_error' })).toBe(20);
 });
+
+test('the lag of a live batch is measured once for all who listen on a gateway; what stood in the log is not', async () => {
+  const gateway = await rig.gateway({ metrics });
+  // From the first scrape on Redis's clock is known.
+  await metrics.all.scrape();
+  const jobId = await rig.createJob();
+  const attempt = await takeJob(rig.log, jobId);
+  await attempt.write(output('before'));
+  const wires = [await rig.connect(gateway), await rig.connect(gateway)];
+  for (const wire of wires) {
+    await wire.request('attach', { jobId });
+    await wire.until(({ params }) => params?.text === 'before');
+  }
+  await attempt.write(output('live'));
+  for (const wire of wires) await wire.until(({ params }) => params?.text === 'live');
+  const { values } = await metrics.deliveryLag.get();
+  const of = (suffix: string) => values.find(({ metricName }) => metricName?.endsWith(suffix))?.value;
+  expect(of('_count')).toBe(1);
+  expect(of('_sum')).toBeLessThan(1);
+});

@@ -26,7 +26,7 @@ import type { FlushWindow } from './flush-window.ts';
 import type { Leases } from './leases.ts';
 import { createLogWriter, type OutputBounds } from './log-writer.ts';
 import { mcpFailureOf } from './mcp-failure.ts';
-import { codeOf, type WorkerMetrics } from './metrics.ts';
+import { codeOf, countUse, type WorkerMetrics } from './metrics.ts';
 import { openSecrets } from './open-secrets.ts';
 import { requireOutput } from './output-check.ts';
 import { createPausing } from './pausing.ts';
@@ -34,7 +34,7 @@ import { didNotBegin, planRetry, type Retry } from './retry.ts';
 import { createSpending } from './spending.ts';
 import { type CancelBy, createStop } from './stop-reason.ts';
 import { incompleteEvent, terminalEventOf, withAttempts } from './terminal-event.ts';
-import { createTimings } from './timings.ts';
+import { createTimings, type FirstOutputCause } from './timings.ts';
 import { createEventTranslator } from './upstream-events.ts';
 import { createUsageGate } from './usage-gate.ts';
 import { planWait } from './usage-wait.ts';
@@ -49,7 +49,10 @@ export type AttemptContext = {
   leases: Leases;
   /** Undefined: there is no key to open a job's secrets with. */
   vault: Vault | undefined;
-  metrics: Pick<WorkerMetrics, 'attemptsEnded' | 'firstOutput' | 'upstreamRetries'>;
+  metrics: Pick<
+    WorkerMetrics,
+    'attemptsEnded' | 'firstOutput' | 'firstOutputParts' | 'upstreamRetries' | 'cost' | 'tokens' | 'models'
+  >;
   bounds: OutputBounds;
   flushWindow: FlushWindow;
   logger: Logger;
@@ -102,6 +105,9 @@ export function createAttempt(
     onWishes: heed,
     onFirstOutput: () => {
       metrics.firstOutput.observe((performance.now() - takenAt) / 1_000);
+      for (const [cause, ms] of Object.entries(timings.causes())) {
+        metrics.firstOutputParts.observe({ cause: cause as FirstOutputCause }, ms / 1_000);
+      }
       gate.answered();
     },
     // A completed answer waits for room as long as the job has time: otherwise the work would be lost.
@@ -236,6 +242,7 @@ export function createAttempt(
     // To follow two signals costs, and most jobs need not.
     const giveUp = onMcpFailure === 'fail' ? new AbortController() : undefined;
     let failure: UpstreamFailure | undefined;
+    timings.call();
     const upstream = context.claudeApi.execute(
       {
         executionId: `${jobId}-${fence}-${call}`,
@@ -326,6 +333,7 @@ export function createAttempt(
     const error = event.type === 'failed' ? event.error.code : undefined;
     logger.info({ event: logEvents.jobEnded, status: event.type, code: error }, 'job ended');
     metrics.attemptsEnded.inc({ outcome: event.type, code: codeOf(event) });
+    countUse(metrics, event);
     return processedOf(event);
 
     /** A cancel that was recorded before wins. */

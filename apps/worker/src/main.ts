@@ -2,8 +2,9 @@
 import { createClaudeApiClient } from '@cc-executor/claude-api-client';
 import { shareRunning } from '@cc-executor/fleet';
 import { createKeys, createRedisUsageBlock, createRedisWriteLog, createVault } from '@cc-executor/job-log';
+import { watchScripts } from '@cc-executor/metrics';
 import { startConsumer } from '@cc-executor/queue';
-import { checkSubscription, closeRedis, untilConnected } from '@cc-executor/redis';
+import { checkSubscription, closeRedis, observeScripts, untilConnected } from '@cc-executor/redis';
 import { createRepeatedWarning, logEvents } from '@cc-executor/runtime';
 import { createHealth, createHttpServer, listenHttp, runService } from '@cc-executor/service';
 import { joinFleet } from '@cc-executor/service/fleet-member';
@@ -26,6 +27,7 @@ await runService({
   async start({ config, logger, metrics: serviceMetrics, signal }) {
     const member = await joinFleet({ app: appName, role: 'patient', config, logger, signal });
     const { redis } = member;
+    observeScripts(redis, watchScripts(serviceMetrics));
     const queueRedis = member.open('patient');
     const keys = createKeys(config.keyPrefix);
     const subscriber = member.open('subscriber');

@@ -1,12 +1,17 @@
 /** What a worker counts. All of it is per attempt, upstream call or batch of events; nothing is per event. */
 import { type Counter, type Histogram, type Metrics, watchRedis } from '@cc-executor/metrics';
-import { type TerminalBody, terminalStatuses } from '@cc-executor/protocol';
+import { modelUsesOf, type TerminalBody, terminalStatuses, tokenKinds } from '@cc-executor/protocol';
 import type { Load, Processed } from '@cc-executor/queue';
 
 export type WorkerMetrics = {
   attemptsEnded: Counter<'outcome' | 'code'>;
   attemptDuration: Histogram<'outcome'>;
   firstOutput: Histogram;
+  firstOutputParts: Histogram<'cause'>;
+  cost: Counter<'model'>;
+  tokens: Counter<'kind' | 'model'>;
+  /** Those that have series of their own. */
+  models: Set<string>;
   upstreamRetries: Counter<'reason'>;
   appendDuration: Histogram;
   appendEvents: Histogram;
@@ -85,6 +90,23 @@ export function createWorkerMetrics(
       help: 'From taking a job to its first output.',
       buckets: FIRST_OUTPUT_SECONDS,
     }),
+    firstOutputParts: metrics.histogram({
+      name: 'cc_executor_worker_first_output_part_seconds',
+      help: 'What a first output waited for: `queue` (a worker), `retries` (calls of claude-api that came to nothing, a usage limit), `start` (Claude Code), `answer` (the model, and what it does before it says something).',
+      labels: ['cause'],
+      buckets: FIRST_OUTPUT_SECONDS,
+    }),
+    cost: metrics.counter({
+      name: 'cc_executor_worker_cost_usd_total',
+      help: 'What ended jobs cost by the list prices that Claude Code knows, by model; `model` is empty where it is not known which. After the fifteenth they are `others`.',
+      labels: ['model'],
+    }),
+    tokens: metrics.counter({
+      name: 'cc_executor_worker_tokens_total',
+      help: 'Tokens of ended jobs by model, as above, and kind: `input`, `output`, `cache_read`, `cache_creation`.',
+      labels: ['kind', 'model'],
+    }),
+    models: new Set(),
     upstreamRetries: metrics.counter({
       name: 'cc_executor_worker_upstream_retries_total',
       help: 'Calls of claude-api that are tried again, by what ended the one before.',
@@ -125,6 +147,22 @@ export function codeOf(event: TerminalBody): string {
       return event.by;
     case 'completed':
       return '';
+  }
+}
+
+/** So many models have a series of their own: upstream names them. */
+const MAX_MODELS = 15;
+
+/** Counts what a job took that has ended. */
+export function countUse(
+  { cost, tokens, models }: Pick<WorkerMetrics, 'cost' | 'tokens' | 'models'>,
+  event: TerminalBody,
+): void {
+  for (const { model, costUsd, tokens: used } of modelUsesOf(event)) {
+    if (models.size < MAX_MODELS) models.add(model);
+    const label = models.has(model) ? model : 'others';
+    cost.inc({ model: label }, costUsd);
+    for (const kind of tokenKinds) tokens.inc({ kind, model: label }, used[kind]);
   }
 }
 

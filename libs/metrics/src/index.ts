@@ -8,4 +8,4 @@ export {
   type Metrics,
   showGauge,
 } from './metrics.ts';
-export { watchRedis } from './redis-metrics.ts';
+export { watchRedis, watchScripts } from './redis-metrics.ts';

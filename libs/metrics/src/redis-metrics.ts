@@ -1,4 +1,4 @@
-/** Whether Redis answers this process, and how fast: asked at each scrape. */
+/** Whether Redis answers this process, and how fast: a ping is asked at each scrape, our scripts are measured as they run. */
 import { type Metrics, showGauge } from './metrics.ts';
 
 /**
@@ -26,4 +26,20 @@ export function watchRedis(metrics: Metrics, ping: () => Promise<unknown>): void
       showGauge(latency, seconds);
     },
   );
+}
+
+const SCRIPT_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
+
+/** Registers how long our scripts take; gives whom to tell of each by its name, in seconds. */
+export function watchScripts(metrics: Metrics): (script: string) => (seconds: number) => void {
+  const histogram = metrics.histogram({
+    name: 'cc_executor_redis_script_seconds',
+    help: 'How long Redis took to answer a script of ours, with the way there and back; of those that it answered.',
+    labels: ['script'],
+    buckets: SCRIPT_SECONDS,
+  });
+  return (script) => {
+    const labelled = histogram.labels({ script });
+    return (seconds) => labelled.observe(seconds);
+  };
 }

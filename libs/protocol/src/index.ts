@@ -76,6 +76,7 @@ export {
   SUBPROTOCOL,
   TICKET_PREFIX,
 } from './limits.ts';
+export { modelUsesOf, tokenKinds } from './model-uses.ts';
 export { type Notification, type NotificationMethod, notificationSchemas } from './notifications.ts';
 export { openApiDocument } from './openapi.ts';
 export {

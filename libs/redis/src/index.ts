@@ -4,6 +4,7 @@ export {
   parseRedisUrl,
   RedisAddressError,
 } from './address.ts';
+export { measureClock } from './clock.ts';
 export {
   closeRedis,
   openRedis,
@@ -26,7 +27,7 @@ export { type Memory, percentOf } from './memory.ts';
 export { probeRedis, seeRedis } from './probe.ts';
 export { createReplication, type Replication } from './replication.ts';
 export { type Room, type RoomWatch, watchRoom } from './room.ts';
-export { defineByteScript, defineScript, type ScriptCall, scriptSource } from './script.ts';
+export { defineByteScript, defineScript, observeScripts, type ScriptCall, scriptSource } from './script.ts';
 export { keepsOrder, serversOf } from './servers.ts';
 export { describeSoftware } from './software.ts';
 export { checkSubscription } from './subscription-check.ts';

@@ -25,6 +25,16 @@ const PROBE = '#!lua flags=no-writes\nreturn 1';
 /** Whether the server behind a connection takes flags; asked once, and again when the connection has come back. */
 const flagsTaken = new WeakMap<RedisConnection, Promise<boolean>>();
 
+/** Told how long an answer took, in seconds. */
+type ScriptObserver = (script: string) => (seconds: number) => void;
+
+const observers = new WeakMap<RedisConnection, ScriptObserver>();
+
+/** Scripts that are defined on this connection from now on are measured. */
+export function observeScripts(redis: RedisConnection, observer: ScriptObserver): void {
+  observers.set(redis, observer);
+}
+
 /** What Redis gets of a script where it takes flags. */
 export function scriptSource({ lua, whenFull = false }: Pick<Script, 'lua' | 'whenFull'>): string {
   return whenFull ? `${WHEN_FULL}${lua}` : lua;
@@ -55,7 +65,7 @@ export function defineByteScript(
 function define<R>(
   redis: RedisConnection,
   command: string,
-  { numberOfKeys, lua }: Script,
+  { name, numberOfKeys, lua }: Script,
   suffix: '' | 'Buffer' = '',
 ): ScriptCall<R> {
   redis.defineCommand(command, { ...(numberOfKeys !== undefined && { numberOfKeys }), lua });
@@ -64,7 +74,15 @@ function define<R>(
   const call = methods[`${command}${suffix}`];
   if (!call) throw new Error(`ioredis did not define ${command}`);
   const counted = (keys: string[]) => (numberOfKeys === undefined ? [keys.length, ...keys] : keys);
-  return (keys, args) => call.call(redis, ...counted(keys), ...args);
+  const ask: ScriptCall<R> = (keys, args) => call.call(redis, ...counted(keys), ...args);
+  const observe = observers.get(redis)?.(name);
+  if (!observe) return ask;
+  return async (keys, args) => {
+    const askedAt = performance.now();
+    const reply = await ask(keys, args);
+    observe((performance.now() - askedAt) / 1_000);
+    return reply;
+  };
 }
 
 function takesFlags(redis: RedisConnection): Promise<boolean> {

@@ -1,5 +1,6 @@
 /** What one process sees of Redis: plain data that can be sent on. No credentials. */
 import { describeAddress, parseRedisUrl } from './address.ts';
+import { measureClock } from './clock.ts';
 import type { RedisConnection } from './connection.ts';
 import { checkDurability, type Durability } from './durability.ts';
 import { type Memory, readMemory } from './memory.ts';
@@ -49,18 +50,6 @@ export async function viewRedis(redis: RedisConnection, url: string): Promise<Re
     describeSoftware(redis),
   ]);
   return { address, ok: true, latencyMs, clockOffsetMs, durability, memory, software };
-}
-
-/** Undefined where TIME is not allowed. */
-async function measureClock(redis: RedisConnection): Promise<number | undefined> {
-  const from = Date.now();
-  try {
-    const [seconds = 0, micros = 0] = (await redis.time()).map(Number);
-    return Math.round(seconds * 1_000 + micros / 1_000 - (from + Date.now()) / 2);
-  } catch (error) {
-    if ((error as Error).message.startsWith('NOPERM')) return undefined;
-    throw error;
-  }
 }
 
 function round(ms: number): number {

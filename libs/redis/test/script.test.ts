@@ -1,7 +1,14 @@
 import { once } from 'node:events';
 import { needs, startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { expect, it, onTestFinished } from 'vitest';
-import { closeRedis, defineScript, openRedis, type RedisConnection, scriptSource } from '../src/index.ts';
+import {
+  closeRedis,
+  defineScript,
+  observeScripts,
+  openRedis,
+  type RedisConnection,
+  scriptSource,
+} from '../src/index.ts';
 
 let server: TestRedis;
 let redis: RedisConnection;
@@ -78,4 +85,20 @@ it('every pipeline knows the scripts of its connection, also those defined later
     [null, [Buffer.from('OK')]],
     [null, '3'],
   ]);
+});
+
+it('scripts of an observed connection are told by name with how long each answer took, and refused ones are not', async () => {
+  await connect();
+  const told: [string, number][] = [];
+  observeScripts(redis, (name) => (seconds) => told.push([name, seconds]));
+  const set = defineScript(redis, script);
+  const fail = defineScript(redis, {
+    name: 'test:fail',
+    numberOfKeys: 0,
+    lua: "return redis.call('NOTHING')",
+  });
+  await set(['key'], ['value']);
+  await expect(fail([], [])).rejects.toThrow();
+  expect(told.map(([name]) => name)).toEqual(['test:set']);
+  expect(told[0]?.[1]).toBeGreaterThan(0);
 });

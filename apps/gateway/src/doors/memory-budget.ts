@@ -10,7 +10,9 @@ import type { Batch } from './batch.ts';
 export type Holder = {
   /** What is held for this connection, in bytes, be it shared or not. */
   heldBytes(): number;
-  /** Of it, what waits to be sent. */
+  /** Of it, what waits to be sent, in bytes. */
+  waitingBytes(): number;
+  /** Of that, what the network has not been given yet. */
   batches(): Iterable<Batch>;
   /** How much it is to blame: who has most is let go first. */
   blame(): number;
@@ -28,6 +30,8 @@ export type MemoryBudget = {
   /** How much a connection's send buffer may hold before no more is read for it, in bytes. */
   sendRoom(): number;
   heldBytes(): number;
+  /** What waits to be sent, to all connections, and to the one with most, in bytes. */
+  waiting(): { allBytes: number; mostBytes: number };
 };
 
 /** Parts of the budget: what large frames leave free; what is counted, and let go, at a time; what send buffers share. */
@@ -113,6 +117,15 @@ export function createMemoryBudget(budgetBytes: number): MemoryBudget {
       return Math.min(Math.max(share, MIN_SEND_ROOM_BYTES), MAX_SEND_ROOM_BYTES);
     },
     heldBytes,
+    waiting() {
+      let [allBytes, mostBytes] = [0, 0];
+      for (const holder of holders) {
+        const bytes = holder.waitingBytes();
+        allBytes += bytes;
+        mostBytes = Math.max(mostBytes, bytes);
+      }
+      return { allBytes, mostBytes };
+    },
   };
 }
 

@@ -82,6 +82,7 @@ export function runConnection(
   });
   const leaveMemory = memory.add({
     heldBytes: () => inbox.heldBytes() + outbox.waitingBytes(),
+    waitingBytes: outbox.waitingBytes,
     batches: outbox.batches,
     blame: () => inbox.blame() + outbox.waitingBytes(),
     shed() {

@@ -15,6 +15,7 @@ import { isTerminal, MAX_ATTACHMENTS, ProtocolError } from '@cc-executor/protoco
 import { isCurable } from '@cc-executor/redis';
 import { createRepeatedWarning, type Logger } from '@cc-executor/runtime';
 import type { AbandonWatch } from '../chores/abandon-watch.ts';
+import type { DeliveryLag } from './delivery-lag.ts';
 import type { EndNote, ListenerNotes } from './listener-notes.ts';
 import { ConnectionClosedError, type ReadTurns } from './read-turns.ts';
 import { LogLostError, type Outlines, readSnapshot, type SnapshotOf, type SnapshotPage } from './snapshot.ts';
@@ -79,12 +80,13 @@ export function createAttachments(
     /** Resumed and closed with the attachments. */
     reads: ReadTurns;
     listenerNotes: Pick<ListenerNotes, 'begin'>;
+    deliveryLag: DeliveryLag;
     logger: Logger;
   },
   sink: EventSink,
 ): Attachments {
-  const { tenant, door, readLog, feed, abandonWatch, readSoon, outlines, reads, listenerNotes, logger } =
-    parts;
+  const { tenant, door, readLog, feed, abandonWatch, readSoon, outlines, reads, listenerNotes } = parts;
+  const { deliveryLag, logger } = parts;
   const byJob = new Map<string, { attachment: Attachment; note: EndNote }>();
   // Attaching takes a moment: a second request for the same job meanwhile is refused as well. True: detached since.
   const pending = new Map<string, boolean>();
@@ -106,8 +108,12 @@ export function createAttachments(
       found.note(state, found.attachment.position());
       abandonWatch.left({ tenant, jobId }, 'ended');
     };
+    const measure = deliveryLag.begin();
     return {
-      deliver: (batch) => sink.events(batch, isTogether),
+      deliver(batch) {
+        sink.events(batch, isTogether);
+        measure(batch);
+      },
       hasRoom: sink.hasRoom,
       ended: () => end('ended'),
       lost(lastSeq, reason) {

@@ -7,6 +7,7 @@ import type { Attachment, JobFeed, ReadLog } from '@cc-executor/job-log';
 import type { Logger } from '@cc-executor/runtime';
 import type { AbandonWatch } from '../chores/abandon-watch.ts';
 import { type Attachments, createAttachments, type EventSink } from '../listening/attachments.ts';
+import type { DeliveryLag } from '../listening/delivery-lag.ts';
 import type { ListenerNotes } from '../listening/listener-notes.ts';
 import { createReadTurns, type ReadTurns } from '../listening/read-turns.ts';
 import type { Outlines } from '../listening/snapshot.ts';
@@ -38,6 +39,7 @@ export function createSessions(parts: {
   feed: JobFeed;
   abandonWatch: AbandonWatch;
   listenerNotes: ListenerNotes;
+  deliveryLag: DeliveryLag;
   readSoon: (attachment: Pick<Attachment, 'resume'>) => void;
 }): OpenSessionAs {
   const outlines: Outlines = new Map();

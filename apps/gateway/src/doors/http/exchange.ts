@@ -112,6 +112,7 @@ export function openExchange(reply: HttpReply, identity: Identity, context: Http
   );
   const leaveMemory = memory.add({
     heldBytes: () => bodyBytes * (1 + COPIES) + outbox.waitingBytes(),
+    waitingBytes: outbox.waitingBytes,
     batches: outbox.batches,
     blame: () => bodyBytes * (1 + (performance.now() - startedAt) / 1_000) + outbox.waitingBytes(),
     shed: () => cutOff('too_much_held'),
