@@ -16,7 +16,8 @@ import {
 } from '../libs/client/test/scripted-gateway.ts';
 import { type CleanProject, makeCleanProject, run } from './package/clean-project.ts';
 
-const MAX_BUNDLE_BYTES = 12 * 1024;
+/** As Rolldown, that is Vite, makes it. esbuild's, which `npm run test:package` weighs, is 500 bytes larger, and has 12 KB. */
+const MAX_BUNDLE_BYTES = 11.5 * 1024;
 const tsc = fileURLToPath(new URL('../node_modules/.bin/tsc', import.meta.url));
 
 let project: CleanProject;

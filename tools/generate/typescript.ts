@@ -31,6 +31,8 @@ const schemas = Object.fromEntries(
   }),
 );
 const methods = namesBetween('request.', '.result');
+/** Of these the SDK reads the result, or a caller walks through it. Others are handed on as they came. */
+const READ = ['execute', 'rerun', 'attach', 'eventBody', 'readFile', 'list', 'cancelMany', 'listFiles'];
 const notices = namesBetween('notification.', '').filter((name) => name !== 'events');
 
 /** The files by path. */
@@ -194,8 +196,8 @@ function shapes(): string {
   const sets: [string, string, (readonly [string, JsonSchema])[]][] = [
     [
       'resultShapes',
-      'Of the results of requests. What may miss, and what the objects in them hold, is handed on as it came.',
-      methods.map((m) => [m, withBareMembers(schemas[`request.${m}.result`]!)]),
+      'Of results that the SDK reads. What may miss, and what the objects in them hold, is handed on as it came.',
+      READ.map((m) => [m, withBareMembers(schemas[`request.${m}.result`]!)]),
     ],
     [
       'noticeShapes',

@@ -5,6 +5,7 @@
 import type { ExecuteParams } from '@cc-executor/protocol/plain';
 import { abortable, type CallOptions } from './abort.ts';
 import { fetchBody } from './body.ts';
+import { toHex } from './bytes.ts';
 import { type ClientLogger, type ClientState, type Connected, createConnection } from './connection.ts';
 import { type Conversation, createConversation } from './conversation.ts';
 import { createDeferred } from './deferred.ts';
@@ -375,6 +376,5 @@ export function createClient(options: ClientOptions): Client {
 
 /** 128 random bits; `crypto.randomUUID` is missing in browsers on plain http. */
 function randomKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return `sdk-${[...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+  return `sdk-${toHex(crypto.getRandomValues(new Uint8Array(16)))}`;
 }

@@ -17,24 +17,19 @@ export type ClientErrorDetails = {
 };
 
 export class ClientError extends Error {
-  readonly code: ErrorCode;
+  declare readonly code: ErrorCode;
   /** The same call may succeed later. */
-  readonly retryable: boolean;
-  readonly jobId: string | undefined;
-  readonly retryAfterMs: number | undefined;
-  readonly idempotencyKey: string | undefined;
-  readonly end: TerminalEvent | undefined;
+  declare readonly retryable: boolean;
+  declare readonly jobId: string | undefined;
+  declare readonly retryAfterMs: number | undefined;
+  declare readonly idempotencyKey: string | undefined;
+  declare readonly end: TerminalEvent | undefined;
 
   constructor(code: ErrorCode, message: string = code, details: ClientErrorDetails = {}) {
     super(message);
-    this.name = 'ClientError';
-    this.code = code;
     // The gateway says of its own errors whether they may pass.
-    this.retryable = details.retryable ?? (code === 'connect_failed' || code === 'request_timeout');
-    this.jobId = details.jobId;
-    this.retryAfterMs = details.retryAfterMs;
-    this.idempotencyKey = details.idempotencyKey;
-    this.end = details.end;
+    const retryable = code === 'connect_failed' || code === 'request_timeout';
+    Object.assign(this, { retryable, ...details, name: 'ClientError', code });
   }
 }
 

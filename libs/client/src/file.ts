@@ -1,4 +1,5 @@
 /** Reads a whole file of a workspace, page by page. */
+import { decodeBase64 } from './bytes.ts';
 import { ClientError } from './errors.ts';
 import type { Result } from './requests.ts';
 
@@ -13,7 +14,7 @@ export async function fetchFile(
   const { bytes, etag } = page;
   const whole = new Uint8Array(bytes);
   for (let offset = 0; ; ) {
-    const piece = decode(page.base64);
+    const piece = decodeBase64(page.base64);
     const end = offset + piece.length;
     if (end > bytes || end !== (page.nextOffset ?? bytes) || (piece.length === 0 && end < bytes)) {
       throw new ClientError('protocol_violation', 'The pages of the file do not make a whole one.');
@@ -23,8 +24,4 @@ export async function fetchFile(
     offset = end;
     page = await fetchPage({ offset, etag });
   }
-}
-
-function decode(base64: string): Uint8Array {
-  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }

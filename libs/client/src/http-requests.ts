@@ -1,4 +1,6 @@
 /** Requests as the HTTP door takes them (docs/http.md): where each goes, and how its answer is read. */
+
+import { decodeBase64, toHex } from './bytes.ts';
 import { asRecord } from './errors.ts';
 import type { Method, Params } from './requests.ts';
 
@@ -37,8 +39,7 @@ export class HttpProblem extends Error {
 
   constructor(problem: Record<string, unknown>) {
     super(String(problem.detail));
-    const { code, retryable, retryAfterMs } = problem;
-    this.member = { message: problem.detail, data: { code, retryable, retryAfterMs } };
+    this.member = { message: problem.detail, data: problem };
   }
 }
 
@@ -76,11 +77,7 @@ export function createHttpDoor({ base, fetch, signal }: HttpDoorOptions): HttpDo
     const headers: Record<string, string> = {};
     if (body !== undefined) headers['content-type'] = 'application/json';
     if (key !== undefined) headers['idempotency-key'] = key;
-    const response = await send(path, {
-      method: verb,
-      headers,
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
+    const response = await send(path, { method: verb, headers, body: JSON.stringify(body) });
     return response.json();
   }
 
@@ -88,7 +85,7 @@ export function createHttpDoor({ base, fetch, signal }: HttpDoorOptions): HttpDo
     const response = await send(`/jobs/${jobId}/events/${seq}/body`, {});
     const text = await response.text();
     const base64 = /sha-256=:([^:]*):/.exec(response.headers.get('repr-digest') ?? '')?.[1] ?? '';
-    const sha256 = [...atob(base64)].map((c) => c.charCodeAt(0).toString(16).padStart(2, '0')).join('');
+    const sha256 = toHex(decodeBase64(base64));
     return { text, offset: 0, bytes: new TextEncoder().encode(text).length, sha256 };
   }
 

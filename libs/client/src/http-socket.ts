@@ -51,7 +51,7 @@ export function openHttpSocket(
   /** What is done for the caller alone; no gateway there is the loss of all. */
   function run(work: () => Promise<void>): void {
     work().catch((error: unknown) => {
-      lose({ code: undefined, reason: error instanceof Error ? error.message : String(error) });
+      lose({ reason: error instanceof Error ? error.message : String(error) });
     });
   }
 
@@ -60,7 +60,7 @@ export function openHttpSocket(
     ? (frame: F, size?: number) => void
     : never = (frame, size = 0) => {
     if (isLost) return;
-    if (frame.kind === 'violation') lose({ code: undefined, reason: '', violation: frame.message });
+    if (frame.kind === 'violation') lose({ reason: '', violation: frame.message });
     else options.onFrame(frame, size);
   };
 
@@ -150,7 +150,7 @@ export function openHttpSocket(
     }
   }
 
-  const timer = setTimeout(() => lose({ code: undefined, reason: 'no answer' }), options.connectTimeoutMs);
+  const timer = setTimeout(() => lose({ reason: 'no answer' }), options.connectTimeoutMs);
   run(async () => {
     await door.knock();
     clearTimeout(timer);

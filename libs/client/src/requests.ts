@@ -6,7 +6,7 @@ import { type Requests as Protocol, resultShapes } from '@cc-executor/protocol/p
 import { abortable, type CallOptions } from './abort.ts';
 import { createDeferred } from './deferred.ts';
 import { ClientError, readErrorMember } from './errors.ts';
-import { findFault } from './shape-check.ts';
+import { findFault, type Shape } from './shape-check.ts';
 
 export type Method = keyof Protocol;
 export type Params<M extends Method> = Protocol[M]['params'];
@@ -47,6 +47,8 @@ export type Requests = {
   failHeld(error: ClientError): void;
   failAll(error: ClientError): void;
 };
+
+const shapes: Partial<Record<Method, Shape>> = resultShapes;
 
 /** A request that breaks each connection it is sent over is not sent a sixth time. */
 const MAX_SENDS = 5;
@@ -135,7 +137,7 @@ export function createRequests(timeoutMs: number): Requests {
         else fail(id, error);
         return isDraining ? 'draining' : 'none';
       }
-      const fault = findFault(resultShapes[request.method], answer.result);
+      const fault = findFault(shapes[request.method] ?? {}, answer.result);
       if (fault !== undefined) {
         const message = `The answer to '${request.method}' does not fit its schema: ${fault}.`;
         fail(id, new ClientError('protocol_violation', message));

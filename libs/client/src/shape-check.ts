@@ -11,13 +11,11 @@ const ID = /^[a-z]+_(?=[0-9a-f]{32}$)/;
  * the values themselves, with `|` between.
  */
 const KINDS: Record<string, (value: unknown, shape: string) => boolean> = {
-  string: (value) => typeof value === 'string',
-  boolean: (value) => typeof value === 'boolean',
-  number: (value) => Number.isFinite(value),
+  string: isOfType,
+  boolean: isOfType,
   integer: Number.isSafeInteger,
   count: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
   positive: (value) => Number.isSafeInteger(value) && (value as number) > 0,
-  event: (value) => isEvent(value),
 };
 
 /** Where a value departs from its shape, as a path; undefined: nowhere. */
@@ -36,6 +34,10 @@ export function findFault(shape: Shape, value: unknown, path = 'value'): string 
     if (name !== member && value[name] === undefined) return undefined;
     return findFault(inner, value[name], `${path}.${name}`);
   });
+}
+
+function isOfType(value: unknown, type: string): boolean {
+  return typeof value === type;
 }
 
 function hasPrefix(value: unknown, prefix: string): boolean {

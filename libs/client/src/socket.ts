@@ -20,8 +20,8 @@ export type WebSocketLike = {
 export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike;
 
 export type Loss = {
-  /** The close code; undefined when we gave the connection up ourselves. */
-  code: number | undefined;
+  /** The close code; none when we gave the connection up ourselves. */
+  code?: number;
   reason: string;
   /** What the gateway sent against the protocol: do not come back. */
   violation?: string;
@@ -74,7 +74,7 @@ export function openSocket(options: SocketOptions): Socket {
 
   function giveUp(reason: string, violation?: string): void {
     close(violation === undefined ? 4002 : 4500, reason);
-    end({ code: undefined, reason, ...(violation === undefined ? {} : { violation }) });
+    end({ reason, ...(violation === undefined ? {} : { violation }) });
   }
 
   function close(code: number, reason: string): void {
@@ -117,7 +117,7 @@ export function openSocket(options: SocketOptions): Socket {
   }
 
   if (socket === undefined) {
-    arm(0, () => end({ code: undefined, reason: 'the WebSocket could not be made' }));
+    arm(0, () => end({ reason: 'the WebSocket could not be made' }));
   } else {
     arm(options.connectTimeoutMs, () => giveUp('no answer'));
     socket.addEventListener('message', (event) => receive(event.data));

@@ -42,7 +42,7 @@ export function openTicketed(open: (ticket: string) => Socket, options: Ticketin
     },
     (error: Error) => {
       const isFinal = error instanceof ClientError && !error.retryable;
-      lose({ code: undefined, reason: `no ticket: ${error.message}`, ...(isFinal && { refusal: error }) });
+      lose({ reason: `no ticket: ${error.message}`, ...(isFinal && { refusal: error }) });
     },
   );
   return {
