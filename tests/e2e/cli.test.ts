@@ -1,15 +1,13 @@
 /** The command line as a process, against a real stack: what goes to which stream, and what it exits with. */
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { findPrograms } from '@cc-executor/local-redis';
 import { emptyFold, foldEvents, foldedText, type JobEvent } from '@cc-executor/protocol';
-import { connectWire, type Stack, startStack } from '@cc-executor/testing';
+import { connectWire, freePort, type Stack, startStack } from '@cc-executor/testing';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type Child, type ChildOptions, runNode } from './support/child.ts';
 import { RESTLESS, watchLeftovers } from './support/leftovers.ts';
@@ -163,11 +161,7 @@ describe('cc-executor run', () => {
   });
 
   it('exits with 5 and says what to do when there is no gateway', async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, 'close');
+    const port = await freePort();
     const { stdout, stderr } = await expectExit(5, ['run', '--url', `ws://127.0.0.1:${port}`, 'hello']);
     expect(stdout).toBe('');
     expect(stderr).toContain('npm start');

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import {
   chooseTestRedis,
+  freePort,
   needs,
   type Stack,
   type StackOptions,
@@ -193,10 +194,7 @@ describe('on a stack that works', () => {
 
 describe('the broken pair is named', () => {
   it('no gateway', async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    server.close();
+    const port = await freePort();
     const [finding] = failed(await doctor(['--url', `ws://127.0.0.1:${port}`]));
     expect(finding).toMatchObject({
       subject: 'client → gateway',

@@ -7,7 +7,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Result } from '@cc-executor/protocol';
-import { type ServiceProcess, type Stack, startStack } from '@cc-executor/testing';
+import { freePort, type ServiceProcess, type Stack, startStack } from '@cc-executor/testing';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { runNode } from './support/child.ts';
@@ -131,12 +131,7 @@ describe('a webhook', () => {
   });
 
   it('is sent again until the receiver is back, under the same id', async () => {
-    const away = createServer();
-    away.listen(0, '127.0.0.1');
-    await once(away, 'listening');
-    const { port: freed } = away.address() as AddressInfo;
-    away.close();
-    await once(away, 'close');
+    const freed = await freePort();
     const jobId = await submit('hello', { url: `http://127.0.0.1:${freed}/` });
     await untilDelivery(jobId, { state: 'pending', lastError: 'ECONNREFUSED', nextAt: expect.any(Number) });
     const back = createReceiver();

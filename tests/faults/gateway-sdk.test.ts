@@ -7,7 +7,7 @@ import {
   type JobHandle,
 } from '@cc-executor/client';
 import type { JobEvent } from '@cc-executor/protocol';
-import { describeViolations, planText, type ServiceProcess } from '@cc-executor/testing';
+import { describeViolations, freePort, planText, type ServiceProcess } from '@cc-executor/testing';
 import { afterEach, expect, test } from 'vitest';
 import { type FaultStack, startFaultStack } from './harness.ts';
 import { THREE_SLOTS } from './moments.ts';
@@ -87,7 +87,8 @@ for (const [title, signal, transport] of [
   ],
 ] as const) {
   test(title, async () => {
-    faults = await startFaultStack({ env: THREE_SLOTS });
+    // Of its own: it must still be free when the gateway comes back.
+    faults = await startFaultStack({ env: { ...THREE_SLOTS, GATEWAY_PORT: `${await freePort()}` } });
     const client = openClient({ ...QUICK, transport });
     const jobs = await startJobs(client);
     const over = faults.recorder.fault(`gateway ${signal}`);
@@ -101,7 +102,7 @@ for (const [title, signal, transport] of [
     await faults.upstream.releaseWhile(faults.upstream.untilRunning(1));
     // Clients are at its door the moment that it opens; its way to Redis takes longer.
     await faults.proxies.gatewayRedis.set({ toClient: { delayMs: 100 } });
-    await faults.startGateway({ GATEWAY_PORT: `${firstGateway().ready.port}` });
+    await faults.startGateway();
     over();
     for (const { job, text, events, done } of jobs) {
       expect(await done).toMatchObject({ type: 'completed', attempt: 1 });

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import type { EventBody } from '@cc-executor/protocol';
+import { freePort } from '@cc-executor/testing';
 import { describe, expect, it } from 'vitest';
 import {
   completed,
@@ -157,11 +156,7 @@ describe('cc-executor run', () => {
   });
 
   it('says what to try and exits with 5 when there is no gateway', async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, 'close');
+    const port = await freePort();
     const run = runCli(['run', 'hello', '--url', `ws://127.0.0.1:${port}`]);
     const { code, stdout, stderr } = await run.ended;
     expect(code).toBe(5);

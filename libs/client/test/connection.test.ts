@@ -1,20 +1,9 @@
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
+import { freePort } from '@cc-executor/testing';
 import { describe, expect, it } from 'vitest';
 import { WebSocket as WsWebSocket } from 'ws';
 import { type ClientState, createClient } from '../src/index.ts';
 import { attachedTo, connectPair, failure, openClient, startGateway, startJob } from './harness.ts';
 import { completed, queued, scriptJob } from './scripted-gateway.ts';
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 function recordStates(client: ReturnType<typeof createClient>): ClientState[] {
   const states: ClientState[] = [];
@@ -36,7 +25,7 @@ describe('connecting', () => {
   });
 
   it('fails with connect_failed when nobody listens, and may be tried again', async () => {
-    const port = await findFreePort();
+    const port = await freePort();
     const client = openClient(`ws://127.0.0.1:${port}/ws`);
     const error = await failure(client.connect());
     expect(error.code).toBe('connect_failed');

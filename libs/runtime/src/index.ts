@@ -3,6 +3,7 @@ export { backoffDelay, sleep } from './backoff.ts';
 export { ConfigError, type ConfigRules, commonSettings, loadConfig } from './config.ts';
 export { editDistance, nearestName } from './edit-distance.ts';
 export { exitCodes } from './exit-codes.ts';
+export { checkPort, findFreePort } from './free-port.ts';
 export { explainListenError, listen } from './listen.ts';
 export { type LogEvent, logEvents } from './log-events.ts';
 export { createLogger, type Logger } from './logger.ts';

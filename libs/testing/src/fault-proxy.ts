@@ -4,8 +4,9 @@
  * it counts what it did, so that tests wait on facts.
  */
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { createLane, type Lane, type LaneFaults, resetSocket } from './fault-lane.ts';
+import { freePort } from './free-port.ts';
 import { createReplyTap, type DropRule, type ReplyDrop } from './reply-drop.ts';
 
 export type HowToCut = 'fin' | 'rst';
@@ -159,8 +160,8 @@ export async function startFaultProxy({ target, protocol }: FaultProxyOptions): 
     return server;
   }
 
-  let door: Server | undefined = await listen(0);
-  const { port } = door.address() as AddressInfo;
+  const port = await freePort();
+  let door: Server | undefined = await listen(port);
   let doorWork: Promise<void> = Promise.resolve();
 
   /** Opens or closes the door, one after the other: a port can be opened again only when it was closed. */

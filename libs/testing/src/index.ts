@@ -18,6 +18,7 @@ export {
   type ProxyFaults,
   startFaultProxy,
 } from './fault-proxy.ts';
+export { freePort } from './free-port.ts';
 export {
   type Attached,
   formatHistory,
@@ -61,7 +62,6 @@ export { type ModelScript, type StandInModel, startStandInModel } from './stand-
 export { readRawLog, textsOf } from './stored-log.ts';
 export {
   chooseTestRedis,
-  freePort,
   startTestRedis,
   type TestRedis,
   type TestRedisOptions,

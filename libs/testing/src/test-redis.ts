@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -20,6 +20,7 @@ import {
 } from '@cc-executor/local-redis';
 import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
 import { fetchSettings, loadConfig } from '@cc-executor/runtime';
+import { freePort } from './free-port.ts';
 import { killWithParent } from './kill-with-parent.ts';
 
 export type TestRedisOptions = {
@@ -220,15 +221,4 @@ async function ping(port: number): Promise<void> {
   } finally {
     socket.destroy();
   }
-}
-
-/** Somebody could take the port before the server does: then the server exits, and `start` rejects. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

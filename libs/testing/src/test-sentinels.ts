@@ -9,8 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis';
+import { freePort } from './free-port.ts';
 import { killWithParent } from './kill-with-parent.ts';
-import { chooseTestRedis, freePort, startTestRedis, type TestRedis } from './test-redis.ts';
+import { chooseTestRedis, startTestRedis, type TestRedis } from './test-redis.ts';
 
 export type TestSentinels = {
   /** redis+sentinel://… */

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type FaultProxy, startFaultProxy } from '../src/index.ts';
+import { type FaultProxy, freePort, startFaultProxy } from '../src/index.ts';
 
 /** What one end of a connection has received, to be waited for. */
 function collect(socket: Socket) {
@@ -220,11 +220,7 @@ describe('a fault proxy', () => {
   });
 
   it('resets a client whose target cannot be reached', async () => {
-    const gone = createServer().listen(0, '127.0.0.1');
-    await once(gone, 'listening');
-    const { port } = gone.address() as AddressInfo;
-    await new Promise((resolve) => gone.close(resolve));
-    const lonely = await startFaultProxy({ target: { port } });
+    const lonely = await startFaultProxy({ target: { port: await freePort() } });
     const socket = connect(lonely.port, '127.0.0.1');
     expect(await collect(socket).ended).toBe('rst');
     await lonely.close();

@@ -1,6 +1,6 @@
 /** One compose project: the stack under a name of its own, on ports of its own. */
 import { randomBytes } from 'node:crypto';
-import { createServer } from 'node:net';
+import { freePort } from '@cc-executor/testing';
 import { docker, list } from './docker.ts';
 
 export type ProjectSettings = {
@@ -116,12 +116,4 @@ export function openProject(settings: ProjectSettings): Project {
       return found.flat().map(({ Names, Name }) => Names ?? Name ?? '');
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

@@ -1,6 +1,5 @@
 /** Finds out before anything is started whether the ports are free. */
-import { createServer } from 'node:net';
-import { listen } from '@cc-executor/runtime';
+import { checkPort, findFreePort } from '@cc-executor/runtime';
 import { UpError } from './up-error.ts';
 
 /** This machine's loopback address: that of version 6 where there is no other. */
@@ -20,17 +19,13 @@ export async function claimPort(wanted: {
   port: number;
   variable?: string;
 }): Promise<number> {
-  const server = createServer();
-  const { service, variable, ...address } = wanted;
+  const { service, variable, host, port } = wanted;
   try {
-    return await listen(server, {
-      ...address,
-      ...(variable === undefined ? {} : { portVariable: variable }),
-    });
+    if (port === 0) return await findFreePort(host);
+    await checkPort({ host, port, ...(variable === undefined ? {} : { portVariable: variable }) });
+    return port;
   } catch (error) {
     throw new UpError(`${service}: ${(error as Error).message}`, { cause: error });
-  } finally {
-    await new Promise<void>((resolve) => server.close(() => resolve()));
   }
 }
 

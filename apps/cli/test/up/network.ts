@@ -1,14 +1,6 @@
-/** Free ports, and the end of a process as seen from a connection to it. */
+/** The end of a process as seen from a connection to it. */
 import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
-import { listen } from '@cc-executor/runtime';
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listen(server, { host: '127.0.0.1', port: 0 });
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
-}
+import { connect, type Socket } from 'node:net';
 
 /** A connection that is left open; `ended` resolves when the other side is gone. */
 export async function holdConnection(port: number): Promise<{ ended: Promise<void>; socket: Socket }> {

@@ -9,11 +9,11 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import type { RedisChoice } from '@cc-executor/local-redis';
-import { chooseTestRedis, needs } from '@cc-executor/testing';
+import { chooseTestRedis, freePort, needs } from '@cc-executor/testing';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { probeRedisServer, waitUntilReady } from '../../src/up/probes.ts';
 import { planRedis } from '../../src/up/stack-redis.ts';
-import { freePort, holdConnection, isRefused } from './network.ts';
+import { holdConnection, isRefused } from './network.ts';
 import { createRecording, type Recording } from './recording.ts';
 
 const choice = await chooseTestRedis();

@@ -1,9 +1,9 @@
 import { createServer } from 'node:net';
 import { listen } from '@cc-executor/runtime';
+import { freePort } from '@cc-executor/testing';
 import { expect, test } from 'vitest';
 import { claimPort, findLoopback } from '../../src/up/ports.ts';
 import { UpError } from '../../src/up/up-error.ts';
-import { freePort } from './network.ts';
 
 const host = '127.0.0.1';
 

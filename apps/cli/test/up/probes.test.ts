@@ -2,10 +2,9 @@ import { createServer } from 'node:net';
 import { createMetrics } from '@cc-executor/metrics';
 import { createLogger, listen } from '@cc-executor/runtime';
 import { createHealth, createHttpServer, listenHttp } from '@cc-executor/service';
-import { needs, startTestRedis } from '@cc-executor/testing';
+import { freePort, needs, startTestRedis } from '@cc-executor/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { NotReadyError, probeHttp, probeRedisServer, waitUntilReady } from '../../src/up/probes.ts';
-import { freePort } from './network.ts';
 
 const host = '127.0.0.1';
 

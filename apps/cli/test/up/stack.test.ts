@@ -1,10 +1,11 @@
 import { fileURLToPath } from 'node:url';
+import { freePort } from '@cc-executor/testing';
 import { afterEach, expect, test } from 'vitest';
 import { type ProbeResult, probeHttp } from '../../src/up/probes.ts';
 import type { RestartLimits } from '../../src/up/restart-policy.ts';
 import { runStack, type Service } from '../../src/up/stack.ts';
 import { UpError } from '../../src/up/up-error.ts';
-import { freePort, isRefused } from './network.ts';
+import { isRefused } from './network.ts';
 import { createRecording } from './recording.ts';
 
 const script = fileURLToPath(new URL('./fixtures/child.mjs', import.meta.url));
