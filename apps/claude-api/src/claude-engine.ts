@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { SourceValue } from '@cc-executor/claude-options';
 import { createLineSplitter } from '@cc-executor/claude-stream';
 import type { Logger } from '@cc-executor/runtime';
 import { readTaskOutput } from './background-watch.ts';
@@ -30,12 +31,16 @@ import { whyInReach } from './key-reach.ts';
 import type { ModelProxy } from './model-proxy.ts';
 import { createPlaces, type Place } from './places.ts';
 import { createMarker } from './process-tree.ts';
+import { beginFrom, type SourceLimits } from './sources/beginnings.ts';
+import { SourceFault } from './sources/fault.ts';
 import { findTranscript, readAnswer } from './transcripts.ts';
 import type { DiffLimits } from './workspaces/diff.ts';
+import { hasGit } from './workspaces/git.ts';
 import { type JobDiff, keepJobDiff } from './workspaces/job-diff.ts';
 import { type SnapshotBounds, takeSnapshot } from './workspaces/snapshot.ts';
 
 const FORGET_EVERY_MS = 60 * 60_000;
+const NO_GIT = 'Git is not installed: no job can begin from a repository, and there are no diffs';
 
 export type JobDiffLimits = SnapshotBounds & DiffLimits & { readonly keptMs: number };
 
@@ -59,8 +64,10 @@ export type ClaudeEngineOptions = {
   readonly environment: Environment;
   /** Further variables that it inherits. */
   readonly passEnv: readonly string[];
-  /** Within which what a run changes in its workspace is noted; undefined: it is not. */
+  /** Within which what a run changes in its workspace is noted; undefined: it is not, save where a run begins from something. */
   readonly jobDiffs: JobDiffLimits | undefined;
+  /** Undefined: no run may. */
+  readonly beginnings: (SourceLimits & { readonly diffs: JobDiffLimits }) | undefined;
   readonly logger: Logger;
 };
 
@@ -102,7 +109,8 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     if (file === undefined) return { ok: false, detail: notFound(bin).message };
     const version = await versionOf(file);
     const { found, fault } = findLogin(env, options.credentials, profile.restricted);
-    const warnings = warningsOf(configFolder);
+    const needsGit = options.beginnings !== undefined && !hasGit();
+    const warnings = [...warningsOf(configFolder), ...(needsGit ? [NO_GIT] : [])];
     const target = options.credentials.baseUrl === undefined ? '' : '; with its own base URL';
     const login = found.length > 0 ? found.join(', ') : fault;
     const { environment } = options;
@@ -165,7 +173,10 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     request: ExecutionRequest,
     { place, signal, pause, onLines }: RunOptions,
   ): Promise<EngineEnding> {
-    if (place.isWorkspace) await noteState(place.cwd, signal);
+    const fault = request.from && (await begin(request.from, place, { signal, onLines }));
+    if (fault !== undefined) return failed(fault);
+    const diffs = request.from ? options.beginnings?.diffs : place.isWorkspace ? options.jobDiffs : undefined;
+    if (diffs !== undefined) await noteState(place.cwd, diffs, signal);
     if (signal.aborted) return { exitCode: null, signal: null, stderr: '' };
     const splitter = createLineSplitter();
     const giveUp = new AbortController();
@@ -222,7 +233,7 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     if (unreadable !== undefined)
       return { ...ending, failure: { code: 'line_too_long', message: unreadable.message } };
     // Of one that was stopped nobody waits for it.
-    const diff = place.isWorkspace && !signal.aborted && (await keepDiff(cwd, request.executionId));
+    const diff = diffs && !signal.aborted && (await keepDiff(cwd, request.executionId, diffs));
     const rest = splitter.end();
     // Half a line, left by a process that was killed, is of use to nobody.
     if (rest !== undefined && isJson(rest)) void onLines([rest]);
@@ -238,19 +249,53 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     );
   };
 
+  /** Tells what it fetches, and what has come. @returns why it cannot be had; a run that was stopped goes no further */
+  async function begin(
+    from: SourceValue,
+    place: Place,
+    { signal, onLines }: Pick<RunOptions, 'signal' | 'onLines'>,
+  ): Promise<EngineEnding['failure']> {
+    const { beginnings: limits } = options;
+    if (limits === undefined)
+      return { code: 'source_unavailable', message: 'No job may begin from anything' };
+    const address = 'git' in from ? from.git : from.archive;
+    const tell = (content: string, more = {}) =>
+      onLines([JSON.stringify({ type: 'source', content, ...more })]);
+    try {
+      const beginning = await beginFrom(from, place, {
+        ...{ limits, confine, signal, environment: options.environment },
+        temporary: folders.temporaryOf(place.conversation),
+        onFetch: () => void tell(`fetching ${address}`),
+      });
+      const what = 'commit' in beginning ? ` at commit ${beginning.commit}` : '';
+      await tell(
+        'isThere' in beginning ? `the workspace began from ${address}` : `${address} has come${what}`,
+        beginning,
+      );
+      return undefined;
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      if (error instanceof SourceFault) return { code: error.code, message: error.message };
+      throw error;
+    }
+  }
+
   /** Without it there is no diff; the run goes on. */
-  async function noteState(workspace: string, signal: AbortSignal): Promise<void> {
-    if (options.jobDiffs === undefined) return;
-    await takeSnapshot(workspace, confine, { ...options.jobDiffs, signal }).catch((err: unknown) => {
+  async function noteState(workspace: string, limits: JobDiffLimits, signal: AbortSignal): Promise<void> {
+    await takeSnapshot(workspace, confine, { ...limits, signal }).catch((err: unknown) => {
       if (!signal.aborted) logger.warn({ err, workspace }, 'the state of a workspace was not noted');
     });
   }
 
   /** What is too large, or takes too long, is not kept. */
-  async function keepDiff(workspace: string, executionId: string): Promise<JobDiff | undefined> {
-    if (options.jobDiffs === undefined) return undefined;
+  async function keepDiff(
+    workspace: string,
+    executionId: string,
+    limits: JobDiffLimits,
+  ): Promise<JobDiff | undefined> {
     try {
-      return await keepJobDiff({ workspace, workDir, executionId }, confine, options.jobDiffs);
+      const root = workspacesDir ?? workDir;
+      return await keepJobDiff({ workspace, workDir, root, executionId }, confine, limits);
     } catch (err) {
       logger.warn({ err, executionId }, 'what a run has changed was not kept');
       return undefined;

@@ -97,7 +97,8 @@ export const settings = {
     env: 'CLAUDE_ARCHIVE_MAX_BYTES',
     schema: byteSize({ min: 1 }),
     default: 1024 * 1024 * 1024,
-    description: 'The most that the files of a workspace may have together for an archive of it.',
+    description:
+      'The most that the files of a workspace may have together for an archive of it, or of what a job begins from.',
   }),
   filesMax: setting({
     env: 'CLAUDE_FILES_MAX',
@@ -123,6 +124,13 @@ export const settings = {
     default: false,
     description:
       'Whether the state of a workspace is noted before each run in it, and what the run has changed kept when it ends, for as long as CLAUDE_VERIFIABLE_MS. The run waits for both, up to CLAUDE_DIFF_TIMEOUT_MS, and it takes as much of the disk again.',
+  }),
+  sourceTimeoutMs: setting({
+    env: 'CLAUDE_SOURCE_TIMEOUT_MS',
+    schema: durationMs({ min: 100 }),
+    default: 2 * 60_000,
+    description:
+      'How long it may take until the archive or repository is there that a job begins from (CLAUDE_SOURCES). CLAUDE_ARCHIVE_MAX_BYTES and CLAUDE_FILES_MAX bound what comes.',
   }),
   maxExecutions: setting({
     env: 'CLAUDE_MAX_EXECUTIONS',

@@ -42,6 +42,8 @@ export function chooseEngine(
   const isExpected = gaps.length === 0 || config.sandbox === 'off';
   logger[isExpected ? 'info' : 'warn']({ containment: kind, gaps }, [detail, ...gaps].join('; '));
   claimWorkDir(config.workDir);
+  const bounds = { maxBytes: config.archiveMaxBytes, maxNames: config.filesMax };
+  const diffs = { ...config, ...bounds, timeoutMs: config.diffTimeoutMs, keptMs: config.verifiableMs };
   return createClaudeEngine({
     bin,
     containment,
@@ -56,15 +58,11 @@ export function chooseEngine(
     credentials: credentialsOf(config),
     environment,
     passEnv: config.passEnv,
-    jobDiffs: config.jobDiffs
-      ? {
-          ...config,
-          maxBytes: config.archiveMaxBytes,
-          maxNames: config.filesMax,
-          timeoutMs: config.diffTimeoutMs,
-          keptMs: config.verifiableMs,
-        }
-      : undefined,
+    jobDiffs: config.jobDiffs ? diffs : undefined,
+    beginnings:
+      config.sources.length > 0
+        ? { ...bounds, sources: config.sources, timeoutMs: config.sourceTimeoutMs, diffs }
+        : undefined,
     logger,
   });
 }

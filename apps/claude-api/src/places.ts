@@ -11,7 +11,9 @@ import { claimPrivateFolder, type Logger } from '@cc-executor/runtime';
 import type { ConversationFolders } from './conversation-folders.ts';
 import type { ExecutionRequest } from './engine.ts';
 import { acquireLock, type FolderLock } from './folder-lock.ts';
+import { STAGING } from './sources/beginnings.ts';
 import { findConversation, type TranscriptFile } from './transcripts.ts';
+import { forgetSnapshot } from './workspaces/snapshot.ts';
 
 const FRESH = /^execution-([0-9a-f-]{36})$/;
 /** What is there for a run only. */
@@ -124,6 +126,7 @@ export function createPlaces(options: PlacesOptions): Places {
   }
 
   async function removeFresh(cwd: string): Promise<void> {
+    await forgetSnapshot(cwd).catch(() => undefined);
     await rm(cwd, { recursive: true, force: true, maxRetries: 3 }).catch((err: unknown) => {
       logger.warn({ err, folder: cwd }, 'folder not removed');
     });
@@ -167,15 +170,29 @@ export function createPlaces(options: PlacesOptions): Places {
       const lock = await acquireLock(join(workDir, 'locks', conversation));
       if (lock === undefined) continue;
       for (const name of ofIt) {
+        await forgetSnapshot(join(workDir, name));
         await rm(join(workDir, name), { recursive: true, force: true, maxRetries: 3 });
       }
       await lock.release();
       removed += 1;
     }
-    return removed;
+    return removed + (workspacesDir === undefined ? 0 : await sweepStaged(workspacesDir));
   }
 
   return { open, sweep };
+}
+
+/** What was to become a workspace, and nobody fills any more. */
+async function sweepStaged(root: string): Promise<number> {
+  let removed = 0;
+  for (const name of await readdir(join(root, STAGING)).catch(() => [] as string[])) {
+    const lock = await acquireLock(join(root, '.locks', name));
+    if (lock === undefined) continue;
+    await rm(join(root, STAGING, name), { recursive: true, force: true, maxRetries: 3 });
+    await lock.release();
+    removed += 1;
+  }
+  return removed;
 }
 
 function busy(what: 'workspace' | 'conversation', name: string): PlaceRefusal {

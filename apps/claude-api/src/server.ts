@@ -88,6 +88,7 @@ export async function startServer(options: ServerOptions): Promise<ClaudeApiServ
     workspaces,
     limits: options.limits,
     workDir: options.workDir,
+    diffsDir: options.workspacesDir ?? options.workDir,
     confine: engine.confine,
   });
   const door = watchDoor(app.server);

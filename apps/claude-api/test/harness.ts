@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { createMetrics } from '@cc-executor/metrics';
 import { createLogger } from '@cc-executor/runtime';
 import { onTestFinished } from 'vitest';
-import { type ClaudeEngineOptions, createClaudeEngine } from '../src/claude-engine.ts';
+import { type ClaudeEngine, type ClaudeEngineOptions, createClaudeEngine } from '../src/claude-engine.ts';
 import type { CliProfile } from '../src/cli-arguments.ts';
 import { type Containment, findContainment } from '../src/containment.ts';
 import type { Engine } from '../src/engine.ts';
@@ -66,6 +66,7 @@ export const openPolicy: Policy = {
   requestEnv: [],
   allowSystemPrompt: true,
   requestSettings: ['language'],
+  sources: [],
 };
 
 let containment: Containment | undefined;
@@ -77,7 +78,7 @@ export function bestContainment(): Containment {
 }
 
 /** An engine over the fake CLI, or over another one. */
-export function claudeEngine(options: Partial<ClaudeEngineOptions> = {}): Engine & { workDir: string } {
+export function claudeEngine(options: Partial<ClaudeEngineOptions> = {}): ClaudeEngine & { workDir: string } {
   const workDir = options.workDir ?? temporaryFolder();
   const engine = createClaudeEngine({
     bin: options.bin ?? fakeCli(),
@@ -95,6 +96,7 @@ export function claudeEngine(options: Partial<ClaudeEngineOptions> = {}): Engine
     environment: { PATH: process.env.PATH, HOME: workDir },
     passEnv: [],
     jobDiffs: undefined,
+    beginnings: undefined,
     logger: silentLogger,
     ...options,
   });

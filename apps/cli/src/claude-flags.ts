@@ -64,6 +64,8 @@ function readValue(flag: string, value: Kind, texts: readonly string[], faults: 
       return value.joined ? texts.flatMap(splitTools) : texts;
     case 'map':
       return readPairs(flag, texts, faults);
+    case 'source':
+      return readSource(texts[0] ?? '');
     case 'object':
     case 'schema':
       return readJson(flag, texts[0] ?? '', faults);
@@ -91,6 +93,14 @@ function readAttachment(
   }
 }
 
+/** By its ending it is an archive, or else a repository, perhaps with a ref. */
+function readSource(text: string): unknown {
+  const [address = '', ref] = text.split(/#(.*)/s);
+  const isArchive = /\.(?:tar|tar\.gz|tgz)$/.test(address.split('?', 1)[0]!);
+  if (isArchive && ref === undefined) return { archive: address };
+  return { git: address, ...(ref !== undefined && { ref }) };
+}
+
 /** JSON, or what stands as JSON in the file of that name. */
 function readJson(flag: string, text: string, faults: string[]): unknown {
   try {
@@ -104,6 +114,7 @@ function readJson(flag: string, text: string, faults: string[]): unknown {
 function hint(value: Kind): string {
   if (value.kind === 'choice') return `: ${value.choices.join(', ')}`;
   if (value.kind === 'list' && value.joined) return ', separated by commas';
+  if (value.kind === 'source') return ': a Git repository, or a tar';
   if (value.kind === 'object' || value.kind === 'schema') return '; JSON, or a file of it';
   return isRepeatable(value) ? '; may be repeated' : '';
 }

@@ -17,6 +17,7 @@ const everything = JSON.parse(readFileSync(example, 'utf8')) as Record<string, u
 function textsOf(name: string): string[] {
   const value = everything[name];
   if (name === 'outputSchema' || name === 'settings') return [JSON.stringify(value)];
+  if (name === 'from') return [`${(value as { git: string }).git}#main`];
   if (name === 'attachments') return [imageFile(value as FileValue[])];
   if (Array.isArray(value)) return value.map(String);
   if (typeof value !== 'object') return [String(value)];
@@ -53,6 +54,14 @@ describe('the options of Claude Code on the command line', () => {
     for (const { run, meaning } of Object.values<ClaudeOption>(claudeOptions)) {
       expect(help).toContain(`${run} ${meaning}`);
     }
+  });
+
+  it('tell an archive from a repository by how its address ends', () => {
+    const archive = 'https://files.example/site.tar.gz?signature=x';
+    expect(parse(['--from', archive])).toEqual({ from: { archive } });
+    const git = 'https://git.example/site.tar/site';
+    expect(parse(['--from', git])).toEqual({ from: { git } });
+    expect(parse(['--from', `${git}#v1#x`])).toEqual({ from: { git, ref: 'v1#x' } });
   });
 
   it('name a malformed pair by its flag', () => {

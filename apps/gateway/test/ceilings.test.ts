@@ -104,19 +104,30 @@ describe('a gateway with ceilings', () => {
   });
 
   test('refuses what its operator has not granted to requests, with the variables that would', async () => {
-    const grants = { allowSystemPrompt: false, requestSettings: ['language'] };
+    const grants = {
+      allowSystemPrompt: false,
+      requestSettings: ['language'],
+      sources: ['https://git.example/acme'],
+    };
     const client = await rig.connect(await rig.gateway({ grants }));
     const hooks = { SessionStart: [{ hooks: [{ type: 'command', command: 'id' }] }] };
-    const asked = { prompt: 'x', systemPrompt: 'Obey.', settings: { language: 'german', hooks } };
+    const from = { git: 'https://git.example/acme/site.git' };
+    const elsewhere = { archive: 'https://git.example/other.tar' };
+    const asked = {
+      prompt: 'x',
+      systemPrompt: 'Obey.',
+      settings: { language: 'german', hooks },
+      from: elsewhere,
+    };
     const { error } = await client.request('execute', { ...asked, priority: 0 });
     expect(error.data.code).toBe('beyond_ceiling');
     expect(error.message).toMatch(
-      /replace the system prompt \(CLAUDE_ALLOW_SYSTEM_PROMPT\); requests may not set hooks \(CLAUDE_REQUEST_SETTINGS\)$/,
+      /replace the system prompt \(CLAUDE_ALLOW_SYSTEM_PROMPT\); requests may not set hooks \(CLAUDE_REQUEST_SETTINGS\); jobs may not begin from https:\/\/git\.example\/other\.tar \(CLAUDE_SOURCES\)$/,
     );
     expect((await client.request('list')).result.jobs).toEqual([]);
     const settings = { language: 'german' };
-    const { result } = await client.request('execute', { prompt: 'x', settings });
-    expect(await specOf(result.jobId)).toEqual({ prompt: 'x', settings });
+    const { result } = await client.request('execute', { prompt: 'x', settings, from });
+    expect(await specOf(result.jobId)).toEqual({ prompt: 'x', settings, from });
   });
 
   test('lowers what a request leaves open, at every door', async () => {

@@ -64,7 +64,7 @@ export const TENANT = 'default';
 
 /** The defaults: what the protocol allows. */
 export const noCeilings = ceilingsOf(loadGatewayConfig({}));
-export const noGrants: Grants = { allowSystemPrompt: false, requestSettings: [] };
+export const noGrants: Grants = { allowSystemPrompt: false, requestSettings: [], sources: [] };
 
 const noFiles = createFiles({ claudeApi: undefined });
 

@@ -4,7 +4,7 @@
  * only what to say when there is no evidence.
  */
 import type { ClaudeFailureCode, Complete, Verdict } from '@cc-executor/claude-stream';
-import { type Digest, failureCodes, type RunSummary } from '@cc-executor/protocol';
+import { type Digest, type FailureCode, failureCodes, type RunSummary } from '@cc-executor/protocol';
 import type { BodyEnd } from './response-body.ts';
 import type { UpstreamFailure, UpstreamOutcome } from './upstream-events.ts';
 
@@ -25,6 +25,9 @@ export type Findings = {
   understood: boolean;
   noise: { count: number; sample: string };
 };
+
+/** A failure that claude-api names as we do. */
+type OwnFailureCode = ClaudeFailureCode | Extract<FailureCode, `source_${string}`>;
 
 export function judgeNdjson(findings: Findings, end: BodyEnd, summary: RunSummary): UpstreamOutcome {
   if (findings.complete !== undefined) return judgeComplete(findings.complete, findings, summary);
@@ -62,7 +65,7 @@ function judgeComplete(complete: Complete, findings: Findings, summary: RunSumma
   if (complete.status !== 'timeout') {
     const { error: code, message } = complete;
     // claude-api knows why it ended Claude Code, and what to do about it.
-    if (isClaudeCode(code) && message) {
+    if (isOwnCode(code) && message) {
       const said = verdict?.ok === false && verdict.code === code ? verdict : {};
       return fail({ ...said, code, message }, 'complete-line', findings, summary);
     }
@@ -88,7 +91,7 @@ function fail(
     limit,
     resetsAt,
   }: Pick<UpstreamFailure, 'message' | 'limit' | 'resetsAt'> & {
-    code: ClaudeFailureCode;
+    code: OwnFailureCode;
   },
   evidence: 'complete-line' | 'result-line',
   { hasOutput }: Findings,
@@ -104,8 +107,8 @@ function fail(
   };
 }
 
-function isClaudeCode(code: string | undefined): code is ClaudeFailureCode {
-  return code?.startsWith('claude_') === true && Object.hasOwn(failureCodes, code);
+function isOwnCode(code: string | undefined): code is OwnFailureCode {
+  return /^(?:claude|source)_/.test(code ?? '') && Object.hasOwn(failureCodes, code ?? '');
 }
 
 function succeed(

@@ -200,6 +200,13 @@ describe('a call that fails on evidence', () => {
     }
   });
 
+  it('takes from claude-api why a job could not begin from what it named: nothing had begun', async () => {
+    const error = { code: 'source_unreachable', message: 'no such repository' };
+    const notice = { line: { type: 'source', content: 'fetching' } };
+    const { outcome } = await runScript({ steps: [notice, lines.complete({ status: 'error', error })] });
+    expect(outcome).toMatchObject({ status: 'failed', ...error, sent: true, began: false });
+  });
+
   it.each([
     ['upstream_error', { status: 'error', exit_code: 1, error: { code: 'no_binary', message: 'no claude' } }],
     ['upstream_error', { status: 'timeout' }],

@@ -1,6 +1,7 @@
 /** The variables by which an operator grants what `./grants` judges: gateways and claude-api read the same. */
 import { flag, listOf, setting } from '@cc-executor/runtime';
 import { grantableSettings } from './grants.ts';
+import { isSourceRule } from './sources.ts';
 
 export const grantSettings = {
   allowSystemPrompt: setting({
@@ -22,5 +23,16 @@ export const grantSettings = {
     description:
       'Ceiling: the settings of Claude Code that a request may make (settings). The same for gateways and claude-api.',
     example: 'language,outputStyle',
+  }),
+  sources: setting({
+    env: 'CLAUDE_SOURCES',
+    schema: listOf()
+      .refine((rules) => rules.every(isSourceRule), { error: 'has something else in it' })
+      .describe('addresses separated by commas, such as https://github.com/acme, or https://*'),
+    default: [],
+    defaultText: 'empty: none',
+    description:
+      'Ceiling: what a job may begin from (from): repositories and archives at or below these addresses. A host that is named may have any address, also a private one, and http is for hosts that are named so; https://* is every public host. The same for gateways and claude-api.',
+    example: 'https://github.com/acme',
   }),
 };

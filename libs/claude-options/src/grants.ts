@@ -3,12 +3,15 @@
  * claude-api whoever asks. Pure.
  */
 import type { Ceiling, ClaudeOptions } from './options.ts';
+import { isSourceAllowed } from './sources.ts';
 
 export type Grants = {
   /** Whether a request may put its own system prompt in the place of Claude Code's. */
   readonly allowSystemPrompt: boolean;
   /** The settings of Claude Code that a request may make. */
   readonly requestSettings: readonly string[];
+  /** What a job may begin from: each a `isSourceRule`. */
+  readonly sources: readonly string[];
 };
 
 /**
@@ -25,11 +28,12 @@ export const grantableSettings: readonly string[] = [
 
 const MAX_NAMED = 10;
 const MAX_NAME_LENGTH = 64;
+const MAX_ADDRESS_LENGTH = 200;
 
 /** Each ceiling that is passed, with what is asked for in words. */
 export function findUngranted(
-  { systemPrompt, settings = {} }: Pick<ClaudeOptions, 'systemPrompt' | 'settings'>,
-  { allowSystemPrompt, requestSettings }: Grants,
+  { systemPrompt, settings = {}, from }: Pick<ClaudeOptions, 'systemPrompt' | 'settings' | 'from'>,
+  { allowSystemPrompt, requestSettings, sources }: Grants,
 ): [ceiling: Ceiling, message: string][] {
   const found: [Ceiling, string][] = [];
   if (systemPrompt !== undefined && !allowSystemPrompt) {
@@ -42,6 +46,12 @@ export function findUngranted(
     const named = refused.slice(0, MAX_NAMED).map((name) => name.slice(0, MAX_NAME_LENGTH));
     const more = refused.length > MAX_NAMED ? ` and ${refused.length - MAX_NAMED} more` : '';
     found.push(['CLAUDE_REQUEST_SETTINGS', `requests may not set ${named.join(', ')}${more}`]);
+  }
+  if (from !== undefined) {
+    const address = 'git' in from ? from.git : from.archive;
+    if (!isSourceAllowed(address, sources)) {
+      found.push(['CLAUDE_SOURCES', `jobs may not begin from ${address.slice(0, MAX_ADDRESS_LENGTH)}`]);
+    }
   }
   return found;
 }

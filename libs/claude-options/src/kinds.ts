@@ -59,6 +59,23 @@ type FilesKind = {
   maxLength: number;
 };
 
+/** Where a workspace begins from: a Git repository, or an archive (tar, compressed by gzip or not). */
+type SourceKind = {
+  kind: 'source';
+  /** Of the commits that are fetched. */
+  maxDepth: number;
+};
+
+export type SourceValue =
+  | {
+      readonly git: string;
+      /** A branch, a tag, or a whole commit id; without one what the repository's `HEAD` is at. */
+      readonly ref?: string;
+      /** How many commits; without it, 1. */
+      readonly depth?: number;
+    }
+  | { readonly archive: string };
+
 type MediaType = 'image/png' | 'image/jpeg' | 'image/gif' | 'image/webp' | 'application/pdf' | 'text/plain';
 
 /** `data` is in base64. */
@@ -73,7 +90,8 @@ export type Kind =
   | MapKind
   | ObjectKind
   | SchemaKind
-  | FilesKind;
+  | FilesKind
+  | SourceKind;
 
 /** The values of a kind. */
 export type ValueOf<K extends Kind> =
@@ -91,7 +109,9 @@ export type ValueOf<K extends Kind> =
               ? Readonly<Record<string, unknown>>
               : K extends { kind: 'files' }
                 ? readonly FileValue[]
-                : Readonly<Record<string, string>>;
+                : K extends { kind: 'source' }
+                  ? SourceValue
+                  : Readonly<Record<string, string>>;
 
 /** Which values a kind takes, in words for a Markdown table: `integer, 1–10,000`. */
 export function describeKind(kind: Kind): string {
@@ -114,6 +134,8 @@ export function describeKind(kind: Kind): string {
       const types = [...new Set(Object.values(kind.mediaTypes))].map((type) => `\`${type}\``).join(', ');
       return `list of ≤ ${kind.max} \`{mediaType, data}\`, ≤ ${count(kind.maxLength)} characters of base64 in all; ${types}`;
     }
+    case 'source':
+      return `\`{git, ref?, depth?}\` or \`{archive}\`: addresses (https), depth 1–${count(kind.maxDepth)}`;
     case 'object':
       return `object, ≤ ${count(kind.max)} characters and ${kind.maxDepth} levels as JSON`;
     case 'schema':

@@ -222,6 +222,13 @@ export const claudeOptions = {
     reaches: { as: 'its working directory' },
     operator: { ceilings: ['CLAUDE_WORKSPACES_DIR'] },
   },
+  from: {
+    value: { kind: 'source', maxDepth: 1_000 },
+    meaning: 'the repository or archive that its workspace begins with, where the operator allows it',
+    run: '--from <url[#ref]>',
+    reaches: { as: 'the files in its working directory' },
+    operator: { ceilings: ['CLAUDE_SOURCES'] },
+  },
   conversation: {
     value: {
       kind: 'text',

@@ -2,6 +2,11 @@
 import { z } from 'zod';
 import type { Kind, TextKind } from './kinds.ts';
 import { type ClaudeOptions, claudeOptions, type OptionName } from './options.ts';
+import { SOURCE_ADDRESS, SOURCE_ADDRESS_RULE } from './sources.ts';
+
+const MAX_ADDRESS_LENGTH = 2_048;
+/** Nothing that Git takes for an option, a pattern or a range. */
+const REF = /^(?!.*(?:\.\.|\/\/|\.lock(?:\/|$)|\/\.|\.$|\/$))[A-Za-z0-9][\w./+-]*$/;
 
 type OptionSchemas = { [N in OptionName]: z.ZodOptional<z.ZodType<NonNullable<ClaudeOptions[N]>>> };
 
@@ -33,6 +38,8 @@ function schemaOf(kind: Kind): z.ZodType {
       return z.record(textSchema(kind.names), textSchema(kind.values));
     case 'files':
       return filesSchema(kind);
+    case 'source':
+      return sourceSchema(kind);
     case 'object':
       return bounded(objectSchema, kind);
     case 'schema':
@@ -71,6 +78,19 @@ function filesSchema({ mediaTypes, max, maxLength }: Extract<Kind, { kind: 'file
     .refine((files) => files.reduce((sum, { data }) => sum + data.length, 0) <= maxLength, {
       error: `may not be longer than ${maxLength} characters of base64 in all`,
     });
+}
+
+function sourceSchema({ maxDepth }: Extract<Kind, { kind: 'source' }>): z.ZodType {
+  const address = z.string().max(MAX_ADDRESS_LENGTH).regex(SOURCE_ADDRESS, SOURCE_ADDRESS_RULE);
+  const ref = z.string().max(256).regex(REF, 'must be a branch, a tag, or a commit id');
+  return z.union([
+    z.strictObject({
+      git: address.regex(/^[^?]*$/, 'may have no query'),
+      ref: ref.optional(),
+      depth: z.number().int().min(1).max(maxDepth).optional(),
+    }),
+    z.strictObject({ archive: address }),
+  ]);
 }
 
 function isDeeper(value: unknown, levels: number): boolean {

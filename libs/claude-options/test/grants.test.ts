@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { grantSettings } from '../src/grant-settings.ts';
 import { findUngranted, grantableSettings } from '../src/grants.ts';
 
-const none = { allowSystemPrompt: false, requestSettings: [] };
+const none = { allowSystemPrompt: false, requestSettings: [], sources: [] };
 const load = (env: Record<string, string>) => loadConfig('test', grantSettings, env);
 
 test('without a word of the operator nothing is granted; a request that asks for nothing passes', () => {
@@ -46,7 +46,7 @@ describe('what runs programs, loosens permissions, leads elsewhere or reaches pa
   test.each(harmful)('%s cannot be granted, nor is it when it seems to be', (name) => {
     expect(() => load({ CLAUDE_REQUEST_SETTINGS: name })).toThrow('names a setting that no request may make');
     const settings = JSON.parse(`{"${name}": {}}`) as Record<string, unknown>;
-    const grants = { allowSystemPrompt: true, requestSettings: [name] };
+    const grants = { allowSystemPrompt: true, requestSettings: [name], sources: [] };
     expect(findUngranted({ settings }, grants)).toHaveLength(1);
   });
 });

@@ -94,6 +94,19 @@ const values: Record<string, { taken: unknown[]; refused: unknown[] }> = {
     ],
   },
   workspace: { taken: ['w', 'a_B-9'], refused: [...FLAGS, '', '../w', '.locks', 'a/b', 'x'.repeat(65)] },
+  from: {
+    taken: [
+      { git: 'https://git.example/acme/site.git' },
+      { git: 'https://git.example/acme/site', ref: 'main', depth: 50 },
+      { archive: 'https://files.example/site.tar.gz?signature=x' },
+    ],
+    refused: [
+      'https://git.example/a',
+      {},
+      { git: 'file:///a' },
+      { git: 'https://git.example/a', branch: 'x' },
+    ],
+  },
   conversation: {
     taken: [UUID, UUID.toUpperCase()],
     refused: [...FLAGS, '', 'hello', '../../x', ` ${UUID}`, `${UUID}0`, UUID.replaceAll('-', '')],

@@ -130,6 +130,8 @@ export function createStreamReader(): StreamReader {
           return PING;
         case 'background_output':
           return ALIVE;
+        case 'source':
+          return [{ type: 'notice', message: value }];
         case 'paused':
         case 'resumed':
           return [{ type: value.type }];

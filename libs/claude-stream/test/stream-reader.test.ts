@@ -219,12 +219,13 @@ describe('the stream reader, on lines that are no text', () => {
     expect(readAll([{ ...line, tasks: 'none' }])).toHaveLength(1);
   });
 
-  it('passes on as notices, which are no output, what Claude Code says itself', () => {
+  it('passes on as notices, which are no output, what Claude Code and claude-api say themselves', () => {
     const lines = [
       { type: 'rate_limit_event', rate_limit_info: { status: 'allowed' } },
       { type: 'rate_limit_event' },
       { type: 'auth_status', isAuthenticating: true, output: [] },
       { type: 'system', subtype: 'informational', content: 'continuing once' },
+      { type: 'source', content: 'fetching https://git.example/site' },
       { type: 'user', message: { role: 'user', content: [text('[Request interrupted by user]')] } },
       assistant([text('API Error')], { is_api_error_message: true }),
       { type: 'assistant', message: { model: '<synthetic>', content: [text('No response requested.')] } },

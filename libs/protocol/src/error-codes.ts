@@ -255,6 +255,15 @@ export const failureCodes = {
   workspace_invalid: 'What has the name of the workspace is not a folder.',
   conversation_unknown: 'claude-api has no such conversation: never begun there, or no longer kept.',
   conversation_elsewhere: 'The conversation belongs to another workspace, or to none.',
+  source_unavailable:
+    'claude-api cannot let a job begin from this: it has no Git, or does not run on Linux; the message says which.',
+  source_unreachable:
+    'What the job was to begin from (`from`) could not be fetched, or lies where it may not; the message says why.',
+  source_invalid:
+    'What the job was to begin from is no archive, or has what no workspace may: links that lead out, devices, hard links.',
+  source_too_large:
+    'What the job was to begin from is more than the operator of claude-api allows, or takes longer; the message names the setting.',
+  source_occupied: 'The workspace has files already that did not begin from this.',
   upstream_cut: 'The connection to claude-api broke before there was evidence of an end.',
   upstream_incomplete: 'The answer of claude-api ended without evidence of success.',
   upstream_garbage: 'The answer of claude-api was not what it should be.',

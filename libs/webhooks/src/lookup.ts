@@ -4,6 +4,7 @@
  * know, by its hosts file and search domains.
  */
 import { Resolver, lookup as systemLookup } from 'node:dns/promises';
+import { isIP, type LookupFunction } from 'node:net';
 
 export type Lookup = (host: string) => Promise<string[]>;
 
@@ -32,5 +33,15 @@ export function createLookup({
     const [first] = answers;
     if (addresses.length === 0 && first.status === 'rejected') throw first.reason;
     return addresses;
+  };
+}
+
+/** A lookup for a connection: whatever the name, these addresses, which were judged. */
+export function pinTo(addresses: readonly string[]): LookupFunction {
+  const found = addresses.map((address) => ({ address, family: isIP(address) }));
+  return (_host, { all }, done) => {
+    const [first] = found;
+    if (all) done(null, found);
+    else done(null, first?.address ?? '', first?.family);
   };
 }

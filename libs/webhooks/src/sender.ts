@@ -2,10 +2,10 @@
  * One attempt to deliver a webhook, bounded in everything: time, addresses, what is read of the answer. The name is resolved
  * once, and the connection goes to the addresses that were judged, and to no other. A redirect is an answer like any other.
  */
-import { isIP, type LookupFunction } from 'node:net';
+import { isIP } from 'node:net';
 import { within } from '@cc-executor/runtime';
 import { Client } from 'undici';
-import { createLookup, type Lookup } from './lookup.ts';
+import { createLookup, type Lookup, pinTo } from './lookup.ts';
 import { signatureHeaders } from './signature.ts';
 import { hostOf, type TargetRules } from './targets.ts';
 
@@ -80,15 +80,6 @@ export function createWebhookSender(options: {
         return { error: late.aborted ? 'timeout' : wordOf(error) };
       }
     },
-  };
-}
-
-function pinTo(addresses: readonly string[]): LookupFunction {
-  const found = addresses.map((address) => ({ address, family: isIP(address) }));
-  return (_host, { all }, done) => {
-    const [first] = found;
-    if (all) done(null, found);
-    else done(null, first?.address ?? '', first?.family);
   };
 }
 

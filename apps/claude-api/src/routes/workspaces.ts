@@ -55,7 +55,13 @@ export function registerWorkspaceRoutes(
     workspaces,
     limits,
     ...git
-  }: { workspaces: Workspaces; limits: FileLimits; workDir: string; confine: Confine | undefined },
+  }: {
+    workspaces: Workspaces;
+    limits: FileLimits;
+    workDir: string;
+    diffsDir: string;
+    confine: Confine | undefined;
+  },
 ): void {
   const served = (work: Work) => async (request: Asked, reply: HttpReply) => {
     const cleanUps: (() => unknown)[] = [];
@@ -160,7 +166,7 @@ export function registerWorkspaceRoutes(
   };
 
   const keptDiff: Work = async ({ params: { id = '' } }, reply) => {
-    const text = await readJobDiff(await workspaces.root(), id);
+    const text = await readJobDiff(git.diffsDir, id);
     reply.header('content-type', 'text/x-diff');
     return text;
   };

@@ -1,6 +1,7 @@
 /** Runs a script of Git commands for a workspace: confined as an execution is, and told nothing of ours. */
 import { join } from 'node:path';
 import { locateCli } from '../cli-location.ts';
+import type { CliEnding } from '../cli-process.ts';
 import type { Confine } from '../engine.ts';
 import { FileFault } from './fault.ts';
 
@@ -12,14 +13,18 @@ const SETTINGS = { 'core.bigFileThreshold': '4m', 'core.compression': '0', 'prot
 export type GitRun = {
   /** Its path, without links; Git takes it for its folder. */
   readonly workspace: string;
-  /** Of our own; the repository is `git` in it. */
+  /** Of our own; the repository is `git` in it, unless it is said to be elsewhere. */
   readonly folder: string;
+  readonly repository?: string;
   /** Where objects are besides. */
   readonly objects?: string | undefined;
   /** What else the script is to see. */
   readonly shown?: readonly string[];
   readonly script: string;
   readonly args: readonly string[];
+  /** Of Git, besides those that hold for all. */
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly environment?: Readonly<Record<string, string>>;
 };
 
 export type GitBounds = {
@@ -28,17 +33,9 @@ export type GitBounds = {
   readonly signal?: AbortSignal | undefined;
 };
 
-/** Gives what it puts out. Errors: `diff_unavailable` where there is no Git, or it fails; `file_too_large`. */
-export async function runGit(run: GitRun, confine: Confine, bounds: GitBounds): Promise<Buffer> {
-  const { maxBytes, timeoutMs, signal } = bounds;
-  if (locateCli('git', { PATH }) === undefined) {
-    throw new FileFault('diff_unavailable', 'Git is not installed where claude-api runs');
-  }
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  const tooLarge = new AbortController();
-  const late = AbortSignal.timeout(timeoutMs);
-  const { exitCode, stderr, spawnError } = await confine(
+/** Runs it. Never rejects for what Git did; without Git there is a `spawnError`. */
+export function startGit(run: GitRun, confine: Confine, options: Parameters<Confine>[1]): Promise<CliEnding> {
+  return confine(
     {
       file: '/bin/sh',
       args: ['-c', run.script, 'sh', ...run.args],
@@ -46,15 +43,32 @@ export async function runGit(run: GitRun, confine: Confine, bounds: GitBounds): 
       env: environmentOf(run),
       shown: [run.folder, ...(run.shown ?? [])],
     },
-    {
-      signal: AbortSignal.any([tooLarge.signal, late, ...(signal ? [signal] : [])]),
-      onOutput(piece) {
-        bytes += piece.length;
-        if (bytes > maxBytes) tooLarge.abort();
-        else pieces.push(piece);
-      },
-    },
+    options,
   );
+}
+
+export function hasGit(): boolean {
+  return locateCli('git', { PATH }) !== undefined;
+}
+
+/** Gives what it puts out. Errors: `diff_unavailable` where there is no Git, or it fails; `file_too_large`. */
+export async function runGit(run: GitRun, confine: Confine, bounds: GitBounds): Promise<Buffer> {
+  const { maxBytes, timeoutMs, signal } = bounds;
+  if (!hasGit()) {
+    throw new FileFault('diff_unavailable', 'Git is not installed where claude-api runs');
+  }
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  const tooLarge = new AbortController();
+  const late = AbortSignal.timeout(timeoutMs);
+  const { exitCode, stderr, spawnError } = await startGit(run, confine, {
+    signal: AbortSignal.any([tooLarge.signal, late, ...(signal ? [signal] : [])]),
+    onOutput(piece) {
+      bytes += piece.length;
+      if (bytes > maxBytes) tooLarge.abort();
+      else pieces.push(piece);
+    },
+  });
   if (bytes > maxBytes) {
     throw new FileFault('file_too_large', `The diff has more than ${maxBytes} bytes (CLAUDE_DIFF_MAX_BYTES)`);
   }
@@ -66,8 +80,8 @@ export async function runGit(run: GitRun, confine: Confine, bounds: GitBounds): 
   throw new FileFault('diff_unavailable', `Git could not read the workspace: ${why}`);
 }
 
-function environmentOf({ workspace, folder, objects }: GitRun): Record<string, string> {
-  const settings = Object.entries(SETTINGS).flatMap(([key, value], i) => [
+function environmentOf({ workspace, folder, repository, objects, ...more }: GitRun): Record<string, string> {
+  const settings = Object.entries({ ...SETTINGS, ...more.settings }).flatMap(([key, value], i) => [
     [`GIT_CONFIG_KEY_${i}`, key],
     [`GIT_CONFIG_VALUE_${i}`, value],
   ]);
@@ -76,14 +90,15 @@ function environmentOf({ workspace, folder, objects }: GitRun): Record<string, s
     HOME: folder,
     TMPDIR: folder,
     LC_ALL: 'C',
-    GIT_DIR: join(folder, 'git'),
+    GIT_DIR: repository ?? join(folder, 'git'),
     GIT_WORK_TREE: workspace,
     ...(objects !== undefined && { GIT_ALTERNATE_OBJECT_DIRECTORIES: objects }),
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_ATTR_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_TERMINAL_PROMPT: '0',
-    GIT_CONFIG_COUNT: String(Object.keys(SETTINGS).length),
+    GIT_CONFIG_COUNT: String(settings.length / 2),
     ...Object.fromEntries(settings),
+    ...more.environment,
   };
 }

@@ -4,13 +4,13 @@
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Confine } from '../engine.ts';
 import { compare, type DiffLimits } from './diff.ts';
 import { FileFault } from './fault.ts';
 import { findSnapshot } from './snapshot.ts';
 
-/** In the root of the workspaces, where none can have this name. */
+/** In the root of the workspaces, or of what is passing, where none can have this name. */
 const DIFFS = '.diffs';
 /** Less than workers wait for the last line after a result. */
 const WITHIN_MS = 8_000;
@@ -26,13 +26,13 @@ export type JobDiff = {
 let forgotAt = 0;
 
 /**
- * Makes it against the state before the run, and keeps it.
+ * Makes it against the state before the run, and keeps it in `root`.
  * Errors: those of `makeDiff`; then none is kept.
  *
  * @param limits.keptMs how long diffs are kept, in ms
  */
 export async function keepJobDiff(
-  place: { workspace: string; workDir: string; executionId: string },
+  place: { workspace: string; workDir: string; root: string; executionId: string },
   confine: Confine,
   limits: DiffLimits & { keptMs: number },
 ): Promise<JobDiff> {
@@ -41,7 +41,7 @@ export async function keepJobDiff(
     throw new FileFault('diff_unavailable', 'The state before the run was not noted');
   const diffTimeoutMs = Math.min(limits.diffTimeoutMs, WITHIN_MS);
   const text = await compare({ ...place, ...snapshot }, confine, { ...limits, diffTimeoutMs });
-  const root = dirname(place.workspace);
+  const { root } = place;
   await mkdir(join(root, DIFFS), { recursive: true, mode: 0o700 });
   await writeFile(pathOf(root, place.executionId), text, { mode: 0o600 });
   await forgetOld(join(root, DIFFS), limits.keptMs);

@@ -8,6 +8,7 @@ import type { Confine } from '../engine.ts';
 import { type ArchiveBounds, measureArchive } from './archive.ts';
 import { openFolder } from './beneath.ts';
 import { runGit } from './git.ts';
+import { findHead } from './head.ts';
 
 /** In the root of the workspaces, where none can have this name. */
 const SNAPSHOTS = '.snapshots';
@@ -15,6 +16,11 @@ const TREE = /^[0-9a-f]{40}$/;
 
 const SCRIPT = `
 (unset GIT_WORK_TREE; git init -q --bare --template= "$GIT_DIR") || exit
+if [ "$1" ]; then
+  (export GIT_INDEX_FILE="$GIT_DIR/tracked" GIT_ALTERNATE_OBJECT_DIRECTORIES="$2"
+   git read-tree "$1" && git ls-files -z --stage --cached --ignored --exclude-standard) |
+    grep -zv '^160000' | sed -z 's/^[^\t]*\t//' | git update-index -z --add --remove --stdin || exit
+fi
 git ls-files -z --others --exclude-standard | grep -zv '/$' | git update-index -z --add --stdin || exit
 exec git write-tree
 `;
@@ -29,16 +35,23 @@ export async function takeSnapshot(
   confine: Confine,
   bounds: SnapshotBounds & { signal: AbortSignal },
 ): Promise<void> {
+  await forgetSnapshot(workspace);
   const folder = folderOf(workspace);
-  await rm(folder, { recursive: true, force: true, maxRetries: 3 });
   const opened = await openFolder(workspace, []);
   await measureArchive(opened, { ...bounds, without: '.git' }).finally(() => opened.close());
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const output = await runGit({ workspace, folder, script: SCRIPT, args: [] }, confine, {
+  // Of what is tracked some may be ignored.
+  const commit = (await findHead(workspace).catch(() => undefined))?.commit ?? '';
+  const args = [commit, join(workspace, '.git', 'objects')];
+  const output = await runGit({ workspace, folder, script: SCRIPT, args }, confine, {
     ...bounds,
     maxBytes: 1_000,
   });
   await writeFile(join(folder, 'start'), output.toString().trim(), { mode: 0o600 });
+}
+
+export async function forgetSnapshot(workspace: string): Promise<void> {
+  await rm(folderOf(workspace), { recursive: true, force: true, maxRetries: 3 });
 }
 
 export async function findSnapshot(

@@ -258,6 +258,14 @@ export type ExecuteParams = {
   settings?: Record<string, unknown> | undefined;
   /** the workspace to run in */
   workspace?: string | undefined;
+  /** the repository or archive that its workspace begins with, where the operator allows it */
+  from?: {
+    git: string;
+    ref?: string | undefined;
+    depth?: number | undefined;
+  } | {
+    archive: string;
+  } | undefined;
   /** the earlier conversation to continue */
   conversation?: string | undefined;
   idempotencyKey?: string | undefined;
