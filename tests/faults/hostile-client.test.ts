@@ -6,6 +6,7 @@ import {
   type Crowd,
   type CrowdPlan,
   describeViolations,
+  needs,
   onBusyMachine,
   startCrowd,
 } from '@cc-executor/testing';
@@ -68,9 +69,10 @@ async function askOften(ask: () => Promise<unknown>): Promise<number[]> {
   return tookMs.sort((a, b) => a - b);
 }
 
-test.each(hostile)(
+test.for(hostile)(
   'client · hostile · a b d f g: some %s, and a client that means no harm notices nothing',
-  async (name, plan) => {
+  async ([name, plan], context) => {
+    if (plan('').mode === 'deaf') await needs('throughput')(context);
     const victim = await faults.client();
     const jobs = await bringToMoments(faults, victim, {
       plans: { claimed: { chunks: 1, ends: ['pause'] }, streaming: { chunks: 250, paceMs: 10 } },
