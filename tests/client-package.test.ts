@@ -1,4 +1,4 @@
-/** The SDK as others get it: packed from a clone, installed into an empty project. */
+/** The SDK and its hooks as others get them: packed from a clone, installed into an empty project. */
 import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -26,7 +26,8 @@ beforeAll(async () => {
 });
 afterAll(() => project.remove());
 
-const installed = (file: string) => join(project.folder, 'node_modules/@cc-executor/client', file);
+const installed = (file: string, library = 'client') =>
+  join(project.folder, 'node_modules/@cc-executor', library, file);
 
 describe('the packed SDK', () => {
   test('has a README, the licence and a source map, and depends on nothing', () => {
@@ -36,6 +37,15 @@ describe('the packed SDK', () => {
     const manifest = JSON.parse(readFileSync(installed('package.json'), 'utf8'));
     expect(manifest).toMatchObject({ dependencies: {}, exports: { '.': { default: './dist/index.js' } } });
     expect(manifest.scripts).toBeUndefined();
+  });
+
+  test('has hooks beside it, which share it with the program', () => {
+    for (const file of ['README.md', 'LICENSE', 'dist/index.js.map']) {
+      expect(existsSync(installed(file, 'react')), file).toBe(true);
+    }
+    const script = readFileSync(installed('dist/index.js', 'react'), 'utf8');
+    const imported = [...script.matchAll(/from ["']([^"']+)["']/g)].map(([, name]) => name);
+    expect(new Set(imported)).toEqual(new Set(['@cc-executor/client', 'react']));
   });
 
   test('runs a job in plain JavaScript', async () => {
@@ -62,7 +72,10 @@ describe('the packed SDK', () => {
       skipLibCheck: false,
     };
     const config = `tsconfig.${moduleResolution}.json`;
-    await writeFile(join(project.folder, config), JSON.stringify({ compilerOptions, files: ['strict.ts'] }));
+    await writeFile(
+      join(project.folder, config),
+      JSON.stringify({ compilerOptions, files: ['strict.ts', 'hooks.ts'] }),
+    );
     const said = await run(tsc, ['-p', config], { cwd: project.folder }).catch(({ stdout }) => stdout);
     expect(said).toEqual({ stdout: '', stderr: '' });
   });

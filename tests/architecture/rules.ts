@@ -49,6 +49,7 @@ const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
     'timeline',
   ],
   'libs/client': ['protocol'],
+  'libs/react': ['client'],
   'libs/service': ['fleet', 'redis', 'metrics', 'runtime'],
   'libs/fleet': ['redis'],
   'libs/identity': [],
@@ -185,12 +186,13 @@ function roomOf(folder: string, path: string): string | undefined {
 /** Packages that are imported but not declared. `manifests` maps a folder to its package.json. */
 export function checkDeclared(
   files: readonly SourceFile[],
-  manifests: Readonly<Record<string, { dependencies?: object }>>,
+  manifests: Readonly<Record<string, { dependencies?: object; peerDependencies?: object }>>,
 ): Violation[] {
   return eachImport(files, (folder, { specifier }) => {
     if (specifier.startsWith('.') || specifier.startsWith('node:')) return undefined;
     const name = packageName(specifier);
-    if (name in (manifests[folder]?.dependencies ?? {})) return undefined;
+    const { dependencies, peerDependencies } = manifests[folder] ?? {};
+    if (name in { ...dependencies, ...peerDependencies }) return undefined;
     return `${name} is not a dependency in ${folder}/package.json`;
   });
 }

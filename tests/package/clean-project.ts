@@ -1,4 +1,4 @@
-/** A clone of this checkout that packs the SDK, and an empty project outside of it that installs the file. */
+/** A clone of this checkout that packs the SDK and its hooks, and an empty project outside of it that installs the files. */
 import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,12 +7,14 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
+const PEERS = ['react', 'react-dom', 'scheduler', '@types/react', 'csstype'];
 const LEFT_OUT = new Set(['.git', '.cache', 'node_modules', 'dist', 'docs', 'recordings']);
 
 export const run = promisify(execFile);
 
 export type CleanProject = {
   folder: string;
+  /** The SDK's. */
   tarball: string;
   /** Runs npm there. */
   npm(...args: string[]): Promise<unknown>;
@@ -25,12 +27,17 @@ export async function makeCleanProject(): Promise<CleanProject> {
   const [clone, folder] = [join(parent, 'clone'), join(parent, 'project')];
   await cp(root, clone, { recursive: true, filter: (path) => !LEFT_OUT.has(basename(path)) });
   await symlink(join(root, 'node_modules'), join(clone, 'node_modules'));
-  await run('npm', ['pack', '--workspace', 'libs/client'], { cwd: clone });
-  const tarball = join(clone, 'cc-executor-client-0.1.0.tgz');
+  await run('npm', ['pack', '--workspace', 'libs/client', '--workspace', 'libs/react'], { cwd: clone });
+  const tarballOf = (library: string) => join(clone, `cc-executor-${library}-0.1.0.tgz`);
+  const tarball = tarballOf('client');
   await mkdir(folder);
   await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
   await cp(fileURLToPath(new URL('project', import.meta.url)), folder, { recursive: true });
   const npm = (...args: string[]) => run('npm', [...args, '--no-audit', '--no-fund'], { cwd: folder });
-  await npm('install', '--offline', '--ignore-scripts', tarball);
+  // The peers are those of this checkout.
+  await npm('install', '--offline', '--ignore-scripts', '--legacy-peer-deps', tarball, tarballOf('react'));
+  await mkdir(join(folder, 'node_modules/@types'));
+  for (const peer of PEERS)
+    await symlink(join(root, 'node_modules', peer), join(folder, 'node_modules', peer));
   return { folder, tarball, npm, remove: () => rm(parent, { recursive: true }) };
 }

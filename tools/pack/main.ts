@@ -4,6 +4,7 @@
  */
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { readManifest } from './manifest.ts';
 import { buildScript } from './script.ts';
 import { buildTypes } from './types.ts';
 
@@ -18,12 +19,12 @@ const licence = join(library, 'LICENSE');
 const WORKSPACE_ONLY = ['scripts', 'devDependencies', 'publishConfig'];
 
 async function build(): Promise<void> {
-  await buildScript(root, library);
-  await buildTypes(root, library);
+  const manifest = JSON.parse(readFileSync(manifestFile, 'utf8'));
+  await buildScript(root, library, readManifest(manifest));
+  await buildTypes(root, library, readManifest(manifest));
   copyFileSync(join(root, 'LICENSE'), licence);
   mkdirSync(dirname(savedFile), { recursive: true });
   copyFileSync(manifestFile, savedFile);
-  const manifest = JSON.parse(readFileSync(manifestFile, 'utf8'));
   const published = { ...manifest, ...manifest.publishConfig, dependencies: foreign(manifest.dependencies) };
   for (const name of WORKSPACE_ONLY) delete published[name];
   writeFileSync(manifestFile, `${JSON.stringify(published, null, 2)}\n`);

@@ -4,24 +4,29 @@
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
+import type { Manifest } from './manifest.ts';
 
 const IMPORT = /(?<=\bfrom '|\bimport\('|\bimport\(")[^'"]+(?=['"])/g;
 
 /** Writes `dist/types`. Throws what the compiler says. */
-export async function buildTypes(root: string, library: string): Promise<void> {
+export async function buildTypes(root: string, library: string, { entries, peers }: Manifest): Promise<void> {
   const parent = join(root, '.cache', 'pack');
   mkdirSync(parent, { recursive: true });
   const folder = mkdtempSync(join(parent, 'types-'));
   try {
-    emit(root, library, folder);
-    copyTree(`${basename(library)}/src/index.d.ts`, folder, join(library, 'dist/types'));
+    const sources = Object.values(entries).map((file) => join(library, file));
+    emit(root, sources, folder);
+    const tree = { from: folder, to: join(library, 'dist/types'), peers, copied: new Set<string>() };
+    for (const source of sources) {
+      copyTree(relative(join(root, 'libs'), source).replace(/\.ts$/, '.d.ts'), tree);
+    }
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-function emit(root: string, library: string, folder: string): void {
+function emit(root: string, files: string[], folder: string): void {
   const config = {
     extends: join(root, 'tsconfig.json'),
     compilerOptions: {
@@ -36,25 +41,28 @@ function emit(root: string, library: string, folder: string): void {
       paths: { '@cc-executor/protocol/plain': [join(root, 'libs/protocol/src/plain.ts')] },
     },
     include: [],
-    files: [join(library, 'src/index.ts')],
+    files,
   };
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
   const run = join(root, 'tools/runtime/run.mjs');
   execFileSync(process.execPath, [run, '--bin', 'tsc', '-p', folder], { stdio: ['ignore', 2, 2] });
 }
 
-/** Copies a file and all that it imports. */
-function copyTree(file: string, from: string, to: string, copied = new Set<string>()): void {
-  if (copied.has(file)) return;
-  copied.add(file);
-  const text = readFileSync(join(from, file), 'utf8').replaceAll(IMPORT, (specifier) => {
+type Tree = { from: string; to: string; peers: string[]; copied: Set<string> };
+
+/** Copies a file and all that it imports, but for what a peer has. */
+function copyTree(file: string, tree: Tree): void {
+  if (tree.copied.has(file)) return;
+  tree.copied.add(file);
+  const text = readFileSync(join(tree.from, file), 'utf8').replaceAll(IMPORT, (specifier) => {
+    if (tree.peers.includes(specifier)) return specifier;
     const target = locate(specifier, file);
-    copyTree(target, from, to, copied);
+    copyTree(target, tree);
     const path = relative(dirname(file), target).replace(/\.d\.ts$/, '.js');
     return path.startsWith('.') ? path : `./${path}`;
   });
-  mkdirSync(dirname(join(to, file)), { recursive: true });
-  writeFileSync(join(to, file), text);
+  mkdirSync(dirname(join(tree.to, file)), { recursive: true });
+  writeFileSync(join(tree.to, file), text);
 }
 
 function locate(specifier: string, importer: string): string {
