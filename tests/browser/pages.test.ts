@@ -53,7 +53,7 @@ describe('the pages', () => {
     async (view) => {
       const page = await openPage(VIEWS[view]);
       for (const [path, proof] of [
-        ['/', 'dl'],
+        ['/', '.tiles'],
         ['/jobs', 'tbody .completed'],
         [`/jobs/${doneJob}`, 'text=was handed the end'],
       ] as const) {

@@ -59,7 +59,8 @@ export async function startServer(options: ServerOptions): Promise<ClaudeApiServ
     checks: {
       async engine() {
         const { ok, detail, version: engineVersion, ...more } = await engine.describe();
-        return { ok, detail, data: { engine: engine.name, version: engineVersion, ...more } };
+        const load = { ...executions.load(), limit: options.limits.maxExecutions };
+        return { ok, detail, data: { engine: engine.name, version: engineVersion, load, ...more } };
       },
     },
   });

@@ -10,6 +10,7 @@ import { type HttpReply, type HttpRequest, type HttpServer, sendJson } from '@cc
 import { hideContent, hideContentOfLines } from './content.ts';
 
 const ROUTES = [
+  ['GET', '/v1/overview'],
   ['GET', '/v1/jobs'],
   ['GET', '/v1/jobs/:jobId'],
   ['GET', '/v1/jobs/:jobId/events'],

@@ -4,6 +4,7 @@ import { createClaudeApiClient } from '@cc-executor/claude-api-client';
 import {
   createKeys,
   createRedisAcceptLog,
+  createRedisCounts,
   createRedisFeed,
   createRedisJobBatches,
   createRedisListenLog,
@@ -144,7 +145,9 @@ await runService({
         ...(keyring && { keys: () => checkKeys(keyring) }),
       },
     });
-    const reports = member.reports({ health });
+    let connections = () => 0;
+    const reports = member.reports({ health, lookConnections: () => connections() });
+    const services = createServices({ ...reports, producer, usageBlock });
     // Clients reconnect the moment that the door opens, and would all be refused as `unavailable` meanwhile.
     await untilConnected([redis, subscriber, accepting]);
     const { claudeApiUrl, claudeApiToken: token } = config;
@@ -176,6 +179,8 @@ await runService({
         readLog,
         wishLog,
         jobBatches,
+        jobCounts: createRedisCounts({ redis, keys }),
+        services,
         producer,
         ceilings,
         grants: config,
@@ -192,7 +197,7 @@ await runService({
       tickets,
       health,
       metrics,
-      services: createServices({ ...reports, producer, usageBlock }),
+      services,
       logger,
     });
     if (tokenCheck === undefined && !isLoopback(config.host)) {
@@ -202,6 +207,7 @@ await runService({
       );
     }
     if (keyring) watchKeys(serviceMetrics, keyring);
+    connections = gateway.connections;
     const reporter = reports.start();
     return {
       async close() {

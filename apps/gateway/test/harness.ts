@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import type { Grants } from '@cc-executor/claude-options';
 import {
   createKeys,
+  createRedisCounts,
   createRedisFeed,
   createRedisJobBatches,
   createRedisSweep,
@@ -66,6 +67,7 @@ export const TENANT = 'default';
 export const noCeilings = ceilingsOf(loadGatewayConfig({}));
 export const noGrants: Grants = { allowSystemPrompt: false, requestSettings: [], sources: [] };
 
+const noFleet = () => Promise.reject(new Error('there is no fleet in these tests'));
 const noFiles = createFiles({ claudeApi: undefined });
 
 export const freshMetrics = () =>
@@ -187,6 +189,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
       logger: silent,
     });
     const ceilings = { ...noCeilings, ...lowered };
+    const services = overrides.services ?? noFleet;
     const tickets = createTickets({ redis, keyPrefix });
     const roomWatch = watchRoom(redis, { fullPercent: 90, everyMs: 50 });
     const started = await startGateway({
@@ -222,6 +225,8 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
         readLog: gatewayLog,
         wishLog: gatewayLog,
         jobBatches,
+        jobCounts: createRedisCounts({ redis, keys }),
+        services,
         producer,
         ceilings,
         grants,
@@ -238,7 +243,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
       tickets,
       health: createHealth({ service: 'gateway', version: 'test', checks: {} }),
       metrics,
-      services: () => Promise.reject(new Error('there is no fleet in these tests')),
+      services,
       logger: silent,
       ...overrides,
     });

@@ -110,6 +110,7 @@ export function createAttempt(
       }
       gate.answered();
     },
+    ageMs: () => begun.attempt.queuedMs + Math.round(performance.now() - takenAt),
     // A completed answer waits for room as long as the job has time: otherwise the work would be lost.
     isEnding: () => stop.signal.aborted || (isOver && outcome.status !== 'completed'),
   });

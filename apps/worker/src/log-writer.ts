@@ -8,7 +8,7 @@
  * after something was dropped only the terminal event.
  */
 import type { AppendCode, Batch, KeptBody, RecordChange, Wishes, WriteLog } from '@cc-executor/job-log';
-import { carriesOutput, type EventBody, type TerminalBody, type TerminalStatus } from '@cc-executor/protocol';
+import { carriesOutput, type EventBody, type TerminalBody } from '@cc-executor/protocol';
 import { isCurable, isFull } from '@cc-executor/redis';
 import { createRepeatedWarning, type Logger, repeatUntilAnswered } from '@cc-executor/runtime';
 import { sizeEvent } from './event-size.ts';
@@ -58,8 +58,7 @@ type Pending = {
   kept: KeptBody | undefined;
   hasOutput: boolean;
   change: RecordChange | undefined;
-  terminal?: TerminalStatus;
-  ending?: Batch['ending'];
+  end?: Pick<Batch, 'terminal' | 'ending' | 'ageMs'>;
 };
 
 export function createLogWriter({
@@ -74,6 +73,7 @@ export function createLogWriter({
   onWishes,
   onOverflow,
   onFirstOutput,
+  ageMs,
   isEnding = () => false,
   flushWindow,
 }: {
@@ -93,6 +93,8 @@ export function createLogWriter({
   /** Called with every reply when the job's events take more than they may. */
   onOverflow: () => void;
   onFirstOutput?: () => void;
+  /** How long ago the job was accepted, in ms. */
+  ageMs?: () => number;
   /** Whether the job is to end, so that room for more output is not waited for. */
   isEnding?: () => boolean;
   /** Shared by the writers of a worker. */
@@ -132,16 +134,16 @@ export function createLogWriter({
     while (pending.length > 0 && !isStopped()) {
       await flushWindow.closes();
       const batch = takeBatch();
-      const { change, terminal, ending } = batch.at(-1) ?? {};
+      const { change, end } = batch.at(-1) ?? {};
       const kept = batch.flatMap((event) => event.kept ?? []);
       const code = await append({
         bodies: batch.map(({ json }) => json),
         ...(kept.length > 0 ? { kept } : {}),
         hasOutput: batch.some(({ hasOutput }) => hasOutput),
         ...(change ? { change } : {}),
-        ...(terminal ? { terminal, ending } : {}),
+        ...end,
       });
-      if (terminal) ended = code;
+      if (end) ended = code;
       if (code === 'cancel_requested') {
         putBack(batch.slice(0, -1));
         break;
@@ -161,8 +163,8 @@ export function createLogWriter({
     let count = 0;
     let length = 0;
     while (count < pending.length && count < MAX_BATCH_EVENTS && length < MAX_BATCH_LENGTH) {
-      const { json, kept, change, terminal } = pending[count] as Pending;
-      if (terminal && length > MAX_LENGTH_BEFORE_END) break;
+      const { json, kept, change, end } = pending[count] as Pending;
+      if (end && length > MAX_LENGTH_BEFORE_END) break;
       length += json.length + (kept?.bytes ?? 0);
       count += 1;
       // The record changes with it, once a batch.
@@ -229,9 +231,9 @@ export function createLogWriter({
   async function finish(event: TerminalBody): Promise<'ok' | Refusal | DropReason> {
     if (refused) return refused;
     const { json } = sizeEvent(event, 0);
-    const end = { terminal: event.type, ending: endingOf(event) };
+    const end = { terminal: event.type, ending: endingOf(event), ...(ageMs && { ageMs: ageMs() }) };
     if (dropReason) return append({ bodies: [json], hasOutput: false, ...end });
-    pending.push({ json, kept: undefined, hasOutput: false, change: undefined, ...end });
+    pending.push({ json, kept: undefined, hasOutput: false, change: undefined, end });
     pendingLength += json.length;
     flushing ??= flush();
     await flushed();

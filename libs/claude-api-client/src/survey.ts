@@ -24,6 +24,8 @@ export type SurveyedAddress = {
   /** Of its engine: what runs, and whether it can. */
   detail?: string;
   engine?: string;
+  /** How many executions it has, and may have. */
+  load?: unknown;
   system?: unknown;
 };
 
@@ -77,6 +79,7 @@ function summarise({ code, statusCode, body }: Readiness): Partial<SurveyedAddre
       detail: engineCheck.detail,
       engine: record(engineCheck.data).engine,
     }),
+    ...(record(engineCheck.data).load !== undefined && { load: record(engineCheck.data).load }),
     ...(answer.system !== undefined && { system: answer.system }),
   };
 }

@@ -118,6 +118,8 @@ export type Client = {
   verify(jobId: string, call?: CallOptions): Promise<Result<'verify'>>;
   /** Who this is for the gateway: tenant, scopes, and what may be asked for. */
   me(call?: CallOptions): Promise<Result<'me'>>;
+  /** How all of it is, of the last minutes and now. For operators. Errors: `forbidden`, … */
+  overview(params?: Params<'overview'>, call?: CallOptions): Promise<Result<'overview'>>;
   /**
    * Has the webhook of an ended job sent again, under its id; how that goes `get` tells.
    * Errors: `delivery_not_found`, `webhooks_off`, `job_not_found`, …
@@ -358,6 +360,7 @@ export function createClient(options: ClientOptions): Client {
     listFiles: (params, call) => ask('listFiles', params, call),
     readFile: (workspace, path, call) => fetchFile((at) => ask('readFile', { workspace, path, ...at }, call)),
     me: (call) => ask('me', {}, call),
+    overview: (params = {}, call) => ask('overview', params, call),
     verify: (jobId, call) => ask('verify', { jobId }, call),
     redeliver: (jobId, call) => ask('redeliver', { jobId }, call),
     list: (params = {}, call) => ask('list', params, call),

@@ -26,6 +26,7 @@ const ROUTES: { [M in Plain]: (params: Params<M>) => Route } = {
   list: (params) => get(`/jobs?${new URLSearchParams(textsOf(params))}`),
   verify: ofJob('verify'),
   me: () => get('/me'),
+  overview: (params) => get(`/overview?${new URLSearchParams(textsOf(params))}`),
   getBatch: ({ batchId }) => get(`/batches/${batchId}`),
   redeliver: ofJob('redeliver'),
   listFiles: ({ workspace, ...query }) =>

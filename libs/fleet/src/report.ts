@@ -66,6 +66,8 @@ const upstreamAddress = z.object({
   status: z.string().optional(),
   detail: z.string().optional(),
   engine: z.string().optional(),
+  /** How many executions run, are paused, and may run. */
+  load: z.object({ running: z.number(), paused: z.number(), limit: z.number() }).optional().catch(undefined),
   /** Foreign: what is not of our form is dropped. */
   system: system.optional().catch(undefined),
 });
@@ -93,6 +95,8 @@ export const serviceReportSchema = z.object({
   system,
   redis: redisView,
   claudeApi: upstreamViewSchema.optional(),
+  /** Of a gateway: how many connections it has. */
+  connections: z.number().optional(),
   /** Of a worker: the jobs in its slots, and those that wait and hold none. */
   jobs: z.object({ running: z.number(), waiting: z.number() }).optional(),
   /** Settings that must be the same everywhere, or that explain what is seen. */
@@ -107,7 +111,14 @@ export const servicesAnswerSchema = z.object({
   self: serviceReportSchema,
   /** Everyone who wrote down a report in the last minutes; absent when Redis could not be asked. */
   services: z.array(serviceReportSchema).optional(),
-  queue: z.object({ waiting: z.number(), active: z.number() }).optional(),
+  queue: z
+    .object({
+      waiting: z.number(),
+      active: z.number(),
+      delayed: z.number().optional(),
+      oldestWaitingMs: z.number().optional(),
+    })
+    .optional(),
   /**
    * The usage limits that keep jobs from the model, those of one family of models or all, or that one job is to try when
    * `resetsAt` has passed.
@@ -116,6 +127,14 @@ export const servicesAnswerSchema = z.object({
     .array(z.object({ resetsAt: z.number(), limit: z.string().optional(), model: z.string().optional() }))
     .optional(),
 });
+
+/** A report this much older than it should be is stale, in ms. */
+const STALE_SLACK_MS = 2_000;
+
+/** Whether its process is dead, stands still or cannot reach Redis. `now` is Redis's time. */
+export function isStale({ at, everyMs }: Pick<ServiceReport, 'at' | 'everyMs'>, now: number): boolean {
+  return now - at > 2.5 * everyMs + STALE_SLACK_MS;
+}
 
 export type UpstreamAddress = z.infer<typeof upstreamAddress>;
 export type ServiceReport = z.infer<typeof serviceReportSchema>;

@@ -1,5 +1,6 @@
 /** Record and log of a job. */
 export { type Attachment, type AttachOutcome, attach, type Listener } from './attachment.ts';
+export { MINUTE_MS } from './calendar.ts';
 export { type JobBatches, lineEndOf } from './job-batches.ts';
 export type {
   AcceptLog,
@@ -28,6 +29,7 @@ export { type KeptBody, pageOf } from './kept-body.ts';
 export { createKeys, DEFAULT_KEY_PREFIX, type Keys } from './keys.ts';
 export { isAskedFor, type ListFilter } from './list-query.ts';
 export { createRedisAcceptLog } from './redis-accept-log.ts';
+export { createRedisCounts, type JobCounts } from './redis-counts.ts';
 export { createRedisFeed } from './redis-feed.ts';
 export { createRedisJobBatches } from './redis-job-batches.ts';
 export { createRedisListenLog } from './redis-listen-log.ts';
@@ -39,6 +41,7 @@ export { createRedisWebhookLog } from './redis-webhook-log.ts';
 export { createRedisWishLog } from './redis-wish-log.ts';
 export { createRedisWriteLog } from './redis-write-log.ts';
 export type { StoredBatch } from './stored-batch.ts';
+export { type Counters, type Measure, partsOf, quantilesOf, sumOf } from './tally.ts';
 export { titleOf } from './title.ts';
 export { ALL_MODELS, TRIAL_MS, type UsageBlock, type UsageLimit } from './usage-block.ts';
 export { createVault, type Secrets, type Vault } from './vault.ts';

@@ -85,6 +85,8 @@ export type Batch = {
   ending?:
     | { costUsd?: number | undefined; failure?: string | undefined; conversation?: string | undefined }
     | undefined;
+  /** With it: how long ago it was accepted, in ms. */
+  ageMs?: number;
   /** What the last event changes in the record. */
   change?: RecordChange;
 };

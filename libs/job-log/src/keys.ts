@@ -45,6 +45,10 @@ export type Keys = {
   ended(tenant: string, status: TerminalStatus): string;
   /** Sorted set of those that have ended, by when their record is gone. */
   expiring(tenant: string): string;
+  /** Hash: counters of the jobs that ended in a minute (Unix ms of its beginning), by name; on the slot of `due`, as the next. */
+  minute(at: number): string;
+  /** The same of a day (UTC, as `2026-11-27`). */
+  day(date: string): string;
   /** Set of the tenants that have such a list, on its slot. */
   tenants: string;
   /** String: 'jobId payloadHash since' of an idempotency key. */
@@ -88,6 +92,8 @@ export function createKeys(prefix: string): Keys {
     live: (tenant) => `${prefix}:{due}:live:${tenant}`,
     ended: (tenant, status) => `${prefix}:{due}:${status}:${tenant}`,
     expiring: (tenant) => `${prefix}:{due}:expiring:${tenant}`,
+    minute: (at) => `${prefix}:{due}:minute:${at}`,
+    day: (date) => `${prefix}:{due}:day:${date}`,
     tenants: `${prefix}:{due}:tenants`,
     idempotency: (tenant, keyHash) => `${prefix}:idempotency:${tenant}:${keyHash}`,
     batch: (batchId) => `${prefix}:batch:{${batchId}}`,

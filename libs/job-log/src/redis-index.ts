@@ -5,17 +5,30 @@
  *   - one that has not ended stands in `unfinished`, and one that a worker has in `live` before its first event;
  *   - one that has ended stands where those are that ended so, or still in `live`, or is about to be looked at by a sweeper.
  */
-import { type TerminalStatus, terminalStatuses } from '@cc-executor/protocol';
+import { type TerminalBody, type TerminalStatus, terminalStatuses } from '@cc-executor/protocol';
 import type { RedisConnection } from '@cc-executor/redis';
+import { DAY_LIFE_MS, dateOf, MAX_COUNTERS, MINUTE_LIFE_MS, minuteOf } from './calendar.ts';
 import type { Keys } from './keys.ts';
 import { conversationMembers } from './list-query.ts';
 import { defineScripts } from './scripts.ts';
+import { tallyOf } from './tally.ts';
+
+type JobEnd = {
+  /** The terminal event without its head, as JSON. */
+  body: string;
+  /** The conversation that it leaves, if any. */
+  conversation?: string | null | undefined;
+  /** From its acceptance to its end, in ms, where that is known. */
+  ageMs?: number | undefined;
+  /** Unix ms; default now, by this machine's clock. */
+  at?: number;
+};
 
 export type JobIndex = {
   /** Its status may change at any moment from now on, or it only waits. */
   mark(tenant: string, jobId: string, isLive: boolean): Promise<void>;
-  /** It has ended now, and leaves this conversation, if any: it is due for nothing any more, either. */
-  ended(tenant: string, jobId: string, status: TerminalStatus, conversation?: string): Promise<void>;
+  /** It has ended now: it is due for nothing any more, either. */
+  ended(tenant: string, jobId: string, status: TerminalStatus, end: JobEnd): Promise<void>;
   /** It is seen to have ended: whoever ended it may have died before saying so. */
   foundEnded(tenant: string, jobId: string, status: TerminalStatus): Promise<void>;
   /** Takes out jobs whose record is gone; returns how many. */
@@ -38,23 +51,36 @@ export function createJobIndex({
     tenant: string,
     jobId: string,
     status: TerminalStatus,
-    conversation?: string | null,
+    { body, conversation, ageMs, at = Date.now() }: JobEnd,
   ): Promise<void> {
     const [member] = conversationMembers(conversation);
+    const { minute, day } = tallyOf({ tenant, status, ageMs }, parseEnding(body));
+    const counted = Object.entries(minute).flat();
     await scripts.ended(
       [
         ...[keys.jobs(tenant), keys.unfinished(tenant), keys.live(tenant), keys.ended(tenant, status)],
         ...[keys.expiring(tenant), keys.due, keys.claimed, keys.webhooks, keys.filed(tenant)],
+        ...[keys.minute(minuteOf(at)), keys.day(dateOf(at))],
         ...(member ? [keys.member(tenant, ...member)] : []),
       ],
-      [jobId, retentionMs, member ? JSON.stringify(member) : ''],
+      [
+        ...[jobId, retentionMs, member ? JSON.stringify(member) : ''],
+        ...[MINUTE_LIFE_MS, DAY_LIFE_MS, MAX_COUNTERS, counted.length, ...counted],
+        ...Object.entries(day).flat(),
+      ],
     );
   }
 
   return {
     ended,
     async foundEnded(tenant, jobId, status) {
-      await ended(tenant, jobId, status, await redis.hget(keys.record(jobId), 'conversation'));
+      const [[conversation, createdAt, endedAt], bodies] = await Promise.all([
+        redis.hmget(keys.record(jobId), 'conversation', 'createdAt', 'endedAt'),
+        redis.lindex(keys.log(jobId), -1),
+      ]);
+      const body = bodies?.slice(bodies.lastIndexOf('\n') + 1) ?? '';
+      const times = endedAt && { ageMs: Number(endedAt) - Number(createdAt), at: Number(endedAt) };
+      await ended(tenant, jobId, status, { body, conversation, ...times });
     },
     async mark(tenant, jobId, isLive) {
       await scripts.mark([keys.jobs(tenant), keys.live(tenant)], [jobId, isLive ? '1' : '']);
@@ -77,6 +103,15 @@ export function createJobIndex({
       return Number(count);
     },
   };
+}
+
+/** Undefined: the log is gone, or is none. */
+function parseEnding(body: string): TerminalBody | undefined {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Nobody waits for these: what an outage leaves, a sweeper puts right when the job is due. */

@@ -91,8 +91,7 @@ export function createRedisSweep({
     );
     if (code === 'ended' || code === 'terminal') {
       const status = detail as TerminalStatus;
-      const file = code === 'ended' ? index.ended : index.foundEnded;
-      await tellErrorsApart(file(String(priority), jobId, status));
+      await tellErrorsApart(index.foundEnded(String(priority), jobId, status));
       return code === 'ended' ? { code, status } : { code };
     }
     if (code === 'requeued') await tellErrorsApart(index.mark(String(tenant), jobId, false));

@@ -86,7 +86,7 @@ export function createRedisWriteLog(options: {
   }
 
   async function append(batch: Batch) {
-    const { jobId, fence, firstSeq, bodies, hasOutput, terminal, ending = {}, change } = batch;
+    const { jobId, fence, firstSeq, bodies, hasOutput, terminal, ending = {}, ageMs, change } = batch;
     const kept = fieldsOf(batch.kept ?? []);
     // The end of a job, and what stands between it and its output, is little and always has room.
     const write = hasOutput ? scripts.append : scripts.appendWhenFull;
@@ -109,7 +109,8 @@ export function createRedisWriteLog(options: {
       ],
     );
     if (terminal && (code === 'ok' || code === 'duplicate')) {
-      unawaited(index.ended(String(tenant), jobId, terminal, ending.conversation));
+      const end = { body: bodies.at(-1) ?? '', conversation: ending.conversation, ageMs };
+      unawaited(index.ended(String(tenant), jobId, terminal, end));
     } else file(jobId, tenant, status);
     const wishes = wishesOf(cancelBy, pauseWish);
     return { code: code as AppendCode, lastSeq: Number(lastSeq), logBytes: Number(logBytes), ...wishes };

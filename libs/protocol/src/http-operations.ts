@@ -13,6 +13,7 @@ import { eventSchema } from './events.ts';
 import { batchIdSchema, jobIdSchema } from './ids.ts';
 import { jobStatusSchema } from './job.ts';
 import { MAX_WAIT_S } from './limits.ts';
+import { overviewParamsSchema, overviewResultSchema } from './overview.ts';
 import {
   batchLineSchema,
   cancelManyParamsSchema,
@@ -350,6 +351,14 @@ export const httpOperations = {
     path: '/v1/me',
     summary: 'Says who asks: tenant and scopes, and what may be asked for.',
     answers: ok('Who that is.', meResultSchema),
+  },
+  getOverview: {
+    ...plain,
+    method: 'GET',
+    path: '/v1/overview',
+    summary: 'Says how all of it is: what ended of late, what it cost, what waits, which services there are.',
+    inQuery: z.strictObject({ minutes: wholeNumber(overviewParamsSchema.shape.minutes.unwrap()).optional() }),
+    answers: ok('For operators alone.', overviewResultSchema),
   },
   createTicket: {
     ...plain,

@@ -25,6 +25,7 @@ export type {
   NoticeEvent,
   Notices,
   OutputEvent,
+  OverviewResult,
   PausedEvent,
   PauseRefusedEvent,
   QueuedEvent,

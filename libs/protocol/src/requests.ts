@@ -24,6 +24,7 @@ import {
   MAX_TITLE_LENGTH,
   MIN_TIMEOUT_MS,
 } from './limits.ts';
+import { overviewParamsSchema, overviewResultSchema } from './overview.ts';
 import { jobStatuses } from './statuses.ts';
 import { verifyResultSchema } from './verification.ts';
 import { deliverySchema, webhookSchema } from './webhook.ts';
@@ -295,6 +296,7 @@ export const methods = {
   resume: { params: jobParamsSchema, result: controlResultSchema },
   get: { params: jobParamsSchema, result: getResultSchema },
   me: { params: meParamsSchema, result: meResultSchema },
+  overview: { params: overviewParamsSchema, result: overviewResultSchema },
   eventBody: { params: eventBodyParamsSchema, result: eventBodyResultSchema },
   verify: { params: jobParamsSchema, result: verifyResultSchema },
   list: { params: listParamsSchema, result: listResultSchema },

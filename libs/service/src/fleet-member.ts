@@ -38,6 +38,7 @@ export type FleetMember = {
     /** Never rejects. */
     lookUpstream?: () => Promise<object>;
     lookJobs?: () => NonNullable<ServiceReport['jobs']>;
+    lookConnections?: () => number;
   }): Reports;
 };
 

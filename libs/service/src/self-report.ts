@@ -19,6 +19,7 @@ export function createSelfReport({
   look,
   lookUpstream,
   lookJobs,
+  lookConnections,
 }: {
   role: string;
   health: Health;
@@ -28,6 +29,7 @@ export function createSelfReport({
   /** What `upstreamView` does not know of its answer is dropped. */
   lookUpstream?: () => Promise<object>;
   lookJobs?: () => NonNullable<ServiceReport['jobs']>;
+  lookConnections?: () => number;
 }): SelfReport {
   const id = `${role}-${hostname()}-${process.pid}`;
   return {
@@ -50,6 +52,7 @@ export function createSelfReport({
         redis,
         ...(claudeApi === undefined ? {} : { claudeApi: upstreamViewSchema.parse(claudeApi) }),
         ...(lookJobs === undefined ? {} : { jobs: lookJobs() }),
+        ...(lookConnections === undefined ? {} : { connections: lookConnections() }),
         settings,
       };
     },

@@ -1,17 +1,10 @@
 /** What gateways and workers say of themselves and those they talk to, judged. Pure. */
-import { describeTrouble, type ServiceReport, type UpstreamAddress } from '@cc-executor/fleet';
+import { describeTrouble, isStale, type ServiceReport, type UpstreamAddress } from '@cc-executor/fleet';
 import { adviseOn, adviseOnKind, DRAINING_ADVICE } from './advice.ts';
 import { judgeClock } from './clock.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { judgeMachine } from './machine-checks.ts';
 import { judgeRedis } from './redis-view.ts';
-
-/** A report this much older than it should be is stale, in ms. */
-const STALE_SLACK_MS = 2_000;
-
-export function isStale({ at, everyMs }: ServiceReport, now: number): boolean {
-  return now - at > 2.5 * everyMs + STALE_SLACK_MS;
-}
 
 /** `now` is Redis's time. */
 export function judgeReport(report: ServiceReport, now: number): Finding[] {

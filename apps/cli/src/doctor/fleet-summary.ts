@@ -1,8 +1,7 @@
 /** What only all of them together show: are there workers, do versions and settings agree. Pure. */
-import type { ServiceReport, ServicesAnswer } from '@cc-executor/fleet';
+import { isStale, type ServiceReport, type ServicesAnswer } from '@cc-executor/fleet';
 import { formatTime } from '../format.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
-import { isStale } from './fleet-checks.ts';
 
 /** `queue` is undefined when nobody could be asked. */
 export function judgeWorkers(

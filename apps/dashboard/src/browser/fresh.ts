@@ -12,12 +12,16 @@ type Fresh<T> = {
 const EVERY_MS = 2_000;
 
 /**
- * Loads again every two seconds, not while the page is hidden, until it `isLast`.
+ * Loads again every two seconds, or `everyMs`, not while the page is hidden, until it `isLast`.
  * @param key loads anew when it changes
  */
 export function useFresh<T>(
   load: (signal: AbortSignal) => Promise<T>,
-  { key, isLast = () => false }: { key: string; isLast?: (value: T) => boolean },
+  {
+    key,
+    everyMs = EVERY_MS,
+    isLast = () => false,
+  }: { key: string; everyMs?: number; isLast?: (value: T) => boolean },
 ): Fresh<T> {
   const [fresh, setFresh] = useState<Fresh<T>>({ value: undefined, trouble: undefined, now: Date.now() });
   useEffect(() => {
@@ -37,7 +41,7 @@ export function useFresh<T>(
         if (stop.signal.aborted) return;
         setFresh((before) => ({ ...before, trouble: (error as Error).message, now }));
       }
-      timer = setTimeout(look, EVERY_MS);
+      timer = setTimeout(look, everyMs);
     }
 
     void look();

@@ -1,5 +1,5 @@
 /** Asks the gateways, through the server that these pages came from. Refusals are errors in the gateway's words. */
-import type { GetResult, JobEvent, ListResult } from '@cc-executor/protocol/plain';
+import type { GetResult, JobEvent, ListResult, OverviewResult } from '@cc-executor/protocol/plain';
 
 export type Operation = 'cancel' | 'pause' | 'resume' | 'rerun';
 
@@ -8,6 +8,10 @@ type Notice = { type: 'heartbeat' | 'degraded' | 'restored' | 'job_lost' | 'goaw
 
 export function listJobs(query: URLSearchParams, signal: AbortSignal): Promise<ListResult> {
   return askJson(`/v1/jobs?${query}`, { signal });
+}
+
+export function getOverview(minutes: string, signal: AbortSignal): Promise<OverviewResult> {
+  return askJson(`/v1/overview?minutes=${minutes}`, { signal });
 }
 
 export function getJob(jobId: string, signal: AbortSignal): Promise<GetResult> {

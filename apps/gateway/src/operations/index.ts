@@ -1,12 +1,21 @@
 /** Every request method and its operation: a method of the protocol that has none does not compile here. */
 import type { Grants } from '@cc-executor/claude-options';
-import type { AcceptLog, JobBatches, ReadLog, Vault, WebhookLog, WishLog } from '@cc-executor/job-log';
+import type {
+  AcceptLog,
+  JobBatches,
+  JobCounts,
+  ReadLog,
+  Vault,
+  WebhookLog,
+  WishLog,
+} from '@cc-executor/job-log';
 import type { Producer } from '@cc-executor/queue';
 import type { Replication } from '@cc-executor/redis';
 import type { Logger } from '@cc-executor/runtime';
 import type { TranscriptRequests } from '@cc-executor/signals';
 import type { TargetRules } from '@cc-executor/webhooks';
 import type { GatewayMetrics } from '../metrics.ts';
+import type { Services } from '../services.ts';
 import { type AcceptConnection, createAccept } from './accept.ts';
 import { attach } from './attach.ts';
 import { createBatchResults } from './batch-results.ts';
@@ -25,6 +34,7 @@ import { createListFiles } from './list-files.ts';
 import { createListen } from './listen.ts';
 import { createMe } from './me.ts';
 import type { Operations } from './operation.ts';
+import { createOverview } from './overview.ts';
 import { createPause } from './pause.ts';
 import { createReadFile } from './read-file.ts';
 import { createRedeliver } from './redeliver.ts';
@@ -39,6 +49,8 @@ export type OperationParts = {
   readLog: ReadLog;
   wishLog: WishLog;
   jobBatches: JobBatches;
+  jobCounts: JobCounts;
+  services: Services;
   producer: Producer;
   ceilings: Ceilings;
   grants: Grants;
@@ -71,6 +83,7 @@ export function createOperations(parts: OperationParts): Operations {
     get: createGet(parts),
     list: createList(parts),
     me: createMe(parts),
+    overview: createOverview(parts),
     listFiles: createListFiles(parts),
     readFile: createReadFile(parts),
     eventBody: createEventBody(parts),

@@ -16,6 +16,7 @@ const neededScopes: Readonly<Record<OperationName, Scope>> = {
   resume: 'write',
   get: 'read',
   me: 'read',
+  overview: 'admin',
   eventBody: 'read',
   verify: 'read',
   list: 'read',
@@ -34,7 +35,7 @@ const neededScopes: Readonly<Record<OperationName, Scope>> = {
 
 /** Whether it changes something. */
 export function isChange(name: OperationName): boolean {
-  return neededScopes[name] !== 'read';
+  return neededScopes[name] !== 'read' && name !== 'overview';
 }
 
 /**

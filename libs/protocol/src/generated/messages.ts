@@ -397,6 +397,104 @@ export type MeResult = {
   ceilings: Record<string, number>;
 };
 
+export type OverviewParams = {
+  minutes?: number | undefined;
+};
+
+export type OverviewResult = {
+  now: number;
+  stepMs: number;
+  steps: {
+    at: number;
+    jobs: Record<string, number>;
+    costUsd: number;
+  }[];
+  ended: {
+    status: 'completed' | 'failed' | 'cancelled' | 'timed_out';
+    reason?: string | undefined;
+    jobs: number;
+  }[];
+  latencies: {
+    queue?: {
+      jobs: number;
+      p50Ms: number;
+      p95Ms: number;
+      p99Ms: number;
+    } | undefined;
+    start?: {
+      jobs: number;
+      p50Ms: number;
+      p95Ms: number;
+      p99Ms: number;
+    } | undefined;
+    firstOutput?: {
+      jobs: number;
+      p50Ms: number;
+      p95Ms: number;
+      p99Ms: number;
+    } | undefined;
+    duration?: {
+      jobs: number;
+      p50Ms: number;
+      p95Ms: number;
+      p99Ms: number;
+    } | undefined;
+  };
+  days: {
+    date: string;
+    jobs: number;
+    costUsd: number;
+    tokens: number;
+    models: {
+      name: string;
+      costUsd: number;
+      tokens: number;
+    }[];
+    tenants: {
+      name: string;
+      costUsd: number;
+      tokens: number;
+      jobs: number;
+    }[];
+  }[];
+  queue: {
+    waiting: number;
+    active: number;
+    delayed: number;
+    oldestWaitingMs: number;
+  };
+  services: {
+    id: string;
+    role: string;
+    version: string;
+    host: string;
+    at: number;
+    status: 'ok' | 'unavailable' | 'draining' | 'silent';
+    troubles: string[];
+    connections?: number | undefined;
+    load?: {
+      running: number;
+      waiting: number;
+      limit: number;
+    } | undefined;
+  }[];
+  redis: {
+    latencyMs?: number | undefined;
+    version?: string | undefined;
+    memory?: {
+      usedBytes: number;
+      maxBytes: number;
+    } | undefined;
+    durability: 'kept' | 'faulty' | 'unknown';
+    faults: string[];
+  };
+  usageLimits: {
+    resetsAt: number;
+    limit?: string | undefined;
+    model?: string | undefined;
+  }[];
+};
+
 export type EventBodyParams = {
   jobId: string;
   seq: number;
@@ -540,6 +638,7 @@ export type Requests = {
   resume: { params: JobParams; result: ControlResult };
   get: { params: JobParams; result: GetResult };
   me: { params: MeParams; result: MeResult };
+  overview: { params: OverviewParams; result: OverviewResult };
   eventBody: { params: EventBodyParams; result: EventBodyResult };
   verify: { params: JobParams; result: VerifyResult };
   list: { params: ListParams; result: ListResult };

@@ -87,6 +87,10 @@ export function createHandlers(context: HttpContext): Handlers {
       const { result } = await requests.perform(exchange.session, { method: 'me', params: {} });
       exchange.answerJson(200, result);
     },
+    async getOverview(exchange, { body: _none, ...params }) {
+      const { result } = await requests.perform(exchange.session, { method: 'overview', params });
+      exchange.answerJson(200, result);
+    },
     createTicket: (exchange, { body = {} }) => sendTicket(exchange, body, context),
     async getOpenApi(exchange) {
       exchange.answerJson(200, document());
