@@ -26,7 +26,10 @@ export function createRedisWishLog(options: {
       [tenant, keys.channel(jobId), jobId, keys.control, by, retentionMs],
     );
     if (code === 'missing') return { code: 'missing' };
-    if (code === 'cancelled') unawaited(index.foundEnded(tenant, jobId, 'cancelled'));
+    if (code === 'cancelled') {
+      const body = JSON.stringify({ type: 'cancelled', by });
+      unawaited(index.ended(tenant, jobId, 'cancelled', { body }));
+    }
     if (code === 'terminal') unawaited(index.foundEnded(tenant, jobId, status as TerminalStatus));
     return { code: code as 'cancelled' | 'requested' | 'terminal', status: status as JobStatus };
   }

@@ -10,6 +10,7 @@ import {
   submitBatchResultSchema,
 } from './batches.ts';
 import { eventSchema } from './events.ts';
+import type { HttpOperation } from './http-operation.ts';
 import { batchIdSchema, jobIdSchema } from './ids.ts';
 import { jobStatusSchema } from './job.ts';
 import { MAX_WAIT_S } from './limits.ts';
@@ -51,28 +52,6 @@ const etagHeader = z.string().max(128);
 const bytes = { 'application/octet-stream': undefined };
 const nothing = z.strictObject({});
 const noBody = nothing.optional();
-
-/** What an answer's body is, by media type; undefined: there is none. */
-type HttpAnswer = { description: string; content?: Readonly<Record<string, z.ZodType | undefined>> };
-
-export type HttpOperation = {
-  method: 'GET' | 'POST' | 'PUT';
-  /** `{+name}` stands for the rest of a path, with its slashes. */
-  path: string;
-  summary: string;
-  inPath: z.ZodObject;
-  inQuery: z.ZodObject;
-  /** Names in small letters; headers that are not named are not looked at. */
-  inHeaders: z.ZodObject;
-  body?: z.ZodType;
-  /** In place of it: the body is lines of JSON, each of this schema, and is read as it comes. */
-  lines?: z.ZodType;
-  /** The body is bytes, which are taken as they come. */
-  takesBytes?: true;
-  answers: Readonly<Record<number, HttpAnswer>>;
-  /** Whoever reaches the door is answered. */
-  isPublic?: boolean;
-};
 
 const json = (schema: z.ZodType) => ({ 'application/json': schema });
 const ok = (description: string, schema: z.ZodType) => ({ 200: { description, content: json(schema) } });

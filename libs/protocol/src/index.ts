@@ -34,9 +34,9 @@ export {
   type TerminalEvent,
 } from './events.ts';
 export { changesText, emptyFold, type Fold, foldEvents, foldedAnswer, foldedText } from './fold.ts';
+export type { HttpOperation } from './http-operation.ts';
 export {
   type HttpInput,
-  type HttpOperation,
   type HttpOperationName,
   httpOperations,
   type StreamNotice,

@@ -1,5 +1,6 @@
 /** Every request method and its operation: a method of the protocol that has none does not compile here. */
 import type { Grants } from '@cc-executor/claude-options';
+import type { ServicesAnswer } from '@cc-executor/fleet';
 import type {
   AcceptLog,
   JobBatches,
@@ -15,7 +16,6 @@ import type { Logger } from '@cc-executor/runtime';
 import type { TranscriptRequests } from '@cc-executor/signals';
 import type { TargetRules } from '@cc-executor/webhooks';
 import type { GatewayMetrics } from '../metrics.ts';
-import type { Services } from '../services.ts';
 import { type AcceptConnection, createAccept } from './accept.ts';
 import { attach } from './attach.ts';
 import { createBatchResults } from './batch-results.ts';
@@ -50,7 +50,7 @@ export type OperationParts = {
   wishLog: WishLog;
   jobBatches: JobBatches;
   jobCounts: JobCounts;
-  services: Services;
+  services: () => Promise<ServicesAnswer>;
   producer: Producer;
   ceilings: Ceilings;
   grants: Grants;

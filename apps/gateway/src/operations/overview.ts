@@ -1,4 +1,5 @@
 /** Overview: how all of it is, for operators. It reads counters and reports that are there anyway, and looks at no job. */
+import type { ServicesAnswer } from '@cc-executor/fleet';
 import {
   type Counters,
   type JobCounts,
@@ -15,7 +16,6 @@ import {
   terminalStatuses,
   tokenKinds,
 } from '@cc-executor/protocol';
-import type { Services } from '../services.ts';
 import { describeServices } from './described-services.ts';
 import type { Operation } from './operation.ts';
 
@@ -34,7 +34,7 @@ export function createOverview({
   services,
 }: {
   jobCounts: JobCounts;
-  services: Services;
+  services: () => Promise<ServicesAnswer>;
 }): Operation<'overview'> {
   return async (_session, { minutes = DEFAULT_MINUTES }) => {
     const fleet = await services();
