@@ -30,7 +30,6 @@ const hasCurl = (() => {
 })();
 
 const WEBHOOK_SECRETS = `whsec_${Buffer.alloc(32).toString('base64')}`;
-
 let stack: Stack;
 let workspaces: string;
 let nothingLeft: () => Promise<void>;
