@@ -81,6 +81,8 @@ test('a batch is counted, and its results come line by line in their order, by e
   expect([results[5].status, results[6].status, results[12].error.code]).toEqual([
     ...['running', 'queued', 'parse_error'],
   ]);
+  const rest = await (await fetch(`${base}/batches/${batchId}/results?afterLine=11`)).text();
+  expect(text.endsWith(rest) && rest.startsWith('{"line":12')).toBe(true);
   const paged: unknown[] = [];
   for (let afterLine: number | undefined = 0; afterLine !== undefined; ) {
     const { result } = await client.request('batchResults', { batchId, afterLine, limit: 5 });

@@ -80,6 +80,15 @@ describe('a submitted job', () => {
     const again = await post('/jobs?wait=60', { prompt: 'x' }, { 'idempotency-key': 'k' });
     expect([again.status, await again.json()]).toMatchObject([200, { created: false, terminal: { seq: 3 } }]);
     await untilTrue(async () => (await rig.countListeners(jobId)) === 0);
+    const rerunning = post(`/jobs/${jobId}/rerun?wait=60`);
+    await untilTrue(async () => (await rig.log.list('default', { limit: 2 })).jobs.length === 2);
+    const newest = (await rig.log.list('default', { limit: 1 })).jobs[0]?.jobId ?? '';
+    await (await takeJob(rig.log, newest)).end(completed);
+    const rerun = await rerunning;
+    expect([rerun.status, await rerun.json()]).toMatchObject([
+      201,
+      { jobId: newest, created: true, status: 'completed', terminal: { seq: 2 } },
+    ]);
   });
 
   test('is answered without its end when that takes longer, and lives on', async () => {
@@ -147,7 +156,7 @@ test('the whole message of a shortened event is one answer, with its digest', as
 describe('what is refused', () => {
   test.each([
     ['no JSON', '{', 'parse_error', /The body is not JSON/],
-    ['nothing', undefined, 'invalid_params', /expected object/],
+    ['nothing', undefined, 'invalid_params', /^body: .*expected object/],
     ['an unknown option', { prompt: 'x', misspelt: 1 }, 'invalid_params', /misspelt/],
     ['what a header is for', { prompt: 'x', idempotencyKey: 'k' }, 'invalid_params', /idempotencyKey/],
     ['attempts without `always`', { prompt: 'x', maxAttempts: 2 }, 'invalid_params', /retry "always" alone/],
@@ -173,6 +182,23 @@ describe('what is refused', () => {
     await expectProblem(await fetch(`${base}/jobs`, endless), 'request_too_large');
     const form = { 'content-type': 'application/x-www-form-urlencoded' };
     await expectProblem(await post('/jobs', { prompt: 'x' }, form), 'unsupported_media_type', /--json/);
+    const packed = { 'content-encoding': 'gzip', 'idempotency-key': 'k' };
+    await expectProblem(
+      await post('/jobs', { prompt: 'x' }, packed),
+      'unsupported_media_type',
+      /Content-Enc/,
+    );
+    await expectProblem(
+      await post('/batches', { prompt: 'x' }, packed),
+      'unsupported_media_type',
+      /Content-Enc/,
+    );
+    const file = { method: 'PUT', headers: packed, body: 'x' };
+    await expectProblem(
+      await fetch(`${base}/workspaces/w/files/a`, file),
+      'unsupported_media_type',
+      /Content-Encoding/,
+    );
     const bytes = { method: 'POST', body: Buffer.from([0x22, 0xff, 0x22]) };
     await expectProblem(await fetch(`${base}/jobs`, bytes), 'invalid_request', /UTF-8/);
   });

@@ -68,6 +68,15 @@ const submitResultSchema = executeResultSchema.extend({
   terminal: eventSchema.optional(),
 });
 
+const submitting = {
+  inQuery: z.strictObject({ wait: wholeNumber(z.number().int().min(1).max(MAX_WAIT_S)).optional() }),
+  inHeaders: z.object({ 'idempotency-key': idempotencyKey.optional() }),
+  answers: {
+    200: { description: 'The job that the idempotency key stands for.', content: json(submitResultSchema) },
+    201: { description: 'A new job; `Location` is where it is.', content: json(submitResultSchema) },
+  },
+};
+
 /** What is told between events, on a stream that has names for it. */
 export const streamNoticeSchemas = {
   heartbeat: z.object({
@@ -92,28 +101,16 @@ export const httpOperations = {
     method: 'POST',
     path: '/v1/jobs',
     summary: 'Submits a job; with `wait`, answers when it has ended.',
-    inQuery: z.strictObject({ wait: wholeNumber(z.number().int().min(1).max(MAX_WAIT_S)).optional() }),
-    inHeaders: z.object({ 'idempotency-key': idempotencyKey.optional() }),
+    ...submitting,
     body: submitBodySchema,
-    answers: {
-      200: { description: 'The job that the idempotency key stands for.', content: json(submitResultSchema) },
-      201: { description: 'A new job; `Location` is where it is.', content: json(submitResultSchema) },
-    },
   },
   rerunJob: {
     ...ofJob,
     method: 'POST',
     path: '/v1/jobs/{jobId}/rerun',
-    summary: 'Submits a job once more, with all that it asked for.',
-    inHeaders: z.object({ 'idempotency-key': z.string().min(1).max(256).optional() }),
+    summary: 'Submits a job once more, with all that it asked for; with `wait`, answers when it has ended.',
+    ...submitting,
     body: noBody,
-    answers: {
-      200: {
-        description: 'The job that the idempotency key stands for.',
-        content: json(executeResultSchema),
-      },
-      201: { description: 'A new job; `Location` is where it is.', content: json(executeResultSchema) },
-    },
   },
   listJobs: {
     ...plain,
@@ -240,7 +237,8 @@ export const httpOperations = {
     ...ofBatch,
     method: 'GET',
     path: '/v1/batches/{batchId}/results',
-    summary: 'Gives what became of each line of a batch, in their order.',
+    summary: 'Gives what became of each line of a batch, or of those after one, in their order.',
+    inQuery: z.strictObject({ afterLine: seqText.optional() }),
     answers: {
       200: { description: 'A line for each.', content: { 'application/x-ndjson': batchResultSchema } },
     },

@@ -68,19 +68,23 @@ export function parseRequest(
 }
 
 /**
- * Reads the body of an HTTP request, judged as a frame is.
+ * Reads the body of an HTTP request, or a line of one, judged as a frame is.
  * Errors: `parse_error`, `invalid_request`, `invalid_params`.
  */
-export function parseBody<T extends z.ZodType>(text: string, schema: T): z.infer<T> {
+export function parseBody<T extends z.ZodType>(
+  text: string,
+  schema: T,
+  what: 'body' | 'line' = 'body',
+): z.infer<T> {
   const { fault } = inspectFrame(text, 'body');
   if (fault !== undefined) throw new ProtocolError('invalid_request', fault);
-  return checkParams(parseJson(text, 'body'), schema);
+  return checkParams(parseJson(text, 'body'), schema, what);
 }
 
-/** Errors: `invalid_params`, with every fault. */
-export function checkParams<T extends z.ZodType>(value: unknown, schema: T): z.infer<T> {
+/** Errors: `invalid_params`, with every fault. @param what the whole is called */
+export function checkParams<T extends z.ZodType>(value: unknown, schema: T, what?: string): z.infer<T> {
   const parsed = schema.safeParse(value);
-  if (!parsed.success) throw new ProtocolError('invalid_params', describeIssues(parsed.error));
+  if (!parsed.success) throw new ProtocolError('invalid_params', describeIssues(parsed.error, what));
   return parsed.data;
 }
 
@@ -98,10 +102,10 @@ const MAX_NAMED_FAULTS = 50;
 const MAX_FAULTS_LENGTH = 8_000;
 
 /** All faults of a value in one line, each with its path. */
-export function describeIssues({ issues }: z.ZodError): string {
+export function describeIssues({ issues }: z.ZodError, what = 'value'): string {
   const named = issues
     .slice(0, MAX_NAMED_FAULTS)
-    .map((issue) => `${issue.path.join('.') || 'value'}: ${issue.message}`);
+    .map((issue) => `${issue.path.join('.') || what}: ${issue.message}`);
   if (issues.length > MAX_NAMED_FAULTS) named.push(`and ${issues.length - MAX_NAMED_FAULTS} more`);
   const line = named.join('; ');
   return line.length <= MAX_FAULTS_LENGTH ? line : `${line.slice(0, MAX_FAULTS_LENGTH)} …`;

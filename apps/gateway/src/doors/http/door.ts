@@ -22,7 +22,7 @@ import { type Exchange, openExchange } from './exchange.ts';
 import { createHandlers } from './handlers.ts';
 import { commonHeaders, preflightHeaders } from './headers.ts';
 import { nestQuery } from './query.ts';
-import { readBody } from './request-body.ts';
+import { readBody, refuseEncoded } from './request-body.ts';
 import { createSocketTurns } from './socket-turns.ts';
 
 /** Everything at and below it is this door's. */
@@ -73,6 +73,7 @@ export function createHttpDoor(
       if (exchanges.size === 0) onEmpty?.();
     });
     try {
+      await counted(() => refuseEncoded(exchange.request));
       const watch = { grew: exchange.tookBody, mayRead: context.memory.mayRead };
       const hasBody = operation.method === 'POST' && !operation.lines;
       const text = hasBody ? await counted(() => readBody(exchange.request, watch)) : '';
@@ -173,10 +174,10 @@ function sendError(reply: HttpReply, error: ProtocolError, headers: OutgoingHttp
 function readInput(operation: HttpOperation, request: HttpRequest, text: string): object {
   const { inPath, inQuery, inHeaders, body } = operation;
   return {
-    ...checkParams(pathParams(request), inPath),
-    ...checkParams(nestQuery(request.query as Record<string, unknown>), inQuery),
+    ...checkParams(pathParams(request), inPath, 'path'),
+    ...checkParams(nestQuery(request.query as Record<string, unknown>), inQuery, 'query'),
     ...checkParams(request.headers as IncomingHttpHeaders, inHeaders),
-    body: body && (text === '' ? checkParams(undefined, body) : parseBody(text, body)),
+    body: body && (text === '' ? checkParams(undefined, body, 'body') : parseBody(text, body)),
   };
 }
 

@@ -38,13 +38,12 @@ export function createHandlers(context: HttpContext): Handlers {
 
   return {
     submitJob: (exchange, { body, wait, 'idempotency-key': idempotencyKey }) => {
-      const params = { ...body, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) };
-      return submitJob(exchange, { params, wait }, context);
+      const params = { ...body, attach: false, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) };
+      return submitJob(exchange, { method: 'execute', params }, wait, context);
     },
-    async rerunJob(exchange, { jobId, 'idempotency-key': idempotencyKey }) {
+    rerunJob: (exchange, { jobId, wait, 'idempotency-key': idempotencyKey }) => {
       const params = { jobId, attach: false, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) };
-      const { result } = await requests.perform(exchange.session, { method: 'rerun', params });
-      exchange.answerJson(result.created ? 201 : 200, result, { location: `/v1/jobs/${result.jobId}` });
+      return submitJob(exchange, { method: 'rerun', params }, wait, context);
     },
     async listJobs(exchange, { body: _none, ...query }) {
       const params: Params<'list'> = query;
@@ -76,7 +75,8 @@ export function createHandlers(context: HttpContext): Handlers {
       });
       exchange.answerJson(200, result);
     },
-    batchResults: (exchange, { batchId }) => sendBatchResults(exchange, batchId, context),
+    batchResults: (exchange, { batchId, afterLine = 0 }) =>
+      sendBatchResults(exchange, { batchId, afterLine }, context),
     async cancelBatch(exchange, { batchId }) {
       const params = { batchId };
       const { result } = await requests.perform(exchange.session, { method: 'cancelBatch', params });
@@ -130,16 +130,16 @@ async function sendEventBody(
 /** A line for each, a page at a time, as above. */
 async function sendBatchResults(
   exchange: Exchange,
-  batchId: string,
+  from: { batchId: string; afterLine: number },
   { requests }: HttpContext,
 ): Promise<void> {
   const { session, outbox, request } = exchange;
   const read = async (afterLine: number) => {
-    const params = { batchId, afterLine, limit: RESULTS_AT_ONCE };
+    const params = { batchId: from.batchId, afterLine, limit: RESULTS_AT_ONCE };
     const { result } = await requests.perform(session, { method: 'batchResults', params });
     return result;
   };
-  let page = await read(0);
+  let page = await read(from.afterLine);
   exchange.begin(200, { 'content-type': 'application/x-ndjson', 'x-accel-buffering': 'no' });
   while (request.method !== 'HEAD' && exchange.isOpen()) {
     if (page.results.length > 0)

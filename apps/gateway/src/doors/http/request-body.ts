@@ -42,6 +42,17 @@ export async function readBody(request: IncomingMessage, watch: BodyWatch): Prom
   return textOf(Buffer.concat(pieces), 'body');
 }
 
+/** What was packed is not unpacked here: it would be taken for what it is not. Errors: `unsupported_media_type`. */
+export function refuseEncoded({
+  headers: { 'content-encoding': encoding = 'identity' },
+}: IncomingMessage): void {
+  if (encoding.trim().toLowerCase() === 'identity') return;
+  throw new ProtocolError(
+    'unsupported_media_type',
+    'The body has to come as it is, without `Content-Encoding`.',
+  );
+}
+
 /** Resolves when more may be read. */
 export async function untilRoom({ mayRead }: Pick<BodyWatch, 'mayRead'>): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();

@@ -58,7 +58,7 @@ export async function submitBatch(
 function jobOf({ text }: BodyLine): BatchLine | ProtocolError {
   if (text instanceof ProtocolError) return text;
   try {
-    return parseBody(text, batchLineSchema);
+    return parseBody(text, batchLineSchema, 'line');
   } catch (error) {
     if (error instanceof ProtocolError) return error;
     throw error;

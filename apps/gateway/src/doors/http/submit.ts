@@ -11,22 +11,22 @@ import {
 import type { HttpContext } from './context.ts';
 import type { Exchange } from './exchange.ts';
 
-export type SubmitInput = {
-  params: Omit<Params<'execute'>, 'attach'>;
-  /** In seconds. */
-  wait?: number | undefined;
-};
+type Submission =
+  | { method: 'execute'; params: Params<'execute'> }
+  | { method: 'rerun'; params: Params<'rerun'> };
 
-/** Errors: those of `execute`. Once the job is accepted, the answer says so whatever happens. */
+/**
+ * Errors: those of `execute` or `rerun`. Once the job is accepted, the answer says so whatever happens.
+ *
+ * @param wait in seconds
+ */
 export async function submitJob(
   exchange: Exchange,
-  { params, wait }: SubmitInput,
+  submission: Submission,
+  wait: number | undefined,
   context: HttpContext,
 ): Promise<void> {
-  const { result } = await context.requests.perform(exchange.session, {
-    method: 'execute',
-    params: { ...params, attach: false },
-  });
+  const { result } = await context.requests.perform(exchange.session, submission);
   const terminal = wait === undefined ? undefined : await awaitEnd(exchange, result, wait * 1_000, context);
   exchange.answerJson(
     result.created ? 201 : 200,
