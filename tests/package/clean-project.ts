@@ -14,8 +14,8 @@ export const run = promisify(execFile);
 
 export type CleanProject = {
   folder: string;
-  /** The SDK's. */
-  tarball: string;
+  /** Of the SDK and of its hooks. */
+  tarballs: string[];
   /** Runs npm there. */
   npm(...args: string[]): Promise<unknown>;
   remove(): Promise<void>;
@@ -28,16 +28,15 @@ export async function makeCleanProject(): Promise<CleanProject> {
   await cp(root, clone, { recursive: true, filter: (path) => !LEFT_OUT.has(basename(path)) });
   await symlink(join(root, 'node_modules'), join(clone, 'node_modules'));
   await run('npm', ['pack', '--workspace', 'libs/client', '--workspace', 'libs/react'], { cwd: clone });
-  const tarballOf = (library: string) => join(clone, `cc-executor-${library}-0.1.0.tgz`);
-  const tarball = tarballOf('client');
+  const tarballs = ['client', 'react'].map((library) => join(clone, `cc-executor-${library}-0.1.0.tgz`));
   await mkdir(folder);
   await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
   await cp(fileURLToPath(new URL('project', import.meta.url)), folder, { recursive: true });
   const npm = (...args: string[]) => run('npm', [...args, '--no-audit', '--no-fund'], { cwd: folder });
   // The peers are those of this checkout.
-  await npm('install', '--offline', '--ignore-scripts', '--legacy-peer-deps', tarball, tarballOf('react'));
+  await npm('install', '--offline', '--ignore-scripts', '--legacy-peer-deps', ...tarballs);
   await mkdir(join(folder, 'node_modules/@types'));
   for (const peer of PEERS)
     await symlink(join(root, 'node_modules', peer), join(folder, 'node_modules', peer));
-  return { folder, tarball, npm, remove: () => rm(parent, { recursive: true }) };
+  return { folder, tarballs, npm, remove: () => rm(parent, { recursive: true }) };
 }

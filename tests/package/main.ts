@@ -1,6 +1,6 @@
 /**
- * `npm run test:package`: the packed SDK in an empty project with what others use, fetched from the npm registry: each Node.js
- * it is promised for, esbuild and Vite, and the two checkers of packages. Takes minutes and a network, so it is no part
+ * `npm run test:package`: the packed SDK and its hooks in an empty project with what others use, fetched from the npm registry: each Node.js
+ * it is promised for, esbuild and Vite, the AI SDK, and the two checkers of packages. Takes minutes and a network, so it is no part
  * of `npm test`. Ends with the totals, and with 1 when something failed.
  */
 import { readFile, writeFile } from 'node:fs/promises';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import {
   completed,
+  output,
   queued,
   scriptJob,
   startScriptedGateway,
@@ -15,7 +16,18 @@ import {
 import { type CleanProject, makeCleanProject, run } from './clean-project.ts';
 
 const NODES = { 20: '20.20.2', 22: '22.23.3', 24: '24.21.0', 26: '26.10.0' };
-const TOOLS = ['@arethetypeswrong/cli@0.18.5', 'esbuild@0.28.2', 'publint@0.3.25', 'vite@8.3.8', 'ws@8.23.0'];
+const TOOLS = [
+  '@arethetypeswrong/cli@0.18.5',
+  '@types/node@26.6.6',
+  'ai@7.0.173',
+  'esbuild@0.28.2',
+  'publint@0.3.25',
+  'react@19.3.1',
+  'typescript@7.0.2',
+  'vite@8.3.8',
+  'ws@8.23.0',
+  'zod@4.6.7',
+];
 const MAX_BUNDLE_BYTES = 12 * 1024;
 
 /** Runs the project's program against a gateway that answers as it should, and gives what it printed. */
@@ -34,6 +46,34 @@ async function runJob(project: CleanProject, node: string): Promise<string> {
   }
 }
 
+/** A chat of the AI SDK sends a message, and is resumed by a later page. */
+async function runChat(project: CleanProject): Promise<string> {
+  const strict = ['--strict', '--exactOptionalPropertyTypes', '--skipLibCheck', '--types', 'node'];
+  const options = [...strict, '--module', 'nodenext', '--target', 'es2024'];
+  await run(join(project.folder, 'node_modules/.bin/tsc'), [...options, 'chat.ts'], { cwd: project.folder });
+  const gateway = await startScriptedGateway();
+  try {
+    const program = run(process.execPath, ['chat.js', gateway.url], { cwd: project.folder, timeout: 60_000 });
+    const connection = await gateway.accept();
+    const job = scriptJob();
+    connection.reply(await connection.expect('list'), { jobs: [] });
+    connection.reply(await connection.expect('execute'), job.accepted);
+    const events = [queued, output('Hello.'), completed].map((body, i) => job.event(i + 1, body));
+    for (const event of events) connection.notify('event', event);
+    connection.reply(await connection.expect('list'), { jobs: [{ jobId: job.jobId }] });
+    connection.reply(await connection.expect('attach'), { ...job.accepted, status: 'completed', lastSeq: 3 });
+    for (const event of events) connection.notify('event', event);
+    const answer = { id: job.jobId, role: 'assistant', text: 'Hello.' };
+    const asked = { role: 'user', text: 'hello' };
+    const expected = [[asked, answer], [answer]].map((messages) => ({ status: 'ready', messages }));
+    const said = (await program).stdout.trim();
+    if (said !== expected.map((chat) => JSON.stringify(chat)).join('\n')) throw new Error(said);
+    return said.split('\n').at(-1) ?? '';
+  } finally {
+    await gateway.close();
+  }
+}
+
 function checks(project: CleanProject): Record<string, () => Promise<unknown>> {
   const inProject = (program: string, ...args: string[]) =>
     run(join(project.folder, 'node_modules/.bin', program), args, { cwd: project.folder });
@@ -44,17 +84,18 @@ function checks(project: CleanProject): Record<string, () => Promise<unknown>> {
   };
   return {
     publint: async () => {
-      await inProject('publint', '--strict', project.tarball);
+      for (const tarball of project.tarballs) await inProject('publint', '--strict', tarball);
       return 'all good';
     },
     'are the types wrong': async () => {
-      await inProject('attw', '--profile', 'esm-only', project.tarball);
+      for (const tarball of project.tarballs) await inProject('attw', '--profile', 'esm-only', tarball);
       return 'no';
     },
     esbuild: async () => {
       await inProject('esbuild', 'entry.js', '--bundle', '--format=esm', '--minify', '--outfile=esbuild.js');
       return measure('esbuild.js');
     },
+    'the AI SDK': () => runChat(project),
     vite: async () => {
       await inProject('vite', 'build', '--logLevel', 'error');
       return measure('dist/vite.js');
