@@ -1,13 +1,18 @@
-/** The dashboard's pages as people have them: the whole stack, and a browser. */
+/**
+ * The dashboard's pages as people have them: the whole stack with 10,000 jobs, and a browser. `PAGES_SHOWN_IN=folder` puts there
+ * how they look.
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { startTestRedis } from '@cc-executor/testing';
+import { createKeys, DEFAULT_KEY_PREFIX } from '@cc-executor/job-log';
+import { closeRedis, openRedis } from '@cc-executor/redis';
+import { createRedisWholeLog, startTestRedis, writeManyJobs } from '@cc-executor/testing';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 
@@ -39,6 +44,7 @@ describe('the pages', () => {
     const folder = await mkdtemp(join(tmpdir(), 'cc-executor-browser-'));
     closers.push(() => redis.close());
     closers.push(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+    await writeJobs(redis.url);
     await startStack(folder, redis.url);
     browser = await chromium.launch({ executablePath: program, args: ['--no-sandbox'] });
     closers.push(() => browser.close());
@@ -54,7 +60,7 @@ describe('the pages', () => {
       const page = await openPage(VIEWS[view]);
       for (const [path, proof] of [
         ['/', '.tiles'],
-        ['/jobs', 'tbody .completed'],
+        ['/jobs', 'tbody .failed'],
         [`/jobs/${doneJob}`, 'text=was handed the end'],
       ] as const) {
         await page.goto(dashboard + path);
@@ -63,6 +69,7 @@ describe('the pages', () => {
           true,
         );
         expect(await seriousFaults(page), path).toEqual([]);
+        await show(page, `${view} ${path.startsWith('/jobs/') ? 'job' : path.slice(1) || 'overview'}`);
       }
     },
   );
@@ -115,6 +122,25 @@ describe('the pages', () => {
     await page.waitForURL(`${dashboard}/jobs/${doneJob}`);
   });
 });
+
+async function writeJobs(url: string): Promise<void> {
+  const onError = () => {
+    // The writing itself fails.
+  };
+  const redis = openRedis(url, { name: 'test', role: 'patient', onError });
+  const log = createRedisWholeLog({ redis, keys: createKeys(DEFAULT_KEY_PREFIX), retentionMs: 3_600_000 });
+  await writeManyJobs(log, { count: 10_000, tenant: 'default' });
+  await closeRedis(redis);
+}
+
+async function show(page: Page, name: string): Promise<void> {
+  const folder = process.env.PAGES_SHOWN_IN;
+  if (folder !== undefined)
+    await writeFile(
+      join(folder, `${name.replaceAll(/\W+/g, '-')}.png`),
+      await page.screenshot({ fullPage: name.endsWith('overview') }),
+    );
+}
 
 /** `npm start`'s command, on free ports, with the demo engine. */
 async function startStack(folder: string, redisUrl: string): Promise<void> {

@@ -31,6 +31,7 @@ export {
 } from './history.ts';
 export { type AttachmentRecorder, createHistoryRecorder, type HistoryRecorder } from './history-recorder.ts';
 export { killWithParent } from './kill-with-parent.ts';
+export { writeManyJobs } from './many-jobs.ts';
 export { createMemoryJobLog } from './memory-job-log.ts';
 export { createMemoryUsageBlock } from './memory-usage-block.ts';
 export { quickStart } from './quick-start.ts';

@@ -15,10 +15,10 @@ const SPANS = [
 /** Of a day 1,440 minutes are read. */
 const everyMsOf = (minutes: string) => (minutes === '60' ? 5_000 : 30_000);
 const LATENCIES = [
-  ['queue', 'until a worker took it'],
-  ['start', 'from then until Claude Code was ready'],
-  ['firstOutput', 'from then until the first output'],
-  ['duration', 'from acceptance to the end'],
+  ['queue', 'accepted → taken by a worker'],
+  ['start', 'taken → Claude Code is ready'],
+  ['firstOutput', 'taken → first output'],
+  ['duration', 'accepted → ended'],
 ] as const;
 
 export function OverviewPage() {
