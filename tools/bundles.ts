@@ -69,6 +69,7 @@ async function makeBundles(root: string, folder: string): Promise<void> {
     logLevel: 'silent',
     plugins: [
       { name: 'places', transform: { filter: { code: PLACE }, handler: (code, id) => fixPlaces(code, id) } },
+      { name: 'builtins', renderChunk: (code) => takeBuiltins(code) },
     ],
   });
   const unfinished = `${folder}.${process.pid}`;
@@ -100,6 +101,19 @@ function fixPlaces(code: string, file: string): string {
     __filename: file,
   };
   return code.replaceAll(new RegExp(PLACE, 'g'), (place) => JSON.stringify(places[place]));
+}
+
+const BUILTIN = /^import (?:(?:\* as )?([\w$]+))?(?:, )?(?:\{ (.+) \})? from "(node:[\w/]+)";$/gm;
+
+/**
+ * An import of a built-in module reads all that it exports: undici, which is behind one export of `node:http`, would be
+ * loaded by every program.
+ */
+function takeBuiltins(code: string): string {
+  return code.replaceAll(BUILTIN, (_line, whole?: string, members?: string, name?: string) => {
+    const names = [whole, members && `{ ${members.replaceAll(' as ', ': ')} }`].filter(Boolean);
+    return names.map((it) => `const ${it} = globalThis.process.getBuiltinModule("${name}");`).join(' ');
+  });
 }
 
 async function removeUnused(all: string): Promise<void> {

@@ -30,10 +30,12 @@ test('a bundle does what its program does, and knows the places of its modules',
     `
     import { place } from '../../../libs/x/src/place.ts';
     import { createRequire } from 'node:module';
+    import url, { URL as Url } from 'node:url';
+    import * as process from 'node:process';
     import old from './old.cjs';
     const { sep } = createRequire(import.meta.url)('node:path') as typeof import('node:path');
     function named() {}
-    console.log(JSON.stringify([place, sep, named.name, old, process.argv[2]]));
+    console.log(JSON.stringify([place, sep, url.URL === Url, named.name, old, process.argv[2]]));
   `,
   );
   write('apps/cli/src/old.cjs', 'module.exports = [__dirname, __filename];');
@@ -43,6 +45,7 @@ test('a bundle does what its program does, and knows the places of its modules',
   expect(JSON.parse(execFileSync(process.execPath, [main, 'given'], { encoding: 'utf8' }))).toEqual([
     pathToFileURL(join(root, 'libs/x/src/place.ts')).href,
     '/',
+    true,
     'named',
     [folder, join(folder, 'old.cjs')],
     'given',
