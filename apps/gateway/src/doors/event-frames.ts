@@ -10,6 +10,8 @@ export type EventFrames = (batch: StoredBatch, isTogether: boolean) => Batch;
 
 const LINE_FEED = 10;
 const COMMA = 44;
+const ZERO = 48;
+const NINE = 57;
 const CLOSING_BRACE = 125;
 
 export function createEventFrames(): EventFrames {
@@ -21,32 +23,53 @@ export function createEventFrames(): EventFrames {
 /** An `event` notification for each: its head, then its body without the brace that opens it. */
 function framesOfEach(batch: StoredBatch): Batch {
   const { firstSeq, lastSeq, bodies } = batch;
-  const { before, after } = headAround(batch);
-  const start = `${notificationStart('event')}${before}`;
-  // The last seq has the most digits.
-  const aroundBytes = start.length + `${lastSeq}${after}`.length + MAX_HEADER_BYTES;
+  const head = createHead(batch);
+  const aroundBytes = head.length(lastSeq) + MAX_HEADER_BYTES;
+  const out = Buffer.allocUnsafe(bodies.length + (lastSeq - firstSeq + 1) * aroundBytes);
   const pieces: Buffer[] = [];
-  for (let seq = firstSeq, from = 0; seq <= lastSeq; ) {
-    const events = Math.min(lastSeq - seq + 1, Math.ceil(PIECE_BYTES / aroundBytes));
-    let to = from;
-    const limit = from + PIECE_BYTES;
-    let count = 0;
-    for (; count < events && to < limit; count += 1) to = lineEnd(bodies, to) + 1;
-    const piece = Buffer.allocUnsafe(to - from + count * aroundBytes);
-    let at = 0;
-    for (const last = seq + count; seq < last; seq += 1) {
-      const end = lineEnd(bodies, from);
-      const head = `${start}${seq}${after}`;
-      at = writeHeader(piece, at, head.length + end - from);
-      at += piece.write(head, at, 'latin1');
-      at += bodies.copy(piece, at, from + 1, end);
-      piece[at] = CLOSING_BRACE;
-      at += 1;
-      from = end + 1;
-    }
-    pieces.push(piece.subarray(0, at));
+  let pieceAt = 0;
+  let at = 0;
+  for (let seq = firstSeq, from = 0; seq <= lastSeq; seq += 1) {
+    const end = lineEnd(bodies, from);
+    const bytes = head.of(seq);
+    at = writeHeader(out, at, bytes.length + end - from);
+    out.set(bytes, at);
+    at += bytes.length;
+    at += bodies.copy(out, at, from + 1, end);
+    out[at] = CLOSING_BRACE;
+    at += 1;
+    from = end + 1;
+    if (at - pieceAt < PIECE_BYTES && seq < lastSeq) continue;
+    pieces.push(out.subarray(pieceAt, at));
+    pieceAt = at;
   }
   return createBatch(pieces);
+}
+
+/** The heads of a batch's events as bytes, each made of the one before: most differ in one digit. */
+function createHead(batch: StoredBatch) {
+  const { before, after } = headAround(batch);
+  const start = `${notificationStart('event')}${before}`;
+  let bytes = Buffer.alloc(0);
+  let digitsEnd = 0;
+  let made = Number.NaN;
+  return {
+    length: (seq: number) => start.length + `${seq}${after}`.length,
+    of(seq: number): Buffer {
+      let at = digitsEnd - 1;
+      if (seq === made + 1) {
+        for (; bytes[at] === NINE; at -= 1) bytes[at] = ZERO;
+        // What stands before the digits is no digit.
+        if (at >= start.length) bytes[at] = bytes[at]! + 1;
+      }
+      if (seq !== made + 1 || at < start.length) {
+        bytes = Buffer.from(`${start}${seq}${after}`, 'latin1');
+        digitsEnd = start.length + `${seq}`.length;
+      }
+      made = seq;
+      return bytes;
+    },
+  };
 }
 
 /** `events` notifications, with the bodies as they are: the line feeds between them become commas. */
