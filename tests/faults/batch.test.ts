@@ -10,7 +10,7 @@ import { shareFaultStack } from './shared-stack.ts';
 const LINES = 1_000;
 /** Counts are a second old at most. */
 const LOOK_MS = 250;
-const stack = shareFaultStack(() => startFaultStack({ env: { WORKER_CONCURRENCY: '20' } }));
+const stack = shareFaultStack(() => startFaultStack({ direct: true, env: { WORKER_CONCURRENCY: '20' } }));
 
 const apiOf = (faults: FaultStack) => `http://127.0.0.1:${faults.stack.gateways[0]?.ready.port}/v1`;
 

@@ -12,7 +12,7 @@ const SEED = 20_261_123;
 
 const BUSY = { WORKER_CONCURRENCY: '20' };
 
-const stack = shareFaultStack(() => startFaultStack({ gateways: 2, workers: 0, env: BUSY }));
+const stack = shareFaultStack(() => startFaultStack({ gateways: 2, workers: 0, direct: true, env: BUSY }));
 let faults: FaultStack;
 beforeEach(() => {
   faults = stack();

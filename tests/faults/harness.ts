@@ -67,12 +67,14 @@ export type FaultStackOptions = {
   appendonly?: boolean;
   /** Redis is what these watch over, without a proxy between; closed with the stack. */
   sentinels?: TestSentinels;
+  /** No proxies between, for tests that cut nothing off: every byte through them costs. */
+  direct?: boolean;
   /** Where apps/ and libs/ of the gateways and workers are; default is this repository. Ends in a slash. */
   root?: URL;
 };
 
 export async function startFaultStack(options: FaultStackOptions = {}): Promise<FaultStack> {
-  const { sentinels } = options;
+  const { sentinels, direct = false } = options;
   const redis = sentinels
     ? behindSentinels(sentinels)
     : await startTestRedis({ appendonly: options.appendonly ?? false });
@@ -89,7 +91,7 @@ export async function startFaultStack(options: FaultStackOptions = {}): Promise<
     gateways: 0,
     workers: 0,
     ...(options.root ? { root: options.root } : {}),
-    upstream: { url: proxies.upstream.url('http') },
+    upstream: { url: direct ? upstream.url : proxies.upstream.url('http') },
     env: {
       JOB_LEASE_MS: `${LEASE_MS}`,
       GATEWAY_HEARTBEAT_MS: `${HEARTBEAT_MS}`,
@@ -102,7 +104,7 @@ export async function startFaultStack(options: FaultStackOptions = {}): Promise<
     },
   });
 
-  const redisUrl = (proxy: FaultProxy) => sentinels?.url ?? proxy.url();
+  const redisUrl = (proxy: FaultProxy) => sentinels?.url ?? (direct ? redis.url : proxy.url());
   const environments = new Map<ServiceProcess, Record<string, string>>();
   const gone = new Set<ServiceProcess>();
   async function startGateway(env: Record<string, string> = {}): Promise<ServiceProcess> {

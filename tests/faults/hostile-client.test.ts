@@ -22,7 +22,7 @@ const ASK_EVERY_MS = 10;
 /** Of a gateway that shares two processors with the crowd and five other tests; `npm run fuzz` says what it is alone. */
 const P99_MS = 1_000;
 
-const stack = shareFaultStack(() => startFaultStack({ env: THREE_SLOTS }));
+const stack = shareFaultStack(() => startFaultStack({ direct: true, env: THREE_SLOTS }));
 let faults: FaultStack;
 let crowd: Crowd | undefined;
 
@@ -75,7 +75,7 @@ test.for(hostile)(
     if (plan('').mode === 'deaf') await needs('throughput')(context);
     const victim = await faults.client();
     const jobs = await bringToMoments(faults, victim, {
-      plans: { claimed: { chunks: 1, ends: ['pause'] }, streaming: { chunks: 250, paceMs: 10 } },
+      plans: { claimed: { chunks: 1, ends: ['pause'] }, streaming: { chunks: 250, paceMs: 5 } },
     });
     const over = faults.recorder.fault(`clients ${name}`);
     const port = Number(faults.stack.gateways[0]?.ready.port);

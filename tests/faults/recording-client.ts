@@ -38,6 +38,7 @@ export async function openRecordingClient(
 ): Promise<RecordingClient> {
   const wire = await connectWire(url);
   const attachments = new Map<string, AttachmentRecorder>();
+  const asked = new Map<number, (answer: Message) => void>();
   count += 1;
   const client = `client-${count}`;
 
@@ -49,9 +50,15 @@ export async function openRecordingClient(
       const attachment = attachments.get(event.jobId);
       attachment?.event(json);
       if (isTerminalEvent(event)) attachment?.end('terminal');
-    } else if (text.includes('"method":"job_lost"')) {
-      const { params } = JSON.parse(text) as { params: { jobId: string; reason: string } };
-      attachments.get(params.jobId)?.end('job_lost', params.reason);
+      return;
+    }
+    const message = JSON.parse(text) as Message;
+    if (message.method === 'job_lost') {
+      const { jobId, reason } = message.params as { jobId: string; reason: string };
+      attachments.get(jobId)?.end('job_lost', reason);
+    } else if (message.method === undefined && message.id !== undefined) {
+      asked.get(message.id)?.(message);
+      asked.delete(message.id);
     }
   });
   void wire.closed.then(() => {
@@ -66,20 +73,13 @@ export async function openRecordingClient(
   async function request(
     method: string,
     params: unknown,
-    onResult: (message: Message) => void,
+    onResult: (result: Message['result']) => void,
   ): Promise<Message> {
-    const { promise, resolve } = Promise.withResolvers<Message>();
     const answered = wire.request(method, params);
-    const id = wire.lastId();
-    const look = (data: Buffer) => {
-      const message = JSON.parse(data.toString()) as Message;
-      if (message.id !== id || message.method !== undefined) return;
-      wire.socket.off('message', look);
-      if (message.result) onResult(message);
-      resolve(message);
-    };
-    wire.socket.prependListener('message', look);
-    const message = await Promise.race([promise, answered]);
+    asked.set(wire.lastId(), ({ result }) => {
+      if (result) onResult(result);
+    });
+    const message = await answered;
     if (message.error) throw Object.assign(new Error(message.error.message), message.error.data);
     return message;
   }
@@ -87,7 +87,7 @@ export async function openRecordingClient(
   return {
     wire,
     async execute(params) {
-      const { result } = await request('execute', params, ({ result: accepted }) => {
+      const { result } = await request('execute', params, (accepted) => {
         const { retry = 'safe', idempotencyKey } = params;
         recorder.acknowledged({
           ...{ jobId: accepted.jobId, epoch: accepted.epoch, created: accepted.created, gateway, retry },
@@ -101,7 +101,7 @@ export async function openRecordingClient(
       await request('attach', { jobId, afterSeq }, () => listen(jobId, afterSeq));
     },
     async cancel(jobId) {
-      const { result } = await request('cancel', { jobId }, ({ result: answer }) => {
+      const { result } = await request('cancel', { jobId }, (answer) => {
         recorder.cancelAnswered({ jobId, gateway, ...answer });
       });
       return result;

@@ -72,6 +72,9 @@ export function planText({ nonce, chunks }: Plan): string {
 /** Starts it on a free port, or on a given one. */
 export async function startRecordingUpstream({ port = 0 } = {}): Promise<RecordingUpstream> {
   const calls: UpstreamCallRecord[] = [];
+  // Looked at with every chunk: a search through all calls would not carry hundreds of jobs.
+  const callsByJob = new Map<string, UpstreamCallRecord[]>();
+  const unfinished = new Set<UpstreamCallRecord>();
   const watchers = new Set<() => void>();
   let released = Promise.withResolvers<void>();
   let passing = 0;
@@ -114,9 +117,13 @@ export async function startRecordingUpstream({ port = 0 } = {}): Promise<Recordi
     const { question, executionId } = JSON.parse(await readAll(request)) as Record<string, string>;
     const plan = JSON.parse(question ?? '{}') as Plan;
     const [, jobId = '', attempt = '0'] = /^(job_[0-9a-f]+)-(\d+)/.exec(executionId ?? '') ?? [];
-    const earlier = calls.filter((call) => call.jobId === jobId).length;
+    const ofJob = callsByJob.get(jobId) ?? [];
+    callsByJob.set(jobId, ofJob);
+    const earlier = ofJob.length;
     const call: UpstreamCallRecord = { jobId, attempt: Number(attempt), startedAt: Date.now(), text: '' };
     calls.push(call);
+    ofJob.push(call);
+    unfinished.add(call);
     changed();
     response.on('close', () => {
       ended(call, 'client-abort');
@@ -141,6 +148,7 @@ export async function startRecordingUpstream({ port = 0 } = {}): Promise<Recordi
 
   function ended(call: UpstreamCallRecord, how: UpstreamEnding): void {
     if (call.endedAt !== undefined) return;
+    unfinished.delete(call);
     call.endedAt = Date.now();
     call.endedBy = how;
     call.sha256 = createHash('sha256')
@@ -229,7 +237,7 @@ export async function startRecordingUpstream({ port = 0 } = {}): Promise<Recordi
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address() as AddressInfo;
-  const running = () => calls.filter((call) => call.endedAt === undefined);
+  const callsOf = (jobId: string) => callsByJob.get(jobId) ?? [];
   return {
     url: `http://127.0.0.1:${address.port}`,
     port: address.port,
@@ -237,18 +245,17 @@ export async function startRecordingUpstream({ port = 0 } = {}): Promise<Recordi
     untilOutput: (jobId, n = 1) =>
       until(
         () =>
-          calls.filter(
-            (call) => (jobId === undefined || call.jobId === jobId) && call.firstByteAt !== undefined,
-          ).length >= n,
+          (jobId === undefined ? calls : callsOf(jobId)).filter((call) => call.firstByteAt !== undefined)
+            .length >= n,
       ),
     untilCalls: (n) => until(() => calls.length >= n),
-    running,
+    running: () => [...unfinished],
     answerControl(status) {
       controlStatus = status;
     },
-    untilRunning: (atMost) => until(() => running().length <= atMost),
-    untilIdle: () => until(() => running().length === 0),
-    untilEnded: (jobId) => until(() => calls.findLast((call) => call.jobId === jobId)?.endedAt !== undefined),
+    untilRunning: (atMost) => until(() => unfinished.size <= atMost),
+    untilIdle: () => until(() => unfinished.size === 0),
+    untilEnded: (jobId) => until(() => callsOf(jobId).at(-1)?.endedAt !== undefined),
     release,
     async releaseWhile(work) {
       passing += 1;
