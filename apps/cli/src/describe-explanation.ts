@@ -74,14 +74,17 @@ const STATES: Record<ListenerNote['state'], string> = {
 };
 
 function describeListeners({ listeners = [], moreListeners = 0, status }: Explanation): string[] {
-  const lines = listeners.map(({ door, since, until, afterSeq, lastSeq, state }) => {
+  const waiting = listeners.filter(({ watches }) => !watches);
+  const lines = waiting.map(({ door, since, until, afterSeq, lastSeq, state }) => {
     const events =
       lastSeq > afterSeq ? `events ${afterSeq + 1}–${lastSeq}` : `nothing after event ${afterSeq}`;
     const when = until === undefined ? '' : ` at ${formatClock(until)}`;
     return `  ${oneLine(door, MAX_DETAIL)} from ${formatClock(since)}: ${events}, ${STATES[state]}${when}`;
   });
   if (moreListeners > 0) lines.push(`  and ${moreListeners} more`);
-  const isHanded = listeners.some(({ state }) => state === 'ended');
+  const lookedOn = listeners.length - waiting.length;
+  if (lookedOn > 0) lines.push(`  ${lookedOn} more only looked on`);
+  const isHanded = waiting.some(({ state }) => state === 'ended');
   if (isTerminal(status) && !isHanded) lines.push('  Nobody is known to have been handed the end.');
   return lines;
 }

@@ -1,5 +1,5 @@
 /** A connection for the length of one command. */
-import { type Client, createClient } from '@cc-executor/client';
+import { type Client, type ClientOptions, createClient } from '@cc-executor/client';
 import { readUrl, tokenOptions } from './config.ts';
 
 /**
@@ -9,11 +9,13 @@ import { readUrl, tokenOptions } from './config.ts';
 export async function withClient<T>(
   urlOption: string | undefined,
   work: (client: Client) => Promise<T>,
+  options: Pick<ClientOptions, 'watch'> = {},
 ): Promise<T> {
   const client = createClient({
     url: readUrl(urlOption),
     reconnect: { attempts: 20 },
     ...tokenOptions(),
+    ...options,
   });
   try {
     await client.connect();

@@ -1,5 +1,5 @@
 /** Job ids on the command line may be cut short, as long as they say which job is meant: by the gateway's list. */
-import { type Client, ClientError } from '@cc-executor/client';
+import { type Client, ClientError, type ClientOptions } from '@cc-executor/client';
 import { withClient } from './open-client.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -29,6 +29,7 @@ export function withJob<T>(
   urlOption: string | undefined,
   text: string,
   work: (client: Client, jobId: string) => Promise<T>,
+  options: Pick<ClientOptions, 'watch'> = {},
 ): Promise<T> {
-  return withClient(urlOption, async (client) => work(client, await resolveJobId(client, text)));
+  return withClient(urlOption, async (client) => work(client, await resolveJobId(client, text)), options);
 }

@@ -41,6 +41,7 @@ import { createAuthenticator } from './identity/authenticator.ts';
 import { checkKeys, openKeys } from './identity/keys.ts';
 import { createTickets } from './identity/tickets.ts';
 import { tokenCheckOf } from './identity/token-check.ts';
+import { createListenerNotes } from './listening/listener-notes.ts';
 import { limitReads } from './listening/read-limit.ts';
 import { createGatewayMetrics, watchKeys, watchSharedState } from './metrics.ts';
 import { ceilingsOf } from './operations/ceilings.ts';
@@ -155,6 +156,7 @@ await runService({
       claudeApiUrl === undefined ? undefined : createClaudeApiClient({ url: claudeApiUrl, token });
     const files = createFiles({ claudeApi });
     const ceilings = ceilingsOf(config);
+    const listenerNotes = createListenerNotes({ listenLog: createRedisListenLog(kept), logger });
     await roomWatch.look();
     const gateway = await startGateway({
       ...config,
@@ -163,7 +165,7 @@ await runService({
       feed,
       wishLog,
       jobBatches,
-      listenLog: createRedisListenLog(kept),
+      listenerNotes,
       abandonWatch,
       roomWatch,
       measureClock: () => measureClock(redis),
@@ -179,6 +181,7 @@ await runService({
         readLog,
         wishLog,
         jobBatches,
+        listenerNotes,
         jobCounts: createRedisCounts({ redis, keys }),
         services,
         producer,

@@ -1,5 +1,5 @@
 /** The gateway's server: what it answers over HTTP, and the doors that take over its sockets. */
-import type { JobBatches, JobFeed, ListenLog, ReadLog, WishLog } from '@cc-executor/job-log';
+import type { JobBatches, JobFeed, ReadLog, WishLog } from '@cc-executor/job-log';
 import type { RoomWatch } from '@cc-executor/redis';
 import { type Logger, logEvents } from '@cc-executor/runtime';
 import {
@@ -21,7 +21,7 @@ import { createFailedLogins } from './identity/failed-logins.ts';
 import type { Tickets } from './identity/tickets.ts';
 import { createDeliveryLag } from './listening/delivery-lag.ts';
 import { createHeartbeats } from './listening/heartbeats.ts';
-import { createListenerNotes } from './listening/listener-notes.ts';
+import type { ListenerNotes } from './listening/listener-notes.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Ceilings } from './operations/ceilings.ts';
 import type { Files } from './operations/files.ts';
@@ -49,7 +49,8 @@ export type GatewayOptions = {
   feed: JobFeed;
   wishLog: WishLog;
   jobBatches: JobBatches;
-  listenLog: ListenLog;
+  /** Closed with the gateway. */
+  listenerNotes: ListenerNotes;
   /** Closed with the gateway. */
   abandonWatch: AbandonWatch;
   roomWatch: RoomWatch;
@@ -74,8 +75,18 @@ export type Gateway = {
 
 /** Listens. Errors: those of `listenHttp`, in plain words. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { readLog, feed, abandonWatch, roomWatch, health, services, metrics, logger, heartbeatMs } = options;
-  const listenerNotes = createListenerNotes(options);
+  const {
+    readLog,
+    feed,
+    abandonWatch,
+    listenerNotes,
+    roomWatch,
+    health,
+    services,
+    metrics,
+    logger,
+    heartbeatMs,
+  } = options;
   let draining: Promise<void> | undefined;
   const heartbeats = createHeartbeats({ readLog, intervalMs: heartbeatMs, metrics, logger });
   const offRestored = feed.onRestored(heartbeats.checkAll);

@@ -49,6 +49,7 @@ import { type AbandonWatch, createAbandonWatch } from '../src/chores/abandon-wat
 import { loadGatewayConfig } from '../src/config.ts';
 import { createAuthenticator, type TokenCheck } from '../src/identity/authenticator.ts';
 import { createTickets } from '../src/identity/tickets.ts';
+import { createListenerNotes } from '../src/listening/listener-notes.ts';
 import { createGatewayMetrics } from '../src/metrics.ts';
 import { type Ceilings, ceilingsOf } from '../src/operations/ceilings.ts';
 import { createFiles } from '../src/operations/files.ts';
@@ -190,6 +191,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
     });
     const ceilings = { ...noCeilings, ...lowered };
     const services = overrides.services ?? noFleet;
+    const listenerNotes = createListenerNotes({ listenLog: gatewayLog, logger: silent });
     const tickets = createTickets({ redis, keyPrefix });
     const roomWatch = watchRoom(redis, { fullPercent: 90, everyMs: 50 });
     const started = await startGateway({
@@ -205,7 +207,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
       feed,
       wishLog: gatewayLog,
       jobBatches,
-      listenLog: gatewayLog,
+      listenerNotes,
       abandonWatch,
       roomWatch,
       measureClock: () => measureClock(redis),
@@ -225,6 +227,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
         readLog: gatewayLog,
         wishLog: gatewayLog,
         jobBatches,
+        listenerNotes,
         jobCounts: createRedisCounts({ redis, keys }),
         services,
         producer,

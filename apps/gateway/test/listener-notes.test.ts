@@ -1,4 +1,5 @@
 /** What a job's record says of who listened: through each door, whatever became of it. */
+import type { ListenerNote } from '@cc-executor/protocol';
 import { expect, test } from 'vitest';
 import { completed, output, provideRig, type Rig, TENANT, takeJob } from './harness.ts';
 
@@ -31,6 +32,30 @@ test('a job knows who listened, from where, how far, and who was handed its end'
       expect.objectContaining({ door: 'http', state: 'ended', afterSeq: 3, lastSeq: 4 }),
     ]);
   for (const { since, until } of (await found()) ?? []) expect(until).toBeGreaterThanOrEqual(since);
+});
+
+test('who listens is known at once, and who only looks on, through either door, is told from them', async () => {
+  const gateway = await rig.gateway();
+  const jobId = await rig.createJob();
+  const [listens, looks] = [await rig.connect(gateway), await rig.connect(gateway)];
+  const found = async () => (await listens.request('get', { jobId })).result.listeners;
+  await listens.request('attach', { jobId });
+  const first = { door: 'native', state: 'listening', afterSeq: 0 };
+  expect(await found()).toEqual([expect.objectContaining(first)]);
+  await looks.request('attach', { jobId, watch: true });
+  const attempt = await takeJob(rig.log, jobId);
+  await attempt.end(completed);
+  await looks.untilTerminal(jobId);
+  await listens.untilTerminal(jobId);
+  const stream = `http://127.0.0.1:${gateway.port}/v1/jobs/${jobId}/events?watch=true`;
+  await (await fetch(stream)).text();
+  const ended = await found();
+  expect(ended.map(({ door, watches }: ListenerNote) => [door, watches])).toEqual([
+    ['native', undefined],
+    ['native', true],
+    ['http', true],
+  ]);
+  for (const { state } of ended) expect(state).toBe('ended');
 });
 
 test('a gateway that stops leaves its notes', async () => {

@@ -53,6 +53,8 @@ export type ClientOptions = {
   tailGraceMs?: number;
   /** How much may wait in one iterator before it reads from the log instead, in UTF-16 units. Default 1 Mi. */
   maxQueueSize?: number;
+  /** It only looks on: `get` tells it from those who wait for their job. Default false. */
+  watch?: boolean;
   logger?: ClientLogger;
 };
 
@@ -212,6 +214,7 @@ export function createClient(options: ClientOptions): Client {
     const subscription = createSubscription({
       jobId,
       epoch,
+      watch: options.watch,
       connection,
       retry: reconnect,
       tailGraceMs: options.tailGraceMs ?? 1_000,
@@ -280,7 +283,7 @@ export function createClient(options: ClientOptions): Client {
     if (subscriptions.has(jobId)) return undefined;
     let handle: JobHandle | undefined;
     try {
-      await snapshots.attach({ jobId, ...(epoch !== undefined && { epoch }) }, (attached, snapshot, seq) => {
+      await snapshots.attach({ jobId, epoch, watch: options.watch }, (attached, snapshot, seq) => {
         const job = createJobHandle(host, { jobId, afterSeq: seq, created: undefined, snapshot });
         job.attached(attached.epoch, attached.status, true);
         subscribe(jobId, attached.epoch).adopt(job.listeners, { ...attached, afterSeq: seq });

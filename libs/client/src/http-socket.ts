@@ -93,12 +93,16 @@ export function openHttpSocket(
     emit({ kind: 'error', id, error: { data: { code, retryable: false } } });
   }
 
-  async function attach(id: number, { jobId, afterSeq = 0, epoch, from }: Params<'attach'>): Promise<void> {
+  async function attach(
+    id: number,
+    { jobId, afterSeq = 0, epoch, from, watch }: Params<'attach'>,
+  ): Promise<void> {
     if (streams.has(jobId)) return refuse(id, 'already_attached');
     const job = (await door.ask('get', { jobId })) as Result<'get'>;
     const query = new URLSearchParams({
       epoch: epoch ?? job.epoch,
       ...(from ? { from } : { after: String(afterSeq) }),
+      ...(watch && { watch: 'true' }),
     });
     const { jobId: _, status, lastSeq } = job;
     await open(jobId, `?${query}`, () => answer(id, { jobId, epoch: job.epoch, status, lastSeq }));

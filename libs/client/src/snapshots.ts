@@ -13,7 +13,10 @@ type Waiting = Deferred<void> & { pieces: Page['pieces']; attached?: Attached; o
 
 export type Snapshots = {
   /** Attaches to a job; resolves when `onSnapshot` was called. Errors: those of `attach`; `connection_closed`, retryable, when that broke. */
-  attach(params: { jobId: string; epoch?: string }, onSnapshot: OnSnapshot): Promise<void>;
+  attach(
+    params: { jobId: string; epoch?: string | undefined; watch?: boolean | undefined },
+    onSnapshot: OnSnapshot,
+  ): Promise<void>;
   receive(page: Page): void;
   /** Of one job, or of all. */
   fail(error: ClientError, jobId?: string): void;

@@ -26,6 +26,7 @@ export type SubscriptionOptions = {
   jobId: string;
   /** The log that is meant; undefined takes the one that is there. */
   epoch: string | undefined;
+  watch?: boolean | undefined;
   connection: Connection;
   retry: ReconnectPolicy;
   /** How long events named by a heartbeat may take to come, in ms. */
@@ -119,7 +120,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
 
   async function attach(afterSeq: number): Promise<void> {
     isHeld = true;
-    const params = { jobId, afterSeq, batches: true, ...(epoch === undefined ? {} : { epoch }) };
+    const params = { jobId, afterSeq, batches: true, epoch, watch: options.watch };
     await connection.request('attach', params, {
       resend: false,
       onResult(result) {

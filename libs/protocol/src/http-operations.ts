@@ -43,6 +43,10 @@ const wholeNumber = <T extends z.ZodType<number, number>>(inner: T) =>
     .transform(Number)
     .pipe(inner);
 
+const flagText = z
+  .enum(['true', 'false'])
+  .transform((word) => word === 'true')
+  .pipe(z.boolean());
 const seqText = wholeNumber(z.number().int().nonnegative());
 const jobPath = z.strictObject({ jobId: jobIdSchema });
 const { workspace } = listFilesParamsSchema.shape;
@@ -153,6 +157,7 @@ export const httpOperations = {
         after: seqText.optional(),
         from: fromSchema.optional(),
         epoch: z.string().max(64).optional(),
+        watch: flagText.optional(),
       })
       .refine(({ after, from }) => after === undefined || from === undefined, {
         message: 'says where to begin, and so does `from`: one of them only',
@@ -258,11 +263,7 @@ export const httpOperations = {
     summary: 'Lists the files of a workspace, or of a folder in it.',
     inPath: workspacePath,
     inQuery: listFilesParamsSchema.omit({ workspace: true }).extend({
-      recursive: z
-        .enum(['true', 'false'])
-        .transform((word) => word === 'true')
-        .pipe(z.boolean())
-        .optional(),
+      recursive: flagText.optional(),
       limit: wholeNumber(listFilesParamsSchema.shape.limit.unwrap()).optional(),
     }),
     answers: ok('A page; while there is a `cursor` there may be more.', listFilesResultSchema),

@@ -47,6 +47,8 @@ export type Job = z.infer<typeof jobSchema>;
 export const listenerSchema = z.object({
   id: z.string(),
   door: z.string(),
+  /** It only looked on: whether it was handed the end says nothing of those who wait for it. */
+  watches: z.literal(true).optional(),
   since: z.number().int(),
   /** After which seq it began. */
   afterSeq: z.number().int().nonnegative(),

@@ -103,6 +103,8 @@ const attachParamsSchema = z
     epoch: z.string().max(64).optional(),
     /** As of `execute`. */
     batches: z.boolean().optional(),
+    /** Looks on: whoever waits for the job is somebody else. */
+    watch: z.boolean().optional(),
   })
   .refine(({ afterSeq, from }) => afterSeq === undefined || from === undefined, {
     message: 'says where to begin, and so does `from`: one of them only',

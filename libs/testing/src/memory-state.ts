@@ -253,9 +253,9 @@ export function noteListeners(state: RecordState, notes: readonly ListenerNote[]
   const byId = new Map([...state.listeners, ...notes].map((note) => [note.id, note]));
   const all = [...byId.values()];
   const excess = Math.max(0, all.length - MAX_LISTENER_NOTES);
+  const watching = all.filter(({ watches }) => watches);
   const stopped = all.filter(({ state: now }) => now !== 'listening');
-  const running = all.filter(({ state: now }) => now === 'listening');
-  const gone = new Set([...stopped, ...running].slice(0, excess));
+  const gone = new Set([...new Set([...watching, ...stopped, ...all])].slice(0, excess));
   return {
     ...state,
     listeners: all.filter((note) => !gone.has(note)),

@@ -28,7 +28,7 @@ export function registerExplain(program: Command): void {
         import('../describe-explanation.ts'),
         import('../colors.ts'),
       ]);
-      const explanation = await withJob(options.url, text, explain);
+      const explanation = await withJob(options.url, text, explain, { watch: true });
       const output = options.json
         ? `${JSON.stringify(explanation)}\n`
         : describeExplanation(explanation, colorsFor(process.stdout));
@@ -38,7 +38,6 @@ export function registerExplain(program: Command): void {
 
 /** Errors: `job_not_found`. */
 async function explain(client: Client, jobId: string): Promise<Explanation> {
-  // Before we listen to it ourselves.
   const job = await client.get(jobId);
   const timeline = createTimeline();
   if (job.lastSeq > 0) {

@@ -35,7 +35,7 @@ export async function* readEvents(
   { after, signal }: { after: number; signal: AbortSignal },
 ): AsyncGenerator<(JobEvent | Notice)[]> {
   const headers = { accept: 'application/x-ndjson' };
-  const response = await ask(`/v1/jobs/${jobId}/events?after=${after}`, { headers, signal });
+  const response = await ask(`/v1/jobs/${jobId}/events?after=${after}&watch=true`, { headers, signal });
   if (response.body === null) return;
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';

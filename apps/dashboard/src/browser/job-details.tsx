@@ -105,12 +105,14 @@ export function Delivery({
 }: {
   job: GetResult;
 }) {
-  const isHanded = listeners.some(({ state }) => state === 'ended');
+  const waiting = listeners.filter(({ watches }) => !watches);
+  const lookedOn = listeners.length - waiting.length;
+  const isHanded = waiting.some(({ state }) => state === 'ended');
   return (
     <section>
       <h2>Delivery</h2>
       <ul>
-        {listeners.map(({ id, door, since, until, afterSeq, lastSeq, state }) => (
+        {waiting.map(({ id, door, since, until, afterSeq, lastSeq, state }) => (
           <li key={id}>
             {door} from {formatTime(since)}:{' '}
             {lastSeq > afterSeq ? `events ${afterSeq + 1}–${lastSeq}` : `nothing after event ${afterSeq}`},{' '}
@@ -128,9 +130,9 @@ export function Delivery({
           </li>
         )}
       </ul>
-      <p class="dim">Whoever looks at this page listens over http, too.</p>
+      {lookedOn > 0 && <p class="dim">{lookedOn} more only looked on, as this page does.</p>}
       {isTerminal(status) && !isHanded && <p>Nobody is known to have been handed the end.</p>}
-      {!isTerminal(status) && listeners.length === 0 && <p>Nobody has listened yet.</p>}
+      {!isTerminal(status) && waiting.length === 0 && <p>Nobody has listened yet.</p>}
     </section>
   );
 }

@@ -32,11 +32,12 @@ export type EventSink = {
   pageBytes(): number;
 };
 
-/** Where to begin, and whether several events may come in one message. */
+/** Where to begin, whether several events may come in one message, and whether it only looks on. */
 type From = {
   afterSeq: number | 'snapshot';
   epoch?: string | undefined;
   isTogether?: boolean | undefined;
+  watches?: boolean | undefined;
 };
 
 type Attaching = {
@@ -194,7 +195,7 @@ export function createAttachments(
 
   async function attachTo(
     jobId: string,
-    { afterSeq, epoch, isTogether = false }: From & { afterSeq: number },
+    { afterSeq, epoch, isTogether = false, watches = false }: From & { afterSeq: number },
   ) {
     abandonWatch.came(jobId);
     try {
@@ -211,7 +212,7 @@ export function createAttachments(
       }
       byJob.set(jobId, {
         attachment: outcome.attachment,
-        note: listenerNotes.begin({ tenant, jobId }, { door, afterSeq }),
+        note: listenerNotes.begin({ tenant, jobId }, { door, afterSeq, ...(watches && { watches }) }),
       });
       // The connection went while we waited, or it detached.
       if (closed || pending.get(jobId)) leave(jobId);

@@ -9,13 +9,15 @@ import type { ListenerNote } from '@cc-executor/protocol';
 import { createRepeatedWarning, type Logger } from '@cc-executor/runtime';
 
 /** How long notes wait for others of their job, in ms. */
-const INTERVAL_MS = 1_000;
+const INTERVAL_MS = 250;
 
-type ListenerPart = Pick<ListenerNote, 'door' | 'afterSeq'>;
+type ListenerPart = Pick<ListenerNote, 'door' | 'afterSeq' | 'watches'>;
 
 export type ListenerNotes = {
   /** Somebody begins to listen. The returned function is called when that is over. */
   begin(job: { tenant: string; jobId: string }, listener: ListenerPart): EndNote;
+  /** Resolves when what there is about a job has been written, or could not be: who reads it then finds it. */
+  settle(jobId: string): Promise<void>;
   /** Writes what there is. Idempotent. */
   close(): Promise<void>;
 };
@@ -49,15 +51,16 @@ export function createListenerNotes({
     timer ??= setTimeout(write, intervalMs).unref();
   }
 
+  async function writeOf(jobId: string): Promise<void> {
+    const job = unwritten.get(jobId);
+    if (!job) return;
+    unwritten.delete(jobId);
+    await listenLog.noteListeners(job.tenant, jobId, [...job.notes.values()]).catch(onFailed);
+  }
+
   function write(): void {
     timer = undefined;
-    const jobs = [...unwritten];
-    unwritten.clear();
-    writing = Promise.all(
-      jobs.map(([jobId, { tenant, notes }]) =>
-        listenLog.noteListeners(tenant, jobId, [...notes.values()]).catch(onFailed),
-      ),
-    );
+    writing = Promise.all([...unwritten.keys()].map(writeOf));
   }
 
   return {
@@ -67,6 +70,7 @@ export function createListenerNotes({
       put(job, { ...note, lastSeq: listener.afterSeq, state: 'listening' });
       return (state, lastSeq) => put(job, { ...note, lastSeq, state, until: now() });
     },
+    settle: writeOf,
     async close() {
       if (!closed) {
         clearTimeout(timer);

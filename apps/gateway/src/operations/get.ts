@@ -1,18 +1,22 @@
 /** Get: what a job's record says now, its terminal event when it has ended, how far its webhook has come, who has listened. */
 import type { ReadLog } from '@cc-executor/job-log';
 import { ProtocolError, type TerminalEvent } from '@cc-executor/protocol';
+import type { ListenerNotes } from '../listening/listener-notes.ts';
 import { shownJob } from './filter.ts';
 import type { Operation } from './operation.ts';
 
 /** Errors: `job_not_found`. */
 export function createGet({
   readLog,
+  listenerNotes,
   showTitles,
 }: {
   readLog: ReadLog;
+  listenerNotes: Pick<ListenerNotes, 'settle'>;
   showTitles: boolean;
 }): Operation<'get'> {
   return async ({ tenant, reads }, { jobId }) => {
+    await listenerNotes.settle(jobId);
     const stored = await reads.take(() => readLog.get(tenant, jobId));
     if (!stored) throw new ProtocolError('job_not_found');
     const job = shownJob(stored.job, showTitles);

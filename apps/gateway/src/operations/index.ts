@@ -15,6 +15,7 @@ import type { Replication } from '@cc-executor/redis';
 import type { Logger } from '@cc-executor/runtime';
 import type { TranscriptRequests } from '@cc-executor/signals';
 import type { TargetRules } from '@cc-executor/webhooks';
+import type { ListenerNotes } from '../listening/listener-notes.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import { type AcceptConnection, createAccept } from './accept.ts';
 import { attach } from './attach.ts';
@@ -50,6 +51,7 @@ export type OperationParts = {
   wishLog: WishLog;
   jobBatches: JobBatches;
   jobCounts: JobCounts;
+  listenerNotes: Pick<ListenerNotes, 'settle'>;
   services: () => Promise<ServicesAnswer>;
   producer: Producer;
   ceilings: Ceilings;

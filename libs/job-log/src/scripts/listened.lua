@@ -1,4 +1,5 @@
--- Notes who listens to a job, and how far they have got. The oldest of those that have stopped make room for others.
+-- Notes who listens to a job, and how far they have got. The oldest make room for others: first those that only looked on, then those
+-- that have stopped.
 --   KEYS 1 record
 --   ARGV 1 tenant, 2 the notes to add or to replace by their id, as JSON, 3 how many are kept
 -- Returns how many notes there are; 0 when the job is missing, as another tenant's is
@@ -20,10 +21,10 @@ local excess = #notes - tonumber(ARGV[3])
 if excess > 0 then
   redis.call('HINCRBY', KEYS[1], 'moreListeners', excess)
   local kept = {}
-  for _, mayStay in ipairs({ false, true }) do
+  for _, goes in ipairs({ 'watches', 'stopped', 'any' }) do
     kept = {}
     for _, note in ipairs(notes) do
-      if excess > 0 and (mayStay or note.state ~= 'listening') then
+      if excess > 0 and (goes == 'any' or (goes == 'stopped' and note.state ~= 'listening') or note.watches) then
         excess = excess - 1
       else
         kept[#kept + 1] = note

@@ -99,6 +99,19 @@ export function describeRecord(twin: () => Twin): void {
       expect(moreListeners).toBe(2);
     });
 
+    it('keeps of many who listened those longest that did not only look on', async () => {
+      const { log } = twin();
+      const { jobId } = await runningJob(log);
+      const notes = Array.from({ length: MAX_LISTENER_NOTES - 1 }, (_, i) =>
+        listenerNote(`${i}`, { state: 'left' }),
+      );
+      const pages = [1, 2, 3].map((i) => listenerNote(`page-${i}`, { watches: true }));
+      await log.noteListeners(TENANT, jobId, [...pages, ...notes]);
+      const { listeners, moreListeners } = (await log.get(TENANT, jobId)) ?? {};
+      expect(listeners).toEqual([pages[2], ...notes]);
+      expect(moreListeners).toBe(2);
+    });
+
     it('again changes nothing, whatever has become of the job', async () => {
       const { log } = twin();
       const job = newJob();

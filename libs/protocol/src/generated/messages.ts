@@ -313,6 +313,7 @@ export type AttachParams = {
   from?: 'snapshot' | undefined;
   epoch?: string | undefined;
   batches?: boolean | undefined;
+  watch?: boolean | undefined;
 };
 
 export type AttachResult = {
@@ -368,6 +369,7 @@ export type GetResult = {
   listeners?: {
     id: string;
     door: string;
+    watches?: true | undefined;
     since: number;
     afterSeq: number;
     lastSeq: number;

@@ -13,6 +13,7 @@ export type StreamInput = {
   after?: number | undefined;
   from?: 'snapshot' | undefined;
   epoch?: string | undefined;
+  watch?: boolean | undefined;
   'last-event-id'?: number | '' | undefined;
 };
 
@@ -24,7 +25,7 @@ export async function streamEvents(
   formats: readonly StreamFormat[],
 ): Promise<void> {
   const { session, outbox, request } = exchange;
-  const { jobId, epoch } = input;
+  const { jobId, epoch, watch } = input;
   const format = formatFor(request.headers.accept, formats);
   const headers = { 'content-type': format.mediaType, 'x-accel-buffering': 'no' };
   if (request.method === 'HEAD') {
@@ -38,7 +39,7 @@ export async function streamEvents(
   const start = from === undefined || typeof lastId === 'number' ? { afterSeq } : { from };
   const { result, begin } = await requests.perform(session, {
     method: 'attach',
-    params: { jobId, ...start, ...(epoch === undefined ? {} : { epoch }) },
+    params: { jobId, ...start, ...(epoch !== undefined && { epoch }), ...(watch && { watch }) },
   });
   if (isTerminal(result.status) && afterSeq === result.lastSeq) return exchange.answer(204, {});
 
