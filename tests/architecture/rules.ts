@@ -99,7 +99,11 @@ const ROOMS: Record<string, Record<string, Room>> = {
     },
     // It reads headers, and answers nobody.
     identity: { neighbours: ['metrics.ts'], without: ['ws', 'node:net', '@cc-executor/service'] },
-    operations: { neighbours: ['identity', 'listening', 'chores', 'metrics.ts'], without: TRANSPORTS },
+    quotas: { neighbours: ['identity'], without: [...TRANSPORTS, '@cc-executor/queue'] },
+    operations: {
+      neighbours: ['identity', 'quotas', 'listening', 'chores', 'metrics.ts'],
+      without: TRANSPORTS,
+    },
     listening: { neighbours: ['chores', 'metrics.ts'], without: [...TRANSPORTS, '@cc-executor/queue'] },
     chores: { neighbours: ['metrics.ts'], without: TRANSPORTS },
   },

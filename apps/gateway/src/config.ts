@@ -28,6 +28,7 @@ import {
 import { webhookSettings } from '@cc-executor/webhooks';
 import { findIdentityFaults, identitySettings } from './identity/settings.ts';
 import { ceilingSettings } from './operations/ceilings.ts';
+import { quotaSettingsOfGateway } from './quotas/settings.ts';
 
 export const appName = 'gateway';
 
@@ -89,6 +90,7 @@ export const settings = {
     description: 'How long clients have to leave after `goaway`, before they are closed.',
   }),
   ...ceilingSettings,
+  ...quotaSettingsOfGateway,
   ...grantSettings,
   durability: setting({
     env: 'DURABILITY',
@@ -121,7 +123,7 @@ export const settings = {
 export type GatewayConfig = Config<typeof settings>;
 
 export const rules: ConfigRules<typeof settings> = {
-  prefixes: ['GATEWAY_', 'LIMIT_', 'WEBHOOK_'],
+  prefixes: ['GATEWAY_', 'LIMIT_', 'QUOTA_', 'WEBHOOK_'],
   check: (config) => [
     ...findOpenDoor({ variable: 'GATEWAY_HOST', may: 'run Claude Code', asks: true }, config),
     ...findIdentityFaults(config),

@@ -7,6 +7,7 @@ import {
   createRedisCounts,
   createRedisFeed,
   createRedisJobBatches,
+  createRedisLedger,
   createRedisListenLog,
   createRedisReadLog,
   createRedisSweep,
@@ -47,6 +48,9 @@ import { createGatewayMetrics, watchKeys, watchSharedState } from './metrics.ts'
 import { ceilingsOf } from './operations/ceilings.ts';
 import { createFiles } from './operations/files.ts';
 import { createOperations } from './operations/index.ts';
+import { createCrowd } from './quotas/crowd.ts';
+import { createHolders } from './quotas/holders.ts';
+import { quotasOf } from './quotas/settings.ts';
 import { startGateway } from './server.ts';
 import { createServices } from './services.ts';
 
@@ -157,6 +161,9 @@ await runService({
     const files = createFiles({ claudeApi });
     const ceilings = ceilingsOf(config);
     const listenerNotes = createListenerNotes({ listenLog: createRedisListenLog(kept), logger });
+    const authenticator = createAuthenticator(tokenCheck, tickets);
+    const holdersOf = createHolders(authenticator, quotasOf(config));
+    const crowd = createCrowd(holdersOf);
     await roomWatch.look();
     const gateway = await startGateway({
       ...config,
@@ -186,6 +193,9 @@ await runService({
         services,
         producer,
         ceilings,
+        holdersOf,
+        ledger: createRedisLedger({ redis, keys }),
+        crowd,
         grants: config,
         showTitles: config.showTitles,
         vault: config.secretsKeys && createVault(config.secretsKeys),
@@ -196,7 +206,8 @@ await runService({
         metrics,
         logger,
       }),
-      authenticator: createAuthenticator(tokenCheck, tickets),
+      crowd,
+      authenticator,
       tickets,
       health,
       metrics,

@@ -29,6 +29,7 @@ import type { Operations } from './operations/operation.ts';
 import { createRequests } from './operations/requests.ts';
 import { createSessions } from './operations/session.ts';
 import { createSubmitBatch } from './operations/submit-batch.ts';
+import type { Crowd } from './quotas/crowd.ts';
 import type { Services } from './services.ts';
 
 /** How often it is looked who may stay, in ms. */
@@ -58,6 +59,7 @@ export type GatewayOptions = {
   measureClock(): Promise<number | undefined>;
   operations: Operations;
   files: Files;
+  crowd: Crowd;
   authenticator: Authenticator;
   tickets: Tickets;
   health: Health;
@@ -105,7 +107,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const requests = createRequests({ ...options, isDraining: () => draining !== undefined });
   const context = {
     openSessionAs: createSessions({
-      ...{ readLog, feed, abandonWatch, listenerNotes },
+      ...{ readLog, feed, abandonWatch, listenerNotes, crowd: options.crowd },
       deliveryLag: createDeliveryLag({ ...options, metrics: metrics.all, lag: metrics.deliveryLag }),
       readSoon: heartbeats.readSoon,
     }),

@@ -181,6 +181,7 @@ describe('where tokens are asked for', () => {
       return { tenant, scopes: ['write'], who: tenant, proof: { kind: 'key', id: 'key_0', secret: '' } };
     },
     standing: () => standing,
+    termsOf: () => ({ tenant: {} }),
   };
 
   beforeEach(async () => {

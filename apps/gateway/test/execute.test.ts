@@ -1,3 +1,4 @@
+import { anybody } from '@cc-executor/identity';
 import { createVault, type JobSpec, type Vault } from '@cc-executor/job-log';
 import { RedisUnavailableError, redisErrorOf } from '@cc-executor/redis';
 import type { TestRedis, WireClient } from '@cc-executor/testing';
@@ -175,6 +176,7 @@ test('what could be neither enqueued nor listened to now is not accepted', async
     replication: undefined,
     connection: { ...connected, isReady: () => isReady },
     ceilings: noCeilings,
+    holdersOf: () => [],
     grants: noGrants,
     showTitles: true,
     vault,
@@ -183,9 +185,9 @@ test('what could be neither enqueued nor listened to now is not accepted', async
     metrics: freshMetrics(),
     logger: silent,
   });
-  await expect(accept(TENANT, { prompt: 'x', idempotencyKey: 'k' })).rejects.toThrow(RedisUnavailableError);
+  await expect(accept(anybody, { prompt: 'x', idempotencyKey: 'k' })).rejects.toThrow(RedisUnavailableError);
   isReady = true;
-  const { jobId, created } = await accept(TENANT, { prompt: 'x', idempotencyKey: 'k' });
+  const { jobId, created } = await accept(anybody, { prompt: 'x', idempotencyKey: 'k' });
   expect([created, enqueued]).toEqual([true, [jobId]]);
 });
 
@@ -210,6 +212,7 @@ test.each([
       replication: undefined,
       connection: { ...connected, keepsOrder },
       ceilings: noCeilings,
+      holdersOf: () => [],
       grants: noGrants,
       showTitles: true,
       vault,
@@ -218,7 +221,7 @@ test.each([
       metrics: freshMetrics(),
       logger: silent,
     });
-    await accept(TENANT, { prompt: 'x', ...key });
+    await accept(anybody, { prompt: 'x', ...key });
     expect(seen).toEqual(order);
   },
 );
@@ -231,6 +234,7 @@ test('an accepted job whose gateway died before enqueueing it gets its entry fro
     replication: undefined,
     connection: connected,
     ceilings: noCeilings,
+    holdersOf: () => [],
     grants: noGrants,
     showTitles: true,
     vault,
@@ -239,7 +243,7 @@ test('an accepted job whose gateway died before enqueueing it gets its entry fro
     metrics: freshMetrics(),
     logger: silent,
   });
-  const { jobId, created } = await dead(TENANT, { prompt: 'x', idempotencyKey: 'k' });
+  const { jobId, created } = await dead(anybody, { prompt: 'x', idempotencyKey: 'k' });
   expect(created).toBe(true);
   const { result } = await client.request('execute', { prompt: 'x', idempotencyKey: 'k', attach: false });
   expect(result).toMatchObject({ jobId, created: false });
@@ -273,6 +277,7 @@ describe('environment variables and attachments', () => {
       replication: undefined,
       connection: connected,
       ceilings: noCeilings,
+      holdersOf: () => [],
       grants: noGrants,
       showTitles: true,
       vault: keys,
@@ -309,21 +314,21 @@ describe('environment variables and attachments', () => {
   test('are known by their idempotency key also while the key that seals them is changed', async () => {
     const [old, fresh] = ['an-old-key-of-these-tests-long-enough', 'a-new-key-of-these-tests-long-enough'];
     const params = { prompt: 'x', idempotencyKey: 'k', env };
-    const { jobId } = await acceptWith(createVault([old])).accept(TENANT, params);
+    const { jobId } = await acceptWith(createVault([old])).accept(anybody, params);
     const { accept } = acceptWith(createVault([fresh, old]));
-    expect(await accept(TENANT, params)).toMatchObject({ jobId, created: false });
-    const other = accept(TENANT, { ...params, env: { TOKEN: 'another' } });
+    expect(await accept(anybody, params)).toMatchObject({ jobId, created: false });
+    const other = accept(anybody, { ...params, env: { TOKEN: 'another' } });
     await expect(other).rejects.toMatchObject({ code: 'idempotency_conflict' });
   });
 
   test('are refused where there is no key, and nothing is accepted; none at all are not', async () => {
     const { accept, enqueued } = acceptWith(undefined);
     for (const secrets of [{ env }, { attachments }]) {
-      const refused = accept(TENANT, { prompt: 'x', ...secrets });
+      const refused = accept(anybody, { prompt: 'x', ...secrets });
       await expect(refused).rejects.toMatchObject({ code: 'secrets_off' });
     }
     expect(enqueued).toEqual([]);
-    const { jobId } = await accept(TENANT, { prompt: 'x', env: {}, attachments: [] });
+    const { jobId } = await accept(anybody, { prompt: 'x', env: {}, attachments: [] });
     expect(enqueued).toEqual([jobId]);
   });
 });

@@ -11,6 +11,7 @@ import {
   createRedisCounts,
   createRedisFeed,
   createRedisJobBatches,
+  createRedisLedger,
   createRedisSweep,
   createRedisWebhookLog,
   createVault,
@@ -54,6 +55,9 @@ import { createGatewayMetrics } from '../src/metrics.ts';
 import { type Ceilings, ceilingsOf } from '../src/operations/ceilings.ts';
 import { createFiles } from '../src/operations/files.ts';
 import { createOperations } from '../src/operations/index.ts';
+import { createCrowd } from '../src/quotas/crowd.ts';
+import { createHolders } from '../src/quotas/holders.ts';
+import type { Quotas } from '../src/quotas/settings.ts';
 import { type Gateway, type GatewayOptions, startGateway } from '../src/server.ts';
 
 /** With a key as gateways and workers share it. */
@@ -90,6 +94,8 @@ type GatewayOverrides = Partial<Omit<GatewayOptions, 'ceilings'>> & {
   abandonGraceMs?: number;
   /** Those that are not the defaults. */
   ceilings?: Partial<Ceilings>;
+  /** Of tenants for which nothing else is said. */
+  quotas?: Quotas;
   grants?: Grants;
   showTitles?: boolean;
   /** Undefined: nobody is asked who they are. */
@@ -163,6 +169,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
       abandonGraceMs = 60_000,
       metrics = freshMetrics(),
       ceilings: lowered,
+      quotas = {},
       grants = noGrants,
       showTitles = true,
       ...overrides
@@ -194,6 +201,9 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
     const listenerNotes = createListenerNotes({ listenLog: gatewayLog, logger: silent });
     const tickets = createTickets({ redis, keyPrefix });
     const roomWatch = watchRoom(redis, { fullPercent: 90, everyMs: 50 });
+    const authenticator = createAuthenticator(keyring, tickets);
+    const holdersOf = createHolders(authenticator, quotas);
+    const crowd = createCrowd(holdersOf);
     const started = await startGateway({
       ceilings,
       host: '127.0.0.1',
@@ -232,6 +242,9 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
         services,
         producer,
         ceilings,
+        holdersOf,
+        ledger: createRedisLedger({ redis, keys }),
+        crowd,
         grants,
         showTitles,
         vault,
@@ -242,7 +255,8 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
         logger: silent,
         transcriptAnswerMs: 3_000,
       }),
-      authenticator: createAuthenticator(keyring, tickets),
+      crowd,
+      authenticator,
       tickets,
       health: createHealth({ service: 'gateway', version: 'test', checks: {} }),
       metrics,

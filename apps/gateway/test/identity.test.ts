@@ -29,6 +29,7 @@ const keyring = {
     return { tenant, scopes: [scope as Scope], who: token, proof: { kind: 'key', id: 'key_0', secret: '' } };
   },
   standing: () => standing,
+  termsOf: () => ({ tenant: {} }),
 };
 
 beforeEach(async () => {

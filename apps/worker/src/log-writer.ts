@@ -13,6 +13,7 @@ import { isCurable, isFull } from '@cc-executor/redis';
 import { createRepeatedWarning, type Logger, repeatUntilAnswered } from '@cc-executor/runtime';
 import { sizeEvent } from './event-size.ts';
 import type { FlushWindow } from './flush-window.ts';
+import { spentOf } from './spending.ts';
 
 /** Larger batches would hold up Redis for others. */
 const MAX_BATCH_EVENTS = 512;
@@ -58,7 +59,7 @@ type Pending = {
   kept: KeptBody | undefined;
   hasOutput: boolean;
   change: RecordChange | undefined;
-  end?: Pick<Batch, 'terminal' | 'ending' | 'ageMs'>;
+  end?: Pick<Batch, 'terminal' | 'ending' | 'ageMs' | 'spent'>;
 };
 
 export function createLogWriter({
@@ -231,7 +232,12 @@ export function createLogWriter({
   async function finish(event: TerminalBody): Promise<'ok' | Refusal | DropReason> {
     if (refused) return refused;
     const { json } = sizeEvent(event, 0);
-    const end = { terminal: event.type, ending: endingOf(event), ...(ageMs && { ageMs: ageMs() }) };
+    const end = {
+      terminal: event.type,
+      ending: endingOf(event),
+      spent: spentOf(event),
+      ...(ageMs && { ageMs: ageMs() }),
+    };
     if (dropReason) return append({ bodies: [json], hasOutput: false, ...end });
     pending.push({ json, kept: undefined, hasOutput: false, change: undefined, end });
     pendingLength += json.length;

@@ -3,7 +3,8 @@
  * that was lost with its worker nobody knows; it is named all the same.
  */
 import type { UpstreamOutcome } from '@cc-executor/claude-api-client';
-import type { RunSummary } from '@cc-executor/protocol';
+import type { Spent } from '@cc-executor/job-log';
+import type { RunSummary, TerminalBody } from '@cc-executor/protocol';
 
 type Models = NonNullable<RunSummary['models']>;
 type Usage = NonNullable<RunSummary['usage']>;
@@ -41,6 +42,20 @@ export function createSpending(lost: number): Spending {
       return { ...ending, ...sumOf(total, ending), attempts };
     },
   };
+}
+
+/** What budgets are told of a job that ends so: nothing of what nobody knows, and of what is not known in full. */
+export function spentOf(event: TerminalBody): Spent {
+  const { costUsd, usage, attempts = [] } = event;
+  const hasNotBegun = event.type === 'failed' ? event.error.retrySafe : isUntaken(event);
+  if (hasNotBegun && costUsd === undefined) return { usd: 0, tokens: 0 };
+  if (attempts.some((attempt) => attempt.outcome === 'unknown')) return {};
+  const counts = Object.values(usage ?? {}).filter((count) => typeof count === 'number');
+  return { usd: costUsd, tokens: usage && counts.reduce((sum, count) => sum + count, 0) };
+}
+
+function isUntaken(event: TerminalBody): boolean {
+  return event.type === 'timed_out' && event.limit === 'queue' && !event.partial;
 }
 
 function useOf(outcome: UpstreamOutcome): AttemptUse {

@@ -1,5 +1,6 @@
 /** Who asks, whose jobs those are, and what may be asked: known before a request is read, and never taken from one. */
 import { z } from 'zod';
+import type { Limits } from './limits.ts';
 
 /** Each includes those before it: `read` looks, `write` also submits and controls, `admin` is kept for what is the operator's. */
 export const scopes = ['read', 'write', 'admin'] as const;
@@ -28,6 +29,8 @@ export type Identity = {
   who: string;
   /** It sees this job alone. */
   jobId?: string;
+  /** Of its tenant, where a token says so itself. */
+  limits?: Limits;
   proof: Proof;
 };
 

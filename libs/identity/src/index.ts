@@ -9,5 +9,12 @@ export {
 } from './identity.ts';
 export { createJwtCheck, IssuerUnavailableError, jwtAlgorithms } from './jwt.ts';
 export { makeKey, revokeKey, rotateKey } from './key.ts';
-export { editKeyFile, type Key, KeyFileError, readKeyFile } from './key-file.ts';
+export { editKeyFile, type Key, type KeyFile, KeyFileError, readKeyFile } from './key-file.ts';
 export { type Keyring, openKeyring } from './keyring.ts';
+export {
+  type Limits,
+  limitNames,
+  limitsSchema,
+  type QuotaName,
+  type Terms,
+} from './limits.ts';

@@ -12,6 +12,7 @@ import {
   jwtVerify,
 } from 'jose';
 import { type Identity, type Scope, type Standing, scopes, tenantSchema } from './identity.ts';
+import { limitsSchema, type Terms } from './limits.ts';
 
 /** Those of which only the issuer has the secret half. */
 export const jwtAlgorithms = [
@@ -43,6 +44,8 @@ export type JwtOptions = {
   /** Names of the claims. Scopes are words with blanks between them, or a list. */
   tenantClaim: string;
   scopeClaim: string;
+  /** What the tenant may do: an object, as of a tenant in a file of keys. */
+  limitsClaim: string;
 };
 
 /** The issuer's keys cannot be read: it is not known whose a token is. */
@@ -54,8 +57,9 @@ export class IssuerUnavailableError extends Error {
 export function createJwtCheck(options: JwtOptions): {
   identify(token: string): Promise<Identity | undefined>;
   standing(identity: Identity): Standing;
+  termsOf(identity: Identity): Terms;
 } {
-  const { issuer, audience, algorithms, tenantClaim, scopeClaim } = options;
+  const { issuer, audience, algorithms, tenantClaim, scopeClaim, limitsClaim } = options;
   const getKey = keysAt(options.jwks);
   const rules = {
     issuer,
@@ -71,9 +75,15 @@ export function createJwtCheck(options: JwtOptions): {
     const words: unknown[] =
       typeof claimed === 'string' ? claimed.split(' ') : Array.isArray(claimed) ? claimed : [];
     const held = scopes.filter((scope: Scope) => words.includes(scope));
-    if (!tenant.success || held.length === 0 || payload.exp === undefined) return undefined;
+    // Limits that cannot be read would be none.
+    const limits = limitsSchema.optional().safeParse(payload[limitsClaim]);
+    if (!tenant.success || held.length === 0 || payload.exp === undefined || !limits.success)
+      return undefined;
     const who = (payload.sub ?? 'no subject').slice(0, 128);
-    return { tenant: tenant.data, scopes: held, who, proof: { kind: 'jwt', expiresAt: payload.exp * 1_000 } };
+    return {
+      ...{ tenant: tenant.data, scopes: held, who, proof: { kind: 'jwt', expiresAt: payload.exp * 1_000 } },
+      ...(limits.data && { limits: limits.data }),
+    };
   }
 
   return {
@@ -87,6 +97,7 @@ export function createJwtCheck(options: JwtOptions): {
     },
     standing: ({ proof }) =>
       proof.kind === 'jwt' && Date.now() < proof.expiresAt + LEEWAY_MS ? 'good' : 'expired',
+    termsOf: ({ limits = {} }) => ({ tenant: limits }),
   };
 }
 

@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { z } from 'zod';
 import { scopes, tenantSchema } from './identity.ts';
+import { limitsSchema } from './limits.ts';
 
 const OTHERS = 0o077;
 
@@ -31,10 +32,15 @@ const keySchema = z.strictObject({
     .max(2),
   createdAt: time,
   expiresAt: time.optional(),
+  limits: limitsSchema.optional(),
 });
 
 const fileSchema = z
-  .strictObject({ version: z.literal(1), keys: z.array(keySchema) })
+  .strictObject({
+    version: z.literal(1),
+    keys: z.array(keySchema),
+    tenants: z.record(tenantSchema, z.strictObject({ limits: limitsSchema.optional() })).optional(),
+  })
   .refine(({ keys }) => new Set(keys.map(({ id }) => id)).size === keys.length, {
     message: 'two keys have the same id',
   });
@@ -42,15 +48,20 @@ const fileSchema = z
 /** A key as it is kept. Times are Unix times in ms. */
 export type Key = z.infer<typeof keySchema>;
 
+/** The keys, and what holds for tenants. */
+export type KeyFile = Pick<z.infer<typeof fileSchema>, 'tenants'> & { keys: readonly Key[] };
+
+const EMPTY: KeyFile = { keys: [] };
+
 /** The file cannot be used. The message names it and says why; nothing of its content stands in it. */
 export class KeyFileError extends Error {
   override readonly name = 'KeyFileError';
 }
 
 /** Reads it. Errors: `KeyFileError`. */
-export function readKeyFile(path: string): readonly Key[] {
+export function readKeyFile(path: string): KeyFile {
   const parsed = fileSchema.safeParse(readJson(path));
-  if (parsed.success) return parsed.data.keys;
+  if (parsed.success) return parsed.data;
   const { path: where = [], message } = parsed.error.issues[0] ?? {};
   throw new KeyFileError(`${path} is no file of keys: ${[...where, message].join('.')}`);
 }
@@ -71,15 +82,15 @@ function readJson(path: string): unknown {
 /**
  * Changes it in one step; one that is not there counts as empty.
  *
- * @param edit gives the keys as they are to be; what it throws leaves the file as it is
+ * @param edit gives it as it is to be; what it throws leaves the file as it is
  * @throws KeyFileError
  */
-export function editKeyFile(path: string, edit: (keys: readonly Key[]) => readonly Key[]): void {
+export function editKeyFile(path: string, edit: (file: KeyFile) => KeyFile): void {
   const next = `${path}.new`;
   const descriptor = claim(next, path);
   try {
-    const keys = edit(isThere(path) ? readKeyFile(path) : []);
-    writeSync(descriptor, `${JSON.stringify({ version: 1, keys }, undefined, 2)}\n`);
+    const edited = edit(isThere(path) ? readKeyFile(path) : EMPTY);
+    writeSync(descriptor, `${JSON.stringify({ ...edited, version: 1 }, undefined, 2)}\n`);
     fsyncSync(descriptor);
     renameSync(next, path);
   } catch (error) {

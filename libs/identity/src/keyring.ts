@@ -5,13 +5,16 @@
 import { statSync } from 'node:fs';
 import type { Identity, Standing } from './identity.ts';
 import { identifyKey, standingOfKey } from './key.ts';
-import { type Key, readKeyFile } from './key-file.ts';
+import { type Key, type KeyFile, readKeyFile } from './key-file.ts';
+import type { Terms } from './limits.ts';
 
 export type Keyring = {
   /** Whose token it is; undefined when it is nobody's. */
   identify(token: string): Identity | undefined;
   /** Whether an identity that came of a key still holds. */
   standing(identity: Identity): Standing;
+  /** What an identity that came of a key may do, as the file is now. */
+  termsOf(identity: Identity): Terms;
   /** Why the file as it is now is not in use. */
   fault(): string | undefined;
   /** Idempotent. */
@@ -32,7 +35,8 @@ export function openKeyring(options: {
 }): Keyring {
   const { path, everyMs, onRead } = options;
   let seen = versionOf(path);
-  let keys = byId(readKeyFile(path));
+  let file = readKeyFile(path);
+  let keys = byId(file);
   let fault: string | undefined;
 
   function look(): void {
@@ -40,7 +44,8 @@ export function openKeyring(options: {
     if (version === seen) return;
     seen = version;
     try {
-      keys = byId(readKeyFile(path));
+      file = readKeyFile(path);
+      keys = byId(file);
       fault = undefined;
       onRead({ keys: keys.size });
     } catch (error) {
@@ -54,12 +59,16 @@ export function openKeyring(options: {
   return {
     identify: (token) => identifyKey(keys, token, Date.now()),
     standing: (identity) => standingOfKey(keys, identity, Date.now()),
+    termsOf: ({ tenant, proof }) => ({
+      tenant: file.tenants?.[tenant]?.limits ?? {},
+      key: proof.kind === 'key' ? keys.get(proof.id)?.limits : undefined,
+    }),
     fault: () => fault,
     close: () => clearInterval(timer),
   };
 }
 
-function byId(keys: readonly Key[]): ReadonlyMap<string, Key> {
+function byId({ keys }: KeyFile): ReadonlyMap<string, Key> {
   return new Map(keys.map((key) => [key.id, key]));
 }
 

@@ -17,6 +17,7 @@ const OPTIONS = {
   algorithms: ['ES256'],
   tenantClaim: 'tenant',
   scopeClaim: 'scope',
+  limitsClaim: 'limits',
 };
 const GOOD = { iss: OPTIONS.issuer, aud: 'jobs', sub: 'ada', tenant: 'acme', scope: 'openid write' };
 
@@ -33,7 +34,7 @@ function checkWith(keys: object) {
 }
 
 test('tenant, scopes and subject are those of the claims, until it expires', async () => {
-  const { identify, standing } = checkWith({ keys: [jwk] });
+  const { identify, standing, termsOf } = checkWith({ keys: [jwk] });
   const identity = await identify(await sign(GOOD));
   if (identity === undefined) throw new Error('it was good');
   expect(identity).toMatchObject({ tenant: 'acme', scopes: ['write'], who: 'ada' });
@@ -43,6 +44,9 @@ test('tenant, scopes and subject are those of the claims, until it expires', asy
   expect(await identify(await sign({ ...GOOD, scope: ['read', 'admin'] }))).toMatchObject({
     scopes: ['read', 'admin'],
   });
+  const limited = await identify(await sign({ ...GOOD, limits: { jobs: 10 } }));
+  expect(limited && termsOf(limited)).toEqual({ tenant: { jobs: 10 } });
+  expect(termsOf(identity)).toEqual({ tenant: {} });
 });
 
 test.each<[string, JWTPayload]>([
@@ -53,6 +57,7 @@ test.each<[string, JWTPayload]>([
   ['without a tenant', { ...GOOD, tenant: undefined }],
   ['with a tenant that is no name', { ...GOOD, tenant: 'a:{b}' }],
   ['without a scope of ours', { ...GOOD, scope: 'openid' }],
+  ['with limits that cannot be read', { ...GOOD, limits: { jobs: 'ten' } }],
 ])('one that is of %s is nobody’s', async (_name, claims) => {
   expect(await checkWith({ keys: [jwk] }).identify(await sign(claims))).toBeUndefined();
 });

@@ -76,33 +76,38 @@ test('a key that is gone is revoked; one that may do something else now has expi
 test('the file is private, whole, and changed by one at a time', () => {
   const path = newPath();
   const { key } = makeKey(ASKED, NOW);
-  editKeyFile(path, () => [key]);
+  const tenants = { acme: { limits: { jobs: 10, usdPerDay: 2.5, models: ['sonnet'] } } };
+  editKeyFile(path, () => ({ keys: [key], tenants }));
   expect(statSync(path).mode & 0o777).toBe(0o600);
-  expect(readKeyFile(path)).toEqual([key]);
-  editKeyFile(path, (keys) => {
-    expect(() => editKeyFile(path, () => [])).toThrow(/somebody else/);
-    return keys;
+  expect(readKeyFile(path)).toMatchObject({ keys: [key], tenants });
+  editKeyFile(path, (file) => {
+    expect(() => editKeyFile(path, () => ({ keys: [] }))).toThrow(/somebody else/);
+    return file;
   });
+  expect(readKeyFile(path)).toMatchObject({ keys: [key], tenants });
   const before = readFileSync(path, 'utf8');
-  expect(() => editKeyFile(path, () => revokeKey([], 'key_0'))).toThrow(KeyFileError);
+  expect(() => editKeyFile(path, () => ({ keys: revokeKey([], 'key_0') }))).toThrow(KeyFileError);
   expect(readFileSync(path, 'utf8')).toBe(before);
   chmodSync(path, 0o640);
   expect(() => readKeyFile(path)).toThrow(/chmod 600/);
 });
 
-test.each(['', '{', '[]', '{"version":2,"keys":[]}', '{"version":1,"keys":[{"id":"key_0"}]}'])(
-  '%j is no file of keys',
-  (text) => {
-    const path = newPath();
-    writeFileSync(path, text, { mode: 0o600 });
-    expect(() => readKeyFile(path)).toThrow(KeyFileError);
-  },
-);
+test.each([
+  ...['', '{', '[]', '{"version":2,"keys":[]}', '{"version":1,"keys":[{"id":"key_0"}]}'],
+  ...[
+    '{"version":1,"keys":[],"tenants":{"a/b":{}}}',
+    '{"version":1,"keys":[],"tenants":{"a":{"limits":{"job":1}}}}',
+  ],
+])('%j is no file of keys', (text) => {
+  const path = newPath();
+  writeFileSync(path, text, { mode: 0o600 });
+  expect(() => readKeyFile(path)).toThrow(KeyFileError);
+});
 
 test('a keyring follows its file, also one that is renamed to its place; a broken one changes nothing and is told', async () => {
   const path = newPath();
   const [first, second] = [makeKey(ASKED, Date.now()), makeKey(ASKED, Date.now())];
-  editKeyFile(path, () => [first.key]);
+  editKeyFile(path, () => ({ keys: [first.key] }));
   const told: object[] = [];
   const keyring = openKeyring({ path, everyMs: 5, onRead: (outcome) => told.push(outcome) });
   onTestFinished(() => keyring.close());
@@ -112,9 +117,13 @@ test('a keyring follows its file, also one that is renamed to its place; a broke
   renameSync(`${path}.mine`, path);
   await vi.waitFor(() => expect(keyring.fault()).toContain('not JSON'));
   expect(keyring.standing(identity)).toBe('good');
-  writeFileSync(path, JSON.stringify({ version: 1, keys: [second.key] }));
+  const limited = { ...second.key, limits: { jobs: 2 } };
+  const tenants = { [second.key.tenant]: { limits: { jobs: 5 } } };
+  writeFileSync(path, JSON.stringify({ version: 1, keys: [limited], tenants }));
   await vi.waitFor(() => expect(keyring.fault()).toBeUndefined());
   expect(keyring.standing(identity)).toBe('revoked');
-  expect(keyring.identify(second.token)?.who).toBe(second.key.id);
+  const found = keyring.identify(second.token);
+  expect(found?.who).toBe(second.key.id);
+  expect(found && keyring.termsOf(found)).toEqual({ tenant: { jobs: 5 }, key: { jobs: 2 } });
   expect(told).toEqual([{ fault: expect.stringContaining('not JSON') }, { keys: 1 }]);
 });

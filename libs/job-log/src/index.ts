@@ -27,11 +27,13 @@ export type {
 } from './job-log.ts';
 export { type KeptBody, pageOf } from './kept-body.ts';
 export { createKeys, DEFAULT_KEY_PREFIX, type Keys } from './keys.ts';
+export { type Charge, type Ledger, QuotaExceededError, type Spent } from './ledger.ts';
 export { isAskedFor, type ListFilter } from './list-query.ts';
 export { createRedisAcceptLog } from './redis-accept-log.ts';
 export { createRedisCounts, type JobCounts } from './redis-counts.ts';
 export { createRedisFeed } from './redis-feed.ts';
 export { createRedisJobBatches } from './redis-job-batches.ts';
+export { createRedisLedger } from './redis-ledger.ts';
 export { createRedisListenLog } from './redis-listen-log.ts';
 export { createRedisReadLog } from './redis-read-log.ts';
 export { type Claim, createRedisSweep, type JobSweep, type NextLook } from './redis-sweep.ts';

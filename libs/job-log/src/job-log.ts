@@ -14,6 +14,7 @@ import type {
   TerminalStatus,
 } from '@cc-executor/protocol';
 import type { BodyPage, KeptBody } from './kept-body.ts';
+import type { Charge, Spent } from './ledger.ts';
 import type { ListFilter } from './list-query.ts';
 import type { StoredBatch } from './stored-batch.ts';
 import type { Secrets } from './vault.ts';
@@ -38,6 +39,8 @@ export type NewJob = {
   title?: string;
   /** The job that it asks for once more. */
   rerunOf?: string;
+  /** What it is charged with. */
+  charges?: readonly Charge[];
 };
 
 export type Created = { created: boolean; epoch: string; status: JobStatus };
@@ -87,6 +90,8 @@ export type Batch = {
     | undefined;
   /** With it: how long ago it was accepted, in ms. */
   ageMs?: number;
+  /** With it: what the job took of budgets. */
+  spent?: Spent;
   /** What the last event changes in the record. */
   change?: RecordChange;
 };
@@ -171,7 +176,8 @@ export type AcceptLog = {
   reserve(tenant: string, idempotencyKey: string, jobId: string, hash: string): Promise<Reservation>;
   /**
    * Writes the record and the event `queued`; a job that is there stays as it is. `onSent` is called when the record is on
-   * its way: what it sends over the same connection comes behind it.
+   * its way: what it sends over the same connection comes behind it. Errors: `QuotaExceededError`, also of the next; nothing is
+   * written then.
    */
   create(job: NewJob, onSent?: () => void): Promise<Created>;
   /** The same for a reserved job; undefined when it is not there, and may not be created any more: reserve again. */

@@ -7,7 +7,7 @@ import { controlChannel } from '@cc-executor/signals';
 
 export type Keys = {
   /** Hash: what the job is. Fields: epoch, tenant, status, fence, seq, spec (without metadata), metadata, totalMs, retry,
-   * maxAttempts, priority, onDisconnect, keyHash, createdAt, rerunOf, title, costUsd, failure, conversation, startedAt, endedAt, deadline, endBy, attempts, lease, output,
+   * maxAttempts, priority, onDisconnect, keyHash, createdAt, rerunOf, title, costUsd, spent, failure, conversation, startedAt, endedAt, deadline, endBy, attempts, lease, output,
    * cancelBy, owner, begunAt, late, pauseWish, pausedAt, leftMs, notBefore, logBytes, bodyBytes, listeners, moreListeners, webhook, delivery; and, here so that they end with it, the pages of
    * whole messages (kept-body.ts). */
   record(jobId: string): string;
@@ -49,6 +49,10 @@ export type Keys = {
   minute(at: number): string;
   /** The same of a day (UTC, as `2026-11-27`). */
   day(date: string): string;
+  /** Hash: what is taken of each account of tenants and keys; on the slot of `due`, as the next. */
+  ledger: string;
+  /** Hash: by id, what a job is charged with that has not ended, as JSON. */
+  charged: string;
   /** Set of the tenants that have such a list, on its slot. */
   tenants: string;
   /** String: 'jobId payloadHash since' of an idempotency key. */
@@ -94,6 +98,8 @@ export function createKeys(prefix: string): Keys {
     expiring: (tenant) => `${prefix}:{due}:expiring:${tenant}`,
     minute: (at) => `${prefix}:{due}:minute:${at}`,
     day: (date) => `${prefix}:{due}:day:${date}`,
+    ledger: `${prefix}:{due}:ledger`,
+    charged: `${prefix}:{due}:charged`,
     tenants: `${prefix}:{due}:tenants`,
     idempotency: (tenant, keyHash) => `${prefix}:idempotency:${tenant}:${keyHash}`,
     batch: (batchId) => `${prefix}:batch:{${batchId}}`,

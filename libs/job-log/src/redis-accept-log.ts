@@ -6,6 +6,7 @@ import { DEFAULT_MAX_ATTEMPTS, isTerminal, type JobStatus } from '@cc-executor/p
 import { keepsOrder, type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
 import type { AcceptLog, Created, NewJob, Reservation } from './job-log.ts';
 import type { Keys } from './keys.ts';
+import { exceededOf, NOTHING_SPENT, QuotaExceededError, writeCharges, writeSpent } from './ledger.ts';
 import { conversationMembers, findableMembers } from './list-query.ts';
 import { createJobIndex, unawaited } from './redis-index.ts';
 import { createReserve } from './redis-reservation.ts';
@@ -22,7 +23,7 @@ type Create = (
   job: NewJob,
   reservation: Reservation | undefined,
   onSent?: () => void,
-) => Promise<Created | undefined>;
+) => Promise<Created | QuotaExceededError | undefined>;
 
 /**
  * @param options.retentionMs how long an ended job can be read, in ms
@@ -42,13 +43,19 @@ export function createRedisAcceptLog(options: {
     reserve: (...args) => tellErrorsApart(reserve(...args)),
     async create(job, onSent) {
       // Only a reservation lapses.
-      return (await tellErrorsApart(create(job, undefined, onSent))) as Created;
+      return (await told(create(job, undefined, onSent))) as Created;
     },
-    createReserved: (...args) => tellErrorsApart(create(...args)),
+    createReserved: (...args) => told(create(...args)),
     async enqueued(jobId) {
       await tellErrorsApart(redis.zrem(keys.unqueued, jobId));
     },
   };
+}
+
+async function told(creating: ReturnType<Create>): Promise<Created | undefined> {
+  const created = await tellErrorsApart(creating);
+  if (created instanceof QuotaExceededError) throw created;
+  return created;
 }
 
 function createAtOnce(redis: RedisConnection, keys: Keys): Create {
@@ -57,7 +64,8 @@ function createAtOnce(redis: RedisConnection, keys: Keys): Create {
     const { record, indexes } = keysOf(keys, job);
     const sent = accept([...record, ...indexes], [...ofRecord(keys, job, reservation), ...ofIndexes(job)]);
     onSent?.();
-    return createdOf(await sent);
+    const reply = await sent;
+    return exceededOf(reply, job.charges) ?? createdOf(reply);
   };
 }
 
@@ -70,12 +78,19 @@ function createInSteps(options: { redis: RedisConnection; keys: Keys; retentionM
     const { record, indexes } = keysOf(keys, job);
     const startedAt = performance.now();
     // The indexes come first: a record that they do not name would be found by nobody, were we to die in between.
-    const [now = 0, wasThere] = await scripts.announce(indexes, ofIndexes(job));
+    const announced = await scripts.announce(indexes, ofIndexes(job));
+    // One that is there needs no room.
+    const exceeded = exceededOf(announced, job.charges);
+    if (exceeded && (await redis.exists(keys.record(jobId))) === 0) return exceeded;
+    const [now = 0, wasThere, isCharged] = exceeded ? [] : announced;
     const sent = scripts.create(record, ofRecord(keys, job, reservation, now));
     onSent?.();
     const known = createdOf(await sent);
-    // It had ended, and is in the indexes of what has not again.
-    if (known && isTerminal(known.status)) unawaited(index.foundEnded(tenant, jobId, known.status));
+    // It had ended, and is in the indexes of what has not again; charged again it has taken nothing again.
+    if (known && isTerminal(known.status)) {
+      const spent = isCharged === 1 ? writeSpent(NOTHING_SPENT) : undefined;
+      unawaited(index.foundEnded(tenant, jobId, known.status, spent));
+    }
     // Whoever looked at it before it had a record has taken it out of the indexes.
     const mayBeOut = wasThere === 1 || performance.now() - startedAt > Math.min(queueMs, FIRST_LOOK_MS) / 2;
     if (known?.created && mayBeOut) {
@@ -91,6 +106,7 @@ function keysOf(keys: Keys, { jobId, tenant, spec }: NewJob) {
     indexes: [
       ...[keys.due, keys.unqueued, keys.jobs(tenant), keys.tenants, keys.webhooks],
       ...[keys.ids(tenant), keys.unfinished(tenant), keys.texts(tenant), keys.filed(tenant)],
+      ...[keys.ledger, keys.charged],
       ...membersOf(spec).map(([name, value]) => keys.member(tenant, name, value)),
     ],
   };
@@ -101,11 +117,19 @@ function membersOf({ metadata, conversation }: NewJob['spec']): [name: string, v
 }
 
 /** The arguments of announce.lua. */
-function ofIndexes({ jobId, tenant, spec, queueMs, totalMs, title = '' }: NewJob): (string | number)[] {
+function ofIndexes({
+  jobId,
+  tenant,
+  spec,
+  queueMs,
+  totalMs,
+  title = '',
+  charges = [],
+}: NewJob): (string | number)[] {
   const members = membersOf(spec);
   return [
     ...[jobId, queueMs, FIRST_LOOK_MS, tenant, spec.webhook ? queueMs + totalMs : ''],
-    ...[foldText(title), members.length > 0 ? JSON.stringify(members) : ''],
+    ...[foldText(title), members.length > 0 ? JSON.stringify(members) : '', writeCharges(charges)],
   ];
 }
 

@@ -22,6 +22,8 @@ type JobEnd = {
   ageMs?: number | undefined;
   /** Unix ms; default now, by this machine's clock. */
   at?: number;
+  /** What it took of budgets, as the ledger has it. */
+  spent?: string;
 };
 
 export type JobIndex = {
@@ -29,8 +31,10 @@ export type JobIndex = {
   mark(tenant: string, jobId: string, isLive: boolean): Promise<void>;
   /** It has ended now: it is due for nothing any more, either. */
   ended(tenant: string, jobId: string, status: TerminalStatus, end: JobEnd): Promise<void>;
-  /** It is seen to have ended: whoever ended it may have died before saying so. */
-  foundEnded(tenant: string, jobId: string, status: TerminalStatus): Promise<void>;
+  /**
+   * It is seen to have ended: whoever ended it may have died before saying so. `spent`: default is what the record says.
+   */
+  foundEnded(tenant: string, jobId: string, status: TerminalStatus, spent?: string): Promise<void>;
   /** Takes out jobs whose record is gone; returns how many. */
   drop(tenant: string, jobIds: readonly string[]): Promise<number>;
 };
@@ -51,7 +55,7 @@ export function createJobIndex({
     tenant: string,
     jobId: string,
     status: TerminalStatus,
-    { body, conversation, ageMs, at = Date.now() }: JobEnd,
+    { body, conversation, ageMs, at = Date.now(), spent = '' }: JobEnd,
   ): Promise<void> {
     const [member] = conversationMembers(conversation);
     const { minute, day } = tallyOf({ tenant, status, ageMs }, parseEnding(body));
@@ -60,12 +64,12 @@ export function createJobIndex({
       [
         ...[keys.jobs(tenant), keys.unfinished(tenant), keys.live(tenant), keys.ended(tenant, status)],
         ...[keys.expiring(tenant), keys.due, keys.claimed, keys.webhooks, keys.filed(tenant)],
-        ...[keys.minute(minuteOf(at)), keys.day(dateOf(at))],
+        ...[keys.minute(minuteOf(at)), keys.day(dateOf(at)), keys.ledger, keys.charged],
         ...(member ? [keys.member(tenant, ...member)] : []),
       ],
       [
         ...[jobId, retentionMs, member ? JSON.stringify(member) : ''],
-        ...[MINUTE_LIFE_MS, DAY_LIFE_MS, MAX_COUNTERS, counted.length, ...counted],
+        ...[MINUTE_LIFE_MS, DAY_LIFE_MS, MAX_COUNTERS, counted.length, spent, ...counted],
         ...Object.entries(day).flat(),
       ],
     );
@@ -73,14 +77,14 @@ export function createJobIndex({
 
   return {
     ended,
-    async foundEnded(tenant, jobId, status) {
-      const [[conversation, createdAt, endedAt], bodies] = await Promise.all([
-        redis.hmget(keys.record(jobId), 'conversation', 'createdAt', 'endedAt'),
+    async foundEnded(tenant, jobId, status, took) {
+      const [[conversation, createdAt, endedAt, noted], bodies] = await Promise.all([
+        redis.hmget(keys.record(jobId), 'conversation', 'createdAt', 'endedAt', 'spent'),
         redis.lindex(keys.log(jobId), -1),
       ]);
       const body = bodies?.slice(bodies.lastIndexOf('\n') + 1) ?? '';
       const times = endedAt && { ageMs: Number(endedAt) - Number(createdAt), at: Number(endedAt) };
-      await ended(tenant, jobId, status, { body, conversation, ...times });
+      await ended(tenant, jobId, status, { body, conversation, spent: took ?? noted ?? '', ...times });
     },
     async mark(tenant, jobId, isLive) {
       await scripts.mark([keys.jobs(tenant), keys.live(tenant)], [jobId, isLive ? '1' : '']);

@@ -5,8 +5,10 @@
 import { DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUTS, type TerminalStatus } from '@cc-executor/protocol';
 import { type RedisConnection, serversOf, tellErrorsApart } from '@cc-executor/redis';
 import type { Keys } from './keys.ts';
+import { ledgerBeside } from './ledger.ts';
 import { LONGEST_LIFE_MS } from './longest-life.ts';
 import { createJobIndex } from './redis-index.ts';
+import { createRecount } from './redis-ledger.ts';
 import { keepReservation } from './redis-reservation.ts';
 import { defineScripts } from './scripts.ts';
 
@@ -44,6 +46,8 @@ export type JobSweep = {
   countListeners(jobId: string): Promise<number>;
   /** Takes out of every tenant's indexes what has expired; returns how many. */
   prune(): Promise<number>;
+  /** Settles what jobs are charged with that nobody will settle any more; returns of how many. */
+  recount(): Promise<number>;
   /** How many jobs the index holds: all that are not known to have ended. */
   size(): Promise<number>;
 };
@@ -65,6 +69,7 @@ export function createRedisSweep({
   retentionMs: number;
 }): JobSweep {
   const index = createJobIndex({ redis, keys, retentionMs });
+  const recount = createRecount({ redis, keys });
   const scripts = defineScripts(redis, 'claim', 'settle', 'reschedule');
 
   async function claim(limit: number, holdMs: number): Promise<Claim> {
@@ -77,7 +82,7 @@ export function createRedisSweep({
   async function settle(jobId: string, { at }: Pick<Claim, 'at'>): Promise<Settled> {
     const [code, detail, priority, onDisconnect, tenant, keyHash] = await tellErrorsApart(
       scripts.settle(
-        [keys.record(jobId), keys.log(jobId)],
+        [keys.record(jobId), keys.log(jobId), ...ledgerBeside(redis, keys)],
         [
           keys.channel(jobId),
           at,
@@ -86,6 +91,7 @@ export function createRedisSweep({
           DEADLINE_SLACK_MS,
           DEFAULT_TIMEOUTS.queueMs,
           DEFAULT_MAX_ATTEMPTS,
+          jobId,
         ],
       ),
     );
@@ -164,6 +170,7 @@ export function createRedisSweep({
     reschedule: (...args) => tellErrorsApart(reschedule(...args)),
     countListeners: (jobId) => tellErrorsApart(countListeners(jobId)),
     prune: () => tellErrorsApart(prune()),
+    recount: () => tellErrorsApart(recount()),
     size: () => tellErrorsApart(size()),
   };
 }

@@ -3,6 +3,7 @@ import type { JobStatus, TerminalStatus } from '@cc-executor/protocol';
 import { keepsOrder, type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
 import type { CancelOutcome, PauseOutcome, WishLog } from './job-log.ts';
 import type { Keys } from './keys.ts';
+import { ledgerBeside } from './ledger.ts';
 import { createJobIndex, unawaited } from './redis-index.ts';
 import { defineScripts } from './scripts.ts';
 
@@ -21,14 +22,14 @@ export function createRedisWishLog(options: {
     const marked = index.mark(tenant, jobId, true);
     if (keepsOrder(redis)) unawaited(marked);
     else await marked;
-    const [code, status] = await scripts.cancel(
-      [keys.record(jobId), keys.log(jobId)],
+    const [code, status, spent] = await scripts.cancel(
+      [keys.record(jobId), keys.log(jobId), ...ledgerBeside(redis, keys)],
       [tenant, keys.channel(jobId), jobId, keys.control, by, retentionMs],
     );
     if (code === 'missing') return { code: 'missing' };
     if (code === 'cancelled') {
       const body = JSON.stringify({ type: 'cancelled', by });
-      unawaited(index.ended(tenant, jobId, 'cancelled', { body }));
+      unawaited(index.ended(tenant, jobId, 'cancelled', { body, spent: String(spent) }));
     }
     if (code === 'terminal') unawaited(index.foundEnded(tenant, jobId, status as TerminalStatus));
     return { code: code as 'cancelled' | 'requested' | 'terminal', status: status as JobStatus };

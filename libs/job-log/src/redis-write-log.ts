@@ -14,6 +14,7 @@ import type {
 } from './job-log.ts';
 import { fieldsOf } from './kept-body.ts';
 import type { Keys } from './keys.ts';
+import { ledgerBeside, writeSpent } from './ledger.ts';
 import { createJobIndex, unawaited } from './redis-index.ts';
 import { defineScripts } from './scripts.ts';
 
@@ -87,11 +88,12 @@ export function createRedisWriteLog(options: {
 
   async function append(batch: Batch) {
     const { jobId, fence, firstSeq, bodies, hasOutput, terminal, ending = {}, ageMs, change } = batch;
+    const took = writeSpent(batch.spent ?? {});
     const kept = fieldsOf(batch.kept ?? []);
     // The end of a job, and what stands between it and its output, is little and always has room.
     const write = hasOutput ? scripts.append : scripts.appendWhenFull;
     const [code, lastSeq, cancelBy, pauseWish, logBytes, tenant, status] = await write(
-      [keys.record(jobId), keys.log(jobId)],
+      [keys.record(jobId), keys.log(jobId), ...(terminal ? ledgerBeside(redis, keys) : [])],
       [
         keys.channel(jobId),
         fence,
@@ -104,12 +106,14 @@ export function createRedisWriteLog(options: {
         kept.bytes,
         bodies.length,
         bodies.join('\n'),
+        took,
+        jobId,
         ...kept.fields,
         ...Object.entries(ending).flatMap(([name, value]) => (value === undefined ? [] : [name, value])),
       ],
     );
     if (terminal && (code === 'ok' || code === 'duplicate')) {
-      const end = { body: bodies.at(-1) ?? '', conversation: ending.conversation, ageMs };
+      const end = { body: bodies.at(-1) ?? '', conversation: ending.conversation, ageMs, spent: took };
       unawaited(index.ended(String(tenant), jobId, terminal, end));
     } else file(jobId, tenant, status);
     const wishes = wishesOf(cancelBy, pauseWish);

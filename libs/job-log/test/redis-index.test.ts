@@ -23,7 +23,10 @@ async function endAndDie(jobId: string): Promise<void> {
   const { keys } = twin;
   const [code] = await append(
     [keys.record(jobId), keys.log(jobId)],
-    [...[keys.channel(jobId), 1, 2, 'completed', 60_000, '', '', '', 0, 1, completed], 'conversation', 'c-1'],
+    [
+      ...[keys.channel(jobId), 1, 2, 'completed', 60_000, '', '', '', 0, 1, completed],
+      ...['- -', jobId, 'conversation', 'c-1'],
+    ],
   );
   expect(code).toBe('ok');
 }

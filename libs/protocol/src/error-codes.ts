@@ -228,6 +228,13 @@ export const protocolErrors = {
     retryable: false,
     description: 'The token is good, and not for this: the message names the scope that is missing.',
   },
+  quota_exceeded: {
+    rpcCode: -32042,
+    httpStatus: 429,
+    retryable: true,
+    description:
+      'The tenant, or the key, has as much as it may of something; the message says of what, and `retryAfterMs` when to ask again.',
+  },
 } as const satisfies Record<string, ProtocolErrorEntry>;
 
 export type ProtocolErrorCode = keyof typeof protocolErrors;

@@ -275,6 +275,18 @@ export const putFileResultSchema = z.object({
 
 const meParamsSchema = z.strictObject({});
 
+const quotaSchema = z.object({
+  /** Whose limit it is. */
+  of: z.enum(['tenant', 'key']),
+  /** As in a file of keys: `jobs`, `usdPerDay` … */
+  name: z.string(),
+  limit: z.number(),
+  /** Of a budget: spent, or reserved for jobs that have not ended. */
+  taken: z.number(),
+  /** Of a budget: when all of it is there again. */
+  resetsAt: time.optional(),
+});
+
 /** Who asks, as the gateway sees it. */
 export const meResultSchema = z.object({
   tenant: z.string(),
@@ -284,7 +296,9 @@ export const meResultSchema = z.object({
   /** The only job that is seen. */
   jobId: jobIdSchema.optional(),
   /** By path of the parameter of `execute`. */
-  ceilings: z.record(z.string(), z.number()),
+  ceilings: z.record(z.string(), z.union([z.number(), z.array(z.string())])),
+  /** Each limit on what may be held and spent, and how much of it is taken. */
+  quotas: z.array(quotaSchema),
 });
 
 export const methods = {

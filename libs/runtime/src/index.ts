@@ -36,6 +36,17 @@ export {
   serviceSettings,
 } from './shared-settings.ts';
 export { describeSystem, type SystemView } from './system.ts';
-export { byteSize, durationMs, flag, listOf, oneOf, port, positiveInt, text, urlText } from './values.ts';
+export {
+  amount,
+  byteSize,
+  durationMs,
+  flag,
+  listOf,
+  oneOf,
+  port,
+  positiveInt,
+  text,
+  urlText,
+} from './values.ts';
 export { version } from './version.ts';
 export { TimeoutError, unlessAborted, within } from './within.ts';

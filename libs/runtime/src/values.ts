@@ -22,6 +22,15 @@ export function positiveInt({ min = 1, max = Number.MAX_SAFE_INTEGER } = {}) {
   return integer(min, max).describe(`a whole number ${bounds}`);
 }
 
+/** An amount of money: whole, or with up to six decimals. */
+export function amount() {
+  return z
+    .string()
+    .regex(/^\d{1,9}(\.\d{1,6})?$/, { error: 'is no amount' })
+    .transform(Number)
+    .describe('an amount in US dollars');
+}
+
 /** A duration in milliseconds: `1500`, `'1500'`, `'30s'`, `'5m'`. `min` and `max` are in milliseconds. */
 export function durationMs({ min = 0, max = LONGEST_TIMER_MS } = {}) {
   return z

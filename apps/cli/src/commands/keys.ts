@@ -1,4 +1,4 @@
-/** `cc-executor keys`: makes, lists, rotates and revokes keys in the file that gateways with AUTH_MODE=keys read. */
+/** `cc-executor keys`: makes, lists, limits, rotates and revokes keys in the file that gateways with AUTH_MODE=keys read. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -12,6 +12,8 @@ Examples:
   $ cc-executor keys make --file keys.json --tenant acme --label ci
   $ cc-executor keys list --file keys.json
   $ cc-executor keys rotate key_0123456789abcdef --overlap 7d
+  $ cc-executor keys limit acme jobs=100 usdPerDay=50 models=sonnet,haiku
+  $ cc-executor keys limit key_0123456789abcdef jobs=
   $ cc-executor keys revoke key_0123456789abcdef
 
 The file is that of AUTH_KEYS_FILE, if that is set. It holds no secrets, only their digests: what \`make\` and \`rotate\` print on
@@ -20,7 +22,7 @@ standard output is shown this once. Gateways see a change within a second, and c
 export function registerKeys(program: Command): void {
   const keys = program
     .command('keys')
-    .description('make, list, rotate and revoke the keys of a gateway')
+    .description('make, list, limit, rotate and revoke the keys of a gateway')
     .addHelpText('after', HELP);
   const add = (usage: string, description: string) =>
     keys
@@ -51,6 +53,13 @@ export function registerKeys(program: Command): void {
     .action(async (id: string, { file, overlap }: RotateOptions) => {
       const { rotateToken } = await import('../key-commands.ts');
       print(rotateToken(file, id, overlap));
+    });
+  add('limit', 'limit what a key, or a tenant, may hold, spend and ask for; print its limits')
+    .argument('<holder>', 'the id of the key, or the name of the tenant')
+    .argument('<limits...>', 'name=value each, as docs/identity.md lists them; name= lifts a limit')
+    .action(async (holder: string, changes: string[], { file }: FileOption) => {
+      const { limitHolder } = await import('../key-commands.ts');
+      process.stdout.write(`${JSON.stringify(limitHolder(file, holder, changes))}\n`);
     });
   add('revoke', 'end a key at once')
     .argument('<key>', 'the id of the key')

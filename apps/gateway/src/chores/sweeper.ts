@@ -32,7 +32,7 @@ const CLAIM_LIMIT = 200;
 const HOLD_MS = 5_000;
 /** A job that could not be settled is looked at this often, in ms: an operator may have put it right. */
 const FAULTY_CHECK_MS = 60_000;
-/** Index entries that expired are taken out every so many sweeps. */
+/** Index entries that expired, and charges that were left, are taken out every so many sweeps. */
 const PRUNE_EVERY = 600;
 
 export function startSweeper(options: SweeperOptions): Sweeper {
@@ -55,7 +55,10 @@ export function startSweeper(options: SweeperOptions): Sweeper {
         mayBeMore = await settleSome();
       }
       count += 1;
-      if (count % PRUNE_EVERY === 0) await sweep.prune();
+      if (count % PRUNE_EVERY === 0) {
+        await sweep.prune();
+        await sweep.recount();
+      }
       failures = 0;
     } catch (err) {
       redisWasAway();

@@ -3,7 +3,7 @@
  * `Authorization`, a ticket beside the subprotocol; neither is ever logged, or said again in an answer.
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import { anybody, type Identity, type Standing } from '@cc-executor/identity';
+import { anybody, type Identity, type Standing, type Terms } from '@cc-executor/identity';
 import { ProtocolError, TICKET_PREFIX } from '@cc-executor/protocol';
 import type { Tickets } from './tickets.ts';
 
@@ -12,6 +12,8 @@ export type TokenCheck = {
   /** Whose it is; undefined when it is nobody's. */
   identify(token: string): Promise<Identity | undefined> | Identity | undefined;
   standing(identity: Identity): Standing;
+  /** What it may do, as of now. */
+  termsOf(identity: Identity): Terms;
 };
 
 export type Authenticator = {
@@ -19,11 +21,15 @@ export type Authenticator = {
   identify(headers: IncomingHttpHeaders, mayBeTicket: boolean): Promise<Identity>;
   /** Whether whoever came in may stay. */
   standing(identity: Identity): Standing;
+  /** What whoever came in may do, as of now. */
+  termsOf(identity: Identity): Terms;
 };
 
 /** @param check undefined: nobody is asked who they are */
 export function createAuthenticator(check: TokenCheck | undefined, tickets: Tickets): Authenticator {
-  if (check === undefined) return { identify: async () => anybody, standing: () => 'good' };
+  if (check === undefined) {
+    return { identify: async () => anybody, standing: () => 'good', termsOf: () => ({ tenant: {} }) };
+  }
 
   async function find(headers: IncomingHttpHeaders, mayBeTicket: boolean): Promise<Identity | undefined> {
     const { authorization, origin } = headers;
@@ -43,6 +49,7 @@ export function createAuthenticator(check: TokenCheck | undefined, tickets: Tick
       return identity;
     },
     standing: check.standing,
+    termsOf: check.termsOf,
   };
 }
 

@@ -42,6 +42,13 @@ export const identitySettings = {
     description:
       'With AUTH_MODE=jwt: the claim that names the scopes, with blanks between them or as a list.',
   }),
+  jwtLimitsClaim: setting({
+    env: 'AUTH_JWT_LIMITS_CLAIM',
+    schema: text(),
+    default: 'limits',
+    description:
+      'With AUTH_MODE=jwt: the claim that has the limits of the tenant, an object of those that docs/identity.md lists. Without it those of QUOTA_… hold.',
+  }),
 };
 
 export type IdentityConfig = Config<typeof identitySettings> & Pick<Config<typeof authSettings>, 'authMode'>;

@@ -7,6 +7,7 @@ import type { IdentityConfig } from './settings.ts';
 export function tokenCheckOf(config: IdentityConfig, keyring: Keyring | undefined): TokenCheck | undefined {
   const { authMode, jwks = '', jwtIssuer: issuer = '', jwtAudience: audience = '' } = config;
   if (authMode !== 'jwt') return keyring;
-  const { jwtAlgorithms: algorithms, jwtTenantClaim: tenantClaim, jwtScopeClaim: scopeClaim } = config;
-  return createJwtCheck({ jwks, issuer, audience, algorithms, tenantClaim, scopeClaim });
+  const { jwtAlgorithms: algorithms } = config;
+  const { jwtTenantClaim: tenantClaim, jwtScopeClaim: scopeClaim, jwtLimitsClaim: limitsClaim } = config;
+  return createJwtCheck({ jwks, issuer, audience, algorithms, tenantClaim, scopeClaim, limitsClaim });
 }

@@ -53,13 +53,13 @@ const AROUND_EVENT_BYTES = 192;
 export type Attachments = {
   /**
    * Attaches; nothing is delivered before the returned `begin` is called. Errors: `already_attached`,
-   * `too_many_attachments`, `job_not_found`, `epoch_mismatch`, `position_ahead`; what Redis throws.
+   * `too_many_attachments`, `quota_exceeded`, `job_not_found`, `epoch_mismatch`, `position_ahead`; what Redis throws.
    */
   add(jobId: string, from: From): Promise<Attaching>;
   /** Stops listening, also while attaching is under way; false when it did not listen. */
   remove(jobId: string): boolean;
-  /** `add` would be refused as `too_many_attachments`. */
-  isFull(): boolean;
+  /** Errors: `too_many_attachments`, `quota_exceeded`, as `add` would be refused. */
+  refuseFull(): void;
   all(): Iterable<Attachment>;
   resume(): void;
   /** Idempotent. */
@@ -78,6 +78,8 @@ export function createAttachments(
     /** Lets an attachment that could not read its log read on soon. */
     readSoon: (attachment: Pick<Attachment, 'resume'>) => void;
     outlines: Outlines;
+    /** Counts one more of whose session it is; returns what ends that. Errors: `quota_exceeded`. */
+    takePlace: () => () => void;
     /** Resumed and closed with the attachments. */
     reads: ReadTurns;
     listenerNotes: Pick<ListenerNotes, 'begin'>;
@@ -88,6 +90,7 @@ export function createAttachments(
 ): Attachments {
   const { tenant, door, readLog, feed, abandonWatch, readSoon, outlines, reads, listenerNotes } = parts;
   const { deliveryLag, logger } = parts;
+  const places = new Map<string, () => void>();
   const byJob = new Map<string, { attachment: Attachment; note: EndNote }>();
   // Attaching takes a moment: a second request for the same job meanwhile is refused as well. True: detached since.
   const pending = new Map<string, boolean>();
@@ -106,6 +109,7 @@ export function createAttachments(
       const found = byJob.get(jobId);
       if (!found) return;
       byJob.delete(jobId);
+      vacate(jobId);
       found.note(state, found.attachment.position());
       abandonWatch.left({ tenant, jobId }, 'ended');
     };
@@ -131,7 +135,8 @@ export function createAttachments(
 
   async function add(jobId: string, from: From): Promise<Attaching> {
     if (byJob.has(jobId) || pending.has(jobId)) throw new ProtocolError('already_attached');
-    if (isFull()) throw new ProtocolError('too_many_attachments');
+    refuseFull();
+    places.set(jobId, parts.takePlace());
     pending.set(jobId, false);
     try {
       const position = await positionOf(jobId);
@@ -146,9 +151,17 @@ export function createAttachments(
       const attached = await attachTo(jobId, { ...others, epoch, afterSeq: snapshotSeq });
       const of = { tenant, jobId, epoch, seq: snapshotSeq };
       return { ...attached, snapshotSeq, begin: () => void beginWithSnapshot(of, attached) };
+    } catch (error) {
+      vacate(jobId);
+      throw error;
     } finally {
       pending.delete(jobId);
     }
+  }
+
+  function vacate(jobId: string): void {
+    places.get(jobId)?.();
+    places.delete(jobId);
   }
 
   /** The subscriber waits through an outage of Redis: asked first, this says at once that there is one. */
@@ -227,6 +240,7 @@ export function createAttachments(
     const { attachment, note } = byJob.get(jobId)!;
     attachment.close();
     byJob.delete(jobId);
+    vacate(jobId);
     note('left', attachment.position());
     abandonWatch.left({ tenant, jobId }, 'gone');
   }
@@ -238,14 +252,16 @@ export function createAttachments(
     return true;
   }
 
-  function isFull(): boolean {
-    return byJob.size + pending.size >= MAX_ATTACHMENTS;
+  function refuseFull(): void {
+    if (byJob.size + pending.size >= MAX_ATTACHMENTS) throw new ProtocolError('too_many_attachments');
+    const leave = parts.takePlace();
+    leave();
   }
 
   return {
     add,
     remove,
-    isFull,
+    refuseFull,
     all: () => byJob.values().map(({ attachment }) => attachment),
     resume() {
       reads.resume();

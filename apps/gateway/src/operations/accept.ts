@@ -4,7 +4,15 @@
  */
 import { createHash } from 'node:crypto';
 import type { Grants } from '@cc-executor/claude-options';
-import { type AcceptLog, type NewJob, type Secrets, titleOf, type Vault } from '@cc-executor/job-log';
+import type { Identity } from '@cc-executor/identity';
+import {
+  type AcceptLog,
+  type NewJob,
+  QuotaExceededError,
+  type Secrets,
+  titleOf,
+  type Vault,
+} from '@cc-executor/job-log';
 import {
   createEpoch,
   createJobId,
@@ -19,6 +27,8 @@ import { RedisUnavailableError, type Replication, wasCutShort } from '@cc-execut
 import { createRepeatedWarning, type Logger } from '@cc-executor/runtime';
 import type { TargetRules } from '@cc-executor/webhooks';
 import type { GatewayMetrics } from '../metrics.ts';
+import { accountsOf, chargesOf, refusalOf } from '../quotas/accounts.ts';
+import type { HoldersOf } from '../quotas/holders.ts';
 import { type Ceilings, refuseBeyond, withinCeilings } from './ceilings.ts';
 import { refuseWebhook } from './webhook-target.ts';
 
@@ -37,11 +47,15 @@ export type AcceptConnection = {
 };
 
 /** `rerunOf`: the job whose parameters these are, to be run once more. */
-export type Accept = (tenant: string, params: ExecuteParams, rerunOf?: string) => Promise<Result<'execute'>>;
+export type Accept = (
+  identity: Identity,
+  params: ExecuteParams,
+  rerunOf?: string,
+) => Promise<Result<'execute'>>;
 
 /**
  * Makes the accept step.
- * Errors of the returned function: `beyond_ceiling`, `secrets_off`, `webhooks_off`, `idempotency_conflict`, `unavailable`; what Redis throws. Then nobody
+ * Errors of the returned function: `beyond_ceiling`, `secrets_off`, `webhooks_off`, `idempotency_conflict`, `quota_exceeded`, `unavailable`; what Redis throws. Then nobody
  * knows whether the job is there: who repeats it with its idempotency key finds out.
  */
 export function createAccept({
@@ -50,6 +64,7 @@ export function createAccept({
   connection,
   producer,
   ceilings,
+  holdersOf,
   grants,
   vault,
   webhookTargets,
@@ -63,6 +78,7 @@ export function createAccept({
   connection: AcceptConnection;
   producer: Pick<Producer, 'enqueue'>;
   ceilings: Ceilings;
+  holdersOf: HoldersOf;
   grants: Grants;
   /** Undefined: there is no key, and no secrets are taken. */
   vault: Vault | undefined;
@@ -141,7 +157,7 @@ export function createAccept({
     }
   }
 
-  return async (tenant, params, rerunOf) => {
+  return async (identity, params, rerunOf) => {
     const { idempotencyKey, attach: _attach, batches: _batches, ...asked } = params;
     refuseBeyond(asked, ceilings, grants);
     if (asked.webhook) refuseWebhook(asked.webhook, webhookTargets);
@@ -149,10 +165,14 @@ export function createAccept({
     const { env, attachments, ...open } = asked;
     const entrusted = entrust({ env, attachments }, vault);
     const spec = withinCeilings(open, ceilings);
+    const now = Date.now();
+    const accounts = accountsOf(holdersOf(identity), now);
+    const charges = chargesOf(accounts, { ...asked, ...spec });
     const job: NewJob = {
       jobId: createJobId(),
       epoch: createEpoch(),
-      tenant,
+      tenant: identity.tenant,
+      charges,
       spec,
       queueMs: spec.timeouts?.queueMs ?? DEFAULT_TIMEOUTS.queueMs,
       totalMs: spec.timeouts?.totalMs ?? DEFAULT_TIMEOUTS.totalMs,
@@ -165,13 +185,16 @@ export function createAccept({
     const key =
       idempotencyKey === undefined ? undefined : { idempotencyKey, hashes: hashesOf(payload, entrusted) };
     const entries = new Map<string, Promise<void>>();
-    // Behind its record, in the same round trip. An entry without a record, should that be refused, does nothing.
+    // Behind its record, in the same round trip. An entry without a record, should that be refused, does nothing; where it may be
+    // because of a quota, again and again, there is to be none.
     const onSent =
-      connection.keepsOrder && !replication
+      connection.keepsOrder && !replication && charges.length === 0
         ? (newId: string) => void entries.set(newId, enqueue(newId, spec.priority))
         : undefined;
     // Only here it may be repeated without a key, too: it is the same job.
-    const accepted = await evenIfCut(() => createForSure(job, entrusted, key, onSent));
+    const accepted = await evenIfCut(() => createForSure(job, entrusted, key, onSent)).catch((error) => {
+      throw error instanceof QuotaExceededError ? refusalOf(error, accounts, now) : error;
+    });
     const { jobId, created, epoch, status } = accepted;
     // Also for a job that was there: whoever accepted it may have died before this line.
     if (!isTerminal(status)) await (entries.get(jobId) ?? enqueue(jobId, spec.priority));

@@ -5,5 +5,5 @@ import type { Operation } from './operation.ts';
 
 /** Errors: those of listen and accept. */
 export function createExecute({ accept, listen }: { accept: Accept; listen: Listen }): Operation<'execute'> {
-  return (session, params) => listen(session, params, () => accept(session.tenant, params));
+  return (session, params) => listen(session, params, () => accept(session.identity, params));
 }

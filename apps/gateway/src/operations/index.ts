@@ -5,6 +5,7 @@ import type {
   AcceptLog,
   JobBatches,
   JobCounts,
+  Ledger,
   ReadLog,
   Vault,
   WebhookLog,
@@ -17,6 +18,8 @@ import type { TranscriptRequests } from '@cc-executor/signals';
 import type { TargetRules } from '@cc-executor/webhooks';
 import type { ListenerNotes } from '../listening/listener-notes.ts';
 import type { GatewayMetrics } from '../metrics.ts';
+import type { Crowd } from '../quotas/crowd.ts';
+import type { HoldersOf } from '../quotas/holders.ts';
 import { type AcceptConnection, createAccept } from './accept.ts';
 import { attach } from './attach.ts';
 import { createBatchResults } from './batch-results.ts';
@@ -55,6 +58,9 @@ export type OperationParts = {
   services: () => Promise<ServicesAnswer>;
   producer: Producer;
   ceilings: Ceilings;
+  holdersOf: HoldersOf;
+  ledger: Ledger;
+  crowd: Crowd;
   grants: Grants;
   vault: Vault | undefined;
   files: Files;

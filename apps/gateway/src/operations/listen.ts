@@ -16,7 +16,7 @@ export type Listen = (
   accept: () => Promise<Result<'execute'>>,
 ) => Promise<Submitted>;
 
-/** Errors: `too_many_attachments`, those of accept. Once the job is accepted, its answer says so whatever happens. */
+/** Errors: `too_many_attachments`, `quota_exceeded`, those of accept. Once the job is accepted, its answer says so whatever happens. */
 export function createListen({ wishLog }: { wishLog: WishLog }): Listen {
   /** Without listening there is nobody to cancel for: a client that cannot come back has lost its job. */
   async function listen(
@@ -41,7 +41,7 @@ export function createListen({ wishLog }: { wishLog: WishLog }): Listen {
 
   return async (session, { attach, batches }, accept) => {
     if (attach === false) return { result: await accept() };
-    if (session.attachments.isFull()) throw new ProtocolError('too_many_attachments');
+    session.attachments.refuseFull();
     const result = await accept();
     return { result, ...(await listen(session, result.jobId, batches)) };
   };

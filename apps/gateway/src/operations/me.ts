@@ -1,9 +1,47 @@
-/** Me: who asks, as the gateway sees it, and how much may be asked for. */
+/** Me: who asks, as the gateway sees it, how much may be asked for, and how much of each quota is taken. */
+import type { Ledger } from '@cc-executor/job-log';
+import type { Result } from '@cc-executor/protocol';
+import { accountsOf, inUnits } from '../quotas/accounts.ts';
+import { type Crowd, crowdQuotas } from '../quotas/crowd.ts';
+import type { Holder, HoldersOf } from '../quotas/holders.ts';
 import type { Ceilings } from './ceilings.ts';
 import type { Operation } from './operation.ts';
 
-export function createMe({ ceilings }: { ceilings: Ceilings }): Operation<'me'> {
-  return async ({ identity: { tenant, scopes, who, jobId } }) => ({
-    result: { tenant, scopes: [...scopes], who, ...(jobId !== undefined && { jobId }), ceilings },
-  });
+type Quota = Result<'me'>['quotas'][number];
+
+export function createMe({
+  ceilings,
+  holdersOf,
+  ledger,
+  crowd,
+}: {
+  ceilings: Ceilings;
+  holdersOf: HoldersOf;
+  ledger: Ledger;
+  crowd: Crowd;
+}): Operation<'me'> {
+  async function inLedger(holders: readonly Holder[]): Promise<Quota[]> {
+    const accounts = accountsOf(holders, Date.now());
+    const taken = await ledger.taken(accounts.map(({ account }) => account));
+    return accounts.map((account, i) => {
+      const { of, name, limit, resetsAt } = account;
+      const amounts = { limit: inUnits(account, limit), taken: inUnits(account, taken[i] ?? 0) };
+      return { of, name, ...amounts, ...(resetsAt !== undefined && { resetsAt }) };
+    });
+  }
+
+  function here(holder: Holder): Quota[] {
+    return crowdQuotas.flatMap((name) => {
+      const limit = holder.limits[name];
+      return limit === undefined ? [] : [{ of: holder.of, name, limit, taken: crowd.taken(holder, name) }];
+    });
+  }
+
+  return async ({ identity }) => {
+    const { tenant, scopes, who, jobId } = identity;
+    const holders = holdersOf(identity);
+    const quotas = [...(await inLedger(holders)), ...holders.flatMap(here)];
+    const own = jobId === undefined ? {} : { jobId };
+    return { result: { tenant, scopes: [...scopes], who, ...own, ceilings, quotas } };
+  };
 }

@@ -8,7 +8,9 @@ import { logEvents } from '@cc-executor/runtime';
 import type { Authenticator } from '../identity/authenticator.ts';
 import { ConnectionClosedError } from '../listening/read-turns.ts';
 import type { GatewayMetrics } from '../metrics.ts';
+import type { Crowd } from '../quotas/crowd.ts';
 import { audit } from './audit.ts';
+import { costOf } from './costs.ts';
 import type { Answer, Call, Operations } from './operation.ts';
 import { type OperationName, refuseBeyondScope } from './scopes.ts';
 import type { Session } from './session.ts';
@@ -19,6 +21,8 @@ export type Requests = {
    * the session ended meanwhile and there is nobody to answer.
    */
   perform<M extends Method>(session: Session, call: Call<M>): Promise<Answer<M>>;
+  /** The same as a part of a request that is under way: quotas on requests have counted that. */
+  performPart<M extends Method>(session: Session, call: Call<M>): Promise<Answer<M>>;
   /** Does what a door does by several of these; errors and count are those of one, under this name. */
   attempt<T>(session: Session, name: OperationName, work: () => Promise<T>, jobId?: string): Promise<T>;
   /** Counts what a door refused because it asks for no operation. */
@@ -44,9 +48,10 @@ export function createRequests(options: {
   metrics: Pick<GatewayMetrics, 'requests'>;
   isDraining(): boolean;
   authenticator: Pick<Authenticator, 'standing'>;
+  crowd: Pick<Crowd, 'ask'>;
   roomWatch: Pick<RoomWatch, 'room' | 'look'>;
 }): Requests {
-  const { operations, metrics, isDraining, roomWatch, authenticator } = options;
+  const { operations, metrics, isDraining, roomWatch, authenticator, crowd } = options;
 
   function mayAccept(): void {
     if (isDraining()) throw new ProtocolError('draining');
@@ -65,13 +70,15 @@ export function createRequests(options: {
 
   async function attempt<T>(
     session: Session,
-    { method, jobId }: { method: OperationName; jobId?: string },
+    { method, jobId, isPart = false }: { method: OperationName; jobId?: string; isPart?: boolean },
     work: () => Promise<T>,
   ): Promise<T> {
     const { door, logger } = session;
+    let leave: (() => void) | undefined;
     try {
       if (authenticator.standing(session.identity) !== 'good') throw new ProtocolError('unauthenticated');
       refuseBeyondScope(session.identity, method, jobId);
+      if (!isPart) leave = crowd.ask(session.identity, costOf(method));
       if (accepting.has(method)) mayAccept();
       const answer = await work();
       metrics.requests.inc({ door, method, outcome: 'ok' });
@@ -85,12 +92,16 @@ export function createRequests(options: {
       const event = logEvents.fault;
       if (known.code === 'internal') logger.error({ event, err: error, method }, 'a request failed');
       throw known;
+    } finally {
+      leave?.();
     }
   }
 
   return {
     perform: <M extends Method>(session: Session, { method, params }: Call<M>): Promise<Answer<M>> =>
       attempt(session, { method, ...jobOf(params) }, () => operations[method](session, params)),
+    performPart: <M extends Method>(session: Session, { method, params }: Call<M>): Promise<Answer<M>> =>
+      attempt(session, { method, ...jobOf(params), isPart: true }, () => operations[method](session, params)),
     attempt: (session, method, work, jobId) =>
       attempt(session, { method, ...(jobId !== undefined && { jobId }) }, work),
     countRefusal: ({ door }, { code }) => metrics.requests.inc({ door, method: 'none', outcome: code }),

@@ -27,7 +27,7 @@ export function createRerun({
       if (asked === undefined) throw new ProtocolError('job_not_found');
       const { sealed, ...open } = asked;
       const params = { ...open, ...unseal(vault, jobId, sealed), ...(idempotencyKey && { idempotencyKey }) };
-      return accept(tenant, params, jobId);
+      return accept(session.identity, params, jobId);
     });
 }
 

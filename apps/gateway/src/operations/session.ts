@@ -12,6 +12,7 @@ import type { ListenerNotes } from '../listening/listener-notes.ts';
 import { createReadTurns, type ReadTurns } from '../listening/read-turns.ts';
 import type { Outlines } from '../listening/snapshot.ts';
 import type { DoorName } from '../metrics.ts';
+import type { Crowd } from '../quotas/crowd.ts';
 
 export type Session = {
   readonly tenant: string;
@@ -41,11 +42,17 @@ export function createSessions(parts: {
   listenerNotes: ListenerNotes;
   deliveryLag: DeliveryLag;
   readSoon: (attachment: Pick<Attachment, 'resume'>) => void;
+  crowd: Pick<Crowd, 'attach'>;
 }): OpenSessionAs {
   const outlines: Outlines = new Map();
   return (identity) => (client, sink) => {
     const reads = createReadTurns(sink.hasRoom);
     const own = { identity, tenant: identity.tenant, reads, logger: client.logger, door: client.door };
-    return { ...client, ...own, attachments: createAttachments({ ...parts, ...own, outlines }, sink) };
+    const takePlace = () => parts.crowd.attach(identity);
+    return {
+      ...client,
+      ...own,
+      attachments: createAttachments({ ...parts, ...own, outlines, takePlace }, sink),
+    };
   };
 }

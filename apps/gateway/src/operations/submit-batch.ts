@@ -47,7 +47,7 @@ export function createSubmitBatch({
   wishLog,
   ceilings,
 }: {
-  requests: Pick<Requests, 'perform'>;
+  requests: Pick<Requests, 'performPart'>;
   jobBatches: JobBatches;
   wishLog: Pick<WishLog, 'cancel'>;
   ceilings: Ceilings;
@@ -64,7 +64,7 @@ export function createSubmitBatch({
     const { idempotencyKey = ownKey, timeouts, ...asked } = job;
     const params = { ...asked, idempotencyKey, timeouts: { queueMs, ...timeouts }, attach: false };
     try {
-      const { result } = await requests.perform(session, { method: 'execute', params });
+      const { result } = await requests.performPart(session, { method: 'execute', params });
       return { jobId: result.jobId };
     } catch (error) {
       if (!(error instanceof ProtocolError) || isOfAll(error.code)) throw error;

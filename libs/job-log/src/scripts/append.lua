@@ -1,13 +1,13 @@
--- include: shared, limits, pausing
+-- include: shared, limits, pausing, ledger
 -- Appends events to a job's log, and ends the job when a terminal status is given: the only way output gets in.
---   KEYS 1 record, 2 log
+--   KEYS 1 record, 2 log; where they are on the same server, 3 ledger, 4 what jobs are charged with
 --   ARGV 1 channel, 2 fence, 3 seq of the first event, 4 terminal status or '', 5 retentionMs,
 --        6 '1' when an event carries output, 7 what the last event says of the attempt: 'paused', 'resumed', 'refused' (to
 --        pause or resume), 'restarted' (the work is begun anew), 'limited' (a usage limit is reached) or '',
 --        8 how long a pause may last (ms), or until when the limit holds,
 --        9 how many bytes the messages have that are kept whole, apart from their events,
 --        10 how many events, 11 their bodies (JSON objects with at least one member), one a line,
---        12… further fields of the record (these messages, what lists show of the end), and their values
+--        12 what the job took of budgets, as the ledger has it, 13 jobId, 14… further fields of the record (these messages, what lists show of the end), and their values
 -- Returns {code, last seq, who asked for cancel or '', '1' when the job is to be paused, bytes that its log takes, tenant, status}
 --   'ok'                taken
 --   'duplicate'         taken before: the reply was lost
@@ -47,7 +47,7 @@ local now, shown = now_ms(), new_status == '' and status or new_status
 local last, bytes = append_batch(KEYS[2], ARGV[1], r[4], ARGV[2], seq, shown, now, count, ARGV[11])
 log_bytes = log_bytes + bytes
 redis.call('HSET', KEYS[1], 'seq', last, 'logBytes', log_bytes)
-for i = 12, #ARGV, 2 do
+for i = 14, #ARGV, 2 do
   redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
 end
 if tonumber(ARGV[9]) > 0 then
@@ -67,5 +67,6 @@ if new_status ~= '' then
   redis.call('HSET', KEYS[1], 'status', new_status, 'endedAt', now)
   redis.call('PEXPIRE', KEYS[1], ARGV[5])
   redis.call('PEXPIRE', KEYS[2], ARGV[5])
+  settle_at_end(KEYS, ARGV[13], ARGV[12])
 end
 return { 'ok', last, cancel, pause, log_bytes, r[9], shown }

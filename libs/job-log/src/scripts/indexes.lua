@@ -22,7 +22,7 @@ local function enter_indexes(k, a, now)
   if a[7] ~= '' then
     redis.call('HSET', k[9], a[1], a[7])
   end
-  for i = 10, #k do
+  for i = 12, #k do
     redis.call('ZADD', k[i], 'NX', created, a[1])
   end
   return (is_new == 0 or has_no_entry == 0) and 1 or 0

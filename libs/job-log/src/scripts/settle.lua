@@ -1,10 +1,10 @@
--- include: shared, limits
+-- include: shared, limits, ledger
 -- Decides about one claimed job, and ends it when no worker will: the fence rises with the terminal event, so that
 -- nothing the lost attempt still writes is taken.
---   KEYS 1 record, 2 log
+--   KEYS 1 record, 2 log; where they are on the same server, 3 ledger, 4 what jobs are charged with
 --   ARGV 1 channel, 2 when it was claimed, 3 how old the claim may be (ms), 4 retentionMs,
 --        5 how long past its deadline a running job is left to its worker (ms), 6 queueMs of a job that is queued anew,
---        7 how often a job may be begun that an older gateway accepted
+--        7 how often a job may be begun that an older gateway accepted, 8 jobId
 -- Returns {code, …}
 --   'stale'             the claim is too old (Redis stood still in between): nothing was done
 --   'gone'              there is no record
@@ -39,6 +39,7 @@ local function finish(new_status, body, failure)
   end
   redis.call('PEXPIRE', KEYS[1], ARGV[4])
   redis.call('PEXPIRE', KEYS[2], ARGV[4])
+  settle_at_end(KEYS, ARGV[8], unsaid(r[15]))
   return { 'ended', new_status, r[13] }
 end
 

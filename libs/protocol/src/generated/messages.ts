@@ -396,7 +396,14 @@ export type MeResult = {
   scopes: ('read' | 'write' | 'admin')[];
   who: string;
   jobId?: string | undefined;
-  ceilings: Record<string, number>;
+  ceilings: Record<string, number | string[]>;
+  quotas: {
+    of: 'tenant' | 'key';
+    name: string;
+    limit: number;
+    taken: number;
+    resetsAt?: number | undefined;
+  }[];
 };
 
 export type OverviewParams = {

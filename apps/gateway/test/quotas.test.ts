@@ -1,0 +1,197 @@
+/** What a tenant and a key may hold: refused beyond it, at every door, told by `me`, and free again when it is over. */
+import type { Identity, Limits, Terms } from '@cc-executor/identity';
+import { connectWire, type WireClient } from '@cc-executor/testing';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { createCrowd } from '../src/quotas/crowd.ts';
+import { completed, provideRig, type Rig, type TestGateway, takeJob } from './harness.ts';
+
+let rig: Rig;
+let gateway: TestGateway;
+let terms: Terms;
+const clients: WireClient[] = [];
+
+provideRig((made) => {
+  rig = made;
+});
+
+const keyring = {
+  identify: (who: string): Identity => ({
+    ...{ tenant: 'acme', scopes: ['write'], who, proof: { kind: 'key', id: who, secret: '' } },
+  }),
+  standing: () => 'good' as const,
+  termsOf: () => terms,
+};
+
+beforeEach(async () => {
+  terms = { tenant: {} };
+  gateway = await rig.gateway({ keyring, quotas: { jobs: 2 } });
+});
+
+const headers = { authorization: 'Bearer key_1' };
+
+async function connect(): Promise<WireClient> {
+  const client = await connectWire(gateway.url, { headers });
+  clients.push(client);
+  await client.until(({ method }) => method === 'connected');
+  return client;
+}
+
+const submit = (body: object = {}) =>
+  fetch(`http://127.0.0.1:${gateway.port}/v1/jobs`, {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: JSON.stringify({ prompt: 'x', ...body }),
+  });
+
+async function quotas(): Promise<Record<string, unknown>> {
+  const response = await fetch(`http://127.0.0.1:${gateway.port}/v1/me`, { headers });
+  const { quotas: told } = await response.json();
+  return Object.fromEntries(
+    told.map(({ of, name, ...rest }: Record<string, unknown>) => [`${of} ${name}`, rest]),
+  );
+}
+
+describe('what jobs hold', () => {
+  test('is refused beyond the quota, with when to ask again, and there is room again when one has ended', async () => {
+    const client = await connect();
+    const [first] = [await client.request('execute', { prompt: 'x', attach: false, idempotencyKey: 'k' })];
+    expect((await submit()).status).toBe(201);
+    const refused = await submit();
+    expect(refused.status).toBe(429);
+    expect(refused.headers.get('retry-after')).toBe('1');
+    expect(await refused.json()).toMatchObject({
+      ...{ code: 'quota_exceeded', retryable: true, retryAfterMs: 1_000 },
+      detail: expect.stringContaining('jobs of the tenant is reached: 2 of 2'),
+    });
+    const { error } = await client.request('execute', { prompt: 'x' });
+    expect(error).toMatchObject({ code: -32042, data: { code: 'quota_exceeded' } });
+    // What is there needs no room.
+    const again = await client.request('execute', { prompt: 'x', attach: false, idempotencyKey: 'k' });
+    expect(again.result).toMatchObject({ jobId: first?.result.jobId, created: false });
+    expect(await quotas()).toEqual({ 'tenant jobs': { limit: 2, taken: 2 } });
+
+    // Nothing of what was refused waits for a worker.
+    expect(await gateway.producer.depth()).toMatchObject({ waiting: 2 });
+    await (await takeJob(rig.log, first?.result.jobId)).end(completed);
+    expect(await quotas()).toEqual({ 'tenant jobs': { limit: 2, taken: 1 } });
+    expect((await submit()).status).toBe(201);
+  });
+
+  test('is counted for the key, too, in bytes, and as the limits are now', async () => {
+    terms = { tenant: { jobs: 50 }, key: { bytes: 1_000 } };
+    expect((await submit({ prompt: 'x'.repeat(600) })).status).toBe(201);
+    const refused = await submit({ prompt: 'x'.repeat(600) });
+    expect((await refused.json()).detail).toMatch(/bytes of the key is reached: 6\d\d of 1000 are taken/);
+    const { 'key bytes': bytes } = await quotas();
+    expect(bytes).toMatchObject({ limit: 1_000, taken: expect.closeTo(612, -2) });
+    // It would be refused for ever: that is no matter of waiting.
+    const huge = await submit({ prompt: 'x'.repeat(2_000) });
+    expect([huge.status, (await huge.json()).code]).toEqual([403, 'beyond_ceiling']);
+    terms = { tenant: {}, key: {} };
+    expect((await submit({ prompt: 'x'.repeat(600) })).status).toBe(201);
+  });
+});
+
+describe('a budget', () => {
+  const budget = (more: object = {}) => ({ maxBudgetUsd: 2, ...more });
+
+  test('is reserved from the job that says what it may cost, and told with when it is whole again', async () => {
+    terms = { tenant: { jobs: 50, usdPerDay: 5, usdPerMonth: 100, tokensPerDay: 10 } };
+    const unsaid = await submit();
+    expect(await unsaid.json()).toMatchObject({
+      code: 'beyond_ceiling',
+      detail: expect.stringContaining('maxBudgetUsd'),
+    });
+    expect((await submit(budget())).status).toBe(201);
+    expect((await submit(budget())).status).toBe(201);
+    const refused = await submit(budget());
+    const { code, retryAfterMs, detail } = await refused.json();
+    expect([refused.status, code]).toEqual([429, 'quota_exceeded']);
+    expect(detail).toContain('usdPerDay of the tenant is reached: 4 of 5 are taken, and this needs 2');
+    const now = Date.now();
+    const midnight = new Date(now).setUTCHours(24, 0, 0, 0);
+    expect(now + retryAfterMs).toBeGreaterThan(midnight - 5_000);
+    expect(now + retryAfterMs).toBeLessThanOrEqual(midnight + 5_000);
+    const { 'tenant usdPerDay': day, 'tenant usdPerMonth': month } = await quotas();
+    expect(day).toEqual({ limit: 5, taken: 4, resetsAt: midnight });
+    expect(month).toMatchObject({ limit: 100, taken: 4 });
+  });
+
+  test('counts each time that a job may be begun', async () => {
+    terms = { tenant: { jobs: 50, usdPerDay: 10 } };
+    expect((await submit(budget({ retry: 'always', maxAttempts: 4 }))).status).toBe(201);
+    expect((await quotas())['tenant usdPerDay']).toMatchObject({ taken: 8 });
+    expect((await submit(budget({ retry: 'always', maxAttempts: 2 }))).status).toBe(429);
+  });
+});
+
+test('jobs that are listened to are counted over all connections of a tenant, until they are left', async () => {
+  terms = { tenant: { jobs: 50, attachments: 1 } };
+  const [one, other] = [await connect(), await connect()];
+  const { result } = await one.request('execute', { prompt: 'x' });
+  const refused = await other.request('execute', { prompt: 'x' });
+  expect(refused.error).toMatchObject({ data: { code: 'quota_exceeded', retryAfterMs: 100 } });
+  // Before it was accepted.
+  expect((await quotas())['tenant jobs']).toMatchObject({ taken: 1 });
+  expect((await other.request('attach', { jobId: result.jobId })).error.data.code).toBe('quota_exceeded');
+  await one.request('detach', { jobId: result.jobId });
+  expect((await other.request('attach', { jobId: result.jobId })).result).toMatchObject({ status: 'queued' });
+  other.socket.terminate();
+  await expect.poll(async () => (await quotas())['tenant attachments']).toEqual({ limit: 1, taken: 0 });
+});
+
+test('a batch is one request, whatever its lines are', async () => {
+  terms = { tenant: { jobs: 50, costPerMinute: 30, requests: 1 } };
+  const body = '{"prompt":"x"}\n'.repeat(20);
+  const response = await fetch(`http://127.0.0.1:${gateway.port}/v1/batches`, {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'application/x-ndjson', 'idempotency-key': 'b' },
+    body,
+  });
+  expect(response.status).toBe(201);
+  const { error } = await (await connect()).request('list');
+  expect(error).toMatchObject({ data: { code: 'quota_exceeded' } });
+  expect(error.data.retryAfterMs).toBeGreaterThan(10_000);
+});
+
+describe('the crowd at a gateway', () => {
+  const identity = keyring.identify('key_1');
+  function crowdOf(limits: Limits) {
+    let now = 0;
+    const crowd = createCrowd(
+      () => [{ of: 'tenant', account: 'acme', limits }],
+      () => now,
+    );
+    return { crowd, pass: (ms: number) => (now += ms) };
+  }
+
+  test('pays for its requests by what they cost, and has more again as time passes', () => {
+    const { crowd, pass } = crowdOf({ costPerMinute: 60 });
+    for (let i = 0; i < 3; i += 1) crowd.ask(identity, 20)();
+    expect(() => crowd.ask(identity, 1)).toThrow(
+      expect.objectContaining({ code: 'quota_exceeded', retryAfterMs: 1_000 }),
+    );
+    pass(1_000);
+    crowd.ask(identity, 1)();
+    expect(() => crowd.ask(identity, 20)).toThrow(expect.objectContaining({ retryAfterMs: 20_000 }));
+    expect(crowd.taken({ account: 'acme' }, 'costPerMinute')).toBe(60);
+  });
+
+  test('is let in to what costs more than there ever is, when nothing is taken', () => {
+    const { crowd, pass } = crowdOf({ costPerMinute: 10 });
+    crowd.ask(identity, 20)();
+    expect(() => crowd.ask(identity, 20)).toThrow();
+    pass(120_000);
+    crowd.ask(identity, 20)();
+  });
+
+  test('has no place left behind, however often one is left, nor by who was refused', () => {
+    const { crowd } = crowdOf({ requests: 1, costPerMinute: 60 });
+    const leave = crowd.ask(identity, 20);
+    expect(() => crowd.ask(identity, 1)).toThrow(expect.objectContaining({ retryAfterMs: 100 }));
+    for (const _ of [1, 2]) leave();
+    for (const _ of [1, 2]) crowd.ask(identity, 20)();
+    expect(() => crowd.ask(identity, 20)).toThrow();
+    expect(crowd.taken({ account: 'acme' }, 'requests')).toBe(0);
+  });
+});
