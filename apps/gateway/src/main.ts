@@ -48,6 +48,7 @@ import { createGatewayMetrics, watchKeys, watchSharedState } from './metrics.ts'
 import { ceilingsOf } from './operations/ceilings.ts';
 import { createFiles } from './operations/files.ts';
 import { createOperations } from './operations/index.ts';
+import { createCeilingsFor } from './operations/own-ceilings.ts';
 import { createCrowd } from './quotas/crowd.ts';
 import { createHolders } from './quotas/holders.ts';
 import { quotasOf } from './quotas/settings.ts';
@@ -167,7 +168,7 @@ await runService({
     await roomWatch.look();
     const gateway = await startGateway({
       ...config,
-      ceilings,
+      ceilingsFor: createCeilingsFor(ceilings, holdersOf),
       readLog,
       feed,
       wishLog,

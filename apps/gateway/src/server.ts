@@ -23,9 +23,9 @@ import { createDeliveryLag } from './listening/delivery-lag.ts';
 import { createHeartbeats } from './listening/heartbeats.ts';
 import type { ListenerNotes } from './listening/listener-notes.ts';
 import type { GatewayMetrics } from './metrics.ts';
-import type { Ceilings } from './operations/ceilings.ts';
 import type { Files } from './operations/files.ts';
 import type { Operations } from './operations/operation.ts';
+import type { CeilingsFor } from './operations/own-ceilings.ts';
 import { createRequests } from './operations/requests.ts';
 import { createSessions } from './operations/session.ts';
 import { createSubmitBatch } from './operations/submit-batch.ts';
@@ -43,7 +43,7 @@ export type GatewayOptions = {
   allowedHosts: readonly string[];
   allowedOrigins: readonly string[];
   /** Told to every native client. */
-  ceilings: Ceilings;
+  ceilingsFor: CeilingsFor;
   /** What all connections together may hold in memory, in bytes. */
   memoryBudgetBytes: number;
   readLog: ReadLog;
@@ -122,7 +122,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     enter,
     admissions,
     heartbeats,
-    context: { ...context, heartbeatMs, ceilings: options.ceilings },
+    context: { ...context, heartbeatMs, ceilingsFor: options.ceilingsFor },
   });
   const httpDoor = createHttpDoor({
     ...options,

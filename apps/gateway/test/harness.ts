@@ -55,6 +55,7 @@ import { createGatewayMetrics } from '../src/metrics.ts';
 import { type Ceilings, ceilingsOf } from '../src/operations/ceilings.ts';
 import { createFiles } from '../src/operations/files.ts';
 import { createOperations } from '../src/operations/index.ts';
+import { createCeilingsFor } from '../src/operations/own-ceilings.ts';
 import { createCrowd } from '../src/quotas/crowd.ts';
 import { createHolders } from '../src/quotas/holders.ts';
 import type { Quotas } from '../src/quotas/settings.ts';
@@ -205,7 +206,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
     const holdersOf = createHolders(authenticator, quotas);
     const crowd = createCrowd(holdersOf);
     const started = await startGateway({
-      ceilings,
+      ceilingsFor: createCeilingsFor(ceilings, holdersOf),
       host: '127.0.0.1',
       port: 0,
       heartbeatMs: 60_000,

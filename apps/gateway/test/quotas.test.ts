@@ -125,6 +125,28 @@ describe('a budget', () => {
   });
 });
 
+test('a job that passes a ceiling of its key is refused, which is told at both doors, and lines of a batch keep within', async () => {
+  terms = { tenant: {}, key: { models: ['haiku'], 'timeouts.queueMs': 60_000 } };
+  const refused = await submit({ model: 'opus' });
+  expect(await refused.json()).toMatchObject({
+    code: 'beyond_ceiling',
+    detail: expect.stringContaining('the model opus is not one of haiku (of the key)'),
+  });
+  const client = await connect();
+  const told = client.messages.find(({ method }) => method === 'connected');
+  expect(told?.params.limits.ceilings['timeouts.queueMs']).toBe(60_000);
+  expect((await client.request('me')).result.ceilings).toMatchObject({ models: ['haiku'] });
+  const { result } = await client.request('execute', { prompt: 'x', attach: false });
+  const begun = await rig.log.begin(result.jobId, 60_000, 'owner');
+  expect('attempt' in begun && begun.attempt.spec.model).toBe('haiku');
+  const batch = await fetch(`http://127.0.0.1:${gateway.port}/v1/batches`, {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'application/x-ndjson', 'idempotency-key': 'within' },
+    body: '{"prompt":"x"}\n',
+  });
+  expect(await batch.text()).toContain('job_');
+});
+
 test('jobs that are listened to are counted over all connections of a tenant, until they are left', async () => {
   terms = { tenant: { jobs: 50, attachments: 1 } };
   const [one, other] = [await connect(), await connect()];

@@ -2,7 +2,7 @@
 import type { CloseReason, ProtocolError, RequestId } from '@cc-executor/protocol';
 import type { Logger } from '@cc-executor/runtime';
 import type { Beating } from '../listening/heartbeats.ts';
-import type { Ceilings } from '../operations/ceilings.ts';
+import type { CeilingsFor } from '../operations/own-ceilings.ts';
 import type { Requests } from '../operations/requests.ts';
 import type { OpenSession } from '../operations/session.ts';
 import type { Outbox } from './outbox.ts';
@@ -14,7 +14,7 @@ export type DoorContext = {
   requests: Requests;
   logger: Logger;
   heartbeatMs: number;
-  ceilings: Ceilings;
+  ceilingsFor: CeilingsFor;
   close(reason: CloseReason): void;
 };
 

@@ -72,7 +72,7 @@ export function openNativeDoor(context: DoorContext, framesOf: EventFrames): Doo
     limits: {
       maxFrameBytes: MAX_FRAME_BYTES,
       maxAttachments: MAX_ATTACHMENTS,
-      ceilings: context.ceilings,
+      ceilings: context.ceilingsFor(session.identity),
     },
   });
 

@@ -30,6 +30,7 @@ import type { GatewayMetrics } from '../metrics.ts';
 import { accountsOf, chargesOf, refusalOf } from '../quotas/accounts.ts';
 import type { HoldersOf } from '../quotas/holders.ts';
 import { type Ceilings, refuseBeyond, withinCeilings } from './ceilings.ts';
+import { createCeilingsFor, findBeyond, withOwnDefaults } from './own-ceilings.ts';
 import { refuseWebhook } from './webhook-target.ts';
 
 /** A job that is gone between the look at its key and its creation, or a gateway that stood still, costs one more. */
@@ -88,6 +89,7 @@ export function createAccept({
   metrics: Pick<GatewayMetrics, 'jobsAccepted'>;
   logger: Logger;
 }): Accept {
+  const ceilingsFor = createCeilingsFor(ceilings, holdersOf);
   const onUnreplicated = createRepeatedWarning(logger, 'no replica has the job: its execute is unavailable');
 
   /**
@@ -159,14 +161,15 @@ export function createAccept({
 
   return async (identity, params, rerunOf) => {
     const { idempotencyKey, attach: _attach, batches: _batches, ...asked } = params;
-    refuseBeyond(asked, ceilings, grants);
+    const holders = holdersOf(identity);
+    refuseBeyond(asked, ceilings, grants, findBeyond(asked, holders));
     if (asked.webhook) refuseWebhook(asked.webhook, webhookTargets);
     if (!connection.isReady()) throw new RedisUnavailableError('away', new Error('jobs cannot be enqueued'));
     const { env, attachments, ...open } = asked;
     const entrusted = entrust({ env, attachments }, vault);
-    const spec = withinCeilings(open, ceilings);
+    const spec = withinCeilings(withOwnDefaults(open, holders), ceilingsFor(identity));
     const now = Date.now();
-    const accounts = accountsOf(holdersOf(identity), now);
+    const accounts = accountsOf(holders, now);
     const charges = chargesOf(accounts, { ...asked, ...spec });
     const job: NewJob = {
       jobId: createJobId(),

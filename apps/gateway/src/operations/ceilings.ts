@@ -61,8 +61,17 @@ export function ceilingsOf(config: Ceilings): Ceilings {
   return Object.fromEntries(paths.map((path) => [path, config[path]])) as Ceilings;
 }
 
-/** Errors: `beyond_ceiling`, which names each ceiling that the request passes. */
-export function refuseBeyond(asked: Bounded & Granted, ceilings: Ceilings, grants: Grants): void {
+/**
+ * Errors: `beyond_ceiling`, which names each ceiling that the request passes.
+ *
+ * @param others ceilings that are not the operator's for everybody, and that it passes, in words
+ */
+export function refuseBeyond(
+  asked: Bounded & Granted,
+  ceilings: Ceilings,
+  grants: Grants,
+  others: readonly string[] = [],
+): void {
   const { timeouts, maxAttempts, priority } = asked;
   const passed = timeoutNames.flatMap((name) => {
     const path = `timeouts.${name}` as const;
@@ -78,6 +87,7 @@ export function refuseBeyond(asked: Bounded & Granted, ceilings: Ceilings, grant
   }
   // What claude-api would refuse: a job that waits in the queue for that has waited for nothing.
   passed.push(...findUngranted(asked, grants).map(([ceiling, message]) => `${message} (${ceiling})`));
+  passed.push(...others);
   if (passed.length > 0) {
     throw new ProtocolError('beyond_ceiling', `Beyond what this gateway allows: ${passed.join('; ')}`);
   }

@@ -6,11 +6,12 @@ import { type Crowd, crowdQuotas } from '../quotas/crowd.ts';
 import type { Holder, HoldersOf } from '../quotas/holders.ts';
 import type { Ceilings } from './ceilings.ts';
 import type { Operation } from './operation.ts';
+import { createCeilingsFor, furtherCeilings } from './own-ceilings.ts';
 
 type Quota = Result<'me'>['quotas'][number];
 
 export function createMe({
-  ceilings,
+  ceilings: operators,
   holdersOf,
   ledger,
   crowd,
@@ -37,11 +38,13 @@ export function createMe({
     });
   }
 
+  const ceilingsFor = createCeilingsFor(operators, holdersOf);
   return async ({ identity }) => {
     const { tenant, scopes, who, jobId } = identity;
     const holders = holdersOf(identity);
     const quotas = [...(await inLedger(holders)), ...holders.flatMap(here)];
     const own = jobId === undefined ? {} : { jobId };
+    const ceilings = { ...ceilingsFor(identity), ...furtherCeilings(holders) };
     return { result: { tenant, scopes: [...scopes], who, ...own, ceilings, quotas } };
   };
 }

@@ -13,7 +13,7 @@ import {
   type ProtocolErrorCode,
   protocolErrors,
 } from '@cc-executor/protocol';
-import type { Ceilings } from './ceilings.ts';
+import type { CeilingsFor } from './own-ceilings.ts';
 import type { Requests } from './requests.ts';
 import type { Session } from './session.ts';
 
@@ -45,16 +45,13 @@ export function createSubmitBatch({
   requests,
   jobBatches,
   wishLog,
-  ceilings,
+  ceilingsFor,
 }: {
   requests: Pick<Requests, 'performPart'>;
   jobBatches: JobBatches;
   wishLog: Pick<WishLog, 'cancel'>;
-  ceilings: Ceilings;
+  ceilingsFor: CeilingsFor;
 }): SubmitBatch {
-  // Most of a batch waits for the rest of it.
-  const queueMs = Math.min(MAX_TIMEOUT_MS, ceilings['timeouts.queueMs']);
-
   /** Its job, or why it cannot be one; undefined when this line was another job before. */
   async function accept(
     session: Session,
@@ -62,6 +59,8 @@ export function createSubmitBatch({
     job: BatchLine,
   ): Promise<Omit<BatchJob, 'line'> | undefined> {
     const { idempotencyKey = ownKey, timeouts, ...asked } = job;
+    // Most of a batch waits for the rest of it.
+    const queueMs = Math.min(MAX_TIMEOUT_MS, ceilingsFor(session.identity)['timeouts.queueMs']);
     const params = { ...asked, idempotencyKey, timeouts: { queueMs, ...timeouts }, attach: false };
     try {
       const { result } = await requests.performPart(session, { method: 'execute', params });
