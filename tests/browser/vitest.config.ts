@@ -1,4 +1,4 @@
-/** Tests of the dashboard's pages in Chromium; apart from `npm test`, for not every machine has one. */
+/** Tests of the dashboard's pages and of the packed SDK in Chromium; apart from `npm test`, for not every machine has one. */
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
