@@ -1,6 +1,6 @@
 /**
  * Writes the documentation that follows from the code: docs/configuration.md, docs/schema/*.json, docs/openapi.json,
- * docs/asyncapi.json, the tables of options, and the messages as plain TypeScript.
+ * docs/asyncapi.json, docs/sdk.md, the tables of options, and the messages as plain TypeScript.
  * With --check it writes nothing, names the files that differ and exits with 1.
  */
 import { relative } from 'node:path';
@@ -8,17 +8,20 @@ import { fileURLToPath } from 'node:url';
 import { generateConfiguration } from './configuration.ts';
 import { compareFiles, type GeneratedFiles, writeFiles } from './files.ts';
 import { generateOptionTables } from './options.ts';
+import { generateReference } from './reference.ts';
 import { generateSchemas } from './schemas.ts';
 import { generateTypeScript } from './typescript.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
+const typeScript = generateTypeScript();
 const files: GeneratedFiles = {
   contents: new Map([
     ...(await generateConfiguration(root)),
     ...generateSchemas(),
     ...generateOptionTables(root),
-    ...generateTypeScript(),
+    ...typeScript,
+    ...generateReference(root, typeScript),
   ]),
   ownedFolders: ['docs/schema', 'libs/protocol/src/generated'],
 };

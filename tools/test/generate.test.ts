@@ -7,7 +7,24 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'v
 import { formatDuration, renderApp } from '../generate/configuration.ts';
 import { compareFiles, writeFiles } from '../generate/files.ts';
 import { generateOptionTables } from '../generate/options.ts';
+import { generateReference } from '../generate/reference.ts';
 import { generateSchemas } from '../generate/schemas.ts';
+
+describe('the reference of the SDK', () => {
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  const [[, page = ''] = []] = generateReference(root, new Map());
+
+  test('has all that is exported, each declared whole', async () => {
+    const client = await import('@cc-executor/client');
+    const named = [...page.matchAll(/^### (\w+)$/gm)].map(([, name]) => name);
+    expect(named).toEqual(expect.arrayContaining(Object.keys(client)));
+    expect(named).toEqual(expect.arrayContaining(['JobEvent', 'createChatTransport', 'useConversation']));
+    const blocks = [...page.matchAll(/^```ts\n([\s\S]*?)\n```$/gm)].map(([, code = '']) => code);
+    const count = (code: string, brackets: RegExp) => code.match(brackets)?.length ?? 0;
+    expect(blocks.filter((code) => count(code, /[([{]/g) !== count(code, /[)\]}]/g))).toEqual([]);
+    expect(blocks).toHaveLength(named.length);
+  });
+});
 
 describe('the configuration reference', () => {
   const section = renderApp({

@@ -142,6 +142,7 @@ export type Client = {
 type StartOptions = CallOptions & { schema?: StandardSchema | undefined };
 type RerunOptions = Omit<Params<'rerun'>, 'jobId'> & CallOptions;
 
+/** Makes a client. It connects when it is first asked for something. */
 export function createClient(options: ClientOptions): Client {
   const subscriptions = new Map<string, Subscription>();
   const listeners: { [E in keyof ClientEvents]: Set<(value: ClientEvents[E]) => void> } = {
