@@ -1,6 +1,6 @@
 /** A case: what is measured, what has to come out, and how it is shown. */
 import type { Bench } from './bench.ts';
-import { type Goal, type JudgedGoal, judge } from './goals.ts';
+import { type Goal, type JudgedGoal, judge, leaveOpen } from './goals.ts';
 import type { Table } from './table.ts';
 
 export type Case<R> = {
@@ -24,6 +24,8 @@ export type AnyCase = {
   readonly name: string;
   readonly title: string;
   run(bench: Bench): Promise<CaseReport>;
+  /** What there is to report when it could not be run to its end, and why not. */
+  leaveOpen(reason: string): CaseReport;
 };
 
 export function defineCase<R>({ name, title, goals, measure, show }: Case<R>): AnyCase {
@@ -34,5 +36,10 @@ export function defineCase<R>({ name, title, goals, measure, show }: Case<R>): A
       const result = await measure(bench);
       return { tables: show(result), goals: goals.map((goal) => judge(goal, result)), result };
     },
+    leaveOpen: (reason) => ({
+      tables: [],
+      goals: goals.map((goal) => leaveOpen(goal, reason)),
+      result: undefined,
+    }),
   };
 }

@@ -9,15 +9,17 @@ export type Goal<R> = {
   of(result: R): number;
 };
 
-type Verdict = 'met' | 'not met' | 'unknown';
+type Verdict = 'met' | 'not met' | 'not measured';
 
 export type JudgedGoal = {
   readonly what: string;
   readonly unit: string;
   /** As a sign and a number: `≥ 1.3`. */
   readonly bound: string;
-  /** Absent where it is unknown. */
+  /** Absent where it was not measured. */
   readonly value?: number;
+  /** Why it was not measured. */
+  readonly reason?: string;
   readonly verdict: Verdict;
 };
 
@@ -31,11 +33,18 @@ export function atMost<R>(most: number, unit: string, what: string, of: (result:
 
 /** The bound itself is within; a number that nobody could measure meets nothing and misses nothing. */
 export function judge<R>(goal: Goal<R>, result: R): JudgedGoal {
-  const { what, unit, bound } = goal;
+  const { bound } = goal;
   const value = goal.of(result);
-  const [sign, limit] = 'atLeast' in bound ? ['≥', bound.atLeast] : ['≤', bound.atMost];
-  const judged = { what, unit, bound: `${sign} ${limit}` };
-  if (!Number.isFinite(value)) return { ...judged, verdict: 'unknown' };
-  const isMet = sign === '≥' ? value >= limit : value <= limit;
-  return { ...judged, value, verdict: isMet ? 'met' : 'not met' };
+  if (!Number.isFinite(value)) return leaveOpen(goal, 'this machine does not tell');
+  const isMet = 'atLeast' in bound ? value >= bound.atLeast : value <= bound.atMost;
+  return { ...describe(goal), value, verdict: isMet ? 'met' : 'not met' };
+}
+
+/** A goal that nothing is known about, and why. */
+export function leaveOpen<R>(goal: Goal<R>, reason: string): JudgedGoal {
+  return { ...describe(goal), reason, verdict: 'not measured' };
+}
+
+function describe<R>({ what, unit, bound }: Goal<R>): Pick<JudgedGoal, 'what' | 'unit' | 'bound'> {
+  return { what, unit, bound: 'atLeast' in bound ? `≥ ${bound.atLeast}` : `≤ ${bound.atMost}` };
 }

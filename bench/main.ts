@@ -50,12 +50,14 @@ async function runCases({ cases: chosen, rounds, isSmoke }: Options): Promise<Re
     for (const one of chosen) {
       current = one.name;
       try {
-        const result = await runCase(bench, one);
-        finished.push(result);
-        print(formatCase(result));
+        finished.push(await runCase(bench, one));
       } catch (error) {
-        faults.push(`${current}: ${(error as Error).stack}`);
+        const { message, stack } = error as Error;
+        faults.push(`${current}: ${stack}`);
+        const { name, title } = one;
+        finished.push({ name, title, ...one.leaveOpen(message), seconds: 0 });
       }
+      print(formatCase(finished.at(-1)!));
       await bench.renewSystems();
     }
   } finally {

@@ -51,11 +51,11 @@ export function formatEnd({ cases, warnings, faults, isSmoke }: Report): string[
     ...(isSmoke ? ['WARNING: this was a smoke run: the figures mean nothing'] : []),
     ...warnings.map((text) => `WARNING: ${text}`),
     ...faults.map((text) => `BROKEN: ${text}`),
-    `goals: ${count('met')} met, ${count('not met')} not met, ${count('unknown')} unknown`,
+    `goals: ${count('met')} met, ${count('not met')} not met, ${count('not measured')} not measured`,
   ];
 }
 
-function formatGoal({ what, unit, bound, value, verdict }: JudgedGoal): string {
-  const got = value === undefined ? 'unknown' : figure(value, Math.abs(value) < 100 ? 2 : 0);
-  return `${verdict.toUpperCase().padEnd(7)}  ${what}: ${got} ${unit} (${bound})`;
+function formatGoal({ what, unit, bound, value, reason, verdict }: JudgedGoal): string {
+  const got = value === undefined ? reason : `${figure(value, Math.abs(value) < 100 ? 2 : 0)} ${unit}`;
+  return `${verdict.toUpperCase().padEnd(12)}  ${what}: ${got} (${bound} ${unit})`;
 }

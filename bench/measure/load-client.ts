@@ -18,6 +18,8 @@ export type LoadClient = {
 export async function startLoadClient(): Promise<LoadClient> {
   const { child, pid, stop } = await startProgram('client/main.ts', []);
   let pending = Promise.withResolvers<unknown>();
+  // Before the first task nobody waits for it.
+  pending.promise.catch(() => undefined);
   let atMark: OnMark = () => undefined;
 
   child.on('message', (message: Message) => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { atLeast, atMost, judge } from '../goals.ts';
+import { atLeast, atMost, judge, leaveOpen } from '../goals.ts';
 
 type Result = { product: number; naive: number };
 
@@ -27,7 +27,18 @@ test('a judged goal tells what came out, and what had to', () => {
 test('a number that could not be measured is neither met nor missed', () => {
   for (const product of [Number.NaN, Number.POSITIVE_INFINITY]) {
     const judged = judge(cheaper, { product, naive: 1 });
-    expect(judged.verdict).toBe('unknown');
+    expect(judged).toMatchObject({ verdict: 'not measured', reason: 'this machine does not tell' });
     expect(judged).not.toHaveProperty('value');
   }
+});
+
+test('of a case that broke off every goal is told, with the reason', () => {
+  const open = leaveOpen(faster, 'there is no Redis');
+  expect(open).toEqual({
+    what: 'speed',
+    unit: '× naive',
+    bound: '≥ 1.3',
+    reason: 'there is no Redis',
+    verdict: 'not measured',
+  });
 });

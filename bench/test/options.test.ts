@@ -2,10 +2,12 @@ import { expect, test } from 'vitest';
 import type { AnyCase } from '../case.ts';
 import { readOptions, usage } from '../options.ts';
 
+const nothing = { tables: [], goals: [], result: undefined };
 const known: AnyCase[] = ['A', 'B', 'C'].map((name) => ({
   name,
   title: `case ${name}`,
-  run: async () => ({ tables: [], goals: [], result: undefined }),
+  run: async () => nothing,
+  leaveOpen: () => nothing,
 }));
 
 test('without arguments, all cases are measured', () => {
