@@ -24,9 +24,10 @@ export function createAnswer(): Answer {
       digest.append(text, begin);
       if (begin) beforeLast = last;
       // Without a block before it, a piece is the first one.
-      const before = begin || last === undefined ? '' : last.text;
-      const isLong = before === undefined || before.length + text.length > MAX_TERMINAL_TEXT_LENGTH;
-      last = { text: isLong ? undefined : before + text };
+      if (begin || last === undefined) last = { text: '' };
+      if (last.text === undefined) return;
+      const isLong = last.text.length + text.length > MAX_TERMINAL_TEXT_LENGTH;
+      last.text = isLong ? undefined : last.text + text;
     },
     discard() {
       digest.discard();

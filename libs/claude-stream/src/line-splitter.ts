@@ -60,8 +60,15 @@ export function createLineSplitter(options: { maxLineBytes?: number } = {}): Lin
       if (failure !== undefined) throw failure;
       const lines: string[] = [];
       const buffer = asBuffer(chunk);
+      const lastEnd = buffer.lastIndexOf(LF);
       let start = 0;
       while (start < buffer.length) {
+        // None of so few bytes is too long: one call for all costs less than one for each.
+        if (parts.length === 0 && start <= lastEnd && lastEnd - start <= maxLineBytes) {
+          for (const line of buffer.toString('utf8', start, lastEnd).split('\n')) lines.push(withoutReturn(line));
+          start = lastEnd + 1;
+          continue;
+        }
         const lineEnd = buffer.indexOf(LF, start);
         const end = lineEnd === -1 ? buffer.length : lineEnd;
         if (partBytes + end - start > maxLineBytes) {
@@ -88,7 +95,11 @@ export function createLineSplitter(options: { maxLineBytes?: number } = {}): Lin
 }
 
 function decode(buffer: Buffer, start: number, end: number): string {
-  return buffer.toString('utf8', start, end > start && buffer[end - 1] === CR ? end - 1 : end);
+  return withoutReturn(buffer.toString('utf8', start, end));
+}
+
+function withoutReturn(line: string): string {
+  return line.charCodeAt(line.length - 1) === CR ? line.slice(0, -1) : line;
 }
 
 function asBuffer(chunk: Uint8Array): Buffer {
