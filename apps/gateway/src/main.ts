@@ -44,6 +44,7 @@ import { createTickets } from './identity/tickets.ts';
 import { tokenCheckOf } from './identity/token-check.ts';
 import { createListenerNotes } from './listening/listener-notes.ts';
 import { limitReads } from './listening/read-limit.ts';
+import { shareReads } from './listening/shared-reads.ts';
 import { createGatewayMetrics, watchKeys, watchSharedState } from './metrics.ts';
 import { ceilingsOf } from './operations/ceilings.ts';
 import { createFiles } from './operations/files.ts';
@@ -83,7 +84,7 @@ await runService({
     const replication = isReplicated
       ? createReplication({ redis: accepting, key: keys.replicated, boundMs: REPLICA_MS })
       : undefined;
-    const readLog = limitReads(createRedisReadLog(kept));
+    const readLog = shareReads(limitReads(createRedisReadLog(kept)));
     const wishLog = createRedisWishLog(kept);
     const jobBatches = createRedisJobBatches(kept);
     const feed = createRedisFeed({ redis: subscriber, keys });

@@ -2,7 +2,7 @@
 import type { StoredBatch } from '@cc-executor/job-log';
 import { headAround, MAX_SENT_FRAME_BYTES, notificationStart } from '@cc-executor/protocol';
 import { type Batch, createBatch, PIECE_BYTES } from './batch.ts';
-import { rememberLast } from './remember-last.ts';
+import { oncePerBatch } from './once-per-batch.ts';
 import { MAX_HEADER_BYTES, writeHeader } from './text-frame.ts';
 
 /** Gives the frames of these events: one for each, or one `events` for as many of them as it has room for. */
@@ -15,8 +15,8 @@ const NINE = 57;
 const CLOSING_BRACE = 125;
 
 export function createEventFrames(): EventFrames {
-  const single = rememberLast(framesOfEach);
-  const together = rememberLast(framesTogether);
+  const single = oncePerBatch(framesOfEach);
+  const together = oncePerBatch(framesTogether);
   return (batch, isTogether) => (isTogether ? together(batch) : single(batch));
 }
 

@@ -8,7 +8,7 @@ import {
   type StreamNoticeName,
 } from '@cc-executor/protocol';
 import { type Batch, createTextBatch } from '../batch.ts';
-import { rememberLast } from '../remember-last.ts';
+import { oncePerBatch } from '../once-per-batch.ts';
 
 export type StreamFormat = {
   mediaType: string;
@@ -50,7 +50,7 @@ function snapshotMessage({ seq, state }: StreamNotice<'snapshot'>, json: string)
 }
 
 function framesOf(frameOf: (event: string, seq: number) => string): StreamFormat['events'] {
-  return rememberLast((stored) => {
+  return oncePerBatch((stored) => {
     const texts = eventTexts(stored);
     const batch = createTextBatch(texts.map((event, i) => frameOf(event, stored.firstSeq + i)));
     return { batch, isEnd: isTerminalEvent(JSON.parse(texts.at(-1) ?? '') as JobEvent) };
