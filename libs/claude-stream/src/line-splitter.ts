@@ -65,7 +65,8 @@ export function createLineSplitter(options: { maxLineBytes?: number } = {}): Lin
       while (start < buffer.length) {
         // None of so few bytes is too long: one call for all costs less than one for each.
         if (parts.length === 0 && start <= lastEnd && lastEnd - start <= maxLineBytes) {
-          for (const line of buffer.toString('utf8', start, lastEnd).split('\n')) lines.push(withoutReturn(line));
+          for (const line of buffer.toString('utf8', start, lastEnd).split('\n'))
+            lines.push(withoutReturn(line));
           start = lastEnd + 1;
           continue;
         }
