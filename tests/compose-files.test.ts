@@ -59,7 +59,8 @@ const seconds = (duration: unknown) => Number(/^(\d+)s$/.exec(plain(duration))?.
 describe('docker-compose.yml', () => {
   test('has the services of the stack, each made by its Dockerfile', () => {
     expect(services.map(([name]) => name).sort()).toEqual([
-      ...['balancer', 'claude-api', 'dashboard', 'egress', 'gateway', 'redis', 'redis-users', 'worker'],
+      ...['balancer', 'claude-api', 'dashboard', 'egress', 'files', 'gateway'],
+      ...['redis', 'redis-users', 'worker'],
     ]);
     const built = services
       .filter(([, { build }]) => build)
@@ -117,13 +118,14 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  test('only workers share a network with claude-api, and what needs no way out has none', () => {
+  test('only workers and the way to files share a network with claude-api, and what needs no way out has none', () => {
     const on = (network: string) =>
       services.filter(([, { networks }]) => networks?.includes(network)).map(([name]) => name);
     expect(compose.services['claude-api']?.networks).toEqual(['upstream', 'outward']);
     expect(on('outward').sort()).toEqual(['claude-api', 'egress']);
     expect(on('internet')).toEqual(['egress']);
-    expect(on('upstream').sort()).toEqual(['claude-api', 'worker']);
+    expect(on('upstream').sort()).toEqual(['claude-api', 'files', 'worker']);
+    expect(on('files').sort()).toEqual(['files', 'gateway']);
     expect(on('data').sort()).toEqual(['dashboard', 'gateway', 'redis', 'worker']);
     expect(on('door').sort()).toEqual(['balancer', 'gateway']);
     const open = Object.entries(compose.networks).filter(([, network]) => network?.internal !== true);

@@ -54,6 +54,17 @@ test('a job is submitted and streamed over HTTP, its events not held back', asyn
   expect((await fetch(`${jobs}/${jobId}/events?after=${terminal.seq}`)).status).toBe(204);
 });
 
+test('files are put and got through the gateways, and there is no other way through that', async () => {
+  const file = `http://127.0.0.1:${stack().gatewayPort}/v1/workspaces/site/files/docs/a.txt`;
+  const body = 'x'.repeat(1024 * 1024);
+  expect((await fetch(file, { method: 'PUT', body })).status).toBe(201);
+  expect(await (await fetch(file)).text()).toBe(body);
+  const script = `Promise.all(['/', '/health', '/execute/claude-stream', '/executions/x/transcript'].map(
+    async (path) => (await fetch('http://files:8000' + path)).status)).then((all) => console.log(JSON.stringify(all)))`;
+  const { id } = await stack().container('claude-api');
+  expect(JSON.parse(await docker(['exec', id, 'node', '-e', script]))).toEqual([404, 404, 404, 404]);
+});
+
 test('the dashboard answers this machine, and no web page whose name was pointed here', async () => {
   const status = (host: string) =>
     new Promise((resolve, reject) => {
@@ -98,15 +109,15 @@ test('claude-api, and with it what Claude Code runs, knows no token with which i
 
 /** Which services each one can open a connection to, when it knows the address. */
 const REACHES = {
-  'claude-api': ['claude-api'],
-  worker: ['redis', 'claude-api', 'gateway'],
-  gateway: ['redis', 'gateway'],
+  'claude-api': ['claude-api', 'files'],
+  worker: ['redis', 'claude-api', 'gateway', 'files'],
+  gateway: ['redis', 'gateway', 'files'],
   dashboard: ['redis', 'gateway'],
 };
 
 test.each(Object.entries(REACHES))('%s knows and reaches no more than it must', async (from, expected) => {
   const script = `
-    const targets = { redis: 6379, 'claude-api': 8000, gateway: 8003 };
+    const targets = { redis: 6379, 'claude-api': 8000, gateway: 8003, files: 8000 };
     const results = Object.entries(targets).map(([host, port]) => new Promise((resolve) => {
       const socket = require('net').connect({ host, port, timeout: 2000 });
       socket.on('connect', () => (socket.destroy(), resolve(host)));

@@ -268,6 +268,11 @@ describe('the OpenAPI document', () => {
         }
       }
     }
+    const kept = await fetch(`${apiOf(1)}/jobs/${changing}/diff`);
+    const digest = createHash('sha256')
+      .update(await kept.text())
+      .digest('base64');
+    expect(kept.headers.get('repr-digest')).toBe(`sha-256=:${digest}:`);
   });
 
   /** A job whose worker the test is. */

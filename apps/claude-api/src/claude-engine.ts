@@ -176,7 +176,7 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     const fault = request.from && (await begin(request.from, place, { signal, onLines }));
     if (fault !== undefined) return failed(fault);
     const diffs = request.from ? options.beginnings?.diffs : place.isWorkspace ? options.jobDiffs : undefined;
-    if (diffs !== undefined) await noteState(place.cwd, diffs, signal);
+    if (diffs !== undefined && !signal.aborted) await noteState(place.cwd, diffs, signal);
     if (signal.aborted) return { exitCode: null, signal: null, stderr: '' };
     const splitter = createLineSplitter();
     const giveUp = new AbortController();

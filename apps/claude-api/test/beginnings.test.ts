@@ -11,7 +11,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { findWay } from '../src/sources/way.ts';
 import {
   claudeEngine,
   fakeCli,
@@ -39,14 +40,15 @@ function changingCli(): string {
   return path;
 }
 
-async function start(more: { sources?: string[]; timeoutMs?: number } = {}) {
+async function start(more: { sources?: string[]; timeoutMs?: number; isProxied?: boolean } = {}) {
   const server = await serveSources();
   const root = join(temporaryFolder(), 'workspaces');
   mkdirSync(root);
-  const { sources = [server.origin], timeoutMs = BOUNDS.timeoutMs } = more;
+  const { sources = [server.origin], timeoutMs = BOUNDS.timeoutMs, isProxied } = more;
   const bin = changingCli();
   const beginnings = { ...BOUNDS, timeoutMs, sources, diffs: DIFFS };
-  const engine = claudeEngine({ workspacesDir: root, bin, beginnings });
+  const environment = { PATH: process.env.PATH, HOME: root, ...(isProxied && { http_proxy: server.origin }) };
+  const engine = claudeEngine({ workspacesDir: root, bin, beginnings, environment });
   const { workDir } = engine;
   const api = await startApi(engine, { workspacesDir: root, workDir, policy: { ...openPolicy, sources } });
   const run = async (from: object, workspace?: string) => {
@@ -379,6 +381,21 @@ describe('where a job may begin', () => {
     named.others.set('/round', (_request, response) => response.writeHead(302, { location: '/round' }).end());
     expect((await named.run({ archive: `${named.origin}/round` })).message).toContain('more than 5 times');
     expect(others.size).toBe(0);
-    onTestFinished(() => named.api.close());
+  });
+
+  it('is where the proxy of the operator leads, which resolves names; an address is judged before', async () => {
+    const sources = ['http://files.invalid'];
+    const { repositories, files, run } = await start({ sources, isProxied: true });
+    const { first } = makeRepository(repositories);
+    files.set('site.tar', tar(tarEntry('a', { content: 'one' })));
+    const [, cloned] = (await run({ git: 'http://files.invalid/git/site' })).notices;
+    expect(cloned?.commit).toBe(first);
+    expect((await run({ archive: 'http://files.invalid/files/site.tar' })).status).toBe('success');
+    const environment = { https_proxy: 'http://proxy.invalid', NO_PROXY: 'localhost,.direct.invalid' };
+    const wayTo = (url: string) => findWay(new URL(url), ['https://*'], environment);
+    expect(await wayTo('https://any.invalid/a')).toEqual({ proxy: { https_proxy: 'http://proxy.invalid' } });
+    for (const url of ['https://10.0.0.1/a', 'https://localhost/a', 'https://x.direct.invalid/a']) {
+      await expect(wayTo(url)).rejects.toMatchObject({ code: 'source_unreachable' });
+    }
   });
 });

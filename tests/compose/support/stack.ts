@@ -31,7 +31,9 @@ export function connect(project: Project): Client {
 }
 
 /** One of each. */
-export const SERVICES = ['balancer', 'claude-api', 'dashboard', 'egress', 'gateway', 'redis', 'worker'];
+export const SERVICES = [
+  ...['balancer', 'claude-api', 'dashboard', 'egress', 'files', 'gateway', 'redis', 'worker'],
+];
 
 /** Undoes what a test did to its containers: all run, once for each service, and are healthy. */
 export async function restore(project: Project): Promise<void> {

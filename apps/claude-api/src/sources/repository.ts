@@ -13,9 +13,9 @@ import type { Way } from './way.ts';
 
 type Repository = Extract<SourceValue, { git: string }>;
 
-/** A pack is one file, and what counts in its bound is a block of 512 bytes. */
+/** A pack is one file, and what counts in its bound is a block of 512 bytes. A lower bound that is there already stays. */
 const FETCH = `
-ulimit -f "$4" || exit
+ulimit -f "$4" 2>/dev/null
 git init -q --template= || exit
 git remote add origin "$1" || exit
 git fetch -q --depth="$3" --no-tags --no-recurse-submodules origin "$2" || exit

@@ -1,12 +1,14 @@
 /** The files of workspaces over HTTP: bytes pass through as they come, no faster than who takes them. */
 import type { Readable } from 'node:stream';
 import type { FilesAnswer, FilesRequest } from '@cc-executor/claude-api-client';
+import type { TerminalEvent } from '@cc-executor/protocol';
 import { encodePath, encodeQuery } from '../../operations/files.ts';
 import type { OperationName } from '../../operations/scopes.ts';
 import { createBatch } from '../batch.ts';
 import type { HttpContext } from './context.ts';
 import type { Exchange } from './exchange.ts';
 import type { Handlers } from './handlers.ts';
+import { digestHeader } from './headers.ts';
 
 /** What claude-api says of the bytes. */
 const PASSED_ON = ['content-type', 'content-length', 'content-range', 'accept-ranges', 'etag'] as const;
@@ -63,16 +65,23 @@ export function createFileHandlers({ requests, files }: HttpContext): FileHandle
       const { session } = exchange;
       const { result: job } = await requests.perform(session, { method: 'get', params: { jobId } });
       const read = () => files.jobDiff(session, job, signalOf(exchange));
-      await pass(exchange, await requests.attempt(session, 'diffJob', read, jobId));
+      const answer = await requests.attempt(session, 'diffJob', read, jobId);
+      const { diff: kept } = (job.terminal ?? {}) as Partial<TerminalEvent>;
+      await pass(exchange, answer, kept && { 'repr-digest': digestHeader(kept.sha256) });
     },
   };
 }
 
 /** An answer that breaks off is broken off. */
-async function pass(exchange: Exchange, { status, headers, body }: FilesAnswer): Promise<void> {
+async function pass(
+  exchange: Exchange,
+  { status, headers, body }: FilesAnswer,
+  more: Record<string, string> = {},
+): Promise<void> {
   const { session, outbox, request } = exchange;
   try {
-    exchange.begin(status, given(Object.fromEntries(PASSED_ON.map((name) => [name, headers[name]]))));
+    const passedOn = given(Object.fromEntries(PASSED_ON.map((name) => [name, headers[name]])));
+    exchange.begin(status, { ...passedOn, ...more });
     if (request.method !== 'HEAD') {
       const pieces = (body as Readable)[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
       for (;;) {

@@ -4,6 +4,7 @@ import type { HttpContext } from './context.ts';
 import { streamEvents } from './event-stream.ts';
 import type { Exchange } from './exchange.ts';
 import { createFileHandlers } from './files.ts';
+import { digestHeader } from './headers.ts';
 import { PAGE_POLICY, referencePage } from './reference-page.ts';
 import { createSocketTurns } from './socket-turns.ts';
 import { createStreamFormats } from './stream-formats.ts';
@@ -117,7 +118,7 @@ async function sendEventBody(
   exchange.begin(200, {
     'content-type': 'application/json',
     'content-length': String(page.bytes),
-    'repr-digest': `sha-256=:${Buffer.from(page.sha256, 'hex').toString('base64')}:`,
+    'repr-digest': digestHeader(page.sha256),
   });
   while (request.method !== 'HEAD' && exchange.isOpen()) {
     outbox.send(page.text);

@@ -1,4 +1,4 @@
-/** Headers that every answer of the HTTP door has, and what browsers are told of who may ask. */
+/** Headers that every answer of the HTTP door has, how a digest is told, and what browsers are told of who may ask. */
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 
 const READABLE = 'Location, Retry-After, Allow, Repr-Digest, ETag, Content-Range, Accept-Ranges';
@@ -29,4 +29,9 @@ export function preflightHeaders(methods: readonly string[]): OutgoingHttpHeader
     'access-control-allow-headers': SENDABLE,
     'access-control-max-age': String(PREFLIGHT_S),
   };
+}
+
+/** `Repr-Digest` (RFC 9530) of what has this SHA-256, in hexadecimal. */
+export function digestHeader(sha256: string): string {
+  return `sha-256=:${Buffer.from(sha256, 'hex').toString('base64')}:`;
 }
