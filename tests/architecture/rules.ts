@@ -35,7 +35,7 @@ const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
     'metrics',
     'runtime',
   ],
-  'apps/claude-api': ['claude-options', 'claude-stream', 'service', 'webhooks', 'metrics', 'runtime'],
+  'apps/claude-api': ['claude-options', 'claude-stream', 'service', 'metrics', 'runtime'],
   'apps/dashboard': ['protocol', 'queue', 'service', 'redis', 'timeline', 'metrics', 'runtime'],
   'apps/cli': [
     'claude-options',

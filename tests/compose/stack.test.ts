@@ -59,7 +59,7 @@ test('files are put and got through the gateways, and there is no other way thro
   const body = 'x'.repeat(1024 * 1024);
   expect((await fetch(file, { method: 'PUT', body })).status).toBe(201);
   expect(await (await fetch(file)).text()).toBe(body);
-  const script = `Promise.all(['/', '/health', '/execute/claude-stream', '/executions/x/transcript'].map(
+  const script = `Promise.all(['/', '/metrics', '/execute/claude-stream', '/executions/x/transcript'].map(
     async (path) => (await fetch('http://files:8000' + path)).status)).then((all) => console.log(JSON.stringify(all)))`;
   const { id } = await stack().container('claude-api');
   expect(JSON.parse(await docker(['exec', id, 'node', '-e', script]))).toEqual([404, 404, 404, 404]);

@@ -247,15 +247,14 @@ describe('the OpenAPI document', () => {
         const response = await fetch(apiOf(1) + path, init);
         const text = await response.text();
         expect(response.status, `${name} ${path}: ${text}`).toBe(status);
+        const digest = `sha-256=:${createHash('sha256').update(text).digest('base64')}:`;
+        if (name === 'diffJob' && status === 200) expect(response.headers.get('repr-digest')).toBe(digest);
         const { responses = {} } = described.get(name) ?? {};
         const [type = ''] = response.headers.get('content-type')?.split(';') ?? [];
         const schema = (responses[status] ?? responses.default)?.content[type]?.schema;
         expect(schema, `${name} answers ${status} as ${type}`).toBeDefined();
         const values = type.endsWith('json')
-          ? text
-              .trim()
-              .split('\n')
-              .map((line) => JSON.parse(line))
+          ? (text.match(/.+/g) ?? []).map((line) => JSON.parse(line))
           : eventsIn(text);
         const isStream = type.includes('ndjson') || type === 'text/event-stream';
         const $ref = schema?.$ref ?? (isStream ? '#/components/schemas/Event' : undefined);
@@ -268,11 +267,6 @@ describe('the OpenAPI document', () => {
         }
       }
     }
-    const kept = await fetch(`${apiOf(1)}/jobs/${changing}/diff`);
-    const digest = createHash('sha256')
-      .update(await kept.text())
-      .digest('base64');
-    expect(kept.headers.get('repr-digest')).toBe(`sha-256=:${digest}:`);
   });
 
   /** A job whose worker the test is. */

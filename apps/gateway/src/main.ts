@@ -29,10 +29,11 @@ import {
   watchRoom,
 } from '@cc-executor/redis';
 import { isLoopback, logEvents, version } from '@cc-executor/runtime';
+import { createTargetRules } from '@cc-executor/runtime/targets';
 import { createHealth, runService } from '@cc-executor/service';
 import { joinFleet } from '@cc-executor/service/fleet-member';
 import { createTranscriptRequests } from '@cc-executor/signals';
-import { createTargetRules, createWebhookSender } from '@cc-executor/webhooks';
+import { createWebhookSender } from '@cc-executor/webhooks';
 import { createAbandonWatch } from './chores/abandon-watch.ts';
 import { startQueueCheck } from './chores/queue-check.ts';
 import { startSweeper } from './chores/sweeper.ts';

@@ -33,6 +33,7 @@ import {
   watchRoom,
 } from '@cc-executor/redis';
 import { createLogger } from '@cc-executor/runtime';
+import { createTargetRules } from '@cc-executor/runtime/targets';
 import { createHealth } from '@cc-executor/service';
 import { createTranscriptRequests } from '@cc-executor/signals';
 import {
@@ -44,7 +45,6 @@ import {
   type WholeLog,
   type WireClient,
 } from '@cc-executor/testing';
-import { createTargetRules } from '@cc-executor/webhooks';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { type AbandonWatch, createAbandonWatch } from '../src/chores/abandon-watch.ts';
 import { loadGatewayConfig } from '../src/config.ts';

@@ -2,4 +2,3 @@
 export { retryDelay } from './retry.ts';
 export { createWebhookSender, type Outcome, type WebhookSender } from './sender.ts';
 export { webhookSettings } from './settings.ts';
-export { createTargetRules, type TargetRules } from './targets.ts';

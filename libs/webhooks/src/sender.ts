@@ -4,10 +4,10 @@
  */
 import { isIP } from 'node:net';
 import { within } from '@cc-executor/runtime';
+import { createLookup, type Lookup, pinTo } from '@cc-executor/runtime/lookup';
+import { hostOf, type TargetRules } from '@cc-executor/runtime/targets';
 import { Client } from 'undici';
-import { createLookup, type Lookup, pinTo } from './lookup.ts';
 import { signatureHeaders } from './signature.ts';
-import { hostOf, type TargetRules } from './targets.ts';
 
 /** What a receiver says is not read; but one that is cut off while it says little may take that for a failure. */
 const DROPPED_BYTES = 16 * 1024;

@@ -1,8 +1,8 @@
 /** What the operator of a gateway says about webhooks. */
 import { durationMs, listOf, setting } from '@cc-executor/runtime';
+import { isTargetRule } from '@cc-executor/runtime/targets';
 import { z } from 'zod';
 import { isWebhookSecret } from './signature.ts';
-import { isTargetRule } from './targets.ts';
 
 export const webhookSettings = {
   webhookSecrets: setting({

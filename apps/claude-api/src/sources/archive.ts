@@ -9,7 +9,7 @@ import { Agent as HttpsAgent, get as httpsGet } from 'node:https';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { isSourceAllowed } from '@cc-executor/claude-options/sources';
-import { pinTo } from '@cc-executor/webhooks/lookup';
+import { pinTo } from '@cc-executor/runtime/lookup';
 import { beneath, openFolder } from '../workspaces/beneath.ts';
 import { asFileFault } from '../workspaces/fault.ts';
 import { parsePath } from '../workspaces/path.ts';

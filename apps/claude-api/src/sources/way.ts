@@ -4,8 +4,8 @@
  */
 import { isIP } from 'node:net';
 import { namedHosts } from '@cc-executor/claude-options/sources';
-import { createLookup } from '@cc-executor/webhooks/lookup';
-import { createTargetRules, hostOf } from '@cc-executor/webhooks/targets';
+import { createLookup } from '@cc-executor/runtime/lookup';
+import { createTargetRules, hostOf } from '@cc-executor/runtime/targets';
 import type { Environment } from '../cli-environment.ts';
 import { SourceFault } from './fault.ts';
 

@@ -83,7 +83,7 @@ export type Place = (typeof PLACES)[number];
 /** Whose view the doctor takes: the service whose environment this is, else a client's. */
 export function guessPlace(settings: DoctorSettings): Place {
   const { claudeApiUrl, redisUrl, claudeApiHost, dashboardHost, gatewayHost } = settings;
-  if (claudeApiUrl !== undefined) return 'worker';
+  if (claudeApiUrl !== undefined && gatewayHost === undefined) return 'worker';
   if (redisUrl !== undefined) {
     return dashboardHost !== undefined && gatewayHost === undefined ? 'dashboard' : 'gateway';
   }

@@ -5,6 +5,10 @@ describe('the place whose view the doctor takes', () => {
   it.each([
     [{}, 'client'],
     [{ REDIS_URL: 'redis://redis:6379', GATEWAY_HOST: '0.0.0.0' }, 'gateway'],
+    [
+      { REDIS_URL: 'redis://redis:6379', GATEWAY_HOST: '0.0.0.0', CLAUDE_API_URL: 'http://files:8000' },
+      'gateway',
+    ],
     [{ REDIS_URL: 'redis://redis:6379', CLAUDE_API_URL: 'http://claude-api:8000' }, 'worker'],
     [{ REDIS_URL: 'redis://redis:6379', DASHBOARD_HOST: '0.0.0.0' }, 'dashboard'],
     [{ CLAUDE_API_HOST: '0.0.0.0' }, 'claude-api'],

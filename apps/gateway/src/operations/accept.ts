@@ -25,7 +25,7 @@ import {
 import type { Producer } from '@cc-executor/queue';
 import { RedisUnavailableError, type Replication, wasCutShort } from '@cc-executor/redis';
 import { createRepeatedWarning, type Logger } from '@cc-executor/runtime';
-import type { TargetRules } from '@cc-executor/webhooks';
+import type { TargetRules } from '@cc-executor/runtime/targets';
 import type { GatewayMetrics } from '../metrics.ts';
 import { accountsOf, chargesOf, refusalOf } from '../quotas/accounts.ts';
 import type { HoldersOf } from '../quotas/holders.ts';

@@ -1,7 +1,7 @@
 /** Redeliver: sends the webhook of an ended job again, under the id that it had, whether it was taken before or not. */
 import type { WebhookLog } from '@cc-executor/job-log';
 import { ProtocolError } from '@cc-executor/protocol';
-import type { TargetRules } from '@cc-executor/webhooks';
+import type { TargetRules } from '@cc-executor/runtime/targets';
 import type { Operation } from './operation.ts';
 
 /** Errors: `webhooks_off`, `job_not_found`, `delivery_not_found`. */

@@ -1,6 +1,6 @@
 /** Whether the webhook that a job asks for can be sent at all; its name is resolved, and judged, only when it is. */
 import { ProtocolError, type Webhook } from '@cc-executor/protocol';
-import type { TargetRules } from '@cc-executor/webhooks';
+import type { TargetRules } from '@cc-executor/runtime/targets';
 
 /**
  * Errors: `webhooks_off`, `beyond_ceiling`.

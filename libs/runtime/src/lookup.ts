@@ -1,5 +1,5 @@
 /**
- * How names of receivers are resolved. The system's resolver keeps a thread of the process's few for as long as a name server
+ * How names that others choose are resolved. The system's resolver keeps a thread of the process's few for as long as a name server
  * takes, and clients choose the names: so name servers are asked directly. The operator's own names are the system's to
  * know, by its hosts file and search domains.
  */

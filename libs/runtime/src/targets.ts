@@ -1,6 +1,6 @@
 /**
- * Where webhooks may go: over https to any public address; to any other, and over plain http, only where the operator
- * says so. A name is judged by its addresses, and only the addresses that were judged are connected to.
+ * Where requests may go whose target others choose: over https to any public address; to any other, and over plain http, only
+ * where the operator says so. A name is judged by its addresses, and only the addresses that were judged are connected to.
  */
 import { BlockList, isIP } from 'node:net';
 
@@ -22,7 +22,7 @@ export type TargetRules = {
   findRefusal(target: URL): string | undefined;
   /** Whether the operator allows this very name, whatever address it has. */
   isNamed(host: string): boolean;
-  /** Those of the target's addresses to which its webhooks may go. */
+  /** Those of the target's addresses that may be connected to. */
   permitted(target: URL, addresses: readonly string[]): string[];
 };
 
