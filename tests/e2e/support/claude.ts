@@ -15,7 +15,7 @@ import {
   startStack,
   startStandInModel,
 } from '@cc-executor/testing';
-import { afterAll, beforeAll, beforeEach, expect, inject } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, inject, vi } from 'vitest';
 import { RESTLESS, watchLeftovers } from './leftovers.ts';
 import { descendants } from './processes.ts';
 
@@ -24,6 +24,8 @@ const claude = inject('realClaude');
 const realClaude = 'bin' in claude ? claude.bin : undefined;
 /** Why. */
 const NO_CLAUDE = 'missing' in claude ? claude.missing : '';
+
+const GONE_WITHIN_MS = 10_000;
 
 export type ClaudeStack = Stack & {
   /** What the CLI has for a home: its transcripts are below. */
@@ -61,9 +63,7 @@ export function useClaudeStack(kind: ClaudeKind, options: Options = {}): () => C
     if (stack === undefined) return;
     try {
       await nothingLeft();
-      expect(descendants(stack.claudeApi?.pid ?? 0)).toEqual([]);
-      const folders = readdirSync(join(stack.home, 'work')).filter((name) => name.startsWith('execution-'));
-      expect(folders).toEqual([]);
+      await untilNothingRuns(stack);
     } finally {
       await stack.close();
     }
@@ -73,6 +73,15 @@ export function useClaudeStack(kind: ClaudeKind, options: Options = {}): () => C
     if (stack === undefined) throw new Error('asked for before the suite began');
     return stack;
   };
+}
+
+/** A job that was cancelled ends before the processes and the folder of its execution are gone. */
+async function untilNothingRuns({ home, claudeApi }: ClaudeStack): Promise<void> {
+  const folders = () => readdirSync(join(home, 'work')).filter((name) => name.startsWith('execution-'));
+  await vi.waitFor(() => {
+    expect(descendants(claudeApi?.pid ?? 0)).toEqual([]);
+    expect(folders()).toEqual([]);
+  }, GONE_WITHIN_MS);
 }
 
 /** Starts a stack whose claude-api runs such a CLI and lets it use Bash unasked. */
