@@ -8,15 +8,22 @@ import {
 } from '@cc-executor/client';
 import type { JobEvent } from '@cc-executor/protocol';
 import { describeViolations, freePort, planText, type ServiceProcess } from '@cc-executor/testing';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type FaultStack, startFaultStack } from './harness.ts';
 import { THREE_SLOTS } from './moments.ts';
+import { shareFaultStack } from './shared-stack.ts';
 
+// A port of the gateway's own: it must still be free when the gateway comes back.
+const stack = shareFaultStack(async () =>
+  startFaultStack({ env: { ...THREE_SLOTS, GATEWAY_PORT: `${await freePort()}` } }),
+);
 let faults: FaultStack;
 const clients: Client[] = [];
+beforeEach(() => {
+  faults = stack();
+});
 afterEach(async () => {
   await Promise.all(clients.splice(0).map((client) => client.close()));
-  await faults.close();
 });
 
 const QUICK: Partial<ClientOptions> = { reconnect: { baseMs: 50, maxMs: 200, attempts: 100 } };
@@ -46,6 +53,7 @@ function firstGateway(): ServiceProcess {
 
 /** Queued, mid-stream and about to finish, each with somebody who reads its events and somebody who waits. */
 async function startJobs(client: Client) {
+  const callsBefore = faults.upstream.calls().length;
   const plans = [
     faults.plan({ chunks: 4, ends: ['pause'] }),
     faults.plan({ chunks: 150, paceMs: 10 }),
@@ -65,7 +73,7 @@ async function startJobs(client: Client) {
   for (const { job } of jobs.slice(0, 2)) {
     for await (const { type } of job.events()) if (type === 'output') break;
   }
-  await faults.upstream.untilCalls(3);
+  await faults.upstream.untilCalls(callsBefore + 3);
   return jobs;
 }
 
@@ -87,8 +95,6 @@ for (const [title, signal, transport] of [
   ],
 ] as const) {
   test(title, async () => {
-    // Of its own: it must still be free when the gateway comes back.
-    faults = await startFaultStack({ env: { ...THREE_SLOTS, GATEWAY_PORT: `${await freePort()}` } });
     const client = openClient({ ...QUICK, transport });
     const jobs = await startJobs(client);
     const over = faults.recorder.fault(`gateway ${signal}`);
@@ -102,7 +108,7 @@ for (const [title, signal, transport] of [
     await faults.upstream.releaseWhile(faults.upstream.untilRunning(1));
     // Clients are at its door the moment that it opens; its way to Redis takes longer.
     await faults.proxies.gatewayRedis.set({ toClient: { delayMs: 100 } });
-    await faults.startGateway();
+    await faults.revive();
     over();
     for (const { job, text, events, done } of jobs) {
       expect(await done).toMatchObject({ type: 'completed', attempt: 1 });
@@ -122,7 +128,6 @@ for (const [title, signal, transport] of [
 }
 
 test('gateway · SIGKILL · a b d f g: when no gateway comes back, every promise and every iterator of the SDK ends with an error that says so', async () => {
-  faults = await startFaultStack({ env: THREE_SLOTS });
   const client = openClient({ reconnect: { baseMs: 50, maxMs: 200, attempts: 5 } });
   const jobs = await startJobs(client);
   // Answers that are under way when it dies.
@@ -147,8 +152,8 @@ test('gateway · SIGKILL · a b d f g: when no gateway comes back, every promise
   }
   // Nothing of it is lost: another gateway tells the rest. The mid-stream job may have been cancelled meanwhile.
   faults.upstream.release();
-  await faults.startGateway();
-  const next = openClient({ url: faults.stack.url(1), ...QUICK });
+  await faults.revive();
+  const next = openClient();
   for (const { job } of jobs) {
     faults.upstream.release();
     expect(await (await next.attach(job.jobId, job)).done()).toMatchObject({

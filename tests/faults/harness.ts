@@ -69,8 +69,8 @@ export type FaultStackOptions = {
   sentinels?: TestSentinels;
   /** No proxies between, for tests that cut nothing off: every byte through them costs. */
   direct?: boolean;
-  /** Where apps/ and libs/ of the gateways and workers are; default is this repository. Ends in a slash. */
-  root?: URL;
+  /** Where apps/ and libs/ of the gateways or workers are; default is this repository. Each ends in a slash. */
+  roots?: { gateway?: URL; worker?: URL };
 };
 
 export async function startFaultStack(options: FaultStackOptions = {}): Promise<FaultStack> {
@@ -90,12 +90,12 @@ export async function startFaultStack(options: FaultStackOptions = {}): Promise<
     redis,
     gateways: 0,
     workers: 0,
-    ...(options.root ? { root: options.root } : {}),
+    ...(options.roots ? { roots: options.roots } : {}),
     upstream: { url: direct ? upstream.url : proxies.upstream.url('http') },
     env: {
       JOB_LEASE_MS: `${LEASE_MS}`,
       GATEWAY_HEARTBEAT_MS: `${HEARTBEAT_MS}`,
-      GATEWAY_SWEEP_MS: '100',
+      GATEWAY_SWEEP_MS: '250',
       GATEWAY_DRAIN_GRACE_MS: '500',
       GATEWAY_ABANDON_GRACE_MS: '1000',
       WORKER_DRAIN_GRACE_MS: '2000',

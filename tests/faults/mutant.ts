@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 export type Mutant = {
-  /** For `startFaultStack({ root })`. */
+  /** For `startFaultStack({ roots })`. */
   root: URL;
   /** Idempotent. */
   close(): Promise<void>;

@@ -14,8 +14,8 @@ export type StackOptions = {
   /** Environment of every gateway and worker. */
   env?: Record<string, string>;
   redis?: TestRedis;
-  /** Where apps/ and libs/ of the gateways and workers are; default is this repository. Ends in a slash. */
-  root?: URL;
+  /** Where apps/ and libs/ of the gateways or workers are; default is this repository. Each ends in a slash. */
+  roots?: { gateway?: URL; worker?: URL };
 };
 
 export type Stack = {
@@ -40,7 +40,10 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const home = await mkdtemp(join(tmpdir(), 'cc-executor-stack-'));
   const secretsKey = randomBytes(32).toString('hex');
   const common = { REDIS_URL: redis.url, HOME: home, SECRETS_KEY: secretsKey, ...options.env };
-  const place = options.root ? { root: options.root } : {};
+  const placeOf = (app: 'gateway' | 'worker') => {
+    const root = options.roots?.[app];
+    return { app, ...(root && { root }) };
+  };
   const gateways: ServiceProcess[] = [];
   const workers: ServiceProcess[] = [];
 
@@ -56,8 +59,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 
   async function startGateway(env: Record<string, string> = {}): Promise<ServiceProcess> {
     const gateway = await startService({
-      ...place,
-      app: 'gateway',
+      ...placeOf('gateway'),
       env: {
         GATEWAY_PORT: '0',
         ...(claudeApiUrl !== undefined && { CLAUDE_API_URL: claudeApiUrl }),
@@ -71,8 +73,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 
   async function startWorker(env: Record<string, string> = {}): Promise<ServiceProcess> {
     const worker = await startService({
-      ...place,
-      app: 'worker',
+      ...placeOf('worker'),
       env: { WORKER_HEALTH_PORT: '0', CLAUDE_API_URL: claudeApiUrl ?? '', ...common, ...env },
     });
     workers.push(worker);
