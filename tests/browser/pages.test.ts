@@ -112,6 +112,65 @@ describe('the pages', () => {
     await page.locator('tbody tr').nth(1).waitFor();
   });
 
+  test('all that fit a filter are cancelled, and run again, after it is said how many', async () => {
+    const metadata = { row: 'bulk' };
+    for (let i = 0; i < 3; i += 1) await submit({ text: 'x', hang: true }, metadata);
+    const page = await openPage();
+    await page.goto(`${dashboard}/jobs?q=row%3Dbulk&from=2026-01-01T00%3A00`);
+    await page.locator('tbody tr').nth(2).waitFor();
+    for (const [name, said] of [
+      ['cancel', 'cancel accepted for 3'],
+      ['rerun', '3 run again'],
+    ] as const) {
+      await page.getByRole('button', { name: `${name} all that fit` }).click();
+      const question = page.getByRole('dialog');
+      await question.getByText('3 jobs', { exact: true }).waitFor();
+      expect(await question.locator('li').count()).toBe(3);
+      await question.getByRole('button', { name: `${name} 3 jobs` }).click();
+      await question.getByText(said).waitFor();
+      expect(await seriousFaults(page)).toEqual([]);
+      await question.getByRole('button', { name: 'Close' }).click();
+    }
+    await page.locator('tbody tr').nth(5).waitFor();
+    await page.getByRole('button', { name: 'cancel all that fit' }).click();
+    await page.getByRole('button', { name: 'cancel 3 jobs' }).click();
+    await page.getByText('cancel accepted for 3').waitFor();
+  });
+
+  test('typing how an id begins finds its job among all at once', async () => {
+    const page = await openPage();
+    await page.goto(`${dashboard}/jobs`);
+    await page.locator('tbody tr').nth(49).waitFor();
+    await page.getByLabel('Search').pressSequentially(doneJob.slice('job_'.length, 14));
+    await expect.poll(() => page.locator('tbody tr').count()).toBe(1);
+    await page.getByRole('link', { name: /done/ }).waitFor();
+    expect(new URL(page.url()).searchParams.get('q')).toBe(doneJob.slice(4, 14));
+  });
+
+  test('the queue counts as the records do, however jobs have ended', async () => {
+    const before = await queueCounts();
+    const slots = { text: 'x', hang: true } as const;
+    const metadata = { row: 'endings' };
+    await submit({ text: 'x' }, metadata);
+    await submit({ text: 'x', fail: 'it broke' }, metadata);
+    const running = await submit(slots, metadata);
+    await untilStatus(running, 'running');
+    await submit(slots, metadata, { timeouts: { totalMs: 1_500 } });
+    await fetch(`${gateway}/${running}/cancel`, { method: 'POST' });
+    const ended = async (status: string) => {
+      const response = await fetch(`${gateway}/count?metadata.row=endings&status=${status}`);
+      return ((await response.json()) as { jobs: number }).jobs;
+    };
+    await expect.poll(() => ended('unfinished'), { timeout: 20_000 }).toBe(0);
+    const [completed, failed, cancelled, late] = await Promise.all(
+      ['completed', 'failed', 'cancelled', 'timed_out'].map(ended),
+    );
+    expect([completed, failed, cancelled, late]).toEqual([1, 1, 1, 1]);
+    await expect
+      .poll(queueCounts)
+      .toEqual({ completed: before.completed + 1, failed: before.failed + 3, active: 0, waiting: 0 });
+  });
+
   test('a whole id opens its job', async () => {
     const page = await openPage();
     await page.goto(`${dashboard}/jobs`);
@@ -180,12 +239,30 @@ async function openPage(options: BrowserContextOptions = {}): Promise<Page> {
   return page;
 }
 
+/** As the board has them. */
+async function queueCounts() {
+  const response = await fetch(`${dashboard}/queues/api/queues?activeQueue=jobs&page=1&jobsPerPage=1`);
+  type Counts = Record<'completed' | 'failed' | 'active' | 'waiting', number>;
+  const { queues } = (await response.json()) as { queues: { counts: Counts }[] };
+  const { completed = 0, failed = 0, active = 0, waiting = 0 } = queues[0]?.counts ?? {};
+  return { completed, failed, active, waiting };
+}
+
+async function untilStatus(jobId: string, status: string): Promise<void> {
+  const now = async () => ((await (await fetch(`${gateway}/${jobId}`)).json()) as { status: string }).status;
+  await expect.poll(now, { timeout: 20_000 }).toBe(status);
+}
+
 /** Submits to the demo engine; waits for its end unless it hangs. */
-async function submit(demo: { text: string; hang?: true }, metadata = {}): Promise<string> {
+async function submit(
+  demo: { text: string; hang?: true; fail?: string },
+  metadata = {},
+  more = {},
+): Promise<string> {
   const response = await fetch(`${gateway}${demo.hang ? '' : '?wait=30'}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ prompt: `demo:${JSON.stringify(demo)}`, metadata }),
+    body: JSON.stringify({ prompt: `demo:${JSON.stringify(demo)}`, metadata, ...more }),
   });
   const { jobId } = (await response.json()) as { jobId: string };
   expect(jobId).toMatch(/^job_/);

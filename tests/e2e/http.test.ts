@@ -28,7 +28,6 @@ const hasCurl = (() => {
     return false;
   }
 })();
-
 const WEBHOOK_SECRETS = `whsec_${Buffer.alloc(32).toString('base64')}`;
 let stack: Stack;
 let workspaces: string;
@@ -160,6 +159,7 @@ describe('the OpenAPI document', () => {
         { path: '/conversations/123e4567-e89b-42d3-a456-426614174000?limit=1', status: 200 },
         { path: '/conversations/x', status: 400 },
       ],
+      countJobs: [{ path: '/jobs/count?status=failed&metadata.customer=7', status: 200 }],
       listJobs: [
         { path: '/jobs?limit=1', status: 200 },
         { path: '/jobs?limit=0', status: 400 },

@@ -1,6 +1,6 @@
 /**
  * What the pages ask the gateways, handed on: the pages read jobs where everybody else does, so there is no second truth.
- * Only what the pages need is handed on, without a body, and nothing is added: neither rights nor secrets. The gateway sees
+ * Only what the pages need is handed on, with the filter of those that are to be cancelled as the only body, and nothing is added: neither rights nor secrets. The gateway sees
  * a request of a program; whether a web page may ask was judged by this listener.
  */
 import { request as ask, type IncomingMessage } from 'node:http';
@@ -12,6 +12,8 @@ import { hideContent, hideContentOfLines } from './content.ts';
 const ROUTES = [
   ['GET', '/v1/overview'],
   ['GET', '/v1/jobs'],
+  ['GET', '/v1/jobs/count'],
+  ['POST', '/v1/jobs/cancel'],
   ['GET', '/v1/jobs/:jobId'],
   ['GET', '/v1/jobs/:jobId/events'],
   ['POST', '/v1/jobs/:jobId/cancel'],
@@ -36,7 +38,11 @@ export type GatewayDoorOptions = {
 /** Adds the routes of the pages. A gateway that does not answer is 503 `unavailable`, in words. */
 export function openGatewayDoor(app: HttpServer, { gatewayUrl, showContent }: GatewayDoorOptions): void {
   async function handOn(request: HttpRequest, reply: HttpReply): Promise<HttpReply> {
-    if (!showContent && new URL(request.url, gatewayUrl).searchParams.has('text')) {
+    const asked = {
+      ...(request.body as object),
+      ...Object.fromEntries(new URL(request.url, gatewayUrl).searchParams),
+    };
+    if (!showContent && 'text' in asked) {
       return refuse(reply, { status: 400, code: 'invalid_params', detail: 'texts are hidden here' });
     }
     let answer: IncomingMessage;
@@ -66,7 +72,15 @@ function askGateway(
 ): Promise<IncomingMessage> {
   const url = new URL(request.url, gatewayUrl);
   const isEvents = url.pathname.endsWith('/events');
-  const headers = { ...pick(request.headers, ASKED), ...(isEvents && !showContent && { accept: NDJSON }) };
+  const body = request.body === undefined ? undefined : JSON.stringify(request.body);
+  const headers = {
+    ...pick(request.headers, ASKED),
+    ...(isEvents && !showContent && { accept: NDJSON }),
+    ...(body !== undefined && {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+    }),
+  };
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const send = url.protocol === 'https:' ? askSecurely : ask;
   // A connection of its own: none that the gateway may have closed meanwhile, and none is held by a long stream.
@@ -78,7 +92,7 @@ function askGateway(
       answer.socket.setTimeout(0);
       resolve(answer);
     })
-    .end();
+    .end(body);
   reply.raw.once('close', () => asked.destroy());
   return promise;
 }

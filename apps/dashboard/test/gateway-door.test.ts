@@ -84,7 +84,7 @@ test('what the pages do not need is not handed on', async () => {
   const door = await openDoor((_request, response) => response.end('reached'));
   const others = [
     ['POST', '/v1/jobs'],
-    ['POST', '/v1/jobs/cancel'],
+    ['DELETE', '/v1/jobs/cancel'],
     ['GET', '/v1/workspaces/a/files'],
     ['GET', '/v1/jobs/job_1/../../../metrics'],
     ['PUT', '/v1/jobs/job_1'],
@@ -93,6 +93,19 @@ test('what the pages do not need is not handed on', async () => {
     expect(await (await fetch(door + path, { method })).text(), path).not.toContain('reached');
   }
   expect((await fetch(`${door}/v1/jobs/job_1/cancel`, { method: 'POST' })).status).toBe(200);
+});
+
+test('which jobs are to be cancelled is handed on as it was said', async () => {
+  const asked = Promise.withResolvers<string>();
+  const door = await openDoor(async (request, response) => {
+    response.setHeader('content-type', 'application/json').end('{"jobs":[]}');
+    asked.resolve(Buffer.concat(await request.toArray()).toString());
+  });
+  const body = JSON.stringify({ status: 'queued', metadata: { 'a b': 'ä' }, before: 1 });
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(`${door}/v1/jobs/cancel`, { method: 'POST', headers, body });
+  expect([response.status, await response.json()]).toEqual([200, { jobs: [] }]);
+  expect(await asked.promise).toBe(body);
 });
 
 test('pages of elsewhere reach no gateway', async () => {
@@ -152,4 +165,10 @@ test('where content is hidden, no answer has any, in whatever form it is asked f
     { type: 'failed', seq: 6, error: { code: 'claude_auth', message: 'Log in again.' } },
   ]);
   expect((await fetch(`${door}/v1/jobs?text=SECRET`)).status).toBe(400);
+  const words = {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"text":"SECRET"}',
+  };
+  expect((await fetch(`${door}/v1/jobs/cancel`, words)).status).toBe(400);
 });

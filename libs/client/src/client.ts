@@ -102,6 +102,8 @@ export type Client = {
   resume(jobId: string, call?: CallOptions): Promise<Result<'resume'>>;
   get(jobId: string, call?: CallOptions): Promise<Result<'get'>>;
   list(params?: Params<'list'>, call?: CallOptions): Promise<Result<'list'>>;
+  /** How many jobs fit, on all pages of a list together; up to 10,000 are counted. */
+  count(params?: Params<'count'>, call?: CallOptions): Promise<Result<'count'>>;
   /** Cancels the unfinished jobs of a status or a time, a page at a time: while there is a `cursor`, ask again with it. */
   cancelMany(params: Params<'cancelMany'>, call?: CallOptions): Promise<Result<'cancelMany'>>;
   /**
@@ -363,6 +365,7 @@ export function createClient(options: ClientOptions): Client {
     eventBody: (jobId, seq, call) => fetchBody((offset) => ask('eventBody', { jobId, seq, offset }, call)),
     listFiles: (params, call) => ask('listFiles', params, call),
     readFile: (workspace, path, call) => fetchFile((at) => ask('readFile', { workspace, path, ...at }, call)),
+    count: (params = {}, call) => ask('count', params, call),
     me: (call) => ask('me', {}, call),
     overview: (params = {}, call) => ask('overview', params, call),
     verify: (jobId, call) => ask('verify', { jobId }, call),

@@ -24,6 +24,7 @@ const ROUTES: { [M in Plain]: (params: Params<M>) => Route } = {
   cancelMany: (params) => post('/jobs/cancel', params),
   get: ({ jobId }) => get(`/jobs/${jobId}`),
   list: (params) => get(`/jobs?${new URLSearchParams(textsOf(params))}`),
+  count: (params) => get(`/jobs/count?${new URLSearchParams(textsOf(params))}`),
   verify: ofJob('verify'),
   me: () => get('/me'),
   overview: (params) => get(`/overview?${new URLSearchParams(textsOf(params))}`),

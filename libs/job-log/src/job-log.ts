@@ -154,6 +154,9 @@ export type StoredJob = {
 
 export type ListQuery = ListFilter & { limit: number; cursor?: string | undefined };
 
+/** `hasMore`: more than are counted. */
+export type JobCount = { jobs: number; hasMore: boolean };
+
 export type JobList = { jobs: Job[]; cursor: string | undefined };
 
 /** What an idempotency key stands for. */
@@ -198,6 +201,7 @@ export type ReadLog = {
   body(tenant: string, jobId: string, at: { seq: number; offset: number }): Promise<BodyPage | undefined>;
   /** A page holds fewer jobs than `limit` where their metadata is long; a cursor says that there are more. */
   list(tenant: string, query: ListQuery): Promise<JobList>;
+  count(tenant: string, filter: ListFilter): Promise<JobCount>;
 };
 
 /** For whoever says what is wished of a job: recorded first, then signalled. A job of another tenant is missing. */

@@ -1,12 +1,12 @@
 /**
- * Lists a tenant's jobs, newest first; those whose record has expired are taken out of the indexes on the way. Prompts are
+ * Lists a tenant's jobs, newest first, or counts them; those whose record has expired are taken out of the indexes on the way. Prompts are
  * not read, and metadata only of the jobs that are shown: a page is bounded in jobs, in bytes, and in work.
  */
 import type { Job } from '@cc-executor/protocol';
 import type { RedisConnection } from '@cc-executor/redis';
-import type { JobList, ListQuery } from './job-log.ts';
+import type { JobCount, JobList, ListQuery } from './job-log.ts';
 import type { Keys } from './keys.ts';
-import { hasStatus, isAskedFor } from './list-query.ts';
+import { hasStatus, isAskedFor, type ListFilter } from './list-query.ts';
 import { jobOfRecord, readFields } from './record.ts';
 import type { Finder, Place } from './redis-finder.ts';
 import type { JobIndex } from './redis-index.ts';
@@ -51,12 +51,27 @@ export async function listJobs(kept: Kept, tenant: string, query: ListQuery): Pr
   return { jobs, cursor: behind && cursorOf(behind) };
 }
 
+/** So many are counted. */
+const MAX_COUNTED = 10_000;
+
+/** Counts as the indexes find them, as far as their records say the same. */
+export async function countJobs(kept: Kept, tenant: string, filter: ListFilter): Promise<JobCount> {
+  let jobs = 0;
+  let behind: Place | undefined;
+  do {
+    const { places, next } = await kept.find(tenant, filter, behind);
+    jobs += (await readJobs(kept, tenant, places, filter)).length;
+    behind = next;
+  } while (behind && jobs < MAX_COUNTED);
+  return { jobs: Math.min(jobs, MAX_COUNTED), hasMore: behind !== undefined || jobs > MAX_COUNTED };
+}
+
 /** The jobs at these places that are there, and have the status. */
 async function readJobs(
   { redis, keys, index }: Kept,
   tenant: string,
   places: Place[],
-  query: ListQuery,
+  query: ListFilter,
 ): Promise<{ place: Place; job: Job }[]> {
   const records = await Promise.all(places.map(({ jobId }) => readFields(redis, keys.record(jobId))));
   const found = places.map((place, i) => ({

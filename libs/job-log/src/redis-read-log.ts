@@ -7,7 +7,7 @@ import type { Keys } from './keys.ts';
 import { jobOfRecord, readFields } from './record.ts';
 import { createFinder } from './redis-finder.ts';
 import { createJobIndex } from './redis-index.ts';
-import { listJobs } from './redis-list.ts';
+import { countJobs, listJobs } from './redis-list.ts';
 import { defineRange } from './scripts.ts';
 import { isWhole, parseHead, type StoredBatch } from './stored-batch.ts';
 import { deliveryOf, webhookFields, webhookOf } from './webhook-log.ts';
@@ -111,5 +111,6 @@ export function createRedisReadLog(options: {
     spec: (...args) => tellErrorsApart(spec(...args)),
     body: (...args) => tellErrorsApart(body(...args)),
     list: (tenant, query) => tellErrorsApart(listJobs(listing, tenant, query)),
+    count: (tenant, filter) => tellErrorsApart(countJobs(listing, tenant, filter)),
   };
 }

@@ -20,6 +20,8 @@ import {
   cancelManyParamsSchema,
   cancelManyResultSchema,
   controlResultSchema,
+  countParamsSchema,
+  countResultSchema,
   executeResultSchema,
   fromSchema,
   getResultSchema,
@@ -97,6 +99,10 @@ export const streamNoticeSchemas = {
 export type StreamNoticeName = keyof typeof streamNoticeSchemas;
 export type StreamNotice<N extends StreamNoticeName> = z.infer<(typeof streamNoticeSchemas)[N]>;
 
+const times = {
+  since: wholeNumber(listParamsSchema.shape.since.unwrap()).optional(),
+  before: wholeNumber(listParamsSchema.shape.before.unwrap()).optional(),
+};
 const listLimit = wholeNumber(listParamsSchema.shape.limit.unwrap()).optional();
 
 export const httpOperations = {
@@ -121,12 +127,16 @@ export const httpOperations = {
     method: 'GET',
     path: '/v1/jobs',
     summary: 'Lists jobs, all or those that fit a filter, the newest first.',
-    inQuery: listParamsSchema.extend({
-      since: wholeNumber(listParamsSchema.shape.since.unwrap()).optional(),
-      before: wholeNumber(listParamsSchema.shape.before.unwrap()).optional(),
-      limit: listLimit,
-    }),
+    inQuery: listParamsSchema.extend({ ...times, limit: listLimit }),
     answers: ok('A page of jobs; while there is a `cursor` there may be more.', listResultSchema),
+  },
+  countJobs: {
+    ...plain,
+    method: 'GET',
+    path: '/v1/jobs/count',
+    summary: 'Counts the jobs that fit a filter.',
+    inQuery: countParamsSchema.extend(times),
+    answers: ok('How many there are.', countResultSchema),
   },
   getConversation: {
     ...plain,

@@ -9,6 +9,7 @@ export type {
   ClaudeMessageEvent,
   CompletedEvent,
   ControlResult,
+  CountResult,
   Digest,
   EventBodyResult,
   EventHead,

@@ -197,6 +197,11 @@ export const cancelManyResultSchema = z.object({
   cursor: z.string().optional(),
 });
 
+/** As `list`, of all pages together. */
+export const countParamsSchema = z.strictObject(filterFields);
+/** `hasMore`: there are more than are counted. */
+export const countResultSchema = z.object({ jobs: z.number().int().nonnegative(), hasMore: z.boolean() });
+
 export const listResultSchema = z.object({ jobs: z.array(jobSchema), cursor: z.string().optional() });
 
 const eventBodyParamsSchema = z.strictObject({
@@ -316,6 +321,7 @@ export const methods = {
   eventBody: { params: eventBodyParamsSchema, result: eventBodyResultSchema },
   verify: { params: jobParamsSchema, result: verifyResultSchema },
   list: { params: listParamsSchema, result: listResultSchema },
+  count: { params: countParamsSchema, result: countResultSchema },
   redeliver: { params: jobParamsSchema, result: deliverySchema },
   getBatch: { params: batchParamsSchema, result: getBatchResultSchema },
   batchResults: { params: batchResultsParamsSchema, result: batchResultsResultSchema },

@@ -2,6 +2,7 @@
 import {
   isAskedFor,
   type JobFeed,
+  type ListFilter,
   type NewJob,
   type Position,
   type Publication,
@@ -60,6 +61,19 @@ export function createMemoryJobLog({
   function recordOf(tenant: string, jobId: string): RecordState | undefined {
     const record = recordAt(jobId);
     return record?.job.tenant === tenant ? record : undefined;
+  }
+
+  /** The newest first, of a conversation where one is named. */
+  function jobsOf(tenant: string, { conversation }: Pick<ListFilter, 'conversation'>): Job[] {
+    return [...records.keys()]
+      .flatMap((jobId) => recordAt(jobId) ?? [])
+      .filter((state) => state.job.tenant === tenant)
+      .filter(
+        ({ job: { spec }, ending }) =>
+          !conversation || [spec.conversation, ending?.conversation].includes(conversation),
+      )
+      .map(jobOfState)
+      .sort((a, b) => b.createdAt - a.createdAt || (a.jobId < b.jobId ? 1 : -1));
   }
 
   function store(jobId: string, before: RecordState | undefined, after: RecordState): void {
@@ -226,16 +240,12 @@ export function createMemoryJobLog({
       });
       return pageOf(`${kept.bytes} ${kept.sha256}`, page);
     },
-    async list(tenant, { limit, cursor, conversation, ...filter }) {
-      const all = [...records.keys()]
-        .flatMap((jobId) => recordAt(jobId) ?? [])
-        .filter((state) => state.job.tenant === tenant)
-        .filter(
-          ({ job: { spec }, ending }) =>
-            !conversation || [spec.conversation, ending?.conversation].includes(conversation),
-        )
-        .map(jobOfState)
-        .sort((a, b) => b.createdAt - a.createdAt || (a.jobId < b.jobId ? 1 : -1));
+    async count(tenant, filter) {
+      const jobs = jobsOf(tenant, filter).filter((job) => isAskedFor(job, filter));
+      return { jobs: jobs.length, hasMore: false };
+    },
+    async list(tenant, { limit, cursor, ...filter }) {
+      const all = jobsOf(tenant, filter);
       const start = cursor === undefined ? 0 : all.findIndex((job) => cursorOf(job) === cursor) + 1;
       const matching = all.slice(start).filter((job) => isAskedFor(job, filter));
       const jobs: Job[] = [];

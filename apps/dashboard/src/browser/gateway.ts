@@ -1,5 +1,12 @@
 /** Asks the gateways, through the server that these pages came from. Refusals are errors in the gateway's words. */
-import type { GetResult, JobEvent, ListResult, OverviewResult } from '@cc-executor/protocol/plain';
+import type {
+  CancelManyResult,
+  CountResult,
+  GetResult,
+  JobEvent,
+  ListResult,
+  OverviewResult,
+} from '@cc-executor/protocol/plain';
 
 export type Operation = 'cancel' | 'pause' | 'resume' | 'rerun';
 
@@ -8,6 +15,16 @@ type Notice = { type: 'heartbeat' | 'degraded' | 'restored' | 'job_lost' | 'goaw
 
 export function listJobs(query: URLSearchParams, signal: AbortSignal): Promise<ListResult> {
   return askJson(`/v1/jobs?${query}`, { signal });
+}
+
+export function countJobs(filter: URLSearchParams, signal: AbortSignal): Promise<CountResult> {
+  return askJson(`/v1/jobs/count?${filter}`, { signal });
+}
+
+/** Cancels a page of those that fit. */
+export function cancelPage(params: object, signal: AbortSignal): Promise<CancelManyResult> {
+  const headers = { 'content-type': 'application/json' };
+  return askJson('/v1/jobs/cancel', { method: 'POST', headers, body: JSON.stringify(params), signal });
 }
 
 export function getOverview(minutes: string, signal: AbortSignal): Promise<OverviewResult> {

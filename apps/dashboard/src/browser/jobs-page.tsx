@@ -2,17 +2,20 @@
 import type { Job } from '@cc-executor/protocol/plain';
 import { useState } from 'preact/hooks';
 import { Confirm, type Wish } from './confirm.tsx';
-import { AGES, jobIdOf, listQuery, pageAddress, STATUSES } from './filters.ts';
+import { type BulkWish, ConfirmAll } from './confirm-all.tsx';
+import { AGES, bulkFilter, jobIdOf, listQuery, pageAddress, prefixOf, STATUSES } from './filters.ts';
 import { formatAge, formatCost, formatDuration, formatTime } from './format.ts';
 import { Frame, Status, Trouble } from './frame.tsx';
 import { useFresh } from './fresh.ts';
 import { listJobs } from './gateway.ts';
 
 export function JobsPage() {
-  const page = new URLSearchParams(location.search);
-  const list = useFresh((signal) => listJobs(listQuery(page, Date.now()), signal), { key: location.search });
+  const [address, setAddress] = useState(location.search);
+  const page = new URLSearchParams(address);
+  const list = useFresh((signal) => listJobs(listQuery(page, Date.now()), signal), { key: address });
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [wish, setWish] = useState<Wish>();
+  const [bulk, setBulk] = useState<BulkWish>();
   const { jobs = [], cursor } = list.value ?? {};
   const chosenJobs = jobs.filter(({ jobId }) => chosen.has(jobId));
 
@@ -22,10 +25,22 @@ export function JobsPage() {
     setChosen(next);
   }
 
+  /** As one types the beginning of an id: the page's address says it all the same. */
+  function narrow(prefix: string): void {
+    const address = pageAddress(page, 'q', prefix);
+    history.replaceState(null, '', address);
+    setAddress(location.search);
+  }
+
+  function askForAll(operation: BulkWish['operation']): void {
+    const filter = bulkFilter(page, { operation, now: Date.now() });
+    if (filter) setBulk({ operation, filter });
+  }
+
   return (
     <Frame title="Jobs">
       <h1>Jobs</h1>
-      <Filters page={page} />
+      <Filters page={page} onPrefix={narrow} />
       <Trouble text={list.trouble} />
       <div class="buttons">
         {(['cancel', 'rerun'] as const).map((operation) => (
@@ -38,6 +53,16 @@ export function JobsPage() {
             {`${operation} ${chosenJobs.length} chosen`}
           </button>
         ))}
+        {(['cancel', 'rerun'] as const).map((operation) => (
+          <button
+            key={`all ${operation}`}
+            type="button"
+            disabled={bulkFilter(page, { operation, now: list.now }) === undefined}
+            onClick={() => askForAll(operation)}
+          >
+            {`${operation} all that fit …`}
+          </button>
+        ))}
       </div>
       {list.value && jobs.length === 0 && <p>No job fits.</p>}
       {jobs.length > 0 && <Table jobs={jobs} now={list.now} chosen={chosen} choose={choose} />}
@@ -45,6 +70,7 @@ export function JobsPage() {
         {page.has('cursor') && <a href={pageAddress(page, 'cursor', undefined)}>Newest</a>}
         {cursor && <a href={pageAddress(page, 'cursor', cursor)}>Older</a>}
       </nav>
+      {bulk && <ConfirmAll wish={bulk} onDone={() => setBulk(undefined)} />}
       {wish && (
         <Confirm
           wish={wish}
@@ -59,7 +85,7 @@ export function JobsPage() {
 }
 
 /** A form as browsers have it: its members become the page's address. */
-function Filters({ page }: { page: URLSearchParams }) {
+function Filters({ page, onPrefix }: { page: URLSearchParams; onPrefix: (prefix: string) => void }) {
   function open(event: SubmitEvent): void {
     const search = new FormData(event.currentTarget as HTMLFormElement).get('q');
     const jobId = jobIdOf(String(search));
@@ -76,6 +102,7 @@ function Filters({ page }: { page: URLSearchParams }) {
           name="q"
           value={page.get('q') ?? ''}
           placeholder="job_… , words, or member=value"
+          onInput={({ currentTarget: { value } }) => prefixOf(value) && onPrefix(value.trim())}
         />
       </label>
       <label>
@@ -100,6 +127,12 @@ function Filters({ page }: { page: URLSearchParams }) {
           ))}
         </select>
       </label>
+      {(['from', 'to'] as const).map((name) => (
+        <label key={name}>
+          {name === 'from' ? 'From' : 'Before'}
+          <input type="datetime-local" name={name} value={page.get(name) ?? ''} />
+        </label>
+      ))}
       <button type="submit">Show</button>
     </form>
   );

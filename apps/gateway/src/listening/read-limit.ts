@@ -32,5 +32,6 @@ export function limitReads(readLog: ReadLog, maxReads: number = MAX_READS): Read
     spec: (...args) => inTurn(() => readLog.spec(...args)),
     body: (...args) => inTurn(() => readLog.body(...args)),
     list: (...args) => inTurn(() => readLog.list(...args)),
+    count: (...args) => inTurn(() => readLog.count(...args)),
   };
 }

@@ -27,6 +27,7 @@ import { createCancel } from './cancel.ts';
 import { createCancelBatch } from './cancel-batch.ts';
 import { createCancelMany } from './cancel-many.ts';
 import type { Ceilings } from './ceilings.ts';
+import { createCount } from './count.ts';
 import { detach } from './detach.ts';
 import { createEventBody } from './event-body.ts';
 import { createExecute } from './execute.ts';
@@ -90,6 +91,7 @@ export function createOperations(parts: OperationParts): Operations {
     resume: createResume(parts),
     get: createGet(parts),
     list: createList(parts),
+    count: createCount(parts),
     me: createMe(parts),
     overview: createOverview(parts),
     listFiles: createListFiles(parts),

@@ -20,6 +20,7 @@ const neededScopes: Readonly<Record<OperationName, Scope>> = {
   eventBody: 'read',
   verify: 'read',
   list: 'read',
+  count: 'read',
   redeliver: 'write',
   submitBatch: 'write',
   getBatch: 'read',

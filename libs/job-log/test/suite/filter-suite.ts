@@ -14,7 +14,10 @@ async function listAll(log: WholeLog, tenant: string, filter: ListFilter, limit:
   for (let cursor: string | undefined, pages = 0; pages < 1_000; pages += 1) {
     const page = await log.list(tenant, { ...filter, limit, cursor });
     found.push(...page.jobs);
-    if (page.cursor === undefined) return found;
+    if (page.cursor === undefined) {
+      expect(await log.count(tenant, filter)).toEqual({ jobs: found.length, hasMore: false });
+      return found;
+    }
     cursor = page.cursor;
   }
   throw new Error('the list has no end');

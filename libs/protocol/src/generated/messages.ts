@@ -545,6 +545,22 @@ export type ListResult = {
   cursor?: string | undefined;
 };
 
+export type CountParams = {
+  status?: 'queued' | 'running' | 'completed' | 'failed' | 'cancelled' | 'timed_out' | 'unfinished' | undefined;
+  since?: number | undefined;
+  before?: number | undefined;
+  metadata?: Record<string, string | number | boolean> | undefined;
+  text?: string | undefined;
+  /** the earlier conversation to continue */
+  conversation?: string | undefined;
+  idPrefix?: string | undefined;
+};
+
+export type CountResult = {
+  jobs: number;
+  hasMore: boolean;
+};
+
 export type RedeliverResult = {
   id?: string | undefined;
   origin: string;
@@ -651,6 +667,7 @@ export type Requests = {
   eventBody: { params: EventBodyParams; result: EventBodyResult };
   verify: { params: JobParams; result: VerifyResult };
   list: { params: ListParams; result: ListResult };
+  count: { params: CountParams; result: CountResult };
   redeliver: { params: JobParams; result: RedeliverResult };
   getBatch: { params: GetBatchParams; result: GetBatchResult };
   batchResults: { params: BatchResultsParams; result: BatchResultsResult };

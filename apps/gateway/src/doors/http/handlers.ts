@@ -51,6 +51,10 @@ export function createHandlers(context: HttpContext): Handlers {
       const { result } = await requests.perform(exchange.session, { method: 'list', params });
       exchange.answerJson(200, result);
     },
+    async countJobs(exchange, { body: _none, ...params }) {
+      const { result } = await requests.perform(exchange.session, { method: 'count', params });
+      exchange.answerJson(200, result);
+    },
     async getConversation(exchange, { body: _none, ...params }) {
       const { result } = await requests.perform(exchange.session, { method: 'list', params });
       exchange.answerJson(200, result);
