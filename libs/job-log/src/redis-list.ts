@@ -54,13 +54,14 @@ export async function listJobs(kept: Kept, tenant: string, query: ListQuery): Pr
 /** So many are counted. */
 const MAX_COUNTED = 10_000;
 
-/** Counts as the indexes find them, as far as their records say the same. */
+/** Counts those of which the records say that they fit; which metadata they have, the indexes alone decide. */
 export async function countJobs(kept: Kept, tenant: string, filter: ListFilter): Promise<JobCount> {
   let jobs = 0;
   let behind: Place | undefined;
   do {
     const { places, next } = await kept.find(tenant, filter, behind);
-    jobs += (await readJobs(kept, tenant, places, filter)).length;
+    const candidates = await readJobs(kept, tenant, places, filter);
+    jobs += candidates.filter(({ job }) => isAskedFor(job, { ...filter, metadata: undefined })).length;
     behind = next;
   } while (behind && jobs < MAX_COUNTED);
   return { jobs: Math.min(jobs, MAX_COUNTED), hasMore: behind !== undefined || jobs > MAX_COUNTED };
