@@ -23,7 +23,7 @@ export function jobIdOf(search: string): string | undefined {
  * The filter of jobs for the query of the page: `status`, `age`, or `from` and `to` (local times), and `q` (the beginning of an id,
  * `member=value` of metadata, or words of the title).
  */
-export function filterOf(page: URLSearchParams, now: number): URLSearchParams {
+function filterOf(page: URLSearchParams, now: number): URLSearchParams {
   const query = new URLSearchParams();
   const status = page.get('status') ?? '';
   if ((STATUSES as readonly string[]).includes(status)) query.set('status', status);
