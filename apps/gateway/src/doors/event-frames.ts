@@ -8,6 +8,8 @@ import { MAX_HEADER_BYTES, writeHeader } from './text-frame.ts';
 /** Gives the frames of these events: one for each, or one `events` for as many of them as it has room for. */
 export type EventFrames = (batch: StoredBatch, isTogether: boolean) => Batch;
 
+/** Of frames so much is handed over at once: whoever reads fast waits for each piece to be asked for the next. */
+const FRAMES_BYTES = 2 * PIECE_BYTES;
 const LINE_FEED = 10;
 const COMMA = 44;
 const ZERO = 48;
@@ -39,7 +41,7 @@ function framesOfEach(batch: StoredBatch): Batch {
     out[at] = CLOSING_BRACE;
     at += 1;
     from = end + 1;
-    if (at - pieceAt < PIECE_BYTES && seq < lastSeq) continue;
+    if (at - pieceAt < FRAMES_BYTES && seq < lastSeq) continue;
     pieces.push(out.subarray(pieceAt, at));
     pieceAt = at;
   }
