@@ -59,7 +59,8 @@ local function take(head, bodies, first, last)
   local size = #bodies - from + 1 + count * extra
   local fitting = count
   if size > bytes or count > events then
-    fitting = count_fitting(bodies, from, count)
+    -- To cut a batch costs more than to read it twice, once the page holds something worth sending.
+    fitting = bytes * 2 < tonumber(ARGV[4]) and 0 or count_fitting(bodies, from, count)
   end
   if fitting > 0 then
     local to = fitting == count and #bodies or line_after(bodies, from, fitting) - 2
