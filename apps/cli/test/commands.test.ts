@@ -3,6 +3,7 @@ import { jobStatuses } from '@cc-executor/protocol';
 import { describe, expect, it } from 'vitest';
 import { completed, output, queued, scriptJob } from '../../../libs/client/test/scripted-gateway.ts';
 import manifest from '../../../package.json' with { type: 'json' };
+import { runHere } from './cli-here.ts';
 import { runCli, startGateway } from './cli-process.ts';
 
 describe('rerun', () => {
@@ -111,7 +112,7 @@ describe('cancel', () => {
   ])('exits with %i after %o', async (code, result, said) => {
     const gateway = await startGateway();
     const { jobId } = scriptJob();
-    const run = runCli(['cancel', jobId], { url: gateway.url });
+    const run = runHere(['cancel', jobId], { url: gateway.url });
     const connection = await gateway.accept();
     connection.reply(await connection.expect('cancel'), result);
     expect(await run.ended).toMatchObject({ code, stdout: `${jobId} ${said}\n` });
@@ -150,7 +151,7 @@ describe('verify', () => {
     const { jobId } = scriptJob();
     for (const args of [[], ['--json']]) {
       const gateway = await startGateway();
-      const run = runCli(['verify', jobId, ...args], { url: gateway.url });
+      const run = runHere(['verify', jobId, ...args], { url: gateway.url });
       const connection = await gateway.accept();
       const request = await connection.expect('verify');
       expect(request.params).toEqual({ jobId });
@@ -183,7 +184,7 @@ describe('body', () => {
   it('prints nothing that is not what its digest says, or was not kept', async () => {
     for (const isKept of [true, false]) {
       const gateway = await startGateway();
-      const run = runCli(['body', scriptJob().jobId, '7'], { url: gateway.url });
+      const run = runHere(['body', scriptJob().jobId, '7'], { url: gateway.url });
       const connection = await gateway.accept();
       const request = await connection.expect('eventBody');
       if (isKept) connection.reply(request, { bytes, sha256, offset: 0, text: text.replace('é', 'ö') });
@@ -195,7 +196,7 @@ describe('body', () => {
   });
 
   it.each(['0', '-1', 'x', '1.5'])('knows no event %s', async (seq) => {
-    const { code } = await runCli(['body', scriptJob().jobId, '--', seq]).ended;
+    const { code } = await runHere(['body', scriptJob().jobId, '--', seq]).ended;
     expect(code).toBe(2);
   });
 });
@@ -263,7 +264,7 @@ describe('jobs', () => {
 
   it('reads page after page up to the limit, as JSON lines', async () => {
     const gateway = await startGateway();
-    const run = runCli(['jobs', '--limit', '101', '--json'], { url: gateway.url });
+    const run = runHere(['jobs', '--limit', '101', '--json'], { url: gateway.url });
     const connection = await gateway.accept();
     const first = await connection.expect('list');
     expect(first.params).toEqual({ limit: 100 });
@@ -276,7 +277,7 @@ describe('jobs', () => {
   });
 
   it('offers the statuses of the protocol', async () => {
-    const { stdout } = await runCli(['jobs', '--help']).ended;
+    const { stdout } = await runHere(['jobs', '--help']).ended;
     const choices = /--status[^(]*\(choices:([^)]*)\)/.exec(stdout)?.[1] ?? '';
     expect([...choices.matchAll(/"(\w+)"/g)].map(([, status]) => status)).toEqual([
       ...jobStatuses,
@@ -287,7 +288,6 @@ describe('jobs', () => {
 
 describe('usage', () => {
   it.each([
-    ['no prompt', ['run']],
     ['an option that does not exist', ['run', 'hello', '--modle', 'opus']],
     ['a command that does not exist', ['rum', 'hello']],
     ['an argument too many', ['run', 'two', 'prompts']],
@@ -298,14 +298,20 @@ describe('usage', () => {
     ['an invalid address', ['jobs', '--url', 'localhost:8003']],
     ['no command', []],
   ])('exits with 2 for %s, and says why', async (_, args) => {
-    const { code, stdout, stderr } = await runCli(args).ended;
+    const { code, stdout, stderr } = await runHere(args).ended;
     expect(code).toBe(2);
     expect(stdout).toBe('');
     expect(stderr).not.toBe('');
   });
 
+  it('exits with 2 for no prompt, and says why', async () => {
+    const { code, stdout, stderr } = await runCli(['run']).ended;
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).not.toBe('');
+  });
+
   it('exits with 2 for a variable that is not valid', async () => {
-    const { code, stderr } = await runCli(['jobs'], { url: 'http://example.com' }).ended;
+    const { code, stderr } = await runHere(['jobs'], { url: 'http://example.com' }).ended;
     expect(code).toBe(2);
     expect(stderr).toContain('CC_EXECUTOR_URL');
   });
@@ -313,7 +319,7 @@ describe('usage', () => {
   it.each(['run', 'attach', 'cancel', 'pause', 'resume', 'get', 'body', 'jobs'])(
     'has help with an example for %s',
     async (command) => {
-      const { code, stdout } = await runCli([command, '--help']).ended;
+      const { code, stdout } = await runHere([command, '--help']).ended;
       expect(code).toBe(0);
       expect(stdout).toContain(`$ cc-executor ${command}`);
     },
