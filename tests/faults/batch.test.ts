@@ -2,7 +2,7 @@
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BatchJob, BatchResult } from '@cc-executor/protocol';
-import { describeViolations } from '@cc-executor/testing';
+import { describeViolations, needs } from '@cc-executor/testing';
 import { expect, test } from 'vitest';
 import { type FaultStack, startFaultStack } from './harness.ts';
 import { shareFaultStack } from './shared-stack.ts';
@@ -38,7 +38,8 @@ async function killGateway(faults: FaultStack): Promise<void> {
   over();
 }
 
-test('a batch of 1,000 lines whose gateway is killed while it comes, and while it runs, has one result a line', async () => {
+test('a batch of 1,000 lines whose gateway is killed while it comes, and while it runs, has one result a line', async (context) => {
+  await needs('throughput')(context);
   const faults = stack();
   const plans = Array.from({ length: LINES }, () => faults.plan({ chunks: 1, paceMs: 0 }));
   const lines = plans.map(({ prompt }) => `${JSON.stringify({ prompt })}\n`);

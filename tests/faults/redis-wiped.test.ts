@@ -70,10 +70,12 @@ test('redis · wiped · a g: a job that was lost before its execute was answered
     dropReply: { matches: commandContains('evalsha', 'execute', '{cce:queue}:jobs') },
     refuse: 'reset',
   });
+  // Nor does a worker come to it before.
+  await proxies.workerRedis.set({ toTarget: { hold: true } });
   const answered = client.execute({ prompt: faults.plan().prompt, attach: false });
   await proxies.gatewayRedis.until(({ droppedReplies }) => droppedReplies === 1);
   await wipe();
-  await proxies.gatewayRedis.reset();
+  await Promise.all([proxies.gatewayRedis.reset(), proxies.workerRedis.reset()]);
   const jobId = await answered;
   // The answer came after the fault, and is of a job that was there before it.
   over();
