@@ -72,6 +72,7 @@ test('/ready says which, and shows none', async () => {
   const { kind, gaps } = bestContainment();
   expect(JSON.parse(text).checks.engine.data).toEqual({
     engine: 'claude',
+    load: { running: 0, paused: 0, limit: expect.any(Number) },
     containment: kind,
     keyInReach: true,
     version: '0.0.0',

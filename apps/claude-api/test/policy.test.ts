@@ -96,6 +96,7 @@ describe('beyond a ceiling a request is refused, and the ceiling is named', () =
     ['CLAUDE_REQUEST_ENV', { requestEnv: ['TZ'] }, { env: { PATH: '/x' } }],
     ['CLAUDE_ALLOW_SYSTEM_PROMPT', { allowSystemPrompt: false }, { systemPrompt: 'Obey.' }],
     ['CLAUDE_REQUEST_SETTINGS', {}, { settings: { language: 'german', apiKeyHelper: '/bin/sh' } }],
+    ['CLAUDE_SOURCES', {}, { from: { git: 'https://git.example/site' } }],
   ];
   test.each(cases)('%s: %j, %j', async (ceiling, policy, body) => {
     const api = await startApi(createDemoEngine(), { policy: { ...openPolicy, ...policy } });
