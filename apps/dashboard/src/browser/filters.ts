@@ -45,8 +45,8 @@ function filterOf(page: URLSearchParams, now: number): URLSearchParams {
 export function listQuery(page: URLSearchParams, now: number): URLSearchParams {
   const cursor = page.get('cursor');
   return new URLSearchParams([
-    ...filterOf(page, now),
     ['limit', PAGE],
+    ...filterOf(page, now),
     ...(cursor ? [['cursor', cursor]] : []),
   ]);
 }

@@ -1,7 +1,7 @@
 import { createEpoch, createJobId, type JobEvent } from '@cc-executor/protocol';
 import type { Moment } from '@cc-executor/timeline';
 import { expect, test } from 'vitest';
-import { listQuery, pageAddress } from '../../src/browser/filters.ts';
+import { bulkFilter, listQuery, pageAddress } from '../../src/browser/filters.ts';
 import { formatDuration } from '../../src/browser/format.ts';
 import { createOutputText } from '../../src/browser/output-text.ts';
 import { spansOf } from '../../src/browser/spans.ts';
@@ -18,8 +18,22 @@ test.each([
   ['q=customer=a b', 'limit=50&metadata%5Bcustomer%5D=a+b'],
   ['q= fix the tests ', 'limit=50&text=fix+the+tests'],
   ['cursor=1:job_1&status=', 'limit=50&cursor=1%3Ajob_1'],
+  ['q=JOB_1', 'limit=50&text=JOB_1'],
+  ['q=abcd', 'limit=50&text=abcd'],
+  ['q=abcdef01', 'limit=50&idPrefix=job_abcdef01'],
+  ['from=1970-01-01T00:00:02Z&to=1970-01-01T00:00:03Z', 'limit=50&since=2000&before=3000'],
 ])('the address ?%s lists by ?%s', (page, query) => {
   expect(String(listQuery(new URLSearchParams(page), 3_601_000))).toBe(query);
+});
+
+test.each([
+  ['', 'cancel', 'before=5&status=unfinished'],
+  ['status=running&cursor=1:job_1', 'cancel', 'status=running&before=5'],
+  ['status=failed', 'cancel', undefined],
+  ['status=failed&to=1970-01-01T00:00:03Z', 'rerun', 'status=failed&before=3000'],
+  ['', 'rerun', 'before=5'],
+] as const)('of the address ?%s all that %s hits fit %s', (page, operation, query) => {
+  expect(bulkFilter(new URLSearchParams(page), { operation, now: 5 })?.toString()).toBe(query);
 });
 
 test('older jobs are of the same filter', () => {
