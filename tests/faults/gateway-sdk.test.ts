@@ -5,6 +5,7 @@ import {
   type ClientOptions,
   createClient,
   type JobHandle,
+  type Transport,
 } from '@cc-executor/client';
 import type { JobEvent } from '@cc-executor/protocol';
 import { describeViolations, freePort, planText, type ServiceProcess } from '@cc-executor/testing';
@@ -77,87 +78,85 @@ async function startJobs(client: Client) {
   return jobs;
 }
 
-for (const [title, signal, transport] of [
-  [
-    'gateway · SIGKILL · b d f g: the SDK goes on where it stood as soon as there is a gateway again',
-    'SIGKILL',
-    'websocket',
-  ],
-  [
-    'gateway · SIGKILL · b d f g: over HTTP, too, the SDK goes on where it stood as soon as there is a gateway again',
-    'SIGKILL',
-    'http',
-  ],
-  [
-    'gateway · SIGTERM · b d f g: the SDK goes on where it stood as soon as there is a gateway again',
-    'SIGTERM',
-    'websocket',
-  ],
-] as const) {
-  test(title, async () => {
-    const client = openClient({ ...QUICK, transport });
-    const jobs = await startJobs(client);
-    const over = faults.recorder.fault(`gateway ${signal}`);
-    firstGateway().kill(signal);
-    await firstGateway().exited;
-    // Nobody is there now: asked for meanwhile, answered later.
-    const asked = execute(client, faults.plan({ chunks: 4 }).prompt);
-    const attached = client.attach(jobs[1]?.job.jobId ?? '');
-    const listed = client.list();
-    for (const answer of [asked, attached, listed]) answer.catch(() => undefined);
-    await faults.upstream.releaseWhile(faults.upstream.untilRunning(1));
-    // Clients are at its door the moment that it opens; its way to Redis takes longer.
-    await faults.proxies.gatewayRedis.set({ toClient: { delayMs: 100 } });
-    await faults.revive();
-    over();
-    for (const { job, text, events, done } of jobs) {
-      expect(await done).toMatchObject({ type: 'completed', attempt: 1 });
-      expect((await events).map(({ seq }) => seq)).toEqual((await events).map((_, i) => i + 1));
-      expect((await events).at(-1)).toEqual(await done);
-      expect(job.text()).toBe(text);
-    }
-    expect(await (await asked).done()).toMatchObject({ type: 'completed' });
-    await faults.proxies.gatewayRedis.reset();
-    expect((await listed).jobs.length).toBeGreaterThan(3);
-    const late = await attached.catch((error: unknown) => error);
-    if (!(late instanceof ClientError))
-      expect(await (late as JobHandle).done()).toMatchObject({ type: 'completed' });
-    const { violations } = await faults.check();
-    expect(describeViolations(violations)).toBe('');
-  });
+/** `npm run test:package` runs every row over both, with the packed SDK. */
+const OVER: Transport[] = process.env.SDK_TRANSPORTS === 'both' ? ['websocket', 'http'] : ['websocket'];
+
+async function outlive(signal: 'SIGKILL' | 'SIGTERM', transport: Transport): Promise<void> {
+  const client = openClient({ ...QUICK, transport });
+  const jobs = await startJobs(client);
+  const over = faults.recorder.fault(`gateway ${signal}`);
+  firstGateway().kill(signal);
+  await firstGateway().exited;
+  // Nobody is there now: asked for meanwhile, answered later.
+  const asked = execute(client, faults.plan({ chunks: 4 }).prompt);
+  const attached = client.attach(jobs[1]?.job.jobId ?? '');
+  const listed = client.list();
+  for (const answer of [asked, attached, listed]) answer.catch(() => undefined);
+  await faults.upstream.releaseWhile(faults.upstream.untilRunning(1));
+  // Clients are at its door the moment that it opens; its way to Redis takes longer.
+  await faults.proxies.gatewayRedis.set({ toClient: { delayMs: 100 } });
+  await faults.revive();
+  over();
+  for (const { job, text, events, done } of jobs) {
+    expect(await done).toMatchObject({ type: 'completed', attempt: 1 });
+    expect((await events).map(({ seq }) => seq)).toEqual((await events).map((_, i) => i + 1));
+    expect((await events).at(-1)).toEqual(await done);
+    expect(job.text()).toBe(text);
+  }
+  expect(await (await asked).done()).toMatchObject({ type: 'completed' });
+  await faults.proxies.gatewayRedis.reset();
+  expect((await listed).jobs.length).toBeGreaterThan(3);
+  const late = await attached.catch((error: unknown) => error);
+  if (!(late instanceof ClientError))
+    expect(await (late as JobHandle).done()).toMatchObject({ type: 'completed' });
+  const { violations } = await faults.check();
+  expect(describeViolations(violations)).toBe('');
 }
 
-test('gateway · SIGKILL · a b d f g: when no gateway comes back, every promise and every iterator of the SDK ends with an error that says so', async () => {
-  const client = openClient({ reconnect: { baseMs: 50, maxMs: 200, attempts: 5 } });
-  const jobs = await startJobs(client);
-  // Answers that are under way when it dies.
-  await faults.proxies.gatewayRedis.set({ toClient: { hold: true } });
-  const pending = [
-    client.execute({ prompt: faults.plan().prompt }),
-    client.attach(jobs[0]?.job.jobId ?? '', { afterSeq: 0 }),
-    client.cancel(jobs[1]?.job.jobId ?? ''),
-    client.get(jobs[1]?.job.jobId ?? ''),
-    client.list(),
-  ];
-  const over = faults.recorder.fault('gateway SIGKILL');
-  firstGateway().kill('SIGKILL');
-  await firstGateway().exited;
-  await faults.proxies.gatewayRedis.reset();
-  over();
-  const late = [client.execute({ prompt: faults.plan().prompt }), client.connect()];
-  const waiting = jobs.flatMap(({ events, done }): Promise<unknown>[] => [events, done]);
-  const ends = await Promise.allSettled([...pending, ...late, ...waiting]);
-  for (const end of ends) {
-    expect(end).toMatchObject({ status: 'rejected', reason: expect.any(ClientError) });
-  }
-  // Nothing of it is lost: another gateway tells the rest. The mid-stream job may have been cancelled meanwhile.
-  faults.upstream.release();
-  await faults.revive();
-  const next = openClient();
-  for (const { job } of jobs) {
+test.each(['websocket', 'http'] as const)(
+  'gateway · SIGKILL · b d f g: over %s, the SDK goes on where it stood as soon as there is a gateway again',
+  (transport) => outlive('SIGKILL', transport),
+);
+
+test.each(OVER)(
+  'gateway · SIGTERM · b d f g: over %s, the SDK goes on where it stood as soon as there is a gateway again',
+  (transport) => outlive('SIGTERM', transport),
+);
+
+test.each(OVER)(
+  'gateway · SIGKILL · a b d f g: when no gateway comes back, every promise and every iterator of the SDK ends with an error that says so, over %s',
+  async (transport) => {
+    const client = openClient({ transport, reconnect: { baseMs: 50, maxMs: 200, attempts: 5 } });
+    const jobs = await startJobs(client);
+    // Answers that are under way when it dies.
+    await faults.proxies.gatewayRedis.set({ toClient: { hold: true } });
+    const pending = [
+      client.execute({ prompt: faults.plan().prompt }),
+      client.attach(jobs[0]?.job.jobId ?? '', { afterSeq: 0 }),
+      client.cancel(jobs[1]?.job.jobId ?? ''),
+      client.get(jobs[1]?.job.jobId ?? ''),
+      client.list(),
+    ];
+    const over = faults.recorder.fault('gateway SIGKILL');
+    firstGateway().kill('SIGKILL');
+    await firstGateway().exited;
+    await faults.proxies.gatewayRedis.reset();
+    over();
+    const late = [client.execute({ prompt: faults.plan().prompt }), client.connect()];
+    const waiting = jobs.flatMap(({ events, done }): Promise<unknown>[] => [events, done]);
+    const ends = await Promise.allSettled([...pending, ...late, ...waiting]);
+    for (const end of ends) {
+      expect(end).toMatchObject({ status: 'rejected', reason: expect.any(ClientError) });
+    }
+    // Nothing of it is lost: another gateway tells the rest. The mid-stream job may have been cancelled meanwhile.
     faults.upstream.release();
-    expect(await (await next.attach(job.jobId, job)).done()).toMatchObject({
-      type: expect.stringMatching(/^(completed|cancelled)$/),
-    });
-  }
-});
+    await faults.revive();
+    const next = openClient();
+    for (const { job } of jobs) {
+      faults.upstream.release();
+      expect(await (await next.attach(job.jobId, job)).done()).toMatchObject({
+        type: expect.stringMatching(/^(completed|cancelled)$/),
+      });
+    }
+  },
+);

@@ -5,6 +5,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import {
   completed,
@@ -96,6 +97,22 @@ function checks(project: CleanProject): Record<string, () => Promise<unknown>> {
       return measure('esbuild.js');
     },
     'the AI SDK': () => runChat(project),
+    'the fault suite, as far as it is about the SDK, over both transports': async () => {
+      const vitest = ['tools/runtime/run.mjs', '--bin', 'vitest', 'run', '--root', '.'];
+      const { stdout } = await run(
+        process.execPath,
+        [...vitest, '--config', 'tests/package/vitest.config.ts'],
+        {
+          cwd: fileURLToPath(new URL('../../', import.meta.url)),
+          env: {
+            ...process.env,
+            PACKED_SDK: join(project.folder, 'node_modules/@cc-executor/client/dist/index.js'),
+            SDK_TRANSPORTS: 'both',
+          },
+        },
+      );
+      return stdout.trim().split('\n').at(-1);
+    },
     vite: async () => {
       await inProject('vite', 'build', '--logLevel', 'error');
       return measure('dist/vite.js');
