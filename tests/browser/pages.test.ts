@@ -137,6 +137,21 @@ describe('the pages', () => {
     await page.getByText('cancel accepted for 3').waitFor();
   });
 
+  test('what is typed and chosen stays while the list comes anew', async () => {
+    const page = await openPage();
+    await page.goto(`${dashboard}/jobs?status=failed`);
+    await page.locator('tbody .failed').first().waitFor();
+    await page.getByLabel('Search').fill('letter');
+    await page.getByLabel('Status').selectOption('completed');
+    for (let i = 0; i < 2; i += 1) await page.waitForResponse(/v1\/jobs\?/);
+    await expect.poll(() => page.getByLabel('Search').inputValue()).toBe('letter');
+    await page.getByRole('button', { name: 'Show' }).click();
+    await page.waitForURL(/q=letter&status=completed/);
+    await page.locator('tbody .completed').first().waitFor();
+    expect(await page.getByLabel('Status').inputValue()).toBe('completed');
+    expect(await page.getByLabel('Search').inputValue()).toBe('letter');
+  });
+
   test('typing how an id begins finds its job among all at once', async () => {
     const page = await openPage();
     await page.goto(`${dashboard}/jobs`);

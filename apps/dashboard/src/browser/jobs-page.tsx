@@ -84,7 +84,7 @@ export function JobsPage() {
   );
 }
 
-/** A form as browsers have it: its members become the page's address. */
+/** A form as browsers have it: its members become the page's address. What is typed stays when the list comes anew. */
 function Filters({ page, onPrefix }: { page: URLSearchParams; onPrefix: (prefix: string) => void }) {
   function open(event: SubmitEvent): void {
     const search = new FormData(event.currentTarget as HTMLFormElement).get('q');
@@ -100,17 +100,17 @@ function Filters({ page, onPrefix }: { page: URLSearchParams; onPrefix: (prefix:
         <input
           type="search"
           name="q"
-          value={page.get('q') ?? ''}
+          defaultValue={page.get('q') ?? ''}
           placeholder="job_… , words, or member=value"
           onInput={({ currentTarget: { value } }) => prefixOf(value) && onPrefix(value.trim())}
         />
       </label>
       <label>
         Status
-        <select name="status" value={page.get('status') ?? ''}>
+        <select name="status">
           <option value="">any</option>
           {STATUSES.map((status) => (
-            <option key={status} value={status}>
+            <option key={status} value={status} selected={status === page.get('status')}>
               {status.replace('_', ' ')}
             </option>
           ))}
@@ -118,10 +118,10 @@ function Filters({ page, onPrefix }: { page: URLSearchParams; onPrefix: (prefix:
       </label>
       <label>
         Accepted
-        <select name="age" value={page.get('age') ?? ''}>
+        <select name="age">
           <option value="">at any time</option>
           {AGES.map(([value, words]) => (
-            <option key={value} value={value}>
+            <option key={value} value={value} selected={value === page.get('age')}>
               {words}
             </option>
           ))}
@@ -130,7 +130,7 @@ function Filters({ page, onPrefix }: { page: URLSearchParams; onPrefix: (prefix:
       {(['from', 'to'] as const).map((name) => (
         <label key={name}>
           {name === 'from' ? 'From' : 'Before'}
-          <input type="datetime-local" name={name} value={page.get(name) ?? ''} />
+          <input type="datetime-local" name={name} defaultValue={page.get(name) ?? ''} />
         </label>
       ))}
       <button type="submit">Show</button>

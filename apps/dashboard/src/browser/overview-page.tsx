@@ -1,5 +1,6 @@
 /** The first page: how all of it is, asked again while somebody looks. */
 import type { OverviewResult } from '@cc-executor/protocol/plain';
+import type { ComponentChildren } from 'preact';
 import { formatBytes, formatCost, formatDuration, formatTime } from './format.ts';
 import { Frame, Status, Trouble } from './frame.tsx';
 import { useFresh } from './fresh.ts';
@@ -135,14 +136,14 @@ function Overview({ overview, minutes }: { overview: OverviewResult; minutes: nu
   );
 }
 
-type TileProps = { name: string; value: number | string; href?: string; children?: unknown };
+type TileProps = { name: string; value: number | string; href?: string; children?: ComponentChildren };
 
 function Tile({ name, value, href, children }: TileProps) {
   return (
     <div>
       <dt>{href ? <a href={href}>{name}</a> : name}</dt>
       <dd>
-        <strong>{value}</strong> <small>{children as string}</small>
+        <strong>{value}</strong> <small>{children}</small>
       </dd>
     </div>
   );
