@@ -34,6 +34,8 @@ const methods = namesBetween('request.', '.result');
 /** Of these the SDK reads the result, or a caller walks through it. Others are handed on as they came. */
 const READ = ['execute', 'rerun', 'attach', 'eventBody', 'readFile', 'list', 'cancelMany', 'listFiles'];
 const notices = namesBetween('notification.', '').filter((name) => name !== 'events');
+/** Of what may miss, this is all that the SDK reads. */
+const READ_IF_THERE = ['nextOffset', 'state', 'begin'];
 
 /** The files by path. */
 export function generateTypeScript(): Map<string, string> {
@@ -212,12 +214,13 @@ function shapes(): string {
   return texts.join('\n');
 }
 
-/** What is always there, and where the next page is: the SDK makes nothing of the rest. */
+/** What objects hold within is left out. */
 function withBareMembers(schema: JsonSchema): JsonSchema {
   const bare = (member: JsonSchema) => (member.type === 'object' ? { type: 'object' } : member);
-  const members = Object.entries(schema.properties!)
-    .filter(([name]) => schema.required?.includes(name) || name === 'nextOffset')
-    .map(([name, member]) => [name, member.items ? { ...member, items: bare(member.items) } : bare(member)]);
+  const members = Object.entries(schema.properties!).map(([name, member]) => [
+    name,
+    member.items ? { ...member, items: bare(member.items) } : bare(member),
+  ]);
   return { ...schema, properties: Object.fromEntries(members) };
 }
 
@@ -234,8 +237,8 @@ function shapeOf(schema: JsonSchema): string {
   }
   if (schema.type !== 'object') return `'${schema.type ?? 'unknown'}'`;
   const { properties = {}, required = [] } = schema;
-  const members = Object.entries(properties).map(([name, member]) =>
-    required.includes(name) ? `${name}: ${shapeOf(member)}` : `'${name}?': ${shapeOf(member)}`,
-  );
+  const members = Object.entries(properties)
+    .filter(([name]) => required.includes(name) || READ_IF_THERE.includes(name))
+    .map(([name, member]) => `${required.includes(name) ? name : `'${name}?'`}: ${shapeOf(member)}`);
   return members.length === 0 ? '{}' : `{ ${members.join(', ')} }`;
 }

@@ -14,8 +14,8 @@ export const resultShapes = {
 
 /** Of what the gateway says unasked. */
 export const noticeShapes = {
-  connected: { connectionId: 'string', version: 'string', heartbeatMs: 'positive', limits: { maxFrameBytes: 'integer', maxAttachments: 'integer', 'ceilings?': {} } },
-  snapshot: { jobId: 'job_', epoch: 'string', seq: 'positive', pieces: [{ seq: 'positive', text: 'string', 'begin?': 'boolean' }], 'state?': { status: 'queued|running|completed|failed|cancelled|timed_out', paused: 'boolean', 'engine?': 'string', 'model?': 'string', 'version?': 'string', 'throttledUntilMs?': 'integer', tools: [{ seq: 'positive', toolUseId: 'string', name: 'string', 'parent?': 'string' }] } },
+  connected: { connectionId: 'string', version: 'string', heartbeatMs: 'positive', limits: { maxFrameBytes: 'integer', maxAttachments: 'integer' } },
+  snapshot: { jobId: 'job_', epoch: 'string', seq: 'positive', pieces: [{ seq: 'positive', text: 'string', 'begin?': 'boolean' }], 'state?': { status: 'queued|running|completed|failed|cancelled|timed_out', paused: 'boolean', tools: [{ seq: 'positive', toolUseId: 'string', name: 'string' }] } },
   heartbeat: { jobs: [{ jobId: 'job_', seq: 'count', status: 'queued|running|completed|failed|cancelled|timed_out' }] },
   job_lost: { jobId: 'job_', lastSeq: 'count', reason: 'string' },
   degraded: { reason: 'string' },
