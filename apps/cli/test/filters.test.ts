@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { scriptJob } from '../../../libs/client/test/scripted-gateway.ts';
 import { readFilter } from '../src/job-filter.ts';
 import { renderJobs } from '../src/job-table.ts';
+import { runHere } from './cli-here.ts';
 import { runCli, startGateway } from './cli-process.ts';
 
 const NOW = Date.parse('2026-11-27T08:00:00Z');
@@ -34,7 +35,7 @@ describe('how an id begins', () => {
     [0, 1, 'no job whose id begins with job_abcd'],
   ])('of %i jobs ends with %i, and changes nothing', async (count, code, said) => {
     const gateway = await startGateway();
-    const run = runCli(['cancel', 'job_abcd'], { url: gateway.url });
+    const run = runHere(['cancel', 'job_abcd'], { url: gateway.url });
     const connection = await gateway.accept();
     const jobs = Array.from({ length: count }, (_, n) => describedJob(n));
     connection.reply(await connection.expect('list'), { jobs });
