@@ -1,6 +1,6 @@
 /** The command line as a process, against a real stack: what goes to which stream, and what it exits with. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { findPrograms } from '@cc-executor/local-redis';
 import { emptyFold, foldEvents, foldedText, type JobEvent } from '@cc-executor/protocol';
 import { connectWire, freePort, type Stack, startStack } from '@cc-executor/testing';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Child, type ChildOptions, runNode } from './support/child.ts';
 import { RESTLESS, watchLeftovers } from './support/leftovers.ts';
 import { nonce } from './support/nonce.ts';
@@ -258,5 +258,60 @@ describe('cc-executor batch', () => {
     expect((await expectExit(1, submit)).stderr).toContain('another batch');
     const missing = await expectExit(2, ['batch', 'submit', `${file}.missing`]);
     expect(missing.stderr).toContain('cannot be read: ENOENT');
+  });
+
+  it('runs a file to its results: killed twice and started again, each line has one job and one result', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'cc-executor-batch-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const [file, out] = [join(folder, 'jobs.jsonl'), join(folder, 'results.jsonl')];
+    const metadata = { batch: nonce() };
+    const quick = { prompt: demo({ text: 'done' }), metadata };
+    const open = { prompt: hanging('begun'), metadata };
+    const lines = [quick, open, quick, open, { promt: 'refused' }, quick];
+    writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const args = ['batch', 'run', file, '--out', out];
+    const written = () =>
+      readFileSync(out, 'utf8')
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line));
+
+    /** Kills the command once it has written so many results, and cancels the job of the next line. */
+    async function killAfter(count: number): Promise<void> {
+      const child = cli(args);
+      await vi.waitFor(() => expect(written()).toHaveLength(count), { timeout: 20_000 });
+      child.process.kill('SIGKILL');
+      await child.ended;
+      appendFileSync(out, '{"line":');
+      const [, batchId = ''] = /(batch_\w+)/.exec(child.stderr()) ?? [];
+      const { stdout } = await expectExit(0, ['batch', 'results', batchId]);
+      const { jobId } = JSON.parse(stdout.split('\n')[count] ?? '');
+      await expectExit(0, ['cancel', jobId]);
+    }
+    await killAfter(1);
+    await killAfter(3);
+    const { stderr } = await expectExit(1, args);
+    expect(stderr).toContain('6/6 ended, 0 running, 3 not completed');
+    const types = written().map(({ line, terminal, error }) => [line, terminal?.type ?? error.code]);
+    expect(types).toEqual([
+      [1, 'completed'],
+      [2, 'cancelled'],
+      [3, 'completed'],
+      [4, 'cancelled'],
+      [5, 'invalid_params'],
+      [6, 'completed'],
+    ]);
+    const jobs = await expectExit(0, ['jobs', '--metadata', `batch=${metadata.batch}`, '--json']);
+    const jobIds = jobs.stdout.match(/job_[0-9a-f]{32}/g);
+    expect(new Set(jobIds)).toEqual(new Set(written().flatMap(({ jobId }) => jobId ?? [])));
+
+    // A finished one is left as it is, and results of another file are not added to.
+    const before = readFileSync(out, 'utf8');
+    await expectExit(1, args);
+    writeFileSync(file, `${JSON.stringify(quick)}\n`);
+    expect((await expectExit(2, args)).stderr).toContain('holds other results');
+    expect(readFileSync(out, 'utf8')).toBe(before);
+    expect((await expectExit(2, ['batch', 'run', file, '--out', file])).stderr).toContain('other things');
+    expect(readFileSync(file, 'utf8')).toBe(`${JSON.stringify(quick)}\n`);
   });
 });

@@ -14,9 +14,10 @@ import { UsageError } from './usage-error.ts';
 /** Counts are a second old at most. */
 const LOOK_MS = 1_000;
 
-type Submitted = {
+export type SubmittedBatch = {
   batchId: string;
-  jobs: { line: number; error?: { message: string } }[];
+  created: boolean;
+  jobs: { line: number; jobId?: string; error?: { message: string } }[];
   lines: number;
   refused: number;
 };
@@ -30,6 +31,19 @@ export async function submitBatch(
     json = false,
   }: { url?: string; idempotencyKey?: string; json?: boolean },
 ): Promise<number> {
+  const batch = await sendBatch(file, { url, idempotencyKey });
+  if (json) process.stdout.write(`${JSON.stringify(batch)}\n`);
+  else process.stdout.write(`${batch.batchId}  ${batch.lines} lines, ${batch.refused} refused\n`);
+  for (const { line, error } of batch.jobs)
+    if (error) process.stderr.write(`line ${line}: ${harmless(error.message)}\n`);
+  return batch.refused === 0 ? exitCodes.completed : exitCodes.failed;
+}
+
+/** Sends the lines, as they are read. Errors: `UsageError` for a file that cannot be read, `ClientError`. */
+export async function sendBatch(
+  file: string | undefined,
+  { url, idempotencyKey }: { url: string | undefined; idempotencyKey: string },
+): Promise<SubmittedBatch> {
   const lines = file === undefined ? process.stdin : createReadStream(file);
   let unreadable: NodeJS.ErrnoException | undefined;
   lines.on('error', (error) => {
@@ -38,9 +52,8 @@ export async function submitBatch(
   const headers = { 'content-type': 'application/x-ndjson', 'idempotency-key': idempotencyKey };
   // Undici's own: it streams what it sends.
   const init = { method: 'POST', body: Readable.toWeb(lines), headers, duplex: 'half' } as RequestInit;
-  let batch: Submitted;
   try {
-    batch = (await (await askHttpDoor(url, 'batches', init)).json()) as Submitted;
+    return (await (await askHttpDoor(url, 'batches', init)).json()) as SubmittedBatch;
   } catch (error) {
     if (unreadable) throw new UsageError(`${file} cannot be read: ${unreadable.code ?? unreadable.message}`);
     if (!(error instanceof ClientError)) throw error;
@@ -48,11 +61,6 @@ export async function submitBatch(
     const isUnknown = error.retryable || error.code === 'connect_failed';
     throw new ClientError(error.code, error.message, { retryable: isUnknown, idempotencyKey });
   }
-  if (json) process.stdout.write(`${JSON.stringify(batch)}\n`);
-  else process.stdout.write(`${batch.batchId}  ${batch.lines} lines, ${batch.refused} refused\n`);
-  for (const { line, error } of batch.jobs)
-    if (error) process.stderr.write(`line ${line}: ${harmless(error.message)}\n`);
-  return batch.refused === 0 ? exitCodes.completed : exitCodes.failed;
 }
 
 export async function showBatch(

@@ -1,11 +1,13 @@
-/** `cc-executor batch`: submits many jobs at once, counts them, gives their results, cancels them. */
+/** `cc-executor batch`: submits many jobs at once, follows or counts them, gives their results, cancels them. */
 import type { Command } from 'commander';
+import type { RunBatchOptions } from '../run-batch.ts';
 
 type Options = { url?: string; idempotencyKey?: string; json?: boolean; wait?: boolean };
 
 const HELP = `
 Examples:
   $ printf '{"prompt": "one"}\\n{"prompt": "two"}\\n' > jobs.jsonl
+  $ cc-executor batch run jobs.jsonl --out results.jsonl
   $ cc-executor batch submit jobs.jsonl
   $ cc-executor batch get BATCH
   $ cc-executor batch results BATCH --wait | jq -r .terminal.text`;
@@ -32,6 +34,23 @@ export function registerBatch(program: Command): void {
     .action(async (file: string | undefined, options: Options) => {
       const { submitBatch } = await import('../batches.ts');
       process.exitCode = await submitBatch(file, options);
+    });
+  batch
+    .command('run')
+    .description(
+      'submit a job for each line of a file, and write what became of each; the same command again goes on where it was interrupted',
+    )
+    .argument('<file>', 'lines of JSON, each with a prompt and what else a job may ask for')
+    .requiredOption('--out <file>', 'gets one line of JSON for each, in their order')
+    .option(
+      '--idempotency-key <key>',
+      'the same key and lines give the same batch (else made from the lines: the same file is not run twice)',
+    )
+    .option(...URL_OPTION)
+    .addHelpText('after', '\nExit codes: 0 all completed, 1 not all, 2 wrong usage, 5 no gateway.')
+    .action(async (file: string, options: RunBatchOptions) => {
+      const { runBatch } = await import('../run-batch.ts');
+      process.exitCode = await runBatch(file, options);
     });
   batch
     .command('get')

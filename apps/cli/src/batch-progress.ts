@@ -1,0 +1,38 @@
+/** How far a batch is, on standard error: a bar that is drawn over on a terminal, a line for each tenth elsewhere. */
+import type { Writable } from 'node:stream';
+import type { Result } from '@cc-executor/protocol';
+
+const BAR_CELLS = 20;
+
+export type BatchProgress = {
+  show(batch: Pick<Result<'getBatch'>, 'lines' | 'counts'>): void;
+  /** Leaves the last state standing. */
+  end(): void;
+};
+
+export function createBatchProgress(stream: Writable & { isTTY?: boolean }): BatchProgress {
+  let shownTenth: number | undefined;
+  let isDrawn = false;
+
+  return {
+    show({ lines, counts }) {
+      const { queued, running, completed } = counts;
+      const ended = lines - queued - running;
+      const share = lines === 0 ? 1 : ended / lines;
+      const text = `${ended}/${lines} ended, ${running} running, ${ended - completed} not completed`;
+      if (stream.isTTY) {
+        const filled = Math.floor(share * BAR_CELLS);
+        // Clears what a longer text left behind it.
+        stream.write(`\r${'█'.repeat(filled)}${'░'.repeat(BAR_CELLS - filled)} ${text}\u001b[K`);
+        isDrawn = true;
+      } else if (Math.floor(share * 10) !== shownTenth) {
+        shownTenth = Math.floor(share * 10);
+        stream.write(`${text}\n`);
+      }
+    },
+    end() {
+      if (isDrawn) stream.write('\n');
+      isDrawn = false;
+    },
+  };
+}
