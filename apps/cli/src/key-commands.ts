@@ -74,7 +74,7 @@ function withChanges(before: Limits, changes: readonly string[]): Limits {
   const lists: readonly string[] = ['models', 'tools', 'env'];
   const changed = Object.fromEntries(
     changes.map((change) => {
-      const [, name = change, value = ''] = /^([^=]+)=(.*)$/.exec(change) ?? [];
+      const [, name = '', value = ''] = /^([^=]+)=(.*)$/.exec(change) ?? [];
       if (!(limitNames as readonly string[]).includes(name)) {
         throw new UsageError(`${change}: expected name=value with one of ${limitNames.join(', ')}`);
       }
