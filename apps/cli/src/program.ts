@@ -8,6 +8,7 @@ import { registerAttach } from './commands/attach.ts';
 import { registerBatch } from './commands/batch.ts';
 import { registerBody } from './commands/body.ts';
 import { registerCancel } from './commands/cancel.ts';
+import { registerCompletion } from './commands/completion.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerExplain } from './commands/explain.ts';
 import { registerFiles } from './commands/files.ts';
@@ -83,6 +84,7 @@ async function createProgram(args: string[]): Promise<Command> {
     registerRedeliver,
     registerKeys,
     registerWhoami,
+    registerCompletion,
   ]) {
     register(program);
   }
