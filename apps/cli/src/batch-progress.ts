@@ -4,13 +4,15 @@ import type { Result } from '@cc-executor/protocol';
 
 const BAR_CELLS = 20;
 
+const DEFAULT_COLUMNS = 80;
+
 export type BatchProgress = {
   show(batch: Pick<Result<'getBatch'>, 'lines' | 'counts'>): void;
   /** Leaves the last state standing. */
   end(): void;
 };
 
-export function createBatchProgress(stream: Writable & { isTTY?: boolean }): BatchProgress {
+export function createBatchProgress(stream: Writable & { isTTY?: boolean; columns?: number }): BatchProgress {
   let shownTenth: number | undefined;
   let isDrawn = false;
 
@@ -21,9 +23,13 @@ export function createBatchProgress(stream: Writable & { isTTY?: boolean }): Bat
       const share = lines === 0 ? 1 : ended / lines;
       const text = `${ended}/${lines} ended, ${running} running, ${ended - completed} not completed`;
       if (stream.isTTY) {
-        const filled = Math.floor(share * BAR_CELLS);
+        // A line that wraps cannot be drawn over: the bar makes way for the counts.
+        const columns = (stream.columns ?? DEFAULT_COLUMNS) - 1;
+        const cells = Math.max(0, Math.min(BAR_CELLS, columns - text.length - 1));
+        const filled = Math.floor(share * cells);
+        const bar = cells === 0 ? '' : `${'█'.repeat(filled)}${'░'.repeat(cells - filled)} `;
         // Clears what a longer text left behind it.
-        stream.write(`\r${'█'.repeat(filled)}${'░'.repeat(BAR_CELLS - filled)} ${text}\u001b[K`);
+        stream.write(`\r${bar}${text.slice(0, columns)}\u001b[K`);
         isDrawn = true;
       } else if (Math.floor(share * 10) !== shownTenth) {
         shownTenth = Math.floor(share * 10);
