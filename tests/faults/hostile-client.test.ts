@@ -75,7 +75,7 @@ test.for(hostile)(
     if (plan('').mode === 'deaf') await needs('throughput')(context);
     const victim = await faults.client();
     const jobs = await bringToMoments(faults, victim, {
-      plans: { claimed: { chunks: 1, ends: ['pause'] }, streaming: { chunks: 250, paceMs: 5 } },
+      plans: { claimed: { chunks: 1, ends: ['pause'] }, streaming: { chunks: 250, paceMs: 10 } },
     });
     const over = faults.recorder.fault(`clients ${name}`);
     const port = Number(faults.stack.gateways[0]?.ready.port);
