@@ -129,9 +129,12 @@ export function startWebhooks(options: WebhooksOptions): Webhooks {
   }
 
   async function run(): Promise<void> {
-    while (!closing.signal.aborted) {
+    // Not at once: a gateway that starts has no Redis yet.
+    const untilNext = () => sleep(intervalMs, undefined, { ref: false, signal: closing.signal });
+    for (;;) {
+      await untilNext().catch(() => undefined);
+      if (closing.signal.aborted) return;
       await sendDue().catch(onFailed);
-      await sleep(intervalMs, undefined, { ref: false, signal: closing.signal }).catch(() => undefined);
     }
   }
 
