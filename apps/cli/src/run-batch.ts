@@ -105,8 +105,10 @@ async function writeResults(
   try {
     for (;;) {
       const isDone = await writeEnded(results, client, { batchId, written });
-      progress.show(await client.getBatch(batchId));
-      if (isDone) return;
+      const batch = await client.getBatch(batchId);
+      progress.show(batch);
+      // Counts may lag behind the results: the last that is shown is to be true.
+      if (isDone && batch.status === 'ended') return;
       await sleep(LOOK_MS);
     }
   } finally {
