@@ -180,15 +180,16 @@ describe('the crowd at a gateway', () => {
   const identity = keyring.identify('key_1');
   function crowdOf(limits: Limits) {
     let now = 0;
+    const holder = { of: 'tenant', account: 'acme', limits } as const;
     const crowd = createCrowd(
-      () => [{ of: 'tenant', account: 'acme', limits }],
+      () => [holder],
       () => now,
     );
-    return { crowd, pass: (ms: number) => (now += ms) };
+    return { crowd, holder, pass: (ms: number) => (now += ms) };
   }
 
   test('pays for its requests by what they cost, and has more again as time passes', () => {
-    const { crowd, pass } = crowdOf({ costPerMinute: 60 });
+    const { crowd, holder, pass } = crowdOf({ costPerMinute: 60 });
     for (let i = 0; i < 3; i += 1) crowd.ask(identity, 20)();
     expect(() => crowd.ask(identity, 1)).toThrow(
       expect.objectContaining({ code: 'quota_exceeded', retryAfterMs: 1_000 }),
@@ -196,7 +197,15 @@ describe('the crowd at a gateway', () => {
     pass(1_000);
     crowd.ask(identity, 1)();
     expect(() => crowd.ask(identity, 20)).toThrow(expect.objectContaining({ retryAfterMs: 20_000 }));
-    expect(crowd.taken({ account: 'acme' }, 'costPerMinute')).toBe(60);
+    expect(crowd.taken(holder, 'costPerMinute')).toBe(60);
+  });
+
+  test('has more again also while its requests are answered', () => {
+    const { crowd, pass, holder } = crowdOf({ requests: 1, costPerMinute: 60 });
+    const leave = crowd.ask(identity, 60);
+    pass(30_000);
+    leave();
+    expect(crowd.taken(holder, 'costPerMinute')).toBe(30);
   });
 
   test('is let in to what costs more than there ever is, when nothing is taken', () => {
@@ -208,12 +217,12 @@ describe('the crowd at a gateway', () => {
   });
 
   test('has no place left behind, however often one is left, nor by who was refused', () => {
-    const { crowd } = crowdOf({ requests: 1, costPerMinute: 60 });
+    const { crowd, holder } = crowdOf({ requests: 1, costPerMinute: 60 });
     const leave = crowd.ask(identity, 20);
     expect(() => crowd.ask(identity, 1)).toThrow(expect.objectContaining({ retryAfterMs: 100 }));
     for (const _ of [1, 2]) leave();
     for (const _ of [1, 2]) crowd.ask(identity, 20)();
     expect(() => crowd.ask(identity, 20)).toThrow();
-    expect(crowd.taken({ account: 'acme' }, 'requests')).toBe(0);
+    expect(crowd.taken(holder, 'requests')).toBe(0);
   });
 });

@@ -17,7 +17,7 @@ export type Crowd = {
   /** A job is listened to from now on; returns what ends it. Errors: `quota_exceeded`. */
   attach(identity: Identity): () => void;
   /** What is taken of a quota. */
-  taken(holder: Pick<Holder, 'account'>, name: (typeof crowdQuotas)[number]): number;
+  taken(holder: Holder, name: (typeof crowdQuotas)[number]): number;
 };
 
 const MINUTE_MS = 60_000;
@@ -30,9 +30,9 @@ const MAX_IDLE = 10_000;
 export function createCrowd(holdersOf: HoldersOf, now: () => number = () => performance.now()): Crowd {
   const present = new Map<string, Present>();
 
-  function of({ account, limits }: Pick<Holder, 'account'> & Partial<Holder>): Present {
+  function of({ account, limits }: Holder): Present {
     const found = present.get(account) ?? { requests: 0, attachments: 0, cost: 0, at: now() };
-    const drained = ((limits?.costPerMinute ?? 0) * (now() - found.at)) / MINUTE_MS;
+    const drained = ((limits.costPerMinute ?? 0) * (now() - found.at)) / MINUTE_MS;
     found.cost = Math.max(0, found.cost - drained);
     found.at = now();
     present.set(account, found);
@@ -46,12 +46,14 @@ export function createCrowd(holdersOf: HoldersOf, now: () => number = () => perf
       const limit = holder.limits[name] ?? 0;
       if (of(holder)[name] >= limit) throw exceeded(holder, name, `${limit} are under way`, RETRY_MS);
     }
-    for (const holder of limited) of(holder)[name] += 1;
+    // Whoever has something under way is not forgotten.
+    const taken = limited.map(of);
+    for (const one of taken) one[name] += 1;
     let isOver = false;
     return () => {
       if (isOver) return;
       isOver = true;
-      for (const holder of limited) of({ account: holder.account })[name] -= 1;
+      for (const one of taken) one[name] -= 1;
       forgetIdle();
     };
   }
