@@ -1,7 +1,8 @@
 /** The transport for the AI SDK, with a gateway that does what the test says. The AI SDK itself comes in `npm run test:package`. */
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { type ChatChunk, createChatTransport } from '../src/ai-sdk.ts';
-import { type Client, createClient } from '../src/index.ts';
+import type { Client } from '../src/index.ts';
+import { openClient, startGateway } from './harness.ts';
 import {
   completed,
   output,
@@ -10,18 +11,13 @@ import {
   type ScriptedGateway,
   type ScriptedJob,
   scriptJob,
-  startScriptedGateway,
 } from './scripted-gateway.ts';
 
 let gateway: ScriptedGateway;
 let client: Client;
 beforeEach(async () => {
-  gateway = await startScriptedGateway();
-  client = createClient({ url: gateway.url });
-});
-afterEach(async () => {
-  await client.close();
-  await gateway.close();
+  gateway = await startGateway();
+  client = openClient(gateway.url);
 });
 
 const messages = [

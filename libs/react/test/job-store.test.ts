@@ -1,6 +1,7 @@
 /** The stores beneath the hooks, with the SDK and a gateway that does what the test says. */
-import { type Client, createClient } from '@cc-executor/client';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { Client } from '@cc-executor/client';
+import { beforeEach, expect, it } from 'vitest';
+import { openClient, startGateway } from '../../client/test/harness.ts';
 import {
   completed,
   output,
@@ -8,7 +9,6 @@ import {
   type ScriptedGateway,
   scriptJob,
   started,
-  startScriptedGateway,
 } from '../../client/test/scripted-gateway.ts';
 import { createConversationStore, type KeptConversation } from '../src/conversation-store.ts';
 import { createJobStore, type JobSource, type JobState, type JobStore, keyed } from '../src/job-store.ts';
@@ -16,12 +16,8 @@ import { createJobStore, type JobSource, type JobState, type JobStore, keyed } f
 let gateway: ScriptedGateway;
 let client: Client;
 beforeEach(async () => {
-  gateway = await startScriptedGateway();
-  client = createClient({ url: gateway.url });
-});
-afterEach(async () => {
-  await client.close();
-  await gateway.close();
+  gateway = await startGateway();
+  client = openClient(gateway.url);
 });
 
 function memory<T>() {
@@ -157,7 +153,7 @@ it('goes on with a conversation where an earlier page left it, with the turn tha
   await until(first, ({ turns }) => turns[0]?.jobId === job.jobId);
   leave();
   await client.close();
-  client = createClient({ url: gateway.url });
+  client = openClient(gateway.url);
   const second = createConversationStore(client, undefined, keeper);
   const over = until(second, ({ turns }) => turns[1]?.end !== undefined);
   connection = await gateway.accept();
