@@ -76,7 +76,7 @@ const OWNERS: Record<string, readonly string[]> = {
   undici: ['libs/claude-api-client', 'libs/webhooks'],
   'prom-client': ['libs/metrics'],
   fastify: ['libs/service'],
-  ws: ['apps/gateway', 'libs/client', 'libs/testing'],
+  ws: ['apps/gateway', 'apps/cli', 'libs/client', 'libs/testing'],
 };
 
 const TRANSPORTS = ['ws', 'node:http', 'node:net', '@cc-executor/service'];

@@ -1,5 +1,5 @@
 /** The settings of the commands that talk to a gateway. */
-import { keysSettings, loadConfig, setting, text, urlText } from '@cc-executor/runtime';
+import { keysSettings, loadConfig, setting, text, urlText } from '@cc-executor/runtime/settings';
 import { tokenOption } from './token-option.ts';
 import { UsageError } from './usage-error.ts';
 

@@ -1,6 +1,6 @@
 /** Says what went wrong to people: what, where, and what to try. A fault of this program keeps its stack. */
 import { ClientError } from '@cc-executor/client';
-import { ConfigError } from '@cc-executor/runtime';
+import { ConfigError } from '@cc-executor/runtime/settings';
 import { exitCodeOfError, exitCodes } from './exit-codes.ts';
 import { harmless } from './harmless.ts';
 import { UsageError } from './usage-error.ts';

@@ -1,17 +1,11 @@
 /** The story of a job in readable lines. */
-import {
-  isTerminal,
-  isTerminalEvent,
-  type ListenerNote,
-  type Result,
-  type TerminalEvent,
-} from '@cc-executor/protocol';
+import type { ListenerNote, TerminalEvent } from '@cc-executor/protocol';
+import { isTerminal, isTerminalEvent } from '@cc-executor/protocol/plain';
 import type { Moment } from '@cc-executor/timeline';
 import type { Colors } from './colors.ts';
 import { describeJob } from './describe-job.ts';
+import type { Explanation } from './explain-job.ts';
 import { formatClock, formatCost, formatDuration, oneLine } from './format.ts';
-
-export type Explanation = Result<'get'> & { timeline: readonly Moment[]; moreTools: number };
 
 const MAX_DETAIL = 100;
 const SIGNS = {

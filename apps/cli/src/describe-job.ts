@@ -1,5 +1,6 @@
 /** One job in readable lines. */
-import { type Delivery, isTerminal, isTerminalEvent, type Job, type Result } from '@cc-executor/protocol';
+import type { Delivery, Job, Result } from '@cc-executor/protocol';
+import { isTerminal, isTerminalEvent } from '@cc-executor/protocol/plain';
 import { type Colors, colorsFor } from './colors.ts';
 import { formatDuration, formatTime, oneLine } from './format.ts';
 import { describeEnd } from './render.ts';

@@ -1,6 +1,6 @@
 /** Turns the options of `run` into the parameters of `execute`; every fault is told at once, by option. */
 import { type ExecuteParams, executeParamsSchema } from '@cc-executor/protocol';
-import { durationMs } from '@cc-executor/runtime';
+import { durationMs } from '@cc-executor/runtime/settings';
 import { claudeFlag, type GivenFlags, readClaudeFlags, readPairs } from './claude-flags.ts';
 import { UsageError } from './usage-error.ts';
 

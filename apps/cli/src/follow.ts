@@ -3,7 +3,8 @@
  * leave and the job is left alone.
  */
 import type { Client, JobHandle } from '@cc-executor/client';
-import { isTerminalEvent, type JobEvent, type TerminalEvent } from '@cc-executor/protocol';
+import type { JobEvent, TerminalEvent } from '@cc-executor/protocol';
+import { isTerminalEvent } from '@cc-executor/protocol/plain';
 import { exitCodeOfEnd, exitCodes } from './exit-codes.ts';
 import { createRenderer, type Rendering } from './render.ts';
 import type { Screen } from './screen.ts';

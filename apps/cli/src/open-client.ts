@@ -1,5 +1,6 @@
 /** A connection for the length of one command. */
 import { type Client, type ClientOptions, createClient } from '@cc-executor/client';
+import { WebSocket } from 'ws';
 import { readUrl, tokenOptions } from './config.ts';
 
 /**
@@ -13,6 +14,8 @@ export async function withClient<T>(
 ): Promise<T> {
   const client = createClient({
     url: readUrl(urlOption),
+    // Node's own takes longer to load than the rest of a command.
+    WebSocket,
     reconnect: { attempts: 20 },
     ...tokenOptions(),
     ...options,

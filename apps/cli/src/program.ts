@@ -23,6 +23,7 @@ import { registerVerify } from './commands/verify.ts';
 import { registerWhoami } from './commands/whoami.ts';
 import { exitCodes } from './exit-codes.ts';
 import { takeToken } from './token-option.ts';
+import { registerUp } from './up/command.ts';
 
 const HELP = `
 Examples:
@@ -42,14 +43,14 @@ export async function runProgram(args: string[]): Promise<void> {
   process.stdout.on('error', ignoreBrokenPipe);
   process.stderr.on('error', ignoreBrokenPipe);
   try {
-    const program = await createProgram(args);
+    const program = createProgram();
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     process.exitCode = error instanceof CommanderError ? commanderExitCode(error) : await report(error);
   }
 }
 
-async function createProgram(args: string[]): Promise<Command> {
+function createProgram(): Command {
   const program = new Command('cc-executor');
   program
     .description(
@@ -85,13 +86,9 @@ async function createProgram(args: string[]): Promise<Command> {
     registerKeys,
     registerWhoami,
     registerCompletion,
+    registerUp,
   ]) {
     register(program);
-  }
-  // It brings the stack's modules along, which the commands above must not wait for.
-  if (!program.commands.some((command) => command.name() === args[0])) {
-    const { registerUp } = await import('./up/command.ts');
-    registerUp(program);
   }
   return program;
 }

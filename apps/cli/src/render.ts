@@ -2,7 +2,8 @@
  * What each event looks like: answer text for standard output, notes for standard error, what the spinner says.
  * Pure state: which text was printed, so that a reset can say whether it is void.
  */
-import { isTerminalEvent, type JobEvent, type TerminalEvent } from '@cc-executor/protocol';
+import type { JobEvent, TerminalEvent } from '@cc-executor/protocol';
+import { isTerminalEvent } from '@cc-executor/protocol/plain';
 import { noticeTexts, tellingInput } from '@cc-executor/timeline';
 import type { Colors } from './colors.ts';
 import { formatClock, formatCost, formatDuration, oneLine } from './format.ts';

@@ -14,12 +14,7 @@ export function registerCompletion(program: Command): void {
     .addArgument(new Argument('<shell>', 'which one').choices(['bash', 'zsh', 'fish']))
     .addHelpText('after', HELP)
     .action(async (shell: Shell) => {
-      const [{ completionFor }, { registerUp }] = await Promise.all([
-        import('../completion.ts'),
-        import('../up/command.ts'),
-      ]);
-      // The one command that is not there unless it is asked for.
-      registerUp(program);
+      const { completionFor } = await import('../completion.ts');
       process.stdout.write(completionFor(shell, program));
     });
 }

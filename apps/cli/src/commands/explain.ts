@@ -1,9 +1,5 @@
 /** `cc-executor explain`: what happened to a job, when, what it cost, and who was handed its end. */
-import type { Client } from '@cc-executor/client';
-import { isTerminalEvent } from '@cc-executor/protocol';
-import { createTimeline } from '@cc-executor/timeline';
 import type { Command } from 'commander';
-import type { Explanation } from '../describe-explanation.ts';
 
 type ExplainOptions = { url?: string; json?: boolean };
 
@@ -23,28 +19,16 @@ export function registerExplain(program: Command): void {
     .option('--json', 'print it as one JSON object')
     .addHelpText('after', HELP)
     .action(async (text: string, options: ExplainOptions) => {
-      const [{ withJob }, { describeExplanation }, { colorsFor }] = await Promise.all([
+      const [{ withJob }, { explainJob }, { describeExplanation }, { colorsFor }] = await Promise.all([
         import('../resolve-job.ts'),
+        import('../explain-job.ts'),
         import('../describe-explanation.ts'),
         import('../colors.ts'),
       ]);
-      const explanation = await withJob(options.url, text, explain, { watch: true });
+      const explanation = await withJob(options.url, text, explainJob, { watch: true });
       const output = options.json
         ? `${JSON.stringify(explanation)}\n`
         : describeExplanation(explanation, colorsFor(process.stdout));
       process.stdout.write(output);
     });
-}
-
-/** Errors: `job_not_found`. */
-async function explain(client: Client, jobId: string): Promise<Explanation> {
-  const job = await client.get(jobId);
-  const timeline = createTimeline();
-  if (job.lastSeq > 0) {
-    for await (const event of (await client.attach(jobId)).events()) {
-      timeline.take(event);
-      if (event.seq >= job.lastSeq || isTerminalEvent(event)) break;
-    }
-  }
-  return { ...job, timeline: timeline.moments(), moreTools: timeline.moreTools() };
 }

@@ -1,8 +1,6 @@
 /** The command `cc-executor up`, which `npm start` runs. */
-import { ConfigError, exitCodes } from '@cc-executor/runtime';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { runUp, type UpOptions } from './up.ts';
-import { UpError } from './up-error.ts';
+import type { UpOptions } from './up.ts';
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 const MOST_WORKERS = 64;
@@ -38,6 +36,11 @@ export function registerUp(program: Command): void {
 async function up(options: UpOptions): Promise<number> {
   // A reader that went away (`up | head`) must not keep the stack from being stopped in order.
   process.stdout.on('error', () => {});
+  const [{ runUp }, { UpError }, { ConfigError, exitCodes }] = await Promise.all([
+    import('./up.ts'),
+    import('./up-error.ts'),
+    import('@cc-executor/runtime'),
+  ]);
   try {
     const outcome = await runUp(options, process.env, (text) => process.stdout.write(text));
     return outcome === 'killed' ? exitCodes.interrupted : exitCodes.ok;
