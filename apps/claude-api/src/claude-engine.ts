@@ -33,6 +33,7 @@ import { createPlaces, type Place } from './places.ts';
 import { createMarker } from './process-tree.ts';
 import { beginFrom, type SourceLimits } from './sources/beginnings.ts';
 import { SourceFault } from './sources/fault.ts';
+import { boundId } from './tenants.ts';
 import { findTranscript, readAnswer } from './transcripts.ts';
 import type { DiffLimits } from './workspaces/diff.ts';
 import { hasGit } from './workspaces/git.ts';
@@ -156,14 +157,16 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
   /** Only the part of the transcript that this run appends is its own. */
   async function runRecorded(file: string, request: ExecutionRequest, runOptions: RunOptions) {
     const { conversation, earlier } = runOptions.place;
-    const entry = { executionId: request.executionId, conversation, from: earlier?.bytes ?? 0 };
+    const { tenant } = request;
+    const executionId = boundId(tenant, request.executionId);
+    const entry = { executionId, conversation, from: earlier?.bytes ?? 0 };
     if (profile.keepTranscripts) index.put({ ...entry, at: Date.now() });
     const ending = await runIn(file, request, runOptions);
     if (profile.keepTranscripts) {
-      const path = await findTranscript(folders.configOf(conversation), conversation);
+      const path = await findTranscript(folders.configOf(tenant, conversation), conversation);
       const size = path === undefined ? undefined : (await stat(path).catch(() => undefined))?.size;
       index.put({ ...entry, to: size ?? 0, at: Date.now() });
-      return { ...ending, conversationKept: (size ?? 0) > 0 && folders.keeps(conversation) };
+      return { ...ending, conversationKept: (size ?? 0) > 0 && folders.keeps(tenant, conversation) };
     }
     return { ...ending, conversationKept: false };
   }
@@ -195,7 +198,8 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
 
     const session = { conversation: place.conversation, resume: place.earlier !== undefined };
     const { cwd, conversation } = place;
-    const [config, temporary] = [folders.configOf(conversation), folders.temporaryOf(conversation)];
+    const config = folders.configOf(request.tenant, conversation);
+    const temporary = folders.temporaryOf(conversation);
     const own = {
       CLAUDE_CONFIG_DIR: config,
       ...(keepsLogin && { CLAUDE_SECURESTORAGE_CONFIG_DIR: loginFolder }),
@@ -233,7 +237,7 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     if (unreadable !== undefined)
       return { ...ending, failure: { code: 'line_too_long', message: unreadable.message } };
     // Of one that was stopped nobody waits for it.
-    const diff = diffs && !signal.aborted && (await keepDiff(cwd, request.executionId, diffs));
+    const diff = diffs && !signal.aborted && (await keepDiff(cwd, request, diffs));
     const rest = splitter.end();
     // Half a line, left by a process that was killed, is of use to nobody.
     if (rest !== undefined && isJson(rest)) void onLines([rest]);
@@ -290,9 +294,10 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
   /** What is too large, or takes too long, is not kept. */
   async function keepDiff(
     workspace: string,
-    executionId: string,
+    { tenant, executionId: id }: ExecutionRequest,
     limits: JobDiffLimits,
   ): Promise<JobDiff | undefined> {
+    const executionId = boundId(tenant, id);
     try {
       const root = workspacesDir ?? workDir;
       return await keepJobDiff({ workspace, workDir, root, executionId }, confine, limits);
@@ -302,11 +307,14 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     }
   }
 
-  async function readTranscript(executionId: string): Promise<TranscriptAnswer | NotVerifiable> {
+  async function readTranscript(
+    tenant: string,
+    executionId: string,
+  ): Promise<TranscriptAnswer | NotVerifiable> {
     if (!profile.keepTranscripts) {
       return { reason: 'not_kept', message: 'This server keeps no transcripts (CLAUDE_KEEP_TRANSCRIPTS)' };
     }
-    const entry = index.get(executionId);
+    const entry = index.get(boundId(tenant, executionId));
     if (entry === undefined) {
       const message = `No execution with the id ${executionId} is remembered here`;
       return { reason: 'unknown_execution', message };
@@ -316,7 +324,7 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
       const message = `The execution ${executionId} is under way, or was lost with the server that ran it`;
       return { reason: 'under_way', message };
     }
-    const path = await findTranscript(folders.configOf(conversation), conversation);
+    const path = await findTranscript(folders.configOf(tenant, conversation), conversation);
     if (path === undefined || to <= from) {
       const message = `Claude Code has no transcript of the execution ${executionId}; it may have been removed`;
       return { reason: 'transcript_missing', message };

@@ -14,6 +14,7 @@ import type { JobDiff } from './workspaces/job-diff.ts';
  * configurations are files.
  */
 export type ExecutionRequest = Readonly<Omit<ClaudeOptions, 'mcpConfig'>> & {
+  readonly tenant: string;
   readonly executionId: string;
   readonly question: string;
   /** Ends it earlier than the server's own limit does, in ms. */
@@ -104,6 +105,6 @@ export type Engine = {
   readonly confine?: Confine;
   /** How much the background tasks of a conversation have put out, in bytes; where that can be told. */
   backgroundBytes?(conversation: string): Promise<number>;
-  /** Looks an earlier execution up. */
-  readTranscript(executionId: string): Promise<TranscriptAnswer | NotVerifiable>;
+  /** Looks up an earlier execution of this tenant. */
+  readTranscript(tenant: string, executionId: string): Promise<TranscriptAnswer | NotVerifiable>;
 };

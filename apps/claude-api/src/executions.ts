@@ -1,5 +1,5 @@
 /**
- * The executions under way: who may start, who is held or stopped, and when all are gone.
+ * The executions under way, each known to its tenant alone: who may start, who is held or stopped, and when all are gone.
  * An id is taken from before the engine starts until nothing of the execution is left. Paused executions leave their room
  * to others; so there is a bound of its own for them, and what goes on may for a while be more than may start.
  */
@@ -7,6 +7,7 @@ import type { Logger } from '@cc-executor/runtime';
 import type { Engine, ExecutionRequest } from './engine.ts';
 import { type Execution, type ExecutionOutput, startExecution } from './execution.ts';
 import type { Place } from './places.ts';
+import { boundId } from './tenants.ts';
 import type { StopReason } from './verdict.ts';
 
 /** Why an execution may not start, be paused or go on. `retryAfterSeconds` is set when it may later. */
@@ -29,13 +30,13 @@ export type Executions = {
   /** How many run, and how many are paused. */
   load(): { running: number; paused: number };
   /** Undefined when one with this id may start now. */
-  refuse(executionId: string): Refusal | undefined;
+  refuse(tenant: string, executionId: string): Refusal | undefined;
   /** Starts one; call `refuse` in the same tick before. */
   start(request: ExecutionRequest, place: Place, output: ExecutionOutput): Execution;
   /** Stops one; false when there is none with this id. */
-  stop(executionId: string, reason: StopReason): boolean;
+  stop(tenant: string, executionId: string, reason: StopReason): boolean;
   /** Pauses or resumes one; resolves to undefined when that is so, or to why it is not. */
-  setPaused(executionId: string, paused: boolean): Promise<Refusal | undefined>;
+  setPaused(tenant: string, executionId: string, paused: boolean): Promise<Refusal | undefined>;
   /** Takes nothing new, waits up to `drainMs` for what runs, stops the rest. Resolves when all are gone. */
   close(drainMs: number): Promise<void>;
 };
@@ -63,12 +64,12 @@ export function createExecutions(engine: Engine, limits: ExecutionLimits, logger
   return {
     load,
 
-    refuse(executionId) {
+    refuse(tenant, executionId) {
       if (draining) {
         const message = 'This server is shutting down';
         return { statusCode: 503, code: 'draining', message, retryAfterSeconds: 5 };
       }
-      if (underWay.has(executionId)) {
+      if (underWay.has(boundId(tenant, executionId))) {
         const message = `An execution with the id ${executionId} is under way`;
         return { statusCode: 409, code: 'duplicate_execution', message };
       }
@@ -80,34 +81,36 @@ export function createExecutions(engine: Engine, limits: ExecutionLimits, logger
 
     start(request, place, output) {
       const execution = startExecution({ request, place, engine, output, limits, logger });
-      underWay.set(request.executionId, execution);
+      const id = boundId(request.tenant, request.executionId);
+      underWay.set(id, execution);
       void execution.done.then(() => {
-        underWay.delete(request.executionId);
-        paused.delete(request.executionId);
+        underWay.delete(id);
+        paused.delete(id);
       });
       return execution;
     },
 
-    stop(executionId, reason) {
-      const execution = underWay.get(executionId);
+    stop(tenant, executionId, reason) {
+      const execution = underWay.get(boundId(tenant, executionId));
       execution?.stop(reason);
       return execution !== undefined;
     },
 
-    async setPaused(executionId, pause) {
-      const execution = underWay.get(executionId);
+    async setPaused(tenant, executionId, pause) {
+      const id = boundId(tenant, executionId);
+      const execution = underWay.get(id);
       if (execution === undefined) return notUnderWay(executionId);
-      if (pause && !paused.has(executionId) && paused.size >= limits.maxPaused) {
+      if (pause && !paused.has(id) && paused.size >= limits.maxPaused) {
         const message = `${paused.size} executions are paused, and no more may be (CLAUDE_MAX_PAUSED)`;
         return { statusCode: 429, code: 'too_many_paused', message };
       }
-      if (pause) paused.add(executionId);
-      else paused.delete(executionId);
+      if (pause) paused.add(id);
+      else paused.delete(id);
       let isSo = false;
       try {
         isSo = await execution.setPaused(pause);
       } finally {
-        if (!isSo) paused.delete(executionId);
+        if (!isSo) paused.delete(id);
       }
       if (isSo) return undefined;
       const message = `The execution ${executionId} is ending`;

@@ -67,7 +67,10 @@ export function createPlaces(options: PlacesOptions): Places {
     const earlier =
       request.conversation === undefined
         ? undefined
-        : await findConversation(folders.configOf(request.conversation), request.conversation);
+        : await findConversation(
+            folders.configOf(request.tenant, request.conversation),
+            request.conversation,
+          );
     const home = earlier === undefined ? undefined : await whereIs(earlier);
     if (request.conversation !== undefined && home === undefined) {
       const message = `There is no conversation ${request.conversation} here: it was never begun, or is no longer kept`;
@@ -94,11 +97,11 @@ export function createPlaces(options: PlacesOptions): Places {
         await letGo();
         return cwd;
       }
-      await folders.open(conversation);
+      await folders.open(request.tenant, conversation);
       let released: Promise<unknown> | undefined;
       async function giveBack() {
         if (workspace === undefined) await removeFresh(cwd as string);
-        await folders.close(conversation);
+        await folders.close(request.tenant, conversation);
         await letGo();
       }
       async function release() {

@@ -37,7 +37,7 @@ export type PolicyRefusal = {
   readonly ceilings?: readonly Ceiling[];
 };
 
-type Options = Omit<ExecutionRequest, 'executionId'>;
+type Options = Omit<ExecutionRequest, 'executionId' | 'tenant'>;
 
 /** What a request comes to under the policy, or why it is refused. */
 export function applyPolicy(body: ExecuteBody, policy: Policy): { options: Options } | PolicyRefusal {

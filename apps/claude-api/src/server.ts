@@ -11,6 +11,7 @@ import { registerExecuteRoutes } from './routes/execute.ts';
 import { registerExecutionRoutes } from './routes/executions.ts';
 import { type FileLimits, registerWorkspaceRoutes } from './routes/workspaces.ts';
 import { watchDoor } from './stop-listening.ts';
+import { requireTenant } from './tenants.ts';
 import { requireToken } from './token-check.ts';
 import { createWorkspaces } from './workspaces/workspaces.ts';
 
@@ -82,6 +83,7 @@ export async function startServer(options: ServerOptions): Promise<ClaudeApiServ
         : { error: { code: statusCode === 403 ? 'forbidden' : 'invalid_request', message } },
   });
   requireToken(app, options.tokenSha256);
+  requireTenant(app);
   registerExecuteRoutes(app, { engine, executions, policy: options.policy, metrics: counted });
   registerExecutionRoutes(app, executions, engine);
   const workspaces = createWorkspaces(options.workspacesDir);

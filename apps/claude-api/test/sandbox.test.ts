@@ -289,34 +289,39 @@ describe.runIf(process.platform === 'linux')('in a view of its own', () => {
 describe('the folders of conversations', () => {
   const conversation = randomUUID();
 
-  test('are forgotten thirty days after their last use, and not before', async () => {
-    const configFolder = temporaryFolder();
-    const folders = createConversationFolders({ configFolder, workDir: temporaryFolder() });
-    const [old, recent] = [randomUUID(), randomUUID()];
-    const transcripts = [old, recent].map((name) => {
-      const project = join(folders.configOf(name), 'projects', '-some-folder');
-      mkdirSync(project, { recursive: true });
-      writeFileSync(join(project, `${name}.jsonl`), '{}');
-      return join(project, `${name}.jsonl`);
-    });
-    const day = 24 * 60 * 60;
-    const now = Date.now() / 1000;
-    utimesSync(transcripts[0]!, now - 31 * day, now - 31 * day);
-    utimesSync(transcripts[1]!, now - 29 * day, now - 29 * day);
-    await folders.forgetOld();
-    expect(transcripts.map((path) => existsSync(path))).toEqual([false, true]);
-    expect(existsSync(folders.configOf(old))).toBe(false);
-  });
+  test.each(['default', 'acme'])(
+    'are forgotten thirty days after their last use, and not before: %s',
+    async (tenant) => {
+      const configFolder = temporaryFolder();
+      const folders = createConversationFolders({ configFolder, workDir: temporaryFolder() });
+      const [old, recent] = [randomUUID(), randomUUID()];
+      const transcripts = [old, recent].map((name) => {
+        const project = join(folders.configOf(tenant, name), 'projects', '-some-folder');
+        mkdirSync(project, { recursive: true });
+        writeFileSync(join(project, `${name}.jsonl`), '{}');
+        return join(project, `${name}.jsonl`);
+      });
+      const day = 24 * 60 * 60;
+      const now = Date.now() / 1000;
+      utimesSync(transcripts[0]!, now - 31 * day, now - 31 * day);
+      utimesSync(transcripts[1]!, now - 29 * day, now - 29 * day);
+      await folders.forgetOld();
+      expect(transcripts.map((path) => existsSync(path))).toEqual([false, true]);
+      expect(existsSync(folders.configOf(tenant, old))).toBe(false);
+    },
+  );
 
   test('are there for one run where they cannot be kept', async () => {
     const file = join(temporaryFolder(), 'file');
     writeFileSync(file, '');
     const workDir = temporaryFolder();
     const folders = createConversationFolders({ configFolder: join(file, '.claude'), workDir });
-    await folders.open(conversation);
-    expect(folders.keeps(conversation)).toBe(false);
-    expect(readdirSync(folders.configOf(conversation))).toEqual([]);
-    await folders.close(conversation);
+    await folders.open('acme', conversation);
+    expect(folders.keeps('acme', conversation)).toBe(false);
+    expect(readdirSync(folders.configOf('acme', conversation))).toEqual([]);
+    // Nobody else comes to them by the same name.
+    expect(existsSync(folders.configOf('rival', conversation))).toBe(false);
+    await folders.close('acme', conversation);
     expect(readdirSync(workDir)).toEqual([]);
   });
 });

@@ -246,6 +246,7 @@ export function createAttempt(
     timings.call();
     const upstream = context.claudeApi.execute(
       {
+        tenant,
         executionId: `${jobId}-${fence}-${call}`,
         question: prompt,
         timeoutMs,

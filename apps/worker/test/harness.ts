@@ -187,6 +187,7 @@ export async function createBench({
   secrets,
   keys = [KEY],
   usageBlock = createMemoryUsageBlock(),
+  tenant = TENANT,
 }: {
   scripts: Step[][];
   spec?: Partial<JobSpec>;
@@ -202,6 +203,7 @@ export async function createBench({
   /** The worker's. */
   keys?: readonly string[];
   usageBlock?: UsageBlock;
+  tenant?: string;
 }): Promise<Bench> {
   const jobId = createJobId();
   const sealed = secrets && { sealed: createVault([KEY]).seal(secrets, jobId) };
@@ -209,7 +211,7 @@ export async function createBench({
   await log.create({
     jobId,
     epoch: createEpoch(),
-    tenant: TENANT,
+    tenant,
     spec: whole,
     queueMs,
     totalMs,
@@ -247,7 +249,7 @@ export async function createBench({
     drain: drain.signal,
   };
   const events = async () => {
-    const page = await log.range(TENANT, jobId, { afterSeq: 0, maxEvents: 100_000, maxBytes: 1e8 });
+    const page = await log.range(tenant, jobId, { afterSeq: 0, maxEvents: 100_000, maxBytes: 1e8 });
     return textsOf(page).map((event) => JSON.parse(event) as JobEvent);
   };
   return {

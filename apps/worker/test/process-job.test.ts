@@ -64,6 +64,7 @@ test('a job goes from its queue entry to its terminal event', async () => {
   expect(foldedText(foldEvents(emptyFold, events))).toBe('Hello');
   // Upstream gets what is Claude's, and nothing that is ours.
   expect(job.claudeApi.calls[0]?.request).toEqual({
+    tenant: TENANT,
     executionId: expect.stringContaining(job.jobId),
     question: 'say hello',
     timeoutMs: expect.any(Number),

@@ -33,6 +33,7 @@ export type CallOptions = {
   target: URL;
   connections: Connections;
   token: string | undefined;
+  tenant: string | undefined;
   path: string;
   /** Where the execution itself is, once it is under way. */
   executionPath: string;
@@ -101,7 +102,7 @@ export function createCall(options: CallOptions): UpstreamCall {
       'content-type': 'application/json',
       accept: 'application/x-ndjson, text/plain',
       'x-keeps-connection': '1',
-      ...authorize(options.token),
+      ...authorize(options.token, options.tenant),
     };
     connection.client.dispatch({ path: options.path, method: 'POST', headers, body: options.body }, handler);
   }
@@ -196,10 +197,10 @@ export function createCall(options: CallOptions): UpstreamCall {
     if (done || address === undefined) {
       return { ok: false, reason: 'the execution is not under way', retryable: false };
     }
-    const { target, token, connectTimeoutMs } = options;
+    const { target, token, tenant, connectTimeoutMs } = options;
     const path = `${options.executionPath}/${paused ? 'pause' : 'resume'}`;
     const answer = await requestPause({
-      ...{ target, token, address, path, connectTimeoutMs },
+      ...{ target, token, tenant, address, path, connectTimeoutMs },
       signal: untilOver(),
     });
     if (answer.ok) awaitNotice(paused);

@@ -46,12 +46,12 @@ export type ClaudeApiClient = {
   execute(request: UpstreamRequest, options?: ExecuteOptions): UpstreamCall;
   /** Looks at every address of its name. Never rejects. @param timeoutMs for all of it */
   survey(timeoutMs: number): Promise<UpstreamSurvey>;
-  /** What Claude's own transcript says of an execution, asked at every address. Never rejects. */
-  transcript(executionId: string): Promise<TranscriptFinding>;
+  /** What Claude's own transcript says of an execution of this tenant, asked at every address. Never rejects. */
+  transcript(executionId: string, tenant?: string): Promise<TranscriptFinding>;
   /** Errors: `FilesError`. @param signal of who asks: nothing is waited for any longer */
   files(request: FilesRequest, signal: AbortSignal): Promise<FilesAnswer>;
-  /** The diff of an execution that is kept. Errors and signal as with `files`. */
-  diff(executionId: string, signal: AbortSignal): Promise<FilesAnswer>;
+  /** The diff of an execution of this tenant that is kept. Errors and signal as with `files`. */
+  diff(executionId: string, tenant: string, signal: AbortSignal): Promise<FilesAnswer>;
   /** Aborts all calls and closes all connections. A call that is begun later ends as aborted. */
   close(): Promise<void>;
 };
@@ -80,6 +80,7 @@ export function createClaudeApiClient(options: ClaudeApiClientOptions): ClaudeAp
         target,
         connections,
         token,
+        tenant: request.tenant,
         path,
         executionPath: `${base}/executions/${encodeURIComponent(request.executionId)}`,
         body: requestBody(request),
@@ -93,10 +94,10 @@ export function createClaudeApiClient(options: ClaudeApiClientOptions): ClaudeAp
       });
     },
     survey: (timeoutMs) => surveyAddresses({ target, token, timeoutMs, lookup, signal: closing.signal }),
-    transcript: (executionId) =>
-      askTranscript({ target, token, executionId, connectTimeoutMs, lookup, signal: closing.signal }),
+    transcript: (executionId, tenant) =>
+      askTranscript({ target, token, tenant, executionId, connectTimeoutMs, lookup, signal: closing.signal }),
     files: (request, signal) => askFiles(request, questionsUntil(signal)),
-    diff: (executionId, signal) => askDiff(executionId, questionsUntil(signal)),
+    diff: (executionId, tenant, signal) => askDiff(executionId, { ...questionsUntil(signal), tenant }),
     async close() {
       closing.abort();
       connections.close();

@@ -18,7 +18,7 @@ export async function requestPause(
   const { target, path, connectTimeoutMs: timeoutMs } = options;
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(timeoutMs + ANSWER_TIMEOUT_MS)]);
   const client = openQuestions({
-    ...{ target, token: options.token, connectTimeoutMs: timeoutMs, signal },
+    ...{ target, token: options.token, tenant: options.tenant, connectTimeoutMs: timeoutMs, signal },
     lookup: async () => [options.address],
   });
   try {

@@ -5,20 +5,26 @@ import { type Lookup, openConnection } from './connect.ts';
 export type QuestionOptions = {
   target: URL;
   token: string | undefined;
+  /** Whose what is asked for is, where that matters. */
+  tenant?: string | undefined;
   connectTimeoutMs: number;
   lookup: Lookup;
   signal: AbortSignal;
 };
 
-/** The header that shows a token, if there is one. */
-export function authorize(token: string | undefined): Record<string, string> {
-  return token === undefined ? {} : { authorization: `Bearer ${token}` };
+/** The headers that show the token, and say whose it is that is asked for. */
+export function authorize(token: string | undefined, tenant: string | undefined): Record<string, string> {
+  return {
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    ...(tenant !== undefined && { 'x-tenant': tenant }),
+  };
 }
 
 /** Opens the connection with the first request. The caller destroys it. Its requests reject with `ConnectError`. */
 export function openQuestions({
   target,
   token,
+  tenant,
   connectTimeoutMs: timeoutMs,
   lookup,
   signal,
@@ -35,6 +41,9 @@ export function openQuestions({
   });
   return client.compose(
     (dispatch) => (request, handler) =>
-      dispatch({ ...request, headers: { ...(request.headers as object), ...authorize(token) } }, handler),
+      dispatch(
+        { ...request, headers: { ...(request.headers as object), ...authorize(token, tenant) } },
+        handler,
+      ),
   );
 }

@@ -5,6 +5,8 @@ import type { Digest, FailureCode, RunSummary, TerminalBody } from '@cc-executor
 
 /** What claude-api is asked. */
 export type UpstreamRequest = {
+  /** Whose it is; undefined: the default tenant's. Older services ignore it. */
+  tenant?: string;
   executionId: string;
   question: string;
   /** After so long, in ms, claude-api itself ends the execution, whatever becomes of us. Older services ignore it. */

@@ -1,8 +1,8 @@
-/** Which workspace of claude-api a tenant's is: claude-api knows no tenants, so that each has names of its own there. */
+/** Which workspace of claude-api a tenant's is: callers bind the name to the tenant, so that each has names of its own there. */
 import { createHash } from 'node:crypto';
 
-/** Whose workspaces have at claude-api the names that they have here. */
-const DEFAULT_TENANT = 'default';
+/** Whose workspaces, executions and conversations have at claude-api the names that they have here. */
+export const DEFAULT_TENANT = 'default';
 const MADE_HERE = /^tenant_[0-9a-f]{40}$/;
 
 /** The name at claude-api. No two tenants' workspaces have the same. */

@@ -11,7 +11,7 @@ export function workerChannels(keyPrefix: string): string[] {
 }
 
 export type TranscriptKeys = {
-  /** Channel: 'requestId executionId', questions for transcripts. */
+  /** Channel: 'requestId executionId tenant', questions for transcripts. */
   questions: string;
   /** String: a worker has taken the question. */
   claim(requestId: string): string;

@@ -13,7 +13,7 @@ export type TranscriptAnswer = { bytes: number; sha256: string } | { reason: str
 
 export type TranscriptRequests = {
   /** Undefined when no worker answers within `timeoutMs`. Errors: `RedisUnavailableError`, `RedisFaultError`. */
-  ask(executionId: string, timeoutMs: number): Promise<TranscriptAnswer | undefined>;
+  ask(executionId: string, tenant: string, timeoutMs: number): Promise<TranscriptAnswer | undefined>;
 };
 
 const LOOK_MS = 50;
@@ -29,10 +29,14 @@ export function createTranscriptRequests({
 }): TranscriptRequests {
   const keys = transcriptKeys(keyPrefix);
 
-  async function ask(executionId: string, timeoutMs: number): Promise<TranscriptAnswer | undefined> {
+  async function ask(
+    executionId: string,
+    tenant: string,
+    timeoutMs: number,
+  ): Promise<TranscriptAnswer | undefined> {
     const requestId = randomUUID();
     const endAt = performance.now() + timeoutMs;
-    await redis.publish(keys.questions, `${requestId} ${executionId}`);
+    await redis.publish(keys.questions, `${requestId} ${executionId} ${tenant}`);
     while (performance.now() < endAt) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
       const answer = await redis.getdel(keys.answer(requestId));
@@ -43,35 +47,35 @@ export function createTranscriptRequests({
     return undefined;
   }
 
-  return { ask: (executionId, timeoutMs) => tellErrorsApart(ask(executionId, timeoutMs)) };
+  return { ask: (...asked) => tellErrorsApart(ask(...asked)) };
 }
 
 /**
  * The worker's side: answers from now on, for as long as the subscriber lives.
  * @param options.subscriber a connection of role `subscriber`, which others may use for channels of theirs; whoever
  *   opened it closes it
- * @param options.read never rejects
+ * @param options.read never rejects; older gateways name no tenant
  */
 export function answerTranscriptRequests(options: {
   subscriber: RedisConnection;
   redis: RedisConnection;
   keyPrefix: string;
-  read: (executionId: string) => Promise<TranscriptAnswer>;
+  read: (executionId: string, tenant: string | undefined) => Promise<TranscriptAnswer>;
   onError: (error: unknown) => void;
 }): void {
   const { subscriber, redis, keyPrefix, read, onError } = options;
   const keys = transcriptKeys(keyPrefix);
 
-  async function answer(requestId: string, executionId: string): Promise<void> {
+  async function answer(requestId: string, executionId: string, tenant: string | undefined): Promise<void> {
     const claimed = await redis.set(keys.claim(requestId), '1', 'PX', EXPIRY_MS, 'NX');
     if (claimed === null) return;
-    const found = JSON.stringify(await read(executionId));
+    const found = JSON.stringify(await read(executionId, tenant));
     await redis.set(keys.answer(requestId), found, 'PX', EXPIRY_MS);
   }
 
   function take(question: string): void {
-    const [requestId = '', executionId = ''] = question.split(' ');
-    answer(requestId, executionId).catch(onError);
+    const [requestId = '', executionId = '', tenant] = question.split(' ');
+    answer(requestId, executionId, tenant).catch(onError);
   }
 
   hear(subscriber, keys.questions, take, onError);

@@ -38,7 +38,7 @@ it('wishes and questions come over one connection, and neither takes the other f
   const requests = createTranscriptRequests({ redis, keyPrefix });
   // An execution by the name of a wish, and words on a channel that is not ours.
   await redis.publish('another', 'cancel stranger');
-  expect(await requests.ask('cancel', 10_000)).toEqual({ reason: 'none', message: 'cancel' });
+  expect(await requests.ask('cancel', 'acme', 10_000)).toEqual({ reason: 'none', message: 'cancel' });
   for (const word of ['cancel job-1', 'pause job-2', 'shout job-3', 'cancel', 'cancel last']) {
     await redis.publish(controlChannel(keyPrefix), word);
   }

@@ -14,6 +14,7 @@ import { createNdjsonOutput } from '../ndjson-output.ts';
 import { applyPolicy, type Policy } from '../policy.ts';
 import { parseExecuteBody } from '../request-schema.ts';
 import { openResponse, type ResponseWriter } from '../response-writer.ts';
+import { tenantOf } from '../tenants.ts';
 import { createTextOutput } from '../text-output.ts';
 import { type HttpRefusal, sendRefusal } from './refusal.ts';
 
@@ -55,8 +56,9 @@ async function execute(
   const allowed = applyPolicy(parsed.body, policy);
   if ('code' in allowed) return refuse({ statusCode: 403, ...allowed });
   const executionId = parsed.body.executionId ?? randomUUID();
-  const accepted = { executionId, ...allowed.options };
-  const unable = executions.refuse(executionId);
+  const tenant = tenantOf(request);
+  const accepted = { tenant, executionId, ...allowed.options };
+  const unable = executions.refuse(tenant, executionId);
   if (unable !== undefined) return refuse(unable);
   const { outputSchema } = accepted;
   // After what refuses at no cost: this takes a thread.
@@ -65,7 +67,7 @@ async function execute(
   const prepared = await engine.prepare(accepted);
   if ('code' in prepared) return refuse(prepared);
   // Others may have started meanwhile.
-  const late = executions.refuse(executionId);
+  const late = executions.refuse(tenant, executionId);
   if (late !== undefined) {
     await prepared.place.release();
     return refuse(late);

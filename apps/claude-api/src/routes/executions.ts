@@ -5,6 +5,7 @@
 import type { HttpServer } from '@cc-executor/service';
 import type { Engine } from '../engine.ts';
 import { type Executions, notUnderWay } from '../executions.ts';
+import { tenantOf } from '../tenants.ts';
 import { sendRefusal } from './refusal.ts';
 
 type ById = {
@@ -14,7 +15,8 @@ type ById = {
 export function registerExecutionRoutes(app: HttpServer, executions: Executions, engine: Engine): void {
   app.delete<ById>('/executions/:id', (request, reply) => {
     const { id } = request.params;
-    if (executions.stop(id, 'cancelled')) return reply.code(202).send({ execution_id: id });
+    if (executions.stop(tenantOf(request), id, 'cancelled'))
+      return reply.code(202).send({ execution_id: id });
     return sendRefusal(reply, notUnderWay(id));
   });
 
@@ -24,7 +26,7 @@ export function registerExecutionRoutes(app: HttpServer, executions: Executions,
   ] as const) {
     app.post<ById>(`/executions/:id/${action}`, async (request, reply) => {
       const { id } = request.params;
-      const refusal = await executions.setPaused(id, paused);
+      const refusal = await executions.setPaused(tenantOf(request), id, paused);
       if (refusal !== undefined) return sendRefusal(reply, refusal);
       return reply.code(200).send({ execution_id: id, paused });
     });
@@ -32,7 +34,7 @@ export function registerExecutionRoutes(app: HttpServer, executions: Executions,
 
   app.get<ById>('/executions/:id/transcript', async (request, reply) => {
     const { id } = request.params;
-    const found = await engine.readTranscript(id);
+    const found = await engine.readTranscript(tenantOf(request), id);
     reply.header('cache-control', 'no-store');
     if ('reason' in found) return reply.code(404).send({ error: { code: 'not_verifiable', ...found } });
     return reply.code(200).send({ execution_id: id, ...found });

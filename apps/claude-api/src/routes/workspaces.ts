@@ -9,6 +9,7 @@ import { optionSchemas } from '@cc-executor/claude-options/schema';
 import type { HttpReply, HttpRequest, HttpServer } from '@cc-executor/service';
 import { z } from 'zod';
 import type { Confine } from '../engine.ts';
+import { boundId, tenantOf } from '../tenants.ts';
 import { measureArchive, packFolder } from '../workspaces/archive.ts';
 import { etagOf, openFile } from '../workspaces/beneath.ts';
 import { type DiffLimits, makeDiff } from '../workspaces/diff.ts';
@@ -165,8 +166,8 @@ export function registerWorkspaceRoutes(
     return text;
   };
 
-  const keptDiff: Work = async ({ params: { id = '' } }, reply) => {
-    const text = await readJobDiff(git.diffsDir, id);
+  const keptDiff: Work = async (request, reply) => {
+    const text = await readJobDiff(git.diffsDir, boundId(tenantOf(request), request.params.id ?? ''));
     reply.header('content-type', 'text/x-diff');
     return text;
   };

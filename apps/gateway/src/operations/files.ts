@@ -75,7 +75,7 @@ export function createFiles({ claudeApi }: { claudeApi: Asked | undefined }): Fi
       if (kept === undefined || executionId === undefined) {
         throw new ProtocolError('diff_unavailable', `No diff of ${job.jobId} is kept`);
       }
-      return told(session, ({ diff }) => diff(executionId, signal));
+      return told(session, ({ diff }) => diff(executionId, session.tenant, signal));
     },
   };
 }

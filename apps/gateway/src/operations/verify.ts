@@ -70,7 +70,7 @@ export function createVerify(options: {
 
     async function judgeTranscript(): Promise<Found> {
       if (executionId === undefined) return notVerifiable('no_execution');
-      const answer = await transcripts.ask(executionId, transcriptAnswerMs);
+      const answer = await transcripts.ask(executionId, tenant, transcriptAnswerMs);
       if (answer === undefined) return notVerifiable('no_worker_answered');
       return compareTranscript(text, terminal, answer);
     }
