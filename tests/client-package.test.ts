@@ -19,11 +19,13 @@ import { type CleanProject, makeCleanProject, run } from './package/clean-projec
 /** As Rolldown, that is Vite, makes it. esbuild's, which `npm run test:package` weighs, is 500 bytes larger, and has 12 KB. */
 const MAX_BUNDLE_BYTES = 11.5 * 1024;
 const tsc = fileURLToPath(new URL('../node_modules/.bin/tsc', import.meta.url));
+/** It copies the checkout and runs npm three times, each time with two compilers below. */
+const PACK_WITHIN_MS = 180_000;
 
 let project: CleanProject;
 beforeAll(async () => {
   project = await makeCleanProject();
-});
+}, PACK_WITHIN_MS);
 afterAll(() => project.remove());
 
 const installed = (file: string, library = 'client') =>

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { createEpoch, createJobId, httpOperations, type Method, methods } from '@cc-executor/protocol';
-import type { WireClient } from '@cc-executor/testing';
+import { needs, type WireClient } from '@cc-executor/testing';
 import { expect, test } from 'vitest';
 import { completed, provideRig, type Rig, type TestGateway, takeJob, untilTrue } from './harness.ts';
 
@@ -119,7 +119,8 @@ function longerOften(a: readonly number[], b: readonly number[]): number {
   return won.reduce<number>((sum, each) => sum + each, 0) / won.length;
 }
 
-test('takes as long as one that is not there', async () => {
+test('takes as long as one that is not there', async (context) => {
+  await needs('throughput')(context);
   const client = await rig.connect(await rig.gateway());
   const jobId = await createForeignJob();
   await states.completed?.(jobId);

@@ -15,6 +15,7 @@ type Run = { events: UpstreamEvent[]; answers: PauseAnswer[] };
 async function runAsking(
   client: ReturnType<typeof createClaudeApiClient>,
   asks: Partial<Record<UpstreamEvent['type'], boolean>>,
+  onAnswer: (pause: boolean) => void = () => {},
 ): Promise<Run> {
   const events: UpstreamEvent[] = [];
   const answers: Promise<PauseAnswer>[] = [];
@@ -23,7 +24,7 @@ async function runAsking(
     for (const event of batch) {
       events.push(event);
       const pause = asks[event.type];
-      if (pause !== undefined) answers.push(call.setPaused(pause));
+      if (pause !== undefined) answers.push(call.setPaused(pause).finally(() => onAnswer(pause)));
     }
   }
   return { events, answers: await Promise.all(answers) };
@@ -97,7 +98,7 @@ test('pausing and resuming are asked of the execution, below the path of the ser
         lines.paused,
         { wait: 'resume' },
         lines.resumed,
-        { delayMs: 50 },
+        { wait: 'answered' },
         lines.complete(),
       ],
     },
@@ -110,16 +111,18 @@ test('pausing and resuming are asked of the execution, below the path of the ser
   );
   const client = createClaudeApiClient({ url: `${upstream.url}/base/` });
   onTestFinished(() => client.close());
-  const ran = await runAsking(client, { started: true, paused: false });
+  const ran = await runAsking(client, { started: true, paused: false }, (pause) => {
+    if (!pause) upstream.release('answered');
+  });
   expect(types(ran)).toEqual(['started', 'paused', 'resumed', 'end']);
   expect(ran.answers).toEqual([{ ok: true }, { ok: true }]);
   expect(upstream.controls).toEqual(['/base/executions/job_1-1/pause', '/base/executions/job_1-1/resume']);
 });
 
 test('it is asked of the instance that has the execution, whatever the name stands for meanwhile', async () => {
-  let asked = Promise.withResolvers<void>();
+  let [asked, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const script = () => ({
-    steps: [lines.start, { wait: asked.promise }, lines.paused, { delayMs: 50 }, lines.complete()],
+    steps: [lines.start, { wait: asked.promise }, lines.paused, { wait: answered.promise }, lines.complete()],
   });
   const control = () => {
     asked.resolve();
@@ -136,8 +139,8 @@ test('it is asked of the instance that has the execution, whatever the name stan
   for (let round = 0; round < 10; round += 1) {
     const earlier = one.calls.length;
     const counts = [one, other].map(({ controls }) => controls.length);
-    asked = Promise.withResolvers();
-    const { answers } = await runAsking(client, { started: true });
+    [asked, answered] = [Promise.withResolvers(), Promise.withResolvers()];
+    const { answers } = await runAsking(client, { started: true }, () => answered.resolve());
     expect(answers).toEqual([{ ok: true }]);
     const isOne = one.calls.length > earlier;
     const now = [one, other].map(({ controls }) => controls.length);
@@ -153,12 +156,12 @@ test.each([
   [500, true],
 ])('an answer %i is told, and whether another try may help', async (status, retryable) => {
   const upstream = await startUpstream(
-    { steps: [lines.start, { delayMs: 200 }, lines.complete()] },
+    { steps: [lines.start, { wait: 'answered' }, lines.complete()] },
     { control: () => status },
   );
   const client = createClaudeApiClient({ url: upstream.url });
   onTestFinished(() => client.close());
-  const ran = await runAsking(client, { started: true });
+  const ran = await runAsking(client, { started: true }, () => upstream.release('answered'));
   expect(ran.answers).toEqual([
     { ok: false, reason: `claude-api answered ${status}: {"scripted":true}`, retryable },
   ]);

@@ -176,11 +176,11 @@ describe('losing the connection', () => {
   });
 
   it('reads the frames that waited while the event loop was blocked before it counts as dead', async () => {
-    const { client, connection } = await connectPair({}, { heartbeatMs: 100 });
+    const { client, connection } = await connectPair({}, { heartbeatMs: 250 });
     const listing = client.list();
     const request = await connection.expect('list');
     connection.reply(request, { jobs: [] });
-    const until = performance.now() + 300;
+    const until = performance.now() + 700;
     while (performance.now() < until) {
       // Blocked.
     }

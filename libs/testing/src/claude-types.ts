@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { findPrograms, takeLock } from '@cc-executor/local-redis';
+import { firstLine } from './real-claude.ts';
 
 const INSTALL_MS = 2 * 60_000;
 
@@ -37,7 +38,7 @@ export async function findClaudeTypes(mayFetch: boolean): Promise<ClaudeTypes> {
       release();
     }
   } catch (error) {
-    return { missing: `the types of Claude Code could not be fetched: ${(error as Error).message}` };
+    return { missing: `the types of Claude Code could not be fetched: ${firstLine(error)}` };
   }
 }
 

@@ -95,7 +95,7 @@ async function readVersion(bin: string): Promise<string> {
 }
 
 /** The words of npm or of the program itself, where there are any. */
-function firstLine(error: unknown): string {
+export function firstLine(error: unknown): string {
   const { stderr, message } = error as Error & { stderr?: string };
   return (stderr?.trim() || message).split('\n', 1)[0] ?? '';
 }
