@@ -47,6 +47,11 @@ describe('a piece of text', () => {
     const rest = tail.replace('}', ',"api_message_id":"msg_1"}');
     expect(readTextDelta(lineOf('"a"', rest, '12'))).toBe('a');
   });
+
+  it.each(['x', '\n', '"'])('is read however long it is: 16 MB of %j', (character) => {
+    const json = JSON.stringify(character.repeat(16e6 / (JSON.stringify(character).length - 2)));
+    expect(read(lineOf(json))).toEqual([{ type: 'text', text: JSON.parse(json), begin: true }]);
+  });
 });
 
 describe('anything else', () => {
