@@ -18,6 +18,7 @@ export function describeJob(job: Result<'get'>, colors: Colors = colorsFor(proce
   const { createdAt, startedAt, endedAt, terminal } = job;
   const lines: [string, string | undefined][] = [
     ['job', job.jobId],
+    ['tenant', job.tenant],
     ['title', job.title && oneLine(job.title, Number.POSITIVE_INFINITY)],
     ['status', describeStatus(job)],
     ['created', formatTime(createdAt)],

@@ -11,6 +11,7 @@ export type FilterOptions = {
   metadata?: string[];
   text?: string;
   conversation?: string;
+  tenant?: string;
 };
 
 export type JobFilter = Omit<Params<'list'>, 'limit' | 'cursor'>;
@@ -25,6 +26,7 @@ export function addFilterFlags(command: Command, statuses: readonly string[]): C
     .option('--until <time>', 'accepted before then')
     .option('--metadata <key=value>', 'with this in their metadata; may be repeated', collect)
     .option('--conversation <id>', 'of this conversation')
+    .option('--tenant <tenant>', 'of this tenant, with a key that has the scope admin')
     .option('--text <text>', 'with this in their title, the beginning of the prompt');
 }
 
@@ -38,6 +40,7 @@ export function readFilter(options: FilterOptions, now: number): JobFilter {
     metadata: options.metadata && readPairs('--metadata', options.metadata, faults),
     text: options.text,
     conversation: options.conversation,
+    tenant: options.tenant,
   };
   if (faults.length > 0) throw new UsageError(faults.join('\n  '));
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));

@@ -49,6 +49,7 @@ export function renderJobs(
   if (jobs.length === 0) return 'no jobs\n';
   const table = new Map<string, string[]>([
     ['JOB', jobs.map(({ jobId }) => jobId)],
+    ['TENANT', jobs.map(({ tenant = '' }) => tenant)],
     ['STATUS', jobs.map(statusOf)],
     ['CREATED', jobs.map(({ createdAt }) => formatTime(createdAt))],
     ['TOOK', jobs.map((job) => tookOf(job, now))],
@@ -60,7 +61,7 @@ export function renderJobs(
       jobs.map(({ metadata }) => (metadata ? oneLine(JSON.stringify(metadata), MAX_METADATA) : '')),
     ],
   ]);
-  for (const name of ['COST', 'TITLE']) {
+  for (const name of ['TENANT', 'COST', 'TITLE']) {
     if (table.get(name)?.every((cell) => cell === '')) table.delete(name);
   }
   if (widthOf(table) > width) table.set('JOB', shortIds(jobs));

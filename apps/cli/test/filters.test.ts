@@ -48,9 +48,9 @@ describe('how an id begins', () => {
 
 describe('filters', () => {
   it('become what is asked of the gateway, every fault of theirs a usage error', () => {
-    const given = { status: 'failed', since: '2h', until: '2026-11-27T07:30:00Z', text: 'x' };
+    const given = { status: 'failed', since: '2h', until: '2026-11-27T07:30:00Z', text: 'x', tenant: 'acme' };
     expect(readFilter({ ...given, metadata: ['customer=7', 'a=b=c'] }, NOW)).toEqual({
-      ...{ status: 'failed', since: NOW - 7_200_000, before: NOW - 1_800_000, text: 'x' },
+      ...{ status: 'failed', since: NOW - 7_200_000, before: NOW - 1_800_000, text: 'x', tenant: 'acme' },
       metadata: { customer: '7', a: 'b=c' },
     });
     expect(readFilter({}, NOW)).toEqual({});

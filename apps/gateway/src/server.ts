@@ -26,6 +26,7 @@ import type { GatewayMetrics } from './metrics.ts';
 import type { Files } from './operations/files.ts';
 import type { Operations } from './operations/operation.ts';
 import type { CeilingsFor } from './operations/own-ceilings.ts';
+import { createSessionFor } from './operations/reach.ts';
 import { createRequests } from './operations/requests.ts';
 import { createSessions } from './operations/session.ts';
 import { createSubmitBatch } from './operations/submit-batch.ts';
@@ -104,7 +105,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     allowedHosts: [options.host, ...options.allowedHosts],
     allowedOrigins: options.allowedOrigins,
   };
-  const requests = createRequests({ ...options, isDraining: () => draining !== undefined });
+  const requests = createRequests({
+    ...options,
+    sessionFor: createSessionFor(options),
+    isDraining: () => draining !== undefined,
+  });
   const context = {
     openSessionAs: createSessions({
       ...{ readLog, feed, abandonWatch, listenerNotes, crowd: options.crowd },

@@ -3,9 +3,10 @@
  * whichever state it is: by text, by code, and by how long that takes.
  */
 import { randomUUID } from 'node:crypto';
+import type { Identity } from '@cc-executor/identity';
 import { createEpoch, createJobId, httpOperations, type Method, methods } from '@cc-executor/protocol';
-import { needs, type WireClient } from '@cc-executor/testing';
-import { expect, test } from 'vitest';
+import { connectWire, needs, type WireClient } from '@cc-executor/testing';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { completed, provideRig, type Rig, type TestGateway, takeJob, untilTrue } from './harness.ts';
 
 let rig: Rig;
@@ -66,12 +67,19 @@ async function overNative(
 }
 
 /** Every route that names one job, or one batch. */
-async function overHttp({ port }: TestGateway, name: 'jobId' | 'batchId', id: string): Promise<unknown[]> {
-  const routes = Object.values(httpOperations).filter(({ path }) => path.includes(`{${name}}`));
-  const all: unknown[] = [];
+async function overHttp(
+  { port }: TestGateway,
+  name: 'jobId' | 'batchId',
+  id: string,
+  { headers = {}, but }: { headers?: Record<string, string>; but?: string } = {},
+): Promise<[string, string, number, string][]> {
+  const routes = Object.values(httpOperations).filter(
+    ({ path }) => path.includes(`{${name}}`) && !(but && path.endsWith(but)),
+  );
+  const all: [string, string, number, string][] = [];
   for (const { method, path } of routes) {
     const url = `http://127.0.0.1:${port}${path.replace(`{${name}}`, id).replace('{seq}', '1')}`;
-    const response = await fetch(url, { method });
+    const response = await fetch(url, { method, headers });
     all.push([method, path, response.status, await response.text()]);
   }
   return all;
@@ -97,12 +105,17 @@ test.each(Object.keys(states))('a job that is %s', async (state) => {
   expect(await rig.countListeners(jobId)).toBe(0);
 });
 
+async function createForeignBatch({ redis }: TestGateway): Promise<string> {
+  const batchId = `batch_${randomUUID().replaceAll('-', '')}`;
+  await redis.hset(rig.keys.batch(batchId), 'tenant', STRANGER, 'createdAt', 1, 'lastLine', 1);
+  await redis.hset(rig.keys.batchLines(batchId), '1', createJobId());
+  return batchId;
+}
+
 test('a batch', async () => {
   const gateway = await rig.gateway();
   const client = await rig.connect(gateway);
-  const batchId = `batch_${randomUUID().replaceAll('-', '')}`;
-  await gateway.redis.hset(rig.keys.batch(batchId), 'tenant', STRANGER, 'createdAt', 1, 'lastLine', 1);
-  await gateway.redis.hset(rig.keys.batchLines(batchId), '1', createJobId());
+  const batchId = await createForeignBatch(gateway);
   const missing = `batch_${randomUUID().replaceAll('-', '')}`;
   const asked = await overNative(client, 'batchId', batchId);
   expect(asked).toEqual(await overNative(client, 'batchId', missing));
@@ -111,6 +124,92 @@ test('a batch', async () => {
   expect(answers).toEqual(await overHttp(gateway, 'batchId', missing));
   expect(answers).toHaveLength(3);
   expect(await gateway.redis.hget(rig.keys.batch(batchId), 'cancelledAt')).toBeNull();
+});
+
+describe('a key with the scope admin', () => {
+  const admin: Identity = {
+    tenant: 'operators',
+    scopes: ['admin'],
+    who: 'key_0',
+    proof: { kind: 'key', id: 'key_0', secret: '' },
+  };
+  const headers = { authorization: 'Bearer anything' };
+  let gateway: TestGateway;
+  let client: WireClient;
+
+  beforeEach(async () => {
+    const standing = () => 'good' as const;
+    gateway = await rig.gateway({
+      keyring: { identify: () => admin, standing, termsOf: () => ({ tenant: {} }) },
+    });
+    client = await connectWire(gateway.url, { headers });
+  });
+  afterEach(() => client.close());
+
+  const NOT_FOUND = ['job_not_found', 'batch_not_found', 'forbidden', 'unauthenticated'];
+
+  test.each(Object.keys(states))('is answered about a %s job as its tenant is', async (state) => {
+    const jobId = await createForeignJob();
+    await states[state]?.(jobId);
+    const { result } = await client.request('get', { jobId });
+    expect(result).toMatchObject({ jobId, tenant: STRANGER, title: 'a secret' });
+    expect((await client.request('list')).result.jobs).toMatchObject([{ jobId, tenant: STRANGER }]);
+    expect((await client.request('list', { tenant: STRANGER })).result.jobs).toHaveLength(1);
+    expect((await client.request('list', { tenant: 'operators' })).result.jobs).toEqual([]);
+    expect((await client.request('count')).result.jobs).toBe(1);
+    for (const [method, answer] of await overNative(client, 'jobId', jobId)) {
+      expect(NOT_FOUND, method).not.toContain((answer as { data?: { code: string } }).data?.code);
+    }
+    // One that runs on has a stream without an end.
+    for (const [method, path, status] of await overHttp(gateway, 'jobId', jobId, {
+      headers,
+      but: '/events',
+    })) {
+      expect([401, 403], `${method} ${path}`).not.toContain(status);
+    }
+    // What became of it is the tenant's: it is cancelled, and what was run again is as the first was.
+    const jobs = await rig.log.list(STRANGER, { limit: 10 });
+    expect(jobs.jobs.map(({ rerunOf }) => rerunOf)).toEqual([jobId, jobId, undefined]);
+    expect((await rig.log.get(STRANGER, jobId))?.job).toSatisfy(
+      ({ cancelRequested, endedAt }) => cancelRequested || endedAt !== undefined,
+    );
+    expect((await rig.log.list('operators', { limit: 10 })).jobs).toEqual([]);
+  });
+
+  test('listens to it, and is handed its end', async () => {
+    const jobId = await createForeignJob();
+    await client.request('attach', { jobId });
+    await (await takeJob(rig.log, jobId)).end(completed);
+    expect((await client.untilTerminal(jobId)).at(-1)).toMatchObject({ type: 'completed' });
+    await untilTrue(async () => (await rig.log.get(STRANGER, jobId))?.listeners[0]?.state === 'ended');
+  });
+
+  test('cancels what it finds, and nothing of another tenant than it names', async () => {
+    const jobId = await createForeignJob();
+    expect((await client.request('cancelMany', { tenant: 'others' })).result.jobs).toEqual([]);
+    const { result } = await client.request('cancelMany', { status: 'queued' });
+    expect(result.jobs).toEqual([{ jobId, status: 'cancelled', accepted: true }]);
+    expect((await rig.log.get(STRANGER, jobId))?.job.status).toBe('cancelled');
+  });
+
+  test('may look at a batch, and cancel it', async () => {
+    const batchId = await createForeignBatch(gateway);
+    for (const [method, answer] of await overNative(client, 'batchId', batchId)) {
+      expect(NOT_FOUND, method).not.toContain((answer as { data?: { code: string } }).data?.code);
+    }
+    expect(await gateway.redis.hget(rig.keys.batch(batchId), 'cancelledAt')).not.toBeNull();
+  });
+});
+
+test('to name another tenant is forbidden, be there one or not; to name the own one is not', async () => {
+  const client = await rig.connect(await rig.gateway());
+  await createForeignJob();
+  for (const method of ['list', 'count', 'cancelMany']) {
+    const refusals = [STRANGER, 'nobody'].map((tenant) => client.request(method, { tenant }));
+    for (const { error } of await Promise.all(refusals)) expect(error.data.code, method).toBe('forbidden');
+    expect((await client.request(method, { tenant: 'default' })).error).toBeUndefined();
+    expect((await client.request(method, { tenant: '*' })).error.data.code).toBe('forbidden');
+  }
 });
 
 /** How often one of `a` took longer than one of `b`: a half where both are alike (the statistic of Mann and Whitney). */

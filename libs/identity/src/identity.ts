@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Limits } from './limits.ts';
 
-/** Each includes those before it: `read` looks, `write` also submits and controls, `admin` is kept for what is the operator's. */
+/** Each includes those before it: `read` looks, `write` also submits and controls, `admin` does so for all tenants, and is the operator's. */
 export const scopes = ['read', 'write', 'admin'] as const;
 
 export type Scope = (typeof scopes)[number];

@@ -25,6 +25,8 @@ export type Listener = {
 };
 
 export type Attachment = {
+  /** Whose the job is. */
+  readonly tenant: string;
   readonly jobId: string;
   /** What the log looked like when the attachment began. */
   readonly start: Position;
@@ -182,6 +184,7 @@ export async function attach(
   }
 
   const attachment: Attachment = {
+    tenant,
     jobId,
     start,
     position: () => cursor.position,

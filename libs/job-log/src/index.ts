@@ -14,6 +14,7 @@ export type {
   JobSpec,
   ListenLog,
   NewJob,
+  OwnedJob,
   Page,
   PauseOutcome,
   Position,
@@ -28,7 +29,7 @@ export type {
 export { type KeptBody, pageOf } from './kept-body.ts';
 export { createKeys, DEFAULT_KEY_PREFIX, type Keys } from './keys.ts';
 export { type Charge, type Ledger, QuotaExceededError, type Spent } from './ledger.ts';
-export { isAskedFor, type ListFilter } from './list-query.ts';
+export { everyTenant, isAskedFor, type ListFilter, type Reach } from './list-query.ts';
 export { createRedisAcceptLog } from './redis-accept-log.ts';
 export { createRedisCounts, type JobCounts } from './redis-counts.ts';
 export { createRedisFeed } from './redis-feed.ts';

@@ -30,6 +30,8 @@ export type JobBatches = {
   close(tenant: string, batchId: string, sha256: string): Promise<void>;
   /** Another tenant's batch is undefined, as one that is not there. */
   get(tenant: string, batchId: string): Promise<JobBatch | undefined>;
+  /** Whose a batch is: only for who may see those of all. Undefined: there is none. */
+  ownerOf(batchId: string): Promise<string | undefined>;
   /** Those of the `limit` numbers after one that stand for a line. */
   lines(batchId: string, afterLine: number, limit: number): Promise<BatchJob[]>;
   /** Lines that are not counted as ended, in order. */

@@ -15,7 +15,7 @@ import type {
 } from '@cc-executor/protocol';
 import type { BodyPage, KeptBody } from './kept-body.ts';
 import type { Charge, Spent } from './ledger.ts';
-import type { ListFilter } from './list-query.ts';
+import type { ListFilter, Reach } from './list-query.ts';
 import type { StoredBatch } from './stored-batch.ts';
 import type { Secrets } from './vault.ts';
 
@@ -139,8 +139,11 @@ export type Position = { epoch: string; lastSeq: number; status: JobStatus };
 /** A stretch of the log, from the wanted event on; `undefined` from `range` means that there is no record. */
 export type Page = Position & { batches: StoredBatch[] };
 
+/** A job, and whose it is: it is shown to those who see the jobs of all. */
+export type OwnedJob = Job & { tenant: string };
+
 export type StoredJob = {
-  job: Job;
+  job: OwnedJob;
   /** It is to be cancelled when nobody listens to it. */
   mayBeAbandoned: boolean;
   /** Once it has ended, as JSON. */
@@ -157,7 +160,7 @@ export type ListQuery = ListFilter & { limit: number; cursor?: string | undefine
 /** `hasMore`: more than are counted. */
 export type JobCount = { jobs: number; hasMore: boolean };
 
-export type JobList = { jobs: Job[]; cursor: string | undefined };
+export type JobList = { jobs: OwnedJob[]; cursor: string | undefined };
 
 /** What an idempotency key stands for. */
 export type Reservation = {
@@ -200,8 +203,10 @@ export type ReadLog = {
   /** A page of the whole message of an event that was shortened; undefined when there is no such job. */
   body(tenant: string, jobId: string, at: { seq: number; offset: number }): Promise<BodyPage | undefined>;
   /** A page holds fewer jobs than `limit` where their metadata is long; a cursor says that there are more. */
-  list(tenant: string, query: ListQuery): Promise<JobList>;
-  count(tenant: string, filter: ListFilter): Promise<JobCount>;
+  list(reach: Reach, query: ListQuery): Promise<JobList>;
+  count(reach: Reach, filter: ListFilter): Promise<JobCount>;
+  /** Whose a job is: only for who may see the jobs of all. Undefined: there is none. */
+  ownerOf(jobId: string): Promise<string | undefined>;
 };
 
 /** For whoever says what is wished of a job: recorded first, then signalled. A job of another tenant is missing. */

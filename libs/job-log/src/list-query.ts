@@ -9,6 +9,12 @@ import {
 } from '@cc-executor/protocol';
 import { foldText } from './title.ts';
 
+/** Stands for the jobs of all tenants. Nothing that a client sends becomes this. */
+export const everyTenant = Symbol('every tenant');
+
+/** Whose jobs are looked for. */
+export type Reach = string | typeof everyTenant;
+
 /** Of what was accepted at `since` or later, and before `before`. */
 export type ListFilter = {
   /** `unfinished`: queued or running. */

@@ -1,6 +1,7 @@
 /** Reads of a record's hash what makes the job that its tenant's clients see. */
-import { isTerminal, type Job, type JobStatus } from '@cc-executor/protocol';
+import { isTerminal, type JobStatus } from '@cc-executor/protocol';
 import type { RedisConnection } from '@cc-executor/redis';
+import type { OwnedJob } from './job-log.ts';
 
 /** What of a record `jobOfRecord` needs: small, whatever was asked for. Metadata and spec are fields of their own. */
 const jobFields = [
@@ -23,11 +24,12 @@ export async function readFields(
 }
 
 /** The job of a record's fields, with metadata when that is among them; undefined when there is none, or it is another tenant's. */
-export function jobOfRecord(tenant: string, jobId: string, record: Fields): Job | undefined {
+export function jobOfRecord(tenant: string, jobId: string, record: Fields): OwnedJob | undefined {
   if (record.tenant !== tenant || !record.status || !record.epoch) return undefined;
   const status = record.status as JobStatus;
   return {
     jobId,
+    tenant,
     epoch: record.epoch,
     status,
     attempt: Number(record.fence),

@@ -9,13 +9,21 @@ import { conversationMembers, type ListFilter } from './list-query.ts';
 import { defineScripts } from './scripts.ts';
 import { foldText } from './title.ts';
 
-/** Where a job stands in a list. */
-export type Place = { score: number; jobId: string };
+/** Where in a list, which may be of several tenants. */
+export type Standing = { score: number; jobId: string };
+
+/** A job that stands there. */
+export type Place = Standing & { tenant: string };
 
 /** Without `next` these were the last; with it there may be more behind that place. */
-type Found = { places: Place[]; next: Place | undefined };
+type Found = { places: Place[]; next: Standing | undefined };
 
-export type Finder = (tenant: string, filter: ListFilter, behind: Place | undefined) => Promise<Found>;
+/** Of all these tenants, in one order. */
+export type Finder = (
+  tenants: readonly string[],
+  filter: ListFilter,
+  behind: Standing | undefined,
+) => Promise<Found>;
 
 /** So many are looked at in one step of Redis: a millisecond or two. */
 const LOOKS = 1_000;
@@ -26,7 +34,12 @@ const MOST_OF_PREFIX = 1_000;
 export function createFinder({ redis, keys }: { redis: RedisConnection; keys: Keys }): Finder {
   const scripts = defineScripts(redis, 'find');
 
-  return async (tenant, filter, behind) => {
+  return async (tenants, filter, behind) => {
+    const found = await Promise.all(tenants.map((tenant) => findOf(tenant, filter, behind)));
+    return found.length === 1 && found[0] ? found[0] : firstOf(merge(found));
+  };
+
+  async function findOf(tenant: string, filter: ListFilter, behind: Standing | undefined): Promise<Found> {
     const span = spanOf(filter, behind);
     const named = [...Object.entries(filter.metadata ?? {}), ...conversationMembers(filter.conversation)];
     const members = named.map(([name, value]) => keys.member(tenant, name, value));
@@ -39,7 +52,7 @@ export function createFinder({ redis, keys }: { redis: RedisConnection; keys: Ke
         ),
       ),
     );
-  };
+  }
 
   /** Where jobs of a status stand. One that has just ended may be found only among the live ones. */
   function sourcesOf(tenant: string, status: ListFilter['status']): string[] {
@@ -61,7 +74,7 @@ export function createFinder({ redis, keys }: { redis: RedisConnection; keys: Ke
     const [score, jobId, ...found] = await scripts.find(walked, [...[from, behind, to, looks, MOST], text]);
     const places: Place[] = [];
     for (let i = 0; i < found.length; i += 2) {
-      places.push({ jobId: String(found[i]), score: Number(found[i + 1]) });
+      places.push({ tenant, jobId: String(found[i]), score: Number(found[i + 1]) });
     }
     return { places, next: jobId === '' ? undefined : { score: Number(score), jobId: String(jobId) } };
   }
@@ -93,7 +106,9 @@ export function createFinder({ redis, keys }: { redis: RedisConnection; keys: Ke
     const last = from === '+inf' ? Number.POSITIVE_INFINITY : Number(from);
     const places = ids
       .flatMap((jobId, i) =>
-        [scores, ...standing].some((found) => found[i] === null) ? [] : [{ jobId, score: Number(scores[i]) }],
+        [scores, ...standing].some((found) => found[i] === null)
+          ? []
+          : [{ tenant, jobId, score: Number(scores[i]) }],
       )
       .filter(({ score }) => score >= Number(to) && score <= last)
       .filter(({ score, jobId }) => behind === '' || score < last || jobId < behind)
@@ -107,7 +122,7 @@ type Span = { from: string; behind: string; to: string };
 
 function spanOf(
   { since = 0, before = Number.POSITIVE_INFINITY }: ListFilter,
-  behind: Place | undefined,
+  behind: Standing | undefined,
 ): Span {
   const { score, jobId } = behind ?? { score: Number.POSITIVE_INFINITY, jobId: '' };
   // Whole milliseconds: before one is up to the one that precedes it.
@@ -128,6 +143,11 @@ function merge(found: Found[]): Found {
   return { places: places.filter((place) => !next || newestFirst(place, next) <= 0), next };
 }
 
-function newestFirst(a: Place, b: Place): number {
+/** No more of those of many tenants than of one: each place costs the reading of a record. */
+function firstOf({ places, next }: Found): Found {
+  return places.length > MOST ? { places: places.slice(0, MOST), next: places[MOST - 1] } : { places, next };
+}
+
+function newestFirst(a: Standing, b: Standing): number {
   return b.score - a.score || (a.jobId < b.jobId ? 1 : a.jobId > b.jobId ? -1 : 0);
 }

@@ -77,6 +77,8 @@ export function createRedisJobBatches(options: {
       await tellErrorsApart(change(tenant, batchId, sha256));
     },
     get: (tenant, batchId) => tellErrorsApart(get(tenant, batchId)),
+    ownerOf: async (batchId) =>
+      (await tellErrorsApart(redis.hget(keys.batch(batchId), 'tenant'))) ?? undefined,
     lines: (...args) => tellErrorsApart(lines(...args)),
     unfinished: (...args) => tellErrorsApart(unfinished(...args)),
     async count(batchId, ended) {

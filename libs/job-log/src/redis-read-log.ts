@@ -84,9 +84,13 @@ export function createRedisReadLog(options: {
     return head && bodies && eventTexts({ jobId, epoch, ...head, bodies }).at(-1);
   }
 
+  async function ownerOf(jobId: string): Promise<string | undefined> {
+    return (await redis.hget(keys.record(jobId), 'tenant')) ?? undefined;
+  }
+
   /** Before anything large is read: how long that takes would tell who asks that it is there. */
   async function isOf(tenant: string, jobId: string): Promise<boolean> {
-    return (await redis.hget(keys.record(jobId), 'tenant')) === tenant;
+    return (await ownerOf(jobId)) === tenant;
   }
 
   async function spec(tenant: string, jobId: string): Promise<JobSpec | undefined> {
@@ -113,7 +117,8 @@ export function createRedisReadLog(options: {
     get: (tenant, jobId) => tellErrorsApart(get(tenant, jobId)),
     spec: (...args) => tellErrorsApart(spec(...args)),
     body: (...args) => tellErrorsApart(body(...args)),
-    list: (tenant, query) => tellErrorsApart(listJobs(listing, tenant, query)),
-    count: (tenant, filter) => tellErrorsApart(countJobs(listing, tenant, filter)),
+    list: (reach, query) => tellErrorsApart(listJobs(listing, reach, query)),
+    count: (reach, filter) => tellErrorsApart(countJobs(listing, reach, filter)),
+    ownerOf: (jobId) => tellErrorsApart(ownerOf(jobId)),
   };
 }

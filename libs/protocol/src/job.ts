@@ -39,6 +39,8 @@ export const jobSchema = z.object({
   failure: z.string().optional(),
   /** The job that it asks for once more. */
   rerunOf: jobIdSchema.optional(),
+  /** Whose it is, where who asks sees the jobs of all tenants. */
+  tenant: z.string().optional(),
 });
 
 export type Job = z.infer<typeof jobSchema>;

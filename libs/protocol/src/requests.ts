@@ -173,6 +173,8 @@ const filterFields = {
     .string()
     .regex(/^job_[0-9a-f]{4,32}$/, 'is job_ and from 4 to 32 hexadecimal digits')
     .optional(),
+  /** Whose they are; any other tenant than the own one only for who sees the jobs of all. */
+  tenant: z.string().min(1).max(64).optional(),
 };
 
 export const listParamsSchema = z.strictObject({

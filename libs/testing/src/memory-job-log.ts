@@ -1,17 +1,20 @@
 /** The job log in memory: the twin of the one in Redis; the suite in libs/job-log/test runs over both. Its rules are in memory-state.ts. */
 import {
+  everyTenant,
   isAskedFor,
   type JobFeed,
   type ListFilter,
   type NewJob,
+  type OwnedJob,
   type Position,
   type Publication,
   pageOf,
+  type Reach,
   type Reservation,
   type StoredBatch,
   type Wishes,
 } from '@cc-executor/job-log';
-import { eventTexts, isTerminal, type Job } from '@cc-executor/protocol';
+import { eventTexts, isTerminal } from '@cc-executor/protocol';
 import {
   appendBatch,
   beginAttempt,
@@ -64,10 +67,10 @@ export function createMemoryJobLog({
   }
 
   /** The newest first, of a conversation where one is named. */
-  function jobsOf(tenant: string, { conversation }: Pick<ListFilter, 'conversation'>): Job[] {
+  function jobsOf(reach: Reach, { conversation }: Pick<ListFilter, 'conversation'>): OwnedJob[] {
     return [...records.keys()]
       .flatMap((jobId) => recordAt(jobId) ?? [])
-      .filter((state) => state.job.tenant === tenant)
+      .filter((state) => reach === everyTenant || state.job.tenant === reach)
       .filter(
         ({ job: { spec }, ending }) =>
           !conversation || [spec.conversation, ending?.conversation].includes(conversation),
@@ -240,15 +243,18 @@ export function createMemoryJobLog({
       });
       return pageOf(`${kept.bytes} ${kept.sha256}`, page);
     },
-    async count(tenant, filter) {
-      const jobs = jobsOf(tenant, filter).filter((job) => isAskedFor(job, filter));
+    async ownerOf(jobId) {
+      return recordAt(jobId)?.job.tenant;
+    },
+    async count(reach, filter) {
+      const jobs = jobsOf(reach, filter).filter((job) => isAskedFor(job, filter));
       return { jobs: jobs.length, hasMore: false };
     },
-    async list(tenant, { limit, cursor, ...filter }) {
-      const all = jobsOf(tenant, filter);
+    async list(reach, { limit, cursor, ...filter }) {
+      const all = jobsOf(reach, filter);
       const start = cursor === undefined ? 0 : all.findIndex((job) => cursorOf(job) === cursor) + 1;
       const matching = all.slice(start).filter((job) => isAskedFor(job, filter));
-      const jobs: Job[] = [];
+      const jobs: OwnedJob[] = [];
       let bytes = 0;
       for (const job of matching) {
         jobs.push(job);
@@ -282,13 +288,14 @@ function positionOf(state: RecordState): Position {
   return { epoch: state.job.epoch, lastSeq: lastSeqOf(state), status: state.status };
 }
 
-function cursorOf(job: Job): string {
+function cursorOf(job: OwnedJob): string {
   return `${job.createdAt}:${job.jobId}`;
 }
 
-function jobOfState(state: RecordState): Job {
+function jobOfState(state: RecordState): OwnedJob {
   return {
     jobId: state.job.jobId,
+    tenant: state.job.tenant,
     epoch: state.job.epoch,
     status: state.status,
     attempt: state.fence,

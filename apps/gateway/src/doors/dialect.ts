@@ -190,7 +190,6 @@ export function openDialectDoor(context: DoorContext): Door {
   return {
     receive,
     refuse: (error, id) => outbox.send(dialectErrorFrame(id, error.message)),
-    tenant: session.tenant,
     attachments: attachments.all,
     beat(positions) {
       if (typeof task === 'object' && positions.get(task.jobId)?.status === 'running') status('RUNNING');

@@ -79,7 +79,6 @@ export function openNativeDoor(context: DoorContext, framesOf: EventFrames): Doo
   return {
     receive,
     refuse: (error, id) => outbox.send(errorFrame(id, error)),
-    tenant: session.tenant,
     attachments: attachments.all,
     beat(positions) {
       const jobs = [...attachments.all()].flatMap(({ jobId }) => {

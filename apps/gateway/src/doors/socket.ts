@@ -144,7 +144,6 @@ export function runConnection(
   logger.debug('connection opened');
 
   return {
-    tenant: door.tenant,
     attachments: door.attachments,
     beat: guard((positions) => {
       if (webSocket.readyState !== webSocket.OPEN) return;

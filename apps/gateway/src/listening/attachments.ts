@@ -32,6 +32,9 @@ export type EventSink = {
   pageBytes(): number;
 };
 
+/** A job, and whose it is: as the job of another it is not found. */
+type JobOf = { tenant: string; jobId: string };
+
 /** Where to begin, whether several events may come in one message, and whether it only looks on. */
 type From = {
   afterSeq: number | 'snapshot';
@@ -55,7 +58,7 @@ export type Attachments = {
    * Attaches; nothing is delivered before the returned `begin` is called. Errors: `already_attached`,
    * `too_many_attachments`, `quota_exceeded`, `job_not_found`, `epoch_mismatch`, `position_ahead`; what Redis throws.
    */
-  add(jobId: string, from: From): Promise<Attaching>;
+  add(job: JobOf, from: From): Promise<Attaching>;
   /** Stops listening, also while attaching is under way; false when it did not listen. */
   remove(jobId: string): boolean;
   /** Errors: `too_many_attachments`, `quota_exceeded`, as `add` would be refused. */
@@ -68,8 +71,6 @@ export type Attachments = {
 
 export function createAttachments(
   parts: {
-    /** Whose jobs these are: those of others are not found. */
-    tenant: string;
     /** The way in by which it listens. */
     door: string;
     readLog: ReadLog;
@@ -88,7 +89,7 @@ export function createAttachments(
   },
   sink: EventSink,
 ): Attachments {
-  const { tenant, door, readLog, feed, abandonWatch, readSoon, outlines, reads, listenerNotes } = parts;
+  const { door, readLog, feed, abandonWatch, readSoon, outlines, reads, listenerNotes } = parts;
   const { deliveryLag, logger } = parts;
   const places = new Map<string, () => void>();
   const byJob = new Map<string, { attachment: Attachment; note: EndNote }>();
@@ -104,7 +105,7 @@ export function createAttachments(
   const onFailed = createRepeatedWarning(logger, 'reading a log failed; it is tried again');
   let closed = false;
 
-  function listenerFor(jobId: string, isTogether: boolean): Listener {
+  function listenerFor({ tenant, jobId }: JobOf, isTogether: boolean): Listener {
     const end = (state: 'ended' | 'lost') => {
       const found = byJob.get(jobId);
       if (!found) return;
@@ -133,23 +134,24 @@ export function createAttachments(
     };
   }
 
-  async function add(jobId: string, from: From): Promise<Attaching> {
+  async function add(job: JobOf, from: From): Promise<Attaching> {
+    const { jobId } = job;
     if (byJob.has(jobId) || pending.has(jobId)) throw new ProtocolError('already_attached');
     refuseFull();
     places.set(jobId, parts.takePlace());
     pending.set(jobId, false);
     try {
-      const position = await positionOf(jobId);
+      const position = await positionOf(job);
       if (!position) throw new ProtocolError('job_not_found');
       const { afterSeq, ...others } = from;
       if (afterSeq !== 'snapshot')
-        return { ...(await attachTo(jobId, { ...others, afterSeq })), snapshotSeq: undefined };
+        return { ...(await attachTo(job, { ...others, afterSeq })), snapshotSeq: undefined };
       const { status, lastSeq } = position;
       const epoch = from.epoch ?? position.epoch;
       // The terminal event is an event also to who comes late: so a listener knows that nothing follows.
       const snapshotSeq = isTerminal(status) ? lastSeq - 1 : lastSeq;
-      const attached = await attachTo(jobId, { ...others, epoch, afterSeq: snapshotSeq });
-      const of = { tenant, jobId, epoch, seq: snapshotSeq };
+      const attached = await attachTo(job, { ...others, epoch, afterSeq: snapshotSeq });
+      const of = { ...job, epoch, seq: snapshotSeq };
       return { ...attached, snapshotSeq, begin: () => void beginWithSnapshot(of, attached) };
     } catch (error) {
       vacate(jobId);
@@ -165,7 +167,7 @@ export function createAttachments(
   }
 
   /** The subscriber waits through an outage of Redis: asked first, this says at once that there is one. */
-  async function positionOf(jobId: string): Promise<Position | undefined> {
+  async function positionOf({ tenant, jobId }: JobOf): Promise<Position | undefined> {
     try {
       return (await readLog.positions(tenant, [jobId])).get(jobId);
     } catch (error) {
@@ -207,14 +209,14 @@ export function createAttachments(
   }
 
   async function attachTo(
-    jobId: string,
+    { tenant, jobId }: JobOf,
     { afterSeq, epoch, isTogether = false, watches = false }: From & { afterSeq: number },
   ) {
     abandonWatch.came(jobId);
     try {
       const job = { tenant, jobId, afterSeq, epoch };
       const log = pagedLog(isTogether ? 0 : AROUND_EVENT_BYTES);
-      const outcome = await attach({ log, feed }, job, listenerFor(jobId, isTogether));
+      const outcome = await attach({ log, feed }, job, listenerFor({ tenant, jobId }, isTogether));
       if (outcome.code === 'missing') throw new ProtocolError('job_not_found');
       if (outcome.code === 'epoch_mismatch') throw new ProtocolError('epoch_mismatch');
       if (outcome.code === 'position_ahead') {
@@ -242,7 +244,7 @@ export function createAttachments(
     byJob.delete(jobId);
     vacate(jobId);
     note('left', attachment.position());
-    abandonWatch.left({ tenant, jobId }, 'gone');
+    abandonWatch.left({ tenant: attachment.tenant, jobId }, 'gone');
   }
 
   function remove(jobId: string): boolean {

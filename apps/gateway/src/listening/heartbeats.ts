@@ -11,8 +11,6 @@ import { createCatchUp } from './catch-up.ts';
 import { createDegradation } from './degradation.ts';
 
 export type Beating = {
-  /** Whose jobs it listens to. */
-  readonly tenant: string;
   attachments(): Iterable<Attachment>;
   /** Takes the true positions of its attached jobs; a job without a record is missing from the map. */
   beat(positions: Map<string, Position>): void;
@@ -163,9 +161,9 @@ function isListening(member: Beating): boolean {
 function jobIdsByTenant(members: Iterable<Beating>): Map<string, Set<string>> {
   const byTenant = new Map<string, Set<string>>();
   for (const member of members) {
-    for (const { jobId } of member.attachments()) {
-      const known = byTenant.get(member.tenant) ?? new Set();
-      byTenant.set(member.tenant, known.add(jobId));
+    for (const { tenant, jobId } of member.attachments()) {
+      const known = byTenant.get(tenant) ?? new Set();
+      byTenant.set(tenant, known.add(jobId));
     }
   }
   return byTenant;

@@ -32,6 +32,7 @@ export function limitReads(readLog: ReadLog, maxReads: number = MAX_READS): Read
     spec: (...args) => inTurn(() => readLog.spec(...args)),
     body: (...args) => inTurn(() => readLog.body(...args)),
     list: (...args) => inTurn(() => readLog.list(...args)),
+    ownerOf: readLog.ownerOf,
     count: (...args) => inTurn(() => readLog.count(...args)),
   };
 }

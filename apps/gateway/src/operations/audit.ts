@@ -8,13 +8,17 @@ import type { Session } from './session.ts';
 
 const DENIED: readonly string[] = ['forbidden', 'unauthenticated'];
 
-/** @param outcome `ok`, or the code of the error */
+/**
+ * @param done `of`: for which tenant, which may be another than that of who asks
+ * @param outcome `ok`, or the code of the error
+ */
 export function audit(
   { identity, door, logger }: Session,
-  { method, jobId }: { method: OperationName; jobId?: string | undefined },
+  { method, jobId, of }: { method: OperationName; jobId?: string | undefined; of: string },
   outcome: string,
 ): void {
   const { who, tenant, proof } = identity;
   if (proof.kind === 'none' || !(isChange(method) || DENIED.includes(outcome))) return;
-  logger.info({ event: logEvents.audit, who, tenant, door, method, jobId, outcome }, 'audit');
+  const other = of === tenant ? {} : { of };
+  logger.info({ event: logEvents.audit, who, tenant, ...other, door, method, jobId, outcome }, 'audit');
 }

@@ -1,9 +1,10 @@
-/** Count: how many of the tenant's jobs a filter names: what cancelling or running all of them again would hit. */
+/** Count: how many jobs a filter names: what cancelling or running all of them again would hit. */
 import type { ReadLog } from '@cc-executor/job-log';
 import { filterOf } from './filter.ts';
 import type { Operation } from './operation.ts';
+import { reachOf } from './reach.ts';
 
-/** Errors: those of `filterOf`. */
+/** Errors: those of `filterOf` and `reachOf`. */
 export function createCount({
   readLog,
   showTitles,
@@ -11,8 +12,9 @@ export function createCount({
   readLog: ReadLog;
   showTitles: boolean;
 }): Operation<'count'> {
-  return async ({ tenant, reads }, named) => {
+  return async ({ identity, reads }, { tenant, ...named }) => {
+    const reach = reachOf(identity, tenant);
     const filter = filterOf(named, showTitles);
-    return { result: await reads.take(() => readLog.count(tenant, filter)) };
+    return { result: await reads.take(() => readLog.count(reach, filter)) };
   };
 }

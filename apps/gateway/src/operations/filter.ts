@@ -1,10 +1,10 @@
 /** What a request says about which jobs are meant, as the job log takes it. */
-import type { ListFilter } from '@cc-executor/job-log';
+import type { ListFilter, OwnedJob } from '@cc-executor/job-log';
 import { type Job, type Params, ProtocolError } from '@cc-executor/protocol';
 
 /** Errors: `beyond_ceiling` for a text where titles are not to be shown: it would be found out word by word. */
 export function filterOf(
-  { metadata, ...filter }: Omit<Params<'list'>, 'limit' | 'cursor'>,
+  { metadata, ...filter }: Omit<Params<'list'>, 'limit' | 'cursor' | 'tenant'>,
   showTitles: boolean,
 ): ListFilter {
   if (filter.text !== undefined && !showTitles) {
@@ -17,6 +17,13 @@ export function filterOf(
 }
 
 /** A job as it may be shown: one that was accepted when titles were shown has one. */
-export function shownJob({ title, ...job }: Job, showTitles: boolean): Job {
-  return showTitles && title !== undefined ? { ...job, title } : job;
+export function shownJob(
+  { title, tenant, ...job }: OwnedJob,
+  { showTitles, showTenant }: { showTitles: boolean; showTenant: boolean },
+): Job {
+  return {
+    ...job,
+    ...(showTitles && title !== undefined && { title }),
+    ...(showTenant && { tenant }),
+  };
 }

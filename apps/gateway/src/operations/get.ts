@@ -4,6 +4,7 @@ import { ProtocolError, type TerminalEvent } from '@cc-executor/protocol';
 import type { ListenerNotes } from '../listening/listener-notes.ts';
 import { shownJob } from './filter.ts';
 import type { Operation } from './operation.ts';
+import { seesAll } from './reach.ts';
 
 /** Errors: `job_not_found`. */
 export function createGet({
@@ -15,11 +16,11 @@ export function createGet({
   listenerNotes: Pick<ListenerNotes, 'settle'>;
   showTitles: boolean;
 }): Operation<'get'> {
-  return async ({ tenant, reads }, { jobId }) => {
+  return async ({ tenant, identity, reads }, { jobId }) => {
     await listenerNotes.settle(jobId);
     const stored = await reads.take(() => readLog.get(tenant, jobId));
     if (!stored) throw new ProtocolError('job_not_found');
-    const job = shownJob(stored.job, showTitles);
+    const job = shownJob(stored.job, { showTitles, showTenant: seesAll(identity) });
     const { terminalEvent, listeners, moreListeners, delivery } = stored;
     const terminal = terminalEvent && { terminal: JSON.parse(terminalEvent) as TerminalEvent };
     return {

@@ -25,7 +25,10 @@ export function createListen({ wishLog }: { wishLog: WishLog }): Listen {
     isTogether: boolean | undefined,
   ): Promise<Omit<Submitted, 'result'>> {
     try {
-      const { begin } = await session.attachments.add(jobId, { afterSeq: 0, isTogether });
+      const { begin } = await session.attachments.add(
+        { tenant: session.tenant, jobId },
+        { afterSeq: 0, isTogether },
+      );
       return { begin };
     } catch (error) {
       if (error instanceof ProtocolError && error.code === 'already_attached') return {};

@@ -12,6 +12,7 @@ import type { Crowd } from '../quotas/crowd.ts';
 import { audit } from './audit.ts';
 import { costOf } from './costs.ts';
 import type { Answer, Call, Operations } from './operation.ts';
+import type { SessionFor } from './reach.ts';
 import { type OperationName, refuseBeyondScope } from './scopes.ts';
 import type { Session } from './session.ts';
 
@@ -45,13 +46,14 @@ const NO_ROOM: Record<Exclude<Room, 'enough'>, string> = {
 
 export function createRequests(options: {
   operations: Operations;
+  sessionFor: SessionFor;
   metrics: Pick<GatewayMetrics, 'requests'>;
   isDraining(): boolean;
   authenticator: Pick<Authenticator, 'standing'>;
   crowd: Pick<Crowd, 'ask'>;
   roomWatch: Pick<RoomWatch, 'room' | 'look'>;
 }): Requests {
-  const { operations, metrics, isDraining, roomWatch, authenticator, crowd } = options;
+  const { operations, sessionFor, metrics, isDraining, roomWatch, authenticator, crowd } = options;
 
   function mayAccept(): void {
     if (isDraining()) throw new ProtocolError('draining');
@@ -70,25 +72,28 @@ export function createRequests(options: {
 
   async function attempt<T>(
     session: Session,
-    { method, jobId, isPart = false }: { method: OperationName; jobId?: string; isPart?: boolean },
-    work: () => Promise<T>,
+    { method, params, isPart = false }: { method: OperationName; params: object; isPart?: boolean },
+    work: (acting: Session) => Promise<T>,
   ): Promise<T> {
     const { door, logger } = session;
+    const { jobId } = jobOf(params);
+    let acting = session;
     let leave: (() => void) | undefined;
     try {
       if (authenticator.standing(session.identity) !== 'good') throw new ProtocolError('unauthenticated');
       refuseBeyondScope(session.identity, method, jobId);
       if (!isPart) leave = crowd.ask(session.identity, costOf(method));
       if (accepting.has(method)) mayAccept();
-      const answer = await work();
+      acting = await sessionFor(session, params);
+      const answer = await work(acting);
       metrics.requests.inc({ door, method, outcome: 'ok' });
-      audit(session, { method, jobId: jobId ?? jobIn(answer) }, 'ok');
+      audit(session, { method, jobId: jobId ?? jobIn(answer), of: acting.tenant }, 'ok');
       return answer;
     } catch (error) {
       if (error instanceof ConnectionClosedError) throw error;
       const known = asProtocolError(error);
       metrics.requests.inc({ door, method, outcome: known.code });
-      audit(session, { method, jobId }, known.code);
+      audit(session, { method, jobId, of: acting.tenant }, known.code);
       const event = logEvents.fault;
       if (known.code === 'internal') logger.error({ event, err: error, method }, 'a request failed');
       throw known;
@@ -97,13 +102,19 @@ export function createRequests(options: {
     }
   }
 
+  function perform<M extends Method>(
+    session: Session,
+    { method, params }: Call<M>,
+    isPart: boolean,
+  ): Promise<Answer<M>> {
+    return attempt(session, { method, params, isPart }, (acting) => operations[method](acting, params));
+  }
+
   return {
-    perform: <M extends Method>(session: Session, { method, params }: Call<M>): Promise<Answer<M>> =>
-      attempt(session, { method, ...jobOf(params) }, () => operations[method](session, params)),
-    performPart: <M extends Method>(session: Session, { method, params }: Call<M>): Promise<Answer<M>> =>
-      attempt(session, { method, ...jobOf(params), isPart: true }, () => operations[method](session, params)),
+    perform: (session, call) => perform(session, call, false),
+    performPart: (session, call) => perform(session, call, true),
     attempt: (session, method, work, jobId) =>
-      attempt(session, { method, ...(jobId !== undefined && { jobId }) }, work),
+      attempt(session, { method, params: jobId === undefined ? {} : { jobId } }, work),
     countRefusal: ({ door }, { code }) => metrics.requests.inc({ door, method: 'none', outcome: code }),
   };
 }

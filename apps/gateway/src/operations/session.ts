@@ -1,6 +1,7 @@
 /**
  * Who asks, and what they listen to: one session for each connection, whichever door it came in by. The tenant is that of
- * the identity; everything that an operation does is done for the session's tenant.
+ * the identity; everything that an operation does is done for the session's tenant. For who sees the jobs of all, an
+ * operation on one job is given the session as that of the tenant whose it is (reach.ts).
  */
 import type { Identity } from '@cc-executor/identity';
 import type { Attachment, JobFeed, ReadLog } from '@cc-executor/job-log';

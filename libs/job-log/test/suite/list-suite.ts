@@ -3,6 +3,7 @@
 import { createEpoch } from '@cc-executor/protocol';
 import type { WholeLog } from '@cc-executor/testing';
 import { describe, expect, it } from 'vitest';
+import { everyTenant, type Reach } from '../../src/index.ts';
 import { newJob, type Twin } from './twin.ts';
 
 async function createJobs(log: WholeLog, tenant: string, count: number): Promise<string[]> {
@@ -14,8 +15,14 @@ async function createJobs(log: WholeLog, tenant: string, count: number): Promise
 /** Reads page after page; throws when the cursor leads nowhere. */
 async function listAll(
   log: WholeLog,
-  tenant: string,
-  query: { status?: 'queued' | 'cancelled'; since?: number; before?: number; limit: number },
+  tenant: Reach,
+  query: {
+    status?: 'queued' | 'cancelled';
+    since?: number;
+    before?: number;
+    metadata?: Record<string, string>;
+    limit: number;
+  },
 ): Promise<string[]> {
   const found: string[] = [];
   let cursor: string | undefined;
@@ -98,6 +105,38 @@ export function describeList(twin: () => Twin): void {
       expect(page.jobs.find((job) => job.metadata)?.metadata).toEqual(metadata);
       const all = await listAll(log, tenant, { limit: 100 });
       expect(all.sort()).toEqual(jobs.map(({ jobId }) => jobId).sort());
+    });
+
+    it('of all tenants is one list, and says whose each job is', async () => {
+      const { log, pass } = twin();
+      const metadata = { together: createEpoch() };
+      const [first, second, third] = [createEpoch(), createEpoch(), createEpoch()];
+      const jobs = [];
+      // One has more of them than one look at an index gives, and they stand behind the others'.
+      for (const tenant of [...Array.from({ length: 105 }, () => first), second, third, second]) {
+        if (tenant !== first) await pass(2);
+        const job = newJob({ tenant, spec: { prompt: 'x', metadata } });
+        await log.create(job);
+        jobs.unshift(job);
+      }
+      const [cancelled] = jobs;
+      await log.cancel(second, cancelled?.jobId ?? '', 'client');
+      const newest = await log.list(everyTenant, { metadata, limit: 4 });
+      expect(newest.jobs.map(({ jobId, tenant }) => [jobId, tenant]).slice(0, 3)).toEqual(
+        jobs.slice(0, 3).map(({ jobId, tenant }) => [jobId, tenant]),
+      );
+      const all = jobs.map(({ jobId }) => jobId).sort();
+      for (const limit of [40, 100])
+        expect((await listAll(log, everyTenant, { metadata, limit })).sort()).toEqual(all);
+      expect(await listAll(log, everyTenant, { metadata, status: 'cancelled', limit: 10 })).toEqual([
+        cancelled?.jobId,
+      ]);
+      expect(await log.count(everyTenant, { metadata, status: 'queued' })).toEqual({
+        jobs: jobs.length - 1,
+        hasMore: false,
+      });
+      expect(await log.ownerOf(cancelled?.jobId ?? '')).toBe(second);
+      expect(await log.ownerOf(newJob().jobId)).toBeUndefined();
     });
 
     it('shows of which job one is the rerun, and what was asked for can be read whole', async () => {

@@ -43,6 +43,7 @@ export function describeRecord(twin: () => Twin): void {
       const stored = await log.get(TENANT, job.jobId);
       expect(stored?.job).toEqual({
         jobId: job.jobId,
+        tenant: TENANT,
         epoch: job.epoch,
         status: 'queued',
         attempt: 0,

@@ -217,6 +217,7 @@ export type Job = {
   costUsd?: number | undefined;
   failure?: string | undefined;
   rerunOf?: string | undefined;
+  tenant?: string | undefined;
 };
 
 export type ExecuteParams = {
@@ -333,6 +334,7 @@ export type CancelManyParams = {
   /** the earlier conversation to continue */
   conversation?: string | undefined;
   idPrefix?: string | undefined;
+  tenant?: string | undefined;
   limit?: number | undefined;
   cursor?: string | undefined;
 };
@@ -365,6 +367,7 @@ export type GetResult = {
   costUsd?: number | undefined;
   failure?: string | undefined;
   rerunOf?: string | undefined;
+  tenant?: string | undefined;
   terminal?: JobEvent | undefined;
   listeners?: {
     id: string;
@@ -536,6 +539,7 @@ export type ListParams = {
   /** the earlier conversation to continue */
   conversation?: string | undefined;
   idPrefix?: string | undefined;
+  tenant?: string | undefined;
   limit?: number | undefined;
   cursor?: string | undefined;
 };
@@ -554,6 +558,7 @@ export type CountParams = {
   /** the earlier conversation to continue */
   conversation?: string | undefined;
   idPrefix?: string | undefined;
+  tenant?: string | undefined;
 };
 
 export type CountResult = {

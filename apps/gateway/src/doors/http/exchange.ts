@@ -118,7 +118,6 @@ export function openExchange(reply: HttpReply, identity: Identity, context: Http
     shed: () => cutOff('too_much_held'),
   });
   const beating: Beating = {
-    tenant: session.tenant,
     attachments: session.attachments.all,
     beat: guard((positions) => {
       const outgoing = { takenBytes: outbox.takenBytes(), waitingBytes: outbox.waitingBytes() };
