@@ -260,58 +260,66 @@ describe('cc-executor batch', () => {
     expect(missing.stderr).toContain('cannot be read: ENOENT');
   });
 
-  it('runs a file to its results: killed twice and started again, each line has one job and one result', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'cc-executor-batch-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
-    const [file, out] = [join(folder, 'jobs.jsonl'), join(folder, 'results.jsonl')];
-    const metadata = { batch: nonce() };
-    const quick = { prompt: demo({ text: 'done' }), metadata };
-    const open = { prompt: hanging('begun'), metadata };
-    const lines = [quick, open, quick, open, { promt: 'refused' }, quick];
-    writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-    const args = ['batch', 'run', file, '--out', out];
-    const written = () =>
-      readFileSync(out, 'utf8')
-        .split('\n')
-        .slice(0, -1)
-        .map((line) => JSON.parse(line));
+  it.each([
+    { how: 'all at once', flags: [] },
+    { how: 'eight at a time', flags: ['--concurrency', '8'] },
+  ])(
+    'runs 1,000 lines, $how: killed twice and started again, each line has one job and one result',
+    async ({ flags }) => {
+      const folder = mkdtempSync(join(tmpdir(), 'cc-executor-batch-'));
+      onTestFinished(() => rmSync(folder, { recursive: true }));
+      const [file, out] = [join(folder, 'jobs.jsonl'), join(folder, 'results.jsonl')];
+      const metadata = { batch: nonce() };
+      const [quick, open] = [
+        { prompt: demo({ text: 'done' }), metadata },
+        { prompt: hanging('begun'), metadata },
+      ];
+      const GATE = 401;
+      const numbers = Array.from({ length: 1_000 }, (_, index) => index + 1);
+      const lineOf = (line: number) =>
+        line % 10 === 0 ? quick : line === GATE ? open : { promt: 'refused' };
+      writeFileSync(file, numbers.map((line) => `${JSON.stringify(lineOf(line))}\n`).join(''));
+      const args = ['batch', 'run', file, '--out', out, ...flags];
+      const wholeLines = () => readFileSync(out, 'utf8').split('\n').slice(0, -1);
+      const wire = await connectWire(stack.url());
+      onTestFinished(() => wire.close());
 
-    /** Kills the command once it has written so many results, and cancels the job of the next line. */
-    async function killAfter(count: number): Promise<void> {
-      const child = cli(args);
-      await vi.waitFor(() => expect(written()).toHaveLength(count), { timeout: 20_000 });
-      child.process.kill('SIGKILL');
-      await child.ended;
-      appendFileSync(out, '{"line":');
-      const [, batchId = ''] = /(batch_\w+)/.exec(child.stderr()) ?? [];
-      const { stdout } = await expectExit(0, ['batch', 'results', batchId]);
-      const { jobId } = JSON.parse(stdout.split('\n')[count] ?? '');
-      await expectExit(0, ['cancel', jobId]);
-    }
-    await killAfter(1);
-    await killAfter(3);
-    const { stderr } = await expectExit(1, args);
-    expect(stderr).toContain('6/6 ended, 0 running, 3 not completed');
-    const types = written().map(({ line, terminal, error }) => [line, terminal?.type ?? error.code]);
-    expect(types).toEqual([
-      [1, 'completed'],
-      [2, 'cancelled'],
-      [3, 'completed'],
-      [4, 'cancelled'],
-      [5, 'invalid_params'],
-      [6, 'completed'],
-    ]);
-    const jobs = await expectExit(0, ['jobs', '--metadata', `batch=${metadata.batch}`, '--json']);
-    const jobIds = jobs.stdout.match(/job_[0-9a-f]{32}/g);
-    expect(new Set(jobIds)).toEqual(new Set(written().flatMap(({ jobId }) => jobId ?? [])));
+      async function killOnce(look: () => Promise<void> | void): Promise<void> {
+        const child = cli(args);
+        await vi.waitFor(look, { timeout: 30_000, interval: 5 });
+        child.process.kill('SIGKILL');
+        expect(await child.ended).toEqual({ code: null, signal: 'SIGKILL' });
+      }
+      // While it submits, and when it cannot go on for a job that hangs, in the middle of a result.
+      await killOnce(async () => {
+        const { result } = await wire.request('list', { metadata, limit: 10 });
+        expect(result.jobs).toHaveLength(10);
+      });
+      await killOnce(() => expect(wholeLines()).toHaveLength(GATE - 1));
+      appendFileSync(out, `{"line":${GATE},"jobId":"job_`);
+      await expectExit(0, ['cancel', '--metadata', `batch=${metadata.batch}`, '--text', 'hang', '--yes']);
 
-    // A finished one is left as it is, and results of another file are not added to.
-    const before = readFileSync(out, 'utf8');
-    await expectExit(1, args);
-    writeFileSync(file, `${JSON.stringify(quick)}\n`);
-    expect((await expectExit(2, args)).stderr).toContain('holds other results');
-    expect(readFileSync(out, 'utf8')).toBe(before);
-    expect((await expectExit(2, ['batch', 'run', file, '--out', file])).stderr).toContain('other things');
-    expect(readFileSync(file, 'utf8')).toBe(`${JSON.stringify(quick)}\n`);
-  });
+      const { stderr } = await expectExit(1, args);
+      expect(stderr).toContain('1000/1000 ended, 0 running, 900 not completed');
+      const results = wholeLines().map((line) => JSON.parse(line));
+      const endOf = (line: number) =>
+        line % 10 === 0 ? 'completed' : line === GATE ? 'cancelled' : 'invalid_params';
+      expect(results.map(({ line, terminal, error }) => [line, terminal?.type ?? error.code])).toEqual(
+        numbers.map((line) => [line, endOf(line)]),
+      );
+      const jobs = await expectExit(0, [
+        ...['jobs', '--metadata', `batch=${metadata.batch}`, '--limit', '1000', '--json'],
+      ]);
+      const jobIds = eventsOf(jobs.stdout).map(({ jobId }) => jobId);
+      expect(jobIds.sort()).toEqual(results.flatMap(({ jobId }) => jobId ?? []).sort());
+
+      // A finished one is left as it is, and results of another file are not added to.
+      const before = readFileSync(out, 'utf8');
+      await expectExit(1, args);
+      writeFileSync(file, `${'\n'.repeat(999)}${JSON.stringify(quick)}`);
+      expect((await expectExit(2, args)).stderr).toContain('holds other results');
+      expect(readFileSync(out, 'utf8')).toBe(before);
+      expect((await expectExit(2, ['batch', 'run', file, '--out', file])).stderr).toContain('other things');
+    },
+  );
 });

@@ -1,13 +1,12 @@
 /** How far a batch is, on standard error: a bar that is drawn over on a terminal, a line for each tenth elsewhere. */
 import type { Writable } from 'node:stream';
-import type { Result } from '@cc-executor/protocol';
 
 const BAR_CELLS = 20;
 
 const DEFAULT_COLUMNS = 80;
 
 export type BatchProgress = {
-  show(batch: Pick<Result<'getBatch'>, 'lines' | 'counts'>): void;
+  show(batch: { lines: number; counts: Record<'queued' | 'running' | 'completed', number> }): void;
   /** Leaves the last state standing. */
   end(): void;
 };

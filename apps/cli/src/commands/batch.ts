@@ -1,13 +1,16 @@
 /** `cc-executor batch`: submits many jobs at once, follows or counts them, gives their results, cancels them. */
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { RunBatchOptions } from '../run-batch.ts';
 
 type Options = { url?: string; idempotencyKey?: string; json?: boolean; wait?: boolean };
+
+const MOST_AT_A_TIME = 500;
 
 const HELP = `
 Examples:
   $ printf '{"prompt": "one"}\\n{"prompt": "two"}\\n' > jobs.jsonl
   $ cc-executor batch run jobs.jsonl --out results.jsonl
+  $ cc-executor batch run jobs.jsonl --out results.jsonl --concurrency 4
   $ cc-executor batch submit jobs.jsonl
   $ cc-executor batch get BATCH
   $ cc-executor batch results BATCH --wait | jq -r .terminal.text`;
@@ -42,6 +45,11 @@ export function registerBatch(program: Command): void {
     )
     .argument('<file>', 'lines of JSON, each with a prompt and what else a job may ask for')
     .requiredOption('--out <file>', 'gets one line of JSON for each, in their order')
+    .option(
+      '--concurrency <n>',
+      'submit so many at a time, the next when one has ended (else all at once, and they wait at the gateway)',
+      readConcurrency,
+    )
     .option(
       '--idempotency-key <key>',
       'the same key and lines give the same batch (else made from the lines: the same file is not run twice)',
@@ -81,4 +89,10 @@ export function registerBatch(program: Command): void {
       const { cancelBatch } = await import('../batches.ts');
       await cancelBatch(batchId, url);
     });
+}
+
+function readConcurrency(text: string): number {
+  const count = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (count >= 1 && count <= MOST_AT_A_TIME) return count;
+  throw new InvalidArgumentError(`Expected a whole number from 1 to ${MOST_AT_A_TIME}.`);
 }
