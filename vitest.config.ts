@@ -28,7 +28,7 @@ export default defineConfig({
   test: {
     reporters: ['default', './tools/totals-reporter.ts'],
     sequence: { sequencer: LongestFirst },
-    globalSetup: ['tests/setup/redis.ts', 'tests/setup/claude-code.ts', 'tests/setup/bundles.ts'],
+    globalSetup: ['redis', 'claude-code', 'bundles', 'home'].map((name) => `tests/setup/${name}.ts`),
     projects: [
       {
         test: {

@@ -7,7 +7,7 @@ export default defineConfig({
     name: 'compose',
     reporters: ['default', './tools/totals-reporter.ts'],
     include: ['tests/compose/**/*.test.ts'],
-    globalSetup: ['tests/compose/support/global-setup.ts'],
+    globalSetup: ['tests/compose/support/global-setup.ts', 'tests/setup/home.ts'],
     // Each has a stack of its own, which waits more than it computes.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },

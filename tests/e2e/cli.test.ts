@@ -86,6 +86,7 @@ describe('cc-executor run', () => {
       {
         env: {
           PATH: process.env.PATH,
+          XDG_STATE_HOME: process.env.XDG_STATE_HOME,
           CC_EXECUTOR_URL: stack.url(),
           ...{ NODE: process.execPath, MAIN: main, PROMPT: demo({ text }) },
         },

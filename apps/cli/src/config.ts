@@ -1,18 +1,27 @@
-/** The settings of the commands that talk to a gateway. */
+/**
+ * The settings of the commands that talk to a gateway: what an option says, else the environment, else the profile of
+ * `cc-executor config`, else a default. This is the one place where the gateway and the token for it are chosen.
+ */
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
 import { keysSettings, loadConfig, setting, text, urlText } from '@cc-executor/runtime/settings';
-import { tokenOption } from './token-option.ts';
+import { globalOptions } from './global-options.ts';
+import { DEFAULT_PROFILE, type Profile, profileOf, readProfiles } from './profiles.ts';
 import { UsageError } from './usage-error.ts';
 
 export const appName = 'cli';
 
-export const intro = `The commands \`run\`, \`attach\`, \`cancel\`, \`pause\`, \`resume\`, \`get\` and \`jobs\` of \`cc-executor\`. A setting that is not
-valid is a usage error (exit code 2). \`NO_COLOR\` is honoured. \`doctor\` reads this one, and those of the services where it runs.`;
+const DEFAULT_URL = 'ws://127.0.0.1:8003/ws';
+
+export const intro = `The commands of \`cc-executor\` that talk to a gateway. An option goes before the variable, and the variable before what
+\`cc-executor config\` keeps. A setting that is not valid is a usage error (exit code 2). \`NO_COLOR\` is honoured. \`doctor\` reads this one, and
+those of the services where it runs.`;
 
 export const settings = {
   url: setting({
     env: 'CC_EXECUTOR_URL',
-    schema: urlText(['ws', 'wss']),
-    default: 'ws://127.0.0.1:8003/ws',
+    schema: urlText(['ws', 'wss', 'http', 'https']),
+    default: DEFAULT_URL,
     description: 'The gateway to talk to; `--url` goes before it. Without a path, /ws is taken.',
   }),
   token: setting({
@@ -21,18 +30,93 @@ export const settings = {
     secret: true,
     description: 'The token to show a gateway that asks for one; `--token` goes before it.',
   }),
+  profile: setting({
+    env: 'CC_EXECUTOR_PROFILE',
+    schema: text().optional(),
+    defaultText: 'the one that `cc-executor config set profile` chose, else default',
+    description: 'Which profile of `cc-executor config` to take; `--profile` goes before it.',
+  }),
+  configHome: setting({
+    env: 'XDG_CONFIG_HOME',
+    schema: text().optional(),
+    defaultText: '~/.config',
+    description: 'The folder with `cc-executor/config.json`, the file of `cc-executor config`.',
+  }),
+  stateHome: setting({
+    env: 'XDG_STATE_HOME',
+    schema: text().optional(),
+    defaultText: '~/.local/state',
+    description: 'The folder with `cc-executor/conversations`, which `cc-executor run --continue` reads.',
+  }),
   ...keysSettings,
 };
 
-/** The token to show, if there is one. Errors: `ConfigError`. */
-export function readToken(): string | undefined {
-  return tokenOption() ?? loadConfig(appName, { token: settings.token }).token;
+export type Origin = 'option' | 'environment' | 'profile' | 'default';
+
+/** A setting as it holds, and by what. */
+export type Found = { value: string; origin: Origin };
+
+/** The profile that holds. Errors: `UsageError`, `ConfigError`. */
+export function readProfileName(): Found {
+  return (
+    found(globalOptions().profile, 'option') ??
+    found(variable('profile'), 'environment') ??
+    found(readProfiles(configFile()).profile, 'profile') ?? { value: DEFAULT_PROFILE, origin: 'default' }
+  );
 }
 
-/** The same as an option of a client. */
-export function tokenOptions(): { token?: string } {
-  const token = readToken();
+/** The gateway's address, as it was given. Errors: `UsageError`, `ConfigError`. */
+export function findUrl(option?: string): Found {
+  return (
+    found(option, 'option') ??
+    found(variable('url'), 'environment') ??
+    found(readProfile().url, 'profile') ?? { value: DEFAULT_URL, origin: 'default' }
+  );
+}
+
+/**
+ * The token to show to the gateway at this address, if there is one. That of a profile is for the gateway of the profile alone:
+ * another one, named by an option or a variable, does not get to see it. Errors: `UsageError`, `ConfigError`.
+ *
+ * @param url as `readUrl` gives it
+ */
+export function findToken(url: string): Found | undefined {
+  const given = found(globalOptions().token, 'option') ?? found(variable('token'), 'environment');
+  if (given !== undefined) return given;
+  const { url: own = DEFAULT_URL, token } = readProfile();
+  return completeUrl(own) === url ? found(token, 'profile') : undefined;
+}
+
+/** The gateway's address, whole. Errors: `UsageError`, `ConfigError`. */
+export function readUrl(option: string | undefined): string {
+  return completeUrl(findUrl(option).value);
+}
+
+/** The token for this address as an option of a client. Errors: as of `findToken`. */
+export function tokenOptions(url: string): { token?: string } {
+  const token = findToken(url)?.value;
   return token === undefined ? {} : { token };
+}
+
+/** `http://host` is `ws://host/ws`. Errors: `UsageError`. */
+export function completeUrl(url: string): string {
+  const parsed = settings.url.schema.safeParse(url);
+  if (!parsed.success) throw new UsageError(`${url} is not an address such as ${DEFAULT_URL}`);
+  const address = new URL(parsed.data.replace(/^http/i, 'ws'));
+  if (address.pathname === '/') address.pathname = '/ws';
+  return address.href;
+}
+
+/** Where `cc-executor config` keeps its settings. Errors: `ConfigError`. */
+export function configFile(): string {
+  const { configHome } = loadConfig(appName, { configHome: settings.configHome });
+  return join(folder(configHome, '.config'), 'cc-executor', 'config.json');
+}
+
+/** Where conversations are remembered. Errors: `ConfigError`. */
+export function conversationsFolder(): string {
+  const { stateHome } = loadConfig(appName, { stateHome: settings.stateHome });
+  return join(folder(stateHome, '.local/state'), 'cc-executor', 'conversations');
 }
 
 /** The file of keys: the option, else the environment. Errors: `UsageError`, `ConfigError`. */
@@ -42,14 +126,25 @@ export function readKeysPath(option: string | undefined): string {
   return path;
 }
 
-/** The gateway's address: the option, else the environment, else this machine. Errors: `UsageError`, `ConfigError`. */
-export function readUrl(option: string | undefined): string {
-  const url = option ?? loadConfig(appName, { url: settings.url }).url;
-  const parsed = settings.url.schema.safeParse(url);
-  if (!parsed.success) {
-    throw new UsageError(`--url ${url} is not an address such as ${settings.url.default}`);
-  }
-  const address = new URL(parsed.data);
-  if (address.pathname === '/') address.pathname = '/ws';
-  return address.href;
+function readProfile(): Profile {
+  return profileOf(readProfiles(configFile()), readProfileName().value);
+}
+
+/** What the environment says, if it says something. */
+function variable(name: 'url' | 'token' | 'profile'): string | undefined {
+  const definition = setting({
+    ...settings[name],
+    schema: settings[name].schema.optional(),
+    default: undefined,
+  });
+  return loadConfig(appName, { value: definition }).value;
+}
+
+function found(value: string | undefined, origin: Origin): Found | undefined {
+  return value === undefined ? undefined : { value, origin };
+}
+
+/** As the XDG specification has it: what is no absolute path counts as unset. */
+function folder(given: string | undefined, usual: string): string {
+  return given !== undefined && isAbsolute(given) ? given : join(homedir(), usual);
 }

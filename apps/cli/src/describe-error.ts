@@ -19,7 +19,7 @@ const ADVICE: Record<string, string> = {
   idempotency_conflict: 'Take another --idempotency-key, or the same prompt and options as before.',
   position_ahead: 'Take a lower --after.',
   unauthenticated:
-    'Give a token with CC_EXECUTOR_TOKEN or --token; `cc-executor keys make` makes one, for the operator.',
+    'Give a token: `cc-executor config set token`, CC_EXECUTOR_TOKEN or --token; `cc-executor keys make` makes one, for the operator.',
   unavailable: 'The gateway is there but its Redis is not: try again in a moment.',
 };
 

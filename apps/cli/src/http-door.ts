@@ -1,6 +1,6 @@
 /** What goes by HTTP alone, files and batches, is asked for at the gateway whose WebSocket the other commands use. */
 import { ClientError, type ErrorCode } from '@cc-executor/client';
-import { readToken, readUrl } from './config.ts';
+import { readUrl, tokenOptions } from './config.ts';
 
 /**
  * Asks; the path begins behind `/v1/`.
@@ -11,10 +11,11 @@ export async function askHttpDoor(
   path: string,
   init: RequestInit = {},
 ): Promise<Response> {
-  const url = new URL(readUrl(urlOption));
+  const address = readUrl(urlOption);
+  const url = new URL(address);
   url.protocol = url.protocol.replace('ws', 'http');
   const base = url.href.replace(/\/(?:ws)?$/, '');
-  const token = readToken();
+  const { token } = tokenOptions(address);
   const headers = new Headers(init.headers);
   if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
   let response: Response;

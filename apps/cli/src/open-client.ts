@@ -12,12 +12,13 @@ export async function withClient<T>(
   work: (client: Client) => Promise<T>,
   options: Pick<ClientOptions, 'watch'> = {},
 ): Promise<T> {
+  const url = readUrl(urlOption);
   const client = createClient({
-    url: readUrl(urlOption),
+    url,
     // Node's own takes longer to load than the rest of a command.
     WebSocket,
     reconnect: { attempts: 20 },
-    ...tokenOptions(),
+    ...tokenOptions(url),
     ...options,
   });
   try {

@@ -9,6 +9,7 @@ import { registerBatch } from './commands/batch.ts';
 import { registerBody } from './commands/body.ts';
 import { registerCancel } from './commands/cancel.ts';
 import { registerCompletion } from './commands/completion.ts';
+import { registerConfig } from './commands/config.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerExplain } from './commands/explain.ts';
 import { registerFiles } from './commands/files.ts';
@@ -22,7 +23,7 @@ import { registerRun } from './commands/run.ts';
 import { registerVerify } from './commands/verify.ts';
 import { registerWhoami } from './commands/whoami.ts';
 import { exitCodes } from './exit-codes.ts';
-import { takeToken } from './token-option.ts';
+import { type GlobalOptions, takeGlobalOptions } from './global-options.ts';
 import { registerUp } from './up/command.ts';
 
 const HELP = `
@@ -61,9 +62,13 @@ function createProgram(): Command {
       '--token <token>',
       'who this is (else CC_EXECUTOR_TOKEN, which others on this machine cannot see)',
     )
-    .hook('preAction', (root) => {
-      const { token } = root.opts<{ token?: string }>();
-      takeToken(token);
+    .option('--profile <name>', 'the profile of cc-executor config (else CC_EXECUTOR_PROFILE)')
+    .option('--url <url>', 'the gateway, as the commands take it, too')
+    .hook('preAction', (root, command) => {
+      const { url, ...options } = root.opts<GlobalOptions & { url?: string }>();
+      takeGlobalOptions(options);
+      // Before a command or after it, commander gives it to the program.
+      if (url !== undefined) command.setOptionValue('url', url);
     })
     .addHelpText('after', HELP)
     .showHelpAfterError('(--help shows what there is)')
@@ -85,6 +90,7 @@ function createProgram(): Command {
     registerRedeliver,
     registerKeys,
     registerWhoami,
+    registerConfig,
     registerCompletion,
     registerUp,
   ]) {

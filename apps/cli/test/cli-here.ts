@@ -7,10 +7,14 @@ import { runProgram } from '../src/program.ts';
 import type { CliRun } from './cli-process.ts';
 
 /** One at a time. Standard input is the test's: only for commands that read none. */
-export function runHere(args: string[], { url }: { url?: string } = {}): Pick<CliRun, 'ended'> {
+export function runHere(
+  args: string[],
+  { url, env = {} }: { url?: string; env?: Record<string, string> } = {},
+): Pick<CliRun, 'ended'> {
   const [stdout, stderr] = [capture(process.stdout), capture(process.stderr)];
   const exitCode = process.exitCode;
   vi.stubEnv('CC_EXECUTOR_URL', url);
+  for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
   // Where the tests run in a terminal, or CI, colours are asked for.
   vi.stubEnv('FORCE_COLOR', undefined);
   let restored = false;

@@ -28,10 +28,11 @@ export function runCli(
   args: string[],
   { url, stdin = 'ignore' }: { url?: string; stdin?: 'ignore' | 'pipe' } = {},
 ): CliRun {
+  const { PATH, XDG_CONFIG_HOME, XDG_STATE_HOME } = process.env;
   // With `stdin: 'ignore'` there is none, and then no test uses it.
   const child = spawn(process.execPath, [...quickStart(main), ...args], {
     stdio: [stdin, 'pipe', 'pipe'],
-    env: { PATH: process.env.PATH, ...(url === undefined ? {} : { CC_EXECUTOR_URL: url }) },
+    env: { PATH, XDG_CONFIG_HOME, XDG_STATE_HOME, CC_EXECUTOR_URL: url },
   }) as CliProcess;
   const exit = once(child, 'exit') as Promise<[number | null, NodeJS.Signals]>;
   onTestFinished(async () => {

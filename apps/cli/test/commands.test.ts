@@ -311,7 +311,7 @@ describe('usage', () => {
   });
 
   it('exits with 2 for a variable that is not valid', async () => {
-    const { code, stderr } = await runHere(['jobs'], { url: 'http://example.com' }).ended;
+    const { code, stderr } = await runHere(['jobs'], { url: 'ftp://example.com' }).ended;
     expect(code).toBe(2);
     expect(stderr).toContain('CC_EXECUTOR_URL');
   });

@@ -25,6 +25,12 @@ export function runNode(
   return runProgram(process.execPath, [...quickStart(script), ...args], options);
 }
 
+/** What a program needs that knows its user, and keeps nothing in that user's folders. */
+function inherited(): NodeJS.ProcessEnv {
+  const { PATH, HOME, XDG_CONFIG_HOME, XDG_STATE_HOME } = process.env;
+  return { PATH, HOME, XDG_CONFIG_HOME, XDG_STATE_HOME };
+}
+
 /** Runs any program; without `input` its standard input is empty. */
 export function runProgram(
   program: string,
@@ -32,7 +38,7 @@ export function runProgram(
   { env, input }: ChildOptions = {},
 ): Child {
   const child = spawn(program, args, {
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+    env: { ...inherited(), ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   killWithParent(child);

@@ -17,7 +17,7 @@ export function registerAttach(program: Command): void {
     .description('print what a job puts out, from its start or from a position')
     .argument('<job>', 'the job id, or how it begins')
     .option('--after <seq>', 'begin after this event', readSeq, 0)
-    .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
+    .option('--url <url>', "the gateway (else CC_EXECUTOR_URL, the profile's, ws://127.0.0.1:8003/ws)")
     .option('--json', 'print the events, one JSON object a line, and nothing else')
     .option('--quiet', 'print the answer and nothing else')
     .addHelpText('after', HELP)

@@ -16,7 +16,7 @@ export function registerBody(program: Command): void {
     .description('print the whole message of an event that shows a shortened one')
     .argument('<job>', 'the job id, or how it begins')
     .argument('<seq>', 'which event', readSeq)
-    .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
+    .option('--url <url>', "the gateway (else CC_EXECUTOR_URL, the profile's, ws://127.0.0.1:8003/ws)")
     .addHelpText('after', HELP)
     .action(async (text: string, seq: number, { url }: BodyOptions) => {
       const [{ withJob }, { harmlessOn }] = await Promise.all([

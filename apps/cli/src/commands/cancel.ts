@@ -21,7 +21,7 @@ export function registerCancel(program: Command): void {
     .argument('[job]', 'the job id, or how it begins');
   addFilterFlags(cancel, ['queued', 'running', 'unfinished'])
     .option('--yes', 'do not ask')
-    .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
+    .option('--url <url>', "the gateway (else CC_EXECUTOR_URL, the profile's, ws://127.0.0.1:8003/ws)")
     .addHelpText('after', HELP)
     .action(async (jobId: string | undefined, options: CancelOptions) => {
       process.exitCode = await cancelAsked(jobId, options);

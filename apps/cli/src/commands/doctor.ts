@@ -19,7 +19,7 @@ export function registerDoctor(program: Command): void {
   program
     .command('doctor')
     .description('check every pair of services that must talk, and say what to do')
-    .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
+    .option('--url <url>', "the gateway (else CC_EXECUTOR_URL, the profile's, ws://127.0.0.1:8003/ws)")
     .addOption(
       new Option('--as <place>', 'whose view to take (else told by the variables that are set)').choices([
         'client',

@@ -15,7 +15,7 @@ export function registerExplain(program: Command): void {
     .command('explain')
     .description('tell what happened to a job: when, what it cost, who was handed its end')
     .argument('<job>', 'the job id, or how it begins')
-    .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
+    .option('--url <url>', "the gateway (else CC_EXECUTOR_URL, the profile's, ws://127.0.0.1:8003/ws)")
     .option('--json', 'print it as one JSON object')
     .addHelpText('after', HELP)
     .action(async (text: string, options: ExplainOptions) => {

@@ -13,7 +13,7 @@ Examples:
 
 const URL_OPTION = [
   '--url <url>',
-  'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)',
+  "the gateway (else CC_EXECUTOR_URL, the profile's, ws://127.0.0.1:8003/ws)",
 ] as const;
 
 export function registerFiles(program: Command): void {

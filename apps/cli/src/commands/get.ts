@@ -13,7 +13,7 @@ export function registerGet(program: Command): void {
     .command('get')
     .description('show a job: status, times, how it ended')
     .argument('<job>', 'the job id, or how it begins')
-    .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
+    .option('--url <url>', "the gateway (else CC_EXECUTOR_URL, the profile's, ws://127.0.0.1:8003/ws)")
     .option('--json', 'print it as one JSON object')
     .addHelpText('after', HELP)
     .action(async (text: string, options: GetOptions) => {

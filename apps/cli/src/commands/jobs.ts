@@ -35,7 +35,7 @@ export function registerJobs(program: Command): void {
   addFilterFlags(jobs, Object.keys(statuses))
     .option('--limit <n>', 'at most so many', readLimit, 20)
     .option('--watch', 'show them anew every two seconds, until Ctrl-C')
-    .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
+    .option('--url <url>', "the gateway (else CC_EXECUTOR_URL, the profile's, ws://127.0.0.1:8003/ws)")
     .option('--json', 'one JSON object a line')
     .addHelpText('after', HELP)
     .action(listJobs);

@@ -22,7 +22,7 @@ function register(program: Command, action: 'pause' | 'resume'): void {
     .command(action)
     .description(WHAT[action].description)
     .argument('<job>', 'the job id, or how it begins')
-    .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
+    .option('--url <url>', "the gateway (else CC_EXECUTOR_URL, the profile's, ws://127.0.0.1:8003/ws)")
     .addHelpText('after', help(action))
     .action(async (text: string, options: { url?: string }) => {
       process.exitCode = await control(action, text, options.url);

@@ -13,7 +13,7 @@ export function registerRedeliver(program: Command): void {
     .command('redeliver')
     .description('send the webhook of an ended job again')
     .argument('<job>', 'the job id, or how it begins')
-    .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
+    .option('--url <url>', "the gateway (else CC_EXECUTOR_URL, the profile's, ws://127.0.0.1:8003/ws)")
     .addHelpText('after', HELP)
     .action(async (text: string, { url }: { url?: string }) => {
       const { withJob } = await import('../resolve-job.ts');

@@ -24,7 +24,7 @@ export function registerRerun(program: Command): void {
     .argument('<job>', 'the job id, or how it begins')
     .option('--idempotency-key <key>', 'the same key gives the same new job')
     .option('--detach', 'print the new job id and leave')
-    .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
+    .option('--url <url>', "the gateway (else CC_EXECUTOR_URL, the profile's, ws://127.0.0.1:8003/ws)")
     .option('--json', 'print the events, one JSON object a line, and nothing else')
     .option('--quiet', 'print the answer and nothing else')
     .addHelpText('after', HELP)

@@ -17,7 +17,7 @@ export function registerVerify(program: Command): void {
     .command('verify')
     .description("check a job's output against Claude's own transcript")
     .argument('<job>', 'the job id, or how it begins')
-    .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
+    .option('--url <url>', "the gateway (else CC_EXECUTOR_URL, the profile's, ws://127.0.0.1:8003/ws)")
     .option('--json', 'print what was found as one JSON object')
     .addHelpText('after', HELP)
     .action(async (text: string, options: VerifyOptions) => {

@@ -8,7 +8,7 @@ export function registerWhoami(program: Command): void {
   program
     .command('whoami')
     .description('show who you are for the gateway: key, tenant, scopes, and how much of each quota is taken')
-    .option('--url <url>', 'the gateway (else CC_EXECUTOR_URL, else ws://127.0.0.1:8003/ws)')
+    .option('--url <url>', "the gateway (else CC_EXECUTOR_URL, the profile's, ws://127.0.0.1:8003/ws)")
     .option('--json', 'print it as one JSON object, with the ceilings')
     .action(async ({ url, json }: WhoamiOptions) => {
       const [{ withClient }, { harmlessOn }] = await Promise.all([

@@ -51,7 +51,7 @@ export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
 function gatewayUrl({ url }: DoctorOptions, settings: DoctorSettings, place: Place): string | undefined {
   if (url !== undefined) return readUrl(url);
   if (settings.url !== undefined) return readUrl(settings.url);
-  if (place === 'client') return readUrl('ws://127.0.0.1:8003/ws');
+  if (place === 'client') return readUrl(undefined);
   if (place !== 'gateway') return undefined;
   return readUrl(`ws://${reachable(settings.gatewayHost)}:${settings.gatewayPort ?? 8003}/ws`);
 }

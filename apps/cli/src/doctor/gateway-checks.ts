@@ -59,7 +59,7 @@ function httpBase(url: string): URL {
 
 async function openDoor(url: string): Promise<Finding> {
   const from = performance.now();
-  const client = createClient({ url, ...tokenOptions(), connectTimeoutMs: CONNECT_MS });
+  const client = createClient({ url, ...tokenOptions(url), connectTimeoutMs: CONNECT_MS });
   try {
     const { version } = await client.connect();
     const latencyMs = Math.round((performance.now() - from) * 10) / 10;

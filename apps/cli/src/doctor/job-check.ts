@@ -10,7 +10,7 @@ const PROMPT = 'Answer with the single word: ok';
 
 /** Runs one job. @param timeoutMs for all of it; the job is cancelled then */
 export async function runJob(url: string, timeoutMs: number): Promise<Finding> {
-  const client = createClient({ url, ...tokenOptions() });
+  const client = createClient({ url, ...tokenOptions(url) });
   const from = performance.now();
   try {
     const job = await client.execute({
