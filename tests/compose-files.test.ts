@@ -245,7 +245,8 @@ describe.each(Object.entries(DOCKERFILES))('the Dockerfile of %s', (app, path) =
 
   test('runs as nobody special, hears SIGTERM itself, says what it is and whether it is well', () => {
     expect(last).toMatch(/^USER node$/m);
-    expect(last).toContain(`\nCMD ["node", "apps/${app}/src/main.ts"]`);
+    expect(last).toContain(`\nCMD ["node", "--import", "/app/compile-cache.mjs", "apps/${app}/src/main.ts"]`);
+    expect(last).toContain(`/image/stage.sh compiled apps/${app}/src/main.ts\n`);
     expect(last).toMatch(
       /^HEALTHCHECK [^\n]*--start-period=[^\n]*\\\n {2}CMD \["node", "healthcheck\.mjs", /m,
     );

@@ -4,6 +4,7 @@
 #   stage.sh manifests       what npm ci reads: a change of the code leaves it, and so the next step, as it was
 #   stage.sh packages NAME…  the production dependencies of these workspaces, and links to the workspaces they use
 #   stage.sh claude-code VERSION  Claude Code in /opt/claude-code, as the lock file in /locked has it; none without a version
+#   stage.sh compiled PROGRAM  what Node compiles of a service when it starts
 #   stage.sh sources FOLDER  the code of the workspaces that FOLDER, a node_modules, links to
 set -eu
 
@@ -35,6 +36,19 @@ case "$1" in
     npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
     node_modules/.bin/claude --version
     ;;
+  compiled)
+    cd /app
+    # Node looks only at what its own user compiled, here before anybody could change it.
+    install -d -o node compiled
+    status=0
+    # The service loads all that it is made of, says what is wrong with its settings, and ends.
+    setpriv --reuid=node --regid=node --clear-groups \
+      env LOG_LEVEL=none node --import ./compile-cache.mjs "$2" 2>/tmp/said || status=$?
+    [ "$status" = 78 ] && [ -n "$(ls -A compiled/*)" ] || { cat /tmp/said >&2; exit 1; }
+    rm /tmp/said
+    chown -R root:root compiled
+    chmod -R a+rX compiled
+    ;;
   sources)
     cd /repository
     # Real folders outside of node_modules: inside it Node does not strip types.
@@ -44,7 +58,7 @@ case "$1" in
     cp package.json /app/
     ;;
   *)
-    sed -n '2,7p' "$0" >&2
+    sed -n '2,8p' "$0" >&2
     exit 64
     ;;
 esac

@@ -257,6 +257,16 @@ test.each(['host', ...OURS])('the doctor finds nothing wrong from the %s', async
   expect(findings.some(({ level }) => level === 'ok')).toBe(true);
 });
 
+test.each(OURS)('%s starts from what its image has compiled', async (service) => {
+  const { id } = await stack().container(service);
+  const start = `node --import /app/compile-cache.mjs apps/${service}/src/main.ts 2>&1; true`;
+  const env = ['--env', 'NODE_DEBUG_NATIVE=COMPILE_CACHE', '--env', 'LOG_LEVEL=none'];
+  const said = await docker(['exec', ...env, id, 'sh', '-c', start]);
+  expect(said).toContain('LOG_LEVEL');
+  expect(said).toMatch(/V8 code cache for .* was accepted/);
+  expect(said).not.toMatch(/not initialized|no transpile cache|permission denied/);
+});
+
 test('cc-executor run streams and completes, from the host and from inside', async () => {
   const text = nonce();
   const program = new URL('../../apps/cli/src/main.ts', import.meta.url).pathname;
