@@ -205,6 +205,7 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
       ...(keepsLogin && { CLAUDE_SECURESTORAGE_CONFIG_DIR: loginFolder }),
       CLAUDE_CODE_TMPDIR: temporary,
       TMPDIR: temporary,
+      ...(request.traceparent !== undefined && { TRACEPARENT: request.traceparent }),
     };
     const access = modelProxy?.admit();
     const { spawnError, ...ending } = await runCliProcess(

@@ -19,6 +19,9 @@ export type Credentials = {
 const SESSION_VARIABLES =
   /^(CLAUDECODE|CLAUDE_PID|CLAUDE_CODE_(SESSION|CHILD|MESSAGING|ENTRYPOINT|EXECPATH).*)$/;
 
+/** What says where telemetry goes, and shows who may send it: for Claude Code only where its operator has it send any. */
+const TELEMETRY = /^OTEL_(?!SERVICE_NAME$)/;
+
 /** Of this service and of workers, which share its machine under `npm start`. */
 const OWN_VARIABLES = new Set(
   Object.values(settings).flatMap(({ env }) => [env, `${env}_FILE`, 'CLAUDE_API_URL', 'CLAUDE_API_PATH']),
@@ -34,12 +37,16 @@ export function buildCliEnvironment(
   credentials: Partial<Credentials>,
   passed: readonly string[],
 ): Environment {
-  const inherited = Object.entries(base).filter(
-    ([name]) =>
+  const isTelemetryOn = /^(1|true|yes|on)$/i.test(base.CLAUDE_CODE_ENABLE_TELEMETRY ?? '');
+  const isInherited = (name: string) => {
+    if (name.startsWith('OTEL_')) return isTelemetryOn && TELEMETRY.test(name);
+    return (
       (isClaudeVariable(name) || passed.includes(name)) &&
       !OWN_VARIABLES.has(name) &&
-      !SESSION_VARIABLES.test(name),
-  );
+      !SESSION_VARIABLES.test(name)
+    );
+  };
+  const inherited = Object.entries(base).filter(([name]) => isInherited(name));
   return {
     // How long it waits for what runs in the background: whoever asked for the run says how long that may take.
     CLAUDE_CODE_PRINT_BG_WAIT_CEILING_MS: '0',

@@ -23,6 +23,7 @@ import {
   text,
   userSuffix,
 } from '@cc-executor/runtime';
+import { tracingSettings } from '@cc-executor/tracing';
 import { z } from 'zod';
 import { policySettings } from './policy-settings.ts';
 
@@ -229,6 +230,7 @@ export const settings = {
   }),
   ...policySettings,
   ...metricsSettings,
+  ...tracingSettings,
   apiKey: setting({
     env: 'ANTHROPIC_API_KEY',
     schema: text().optional(),

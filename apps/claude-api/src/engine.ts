@@ -20,6 +20,8 @@ export type ExecutionRequest = Readonly<Omit<ClaudeOptions, 'mcpConfig'>> & {
   /** Ends it earlier than the server's own limit does, in ms. */
   readonly timeoutMs?: number | undefined;
   readonly mcpConfig?: readonly string[] | undefined;
+  /** Of the execution, where it is traced: what Claude Code tells of itself is a part of it. */
+  readonly traceparent?: string | undefined;
 };
 
 export type EngineDescription = {

@@ -1,7 +1,8 @@
 /** claude-api: an HTTP service that runs Claude Code and streams what it does. */
 import { resolve } from 'node:path';
-import { logEvents } from '@cc-executor/runtime';
+import { logEvents, version } from '@cc-executor/runtime';
 import { runService } from '@cc-executor/service';
+import { openTracing } from '@cc-executor/tracing';
 import { killRunning } from './cli-process.ts';
 import { appName } from './config.ts';
 import { chooseEngine, openModelProxy } from './engine-choice.ts';
@@ -32,6 +33,7 @@ await runService({
         { event: logEvents.leftoversRemoved, processes, folders },
         'leftovers of an earlier start removed',
       );
+    const tracing = await openTracing(config, { service: `cc-executor-${appName}`, version, logger });
     const server = await startServer({
       engine,
       host: config.host,
@@ -44,6 +46,7 @@ await runService({
       policy: choosePolicy(config),
       drainMs: config.drainMs,
       metrics,
+      tracing,
       logger,
     });
     const { port } = server;
@@ -52,6 +55,7 @@ await runService({
       async close() {
         await server.close();
         await modelProxy?.close();
+        await tracing?.close();
       },
     };
   },

@@ -2,6 +2,7 @@
 import type { Metrics } from '@cc-executor/metrics';
 import type { Logger } from '@cc-executor/runtime';
 import { createHealth, createHttpServer, listenHttp } from '@cc-executor/service';
+import type { Tracing } from '@cc-executor/tracing';
 import { appName } from './config.ts';
 import type { Engine } from './engine.ts';
 import { createExecutions, type ExecutionLimits } from './executions.ts';
@@ -36,6 +37,8 @@ export type ServerOptions = {
   readonly policy: Policy;
   readonly drainMs: number;
   readonly metrics: Metrics;
+  /** Undefined: nothing is traced. */
+  readonly tracing?: Tracing | undefined;
   readonly logger: Logger;
 };
 
@@ -84,7 +87,7 @@ export async function startServer(options: ServerOptions): Promise<ClaudeApiServ
   });
   requireToken(app, options.tokenSha256);
   requireTenant(app);
-  registerExecuteRoutes(app, { engine, executions, policy: options.policy, metrics: counted });
+  registerExecuteRoutes(app, { ...options, executions, metrics: counted });
   registerExecutionRoutes(app, executions, engine);
   const workspaces = createWorkspaces(options.workspacesDir);
   registerWorkspaceRoutes(app, {

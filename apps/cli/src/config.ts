@@ -48,6 +48,12 @@ export const settings = {
     defaultText: '~/.local/state',
     description: 'The folder with `cc-executor/conversations`, which `cc-executor run --continue` reads.',
   }),
+  traceparent: setting({
+    env: 'TRACEPARENT',
+    schema: text().optional(),
+    description:
+      'What `run` and `rerun` call their jobs a part of, where they are traced (docs/tracing.md), as other programs do; one that is none counts as unset.',
+  }),
   ...keysSettings,
 };
 

@@ -2,6 +2,7 @@
 import { type ExecuteParams, executeParamsSchema } from '@cc-executor/protocol';
 import { durationMs } from '@cc-executor/runtime/settings';
 import { claudeFlag, type GivenFlags, readClaudeFlags, readPairs } from './claude-flags.ts';
+import { inheritedTraceparent } from './traceparent.ts';
 import { UsageError } from './usage-error.ts';
 
 export type ExecuteOptions = GivenFlags & {
@@ -16,6 +17,7 @@ export type ExecuteOptions = GivenFlags & {
   priority?: string;
   metadata?: string[];
   webhook?: string;
+  traceparent?: string;
   onDenial?: string;
   onRefusal?: string;
   onMcpFailure?: string;
@@ -61,6 +63,7 @@ export function buildExecuteParams(prompt: string, options: ExecuteOptions): Exe
     priority: numberOf(options.priority),
     metadata: options.metadata && readPairs('--metadata', options.metadata, faults),
     webhook: options.webhook === undefined ? undefined : { url: options.webhook },
+    traceparent: options.traceparent ?? inheritedTraceparent(),
     onDenial: options.onDenial,
     onRefusal: options.onRefusal,
     onMcpFailure: options.onMcpFailure,

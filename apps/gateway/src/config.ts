@@ -25,6 +25,7 @@ import {
   text,
   urlText,
 } from '@cc-executor/runtime';
+import { tracingSettings } from '@cc-executor/tracing';
 import { webhookSettings } from '@cc-executor/webhooks';
 import { findIdentityFaults, identitySettings } from './identity/settings.ts';
 import { ceilingSettings } from './operations/ceilings.ts';
@@ -117,6 +118,7 @@ export const settings = {
     description: 'How often to look for jobs that no worker will end.',
   }),
   ...metricsSettings,
+  ...tracingSettings,
   ...commonSettings,
 };
 

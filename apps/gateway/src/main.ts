@@ -11,6 +11,7 @@ import {
   createRedisListenLog,
   createRedisReadLog,
   createRedisSweep,
+  createRedisTraceLog,
   createRedisUnqueued,
   createRedisUsageBlock,
   createRedisWebhookLog,
@@ -33,6 +34,7 @@ import { createTargetRules } from '@cc-executor/runtime/targets';
 import { createHealth, runService } from '@cc-executor/service';
 import { joinFleet } from '@cc-executor/service/fleet-member';
 import { createTranscriptRequests } from '@cc-executor/signals';
+import { openTracing } from '@cc-executor/tracing';
 import { createWebhookSender } from '@cc-executor/webhooks';
 import { createAbandonWatch } from './chores/abandon-watch.ts';
 import { startQueueCheck } from './chores/queue-check.ts';
@@ -56,6 +58,7 @@ import { createHolders } from './quotas/holders.ts';
 import { quotasOf } from './quotas/settings.ts';
 import { startGateway } from './server.ts';
 import { createServices } from './services.ts';
+import { createTraces, untraced } from './traces.ts';
 
 /** How often Redis's memory and disk are looked at, in ms: much less than it takes to fill what is kept free. */
 const ROOM_LOOK_MS = 1_000;
@@ -86,11 +89,14 @@ await runService({
       ? createReplication({ redis: accepting, key: keys.replicated, boundMs: REPLICA_MS })
       : undefined;
     const readLog = shareReads(limitReads(createRedisReadLog(kept)));
-    const wishLog = createRedisWishLog(kept);
+    const tracing = await openTracing(config, { service: `cc-executor-${appName}`, version, logger });
+    const traces = tracing && createTraces({ tracing, traceLog: createRedisTraceLog(kept), logger });
+    const tell = traces ?? untraced;
+    const wishLog = tell.wishes(createRedisWishLog(kept));
     const jobBatches = createRedisJobBatches(kept);
     const feed = createRedisFeed({ redis: subscriber, keys });
     const producer = createProducer({ redis, keyPrefix: config.keyPrefix, onError: member.onRedisError });
-    const sweep = createRedisSweep(kept);
+    const sweep = tell.sweep(createRedisSweep(kept));
     const roomWatch = watchRoom(redis, { fullPercent: config.redisFullPercent, everyMs: ROOM_LOOK_MS });
     roomWatch.onChange((room) => {
       if (room === 'enough')
@@ -141,6 +147,7 @@ await runService({
         }),
         timeoutMs: config.webhookTimeoutMs,
         retryMs: config.webhookRetryMs,
+        traceDelivery: traces?.delivery,
       });
     redis.on('close', sweeper.redisWasAway);
     // From now on workers can renew their leases: the lease of patience that began in the outage may be over.
@@ -180,35 +187,37 @@ await runService({
       roomWatch,
       measureClock: () => measureClock(redis),
       files,
-      operations: createOperations({
-        acceptLog,
-        replication,
-        connection: {
-          isReady: () => redis.status === 'ready',
-          untilReady: () => untilConnected([redis, accepting]),
-          keepsOrder: accepting === redis && keepsOrder(redis),
-        },
-        readLog,
-        wishLog,
-        jobBatches,
-        listenerNotes,
-        jobCounts: createRedisCounts({ redis, keys }),
-        services,
-        producer,
-        ceilings,
-        holdersOf,
-        ledger: createRedisLedger({ redis, keys }),
-        crowd,
-        grants: config,
-        showTitles: config.showTitles,
-        vault: config.secretsKeys && createVault(config.secretsKeys),
-        webhookLog,
-        webhookTargets: targets,
-        files,
-        transcripts: createTranscriptRequests({ redis, keyPrefix: config.keyPrefix }),
-        metrics,
-        logger,
-      }),
+      operations: tell.operations(
+        createOperations({
+          acceptLog,
+          replication,
+          connection: {
+            isReady: () => redis.status === 'ready',
+            untilReady: () => untilConnected([redis, accepting]),
+            keepsOrder: accepting === redis && keepsOrder(redis),
+          },
+          readLog,
+          wishLog,
+          jobBatches,
+          listenerNotes,
+          jobCounts: createRedisCounts({ redis, keys }),
+          services,
+          producer,
+          ceilings,
+          holdersOf,
+          ledger: createRedisLedger({ redis, keys }),
+          crowd,
+          grants: config,
+          showTitles: config.showTitles,
+          vault: config.secretsKeys && createVault(config.secretsKeys),
+          webhookLog,
+          webhookTargets: targets,
+          files,
+          transcripts: createTranscriptRequests({ redis, keyPrefix: config.keyPrefix }),
+          metrics,
+          logger,
+        }),
+      ),
       crowd,
       authenticator,
       tickets,
@@ -236,6 +245,7 @@ await runService({
         await Promise.all([sweeper.close(), queueCheck.close(), webhooks?.close()]);
         await producer.close();
         await feed.close();
+        await tracing?.close();
         await Promise.all([...new Set([redis, accepting])].map(closeRedis));
       },
     };

@@ -250,6 +250,7 @@ export function createAttempt(
         executionId: `${jobId}-${fence}-${call}`,
         question: prompt,
         timeoutMs,
+        traceparent: begun.attempt.traceparent,
         options: {
           ...options,
           ...opened,

@@ -18,6 +18,7 @@ import {
   text,
   urlText,
 } from '@cc-executor/runtime';
+import { tracingSettings } from '@cc-executor/tracing';
 
 export const appName = 'worker';
 
@@ -92,6 +93,7 @@ export const settings = {
   }),
   ...listenerSettings,
   ...metricsSettings,
+  ...tracingSettings,
   ...commonSettings,
 };
 

@@ -1,20 +1,28 @@
 /** Starts the worker: configuration, Redis, claude-api, the take-loop; drains on SIGTERM. */
 import { createClaudeApiClient } from '@cc-executor/claude-api-client';
 import { shareRunning } from '@cc-executor/fleet';
-import { createKeys, createRedisUsageBlock, createRedisWriteLog, createVault } from '@cc-executor/job-log';
+import {
+  createKeys,
+  createRedisTraceLog,
+  createRedisUsageBlock,
+  createRedisWriteLog,
+  createVault,
+} from '@cc-executor/job-log';
 import { watchScripts } from '@cc-executor/metrics';
 import { startConsumer } from '@cc-executor/queue';
 import { checkSubscription, closeRedis, observeScripts, untilConnected } from '@cc-executor/redis';
-import { createRepeatedWarning, logEvents } from '@cc-executor/runtime';
+import { createRepeatedWarning, logEvents, version } from '@cc-executor/runtime';
 import { createHealth, createHttpServer, listenHttp, runService } from '@cc-executor/service';
 import { joinFleet } from '@cc-executor/service/fleet-member';
 import { answerTranscriptRequests, hearWishes, workerChannels } from '@cc-executor/signals';
+import { openTracing } from '@cc-executor/tracing';
 import { appName, loadWorkerConfig } from './config.ts';
 import { createFlushWindow } from './flush-window.ts';
 import { createLeases } from './leases.ts';
 import { measureLog } from './measured-log.ts';
 import { createWorkerMetrics, measureAttempt } from './metrics.ts';
 import { processJob } from './process-job.ts';
+import { traceAttempts } from './traces.ts';
 import { judgeSurvey } from './upstream-check.ts';
 
 /** For all addresses of claude-api together, in ms; less than a readiness check may take. */
@@ -38,7 +46,15 @@ await runService({
       isTaking: () => consumer.isRunning(),
       ping: () => redis.ping(),
     });
-    const log = measureLog(createRedisWriteLog({ redis, keys, retentionMs: config.retentionMs }), metrics);
+    const tracing = await openTracing(config, { service: `cc-executor-${appName}`, version, logger });
+    const measured = measureLog(
+      createRedisWriteLog({ redis, keys, retentionMs: config.retentionMs }),
+      metrics,
+    );
+    const traced =
+      tracing &&
+      traceAttempts({ log: measured, traceLog: createRedisTraceLog({ redis, keys }), tracing, logger });
+    const log = traced?.log ?? measured;
     const leases = createLeases({ log, leaseMs: config.leaseMs, logger });
     const claudeApi = createClaudeApiClient({
       url: config.claudeApiUrl,
@@ -71,7 +87,8 @@ await runService({
       maxWaiting: config.maxWaiting,
       // Longer than the lease: by the time BullMQ hands a lost entry over, the sweeper has seen to its job.
       lockMs: 2 * config.leaseMs,
-      process: (jobId, slot) => measureAttempt(metrics, () => processJob(context, jobId, slot)),
+      process: (jobId, slot) =>
+        measureAttempt(metrics, () => processJob(context, jobId, slot)).finally(() => traced?.forget(jobId)),
       onError: createRepeatedWarning(logger, 'queue'),
     });
     const survey = shareRunning(() => claudeApi.survey(SURVEY_MS));
@@ -116,6 +133,7 @@ await runService({
         leases.close();
         await reporter.close();
         await claudeApi.close();
+        await tracing?.close();
         await http.close();
         await Promise.all([subscriber, redis, queueRedis].map(closeRedis));
       },

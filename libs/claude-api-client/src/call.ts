@@ -38,6 +38,7 @@ export type CallOptions = {
   /** Where the execution itself is, once it is under way. */
   executionPath: string;
   body: string;
+  traceparent: string | undefined;
   signals: readonly AbortSignal[];
   connectTimeoutMs: number;
   firstOutputMs: number;
@@ -103,6 +104,7 @@ export function createCall(options: CallOptions): UpstreamCall {
       accept: 'application/x-ndjson, text/plain',
       'x-keeps-connection': '1',
       ...authorize(options.token, options.tenant),
+      ...(options.traceparent !== undefined && { traceparent: options.traceparent }),
     };
     connection.client.dispatch({ path: options.path, method: 'POST', headers, body: options.body }, handler);
   }

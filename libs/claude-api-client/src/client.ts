@@ -84,6 +84,7 @@ export function createClaudeApiClient(options: ClaudeApiClientOptions): ClaudeAp
         path,
         executionPath: `${base}/executions/${encodeURIComponent(request.executionId)}`,
         body: requestBody(request),
+        traceparent: request.traceparent,
         signals: signal === undefined ? [closing.signal] : [signal, closing.signal],
         connectTimeoutMs,
         firstOutputMs: limits?.firstOutputMs ?? options.firstOutputMs ?? 90_000,

@@ -11,6 +11,8 @@ export type UpstreamRequest = {
   question: string;
   /** After so long, in ms, claude-api itself ends the execution, whatever becomes of us. Older services ignore it. */
   timeoutMs?: number;
+  /** Of what the call is a part. */
+  traceparent?: string | undefined;
   options: ClaudeOptions;
 };
 

@@ -10,6 +10,7 @@ type Route = {
   body?: unknown;
   /** The idempotency key. */
   key?: string | undefined;
+  traceparent?: string | undefined;
 };
 
 /** Answers with a JSON object that is the result. What else there is, a stream or a whole text, is read apart. */
@@ -17,7 +18,11 @@ type Plain = Exclude<Method, 'attach' | 'detach' | 'eventBody' | 'batchResults' 
 
 const ROUTES: { [M in Plain]: (params: Params<M>) => Route } = {
   execute: ({ idempotencyKey: key, attach: _, batches: __, ...body }) => ({ ...post('/jobs', body), key }),
-  rerun: ({ jobId, idempotencyKey: key }) => ({ ...post(`/jobs/${jobId}/rerun`), key }),
+  rerun: ({ jobId, idempotencyKey: key, traceparent }) => ({
+    ...post(`/jobs/${jobId}/rerun`),
+    key,
+    traceparent,
+  }),
   cancel: ofJob('cancel'),
   pause: ofJob('pause'),
   resume: ofJob('resume'),
@@ -75,10 +80,11 @@ export function createHttpDoor({ base, fetch, signal }: HttpDoorOptions): HttpDo
 
   async function askPlain(method: Plain, params: Record<string, unknown>): Promise<unknown> {
     const route = ROUTES[method] as (params: Record<string, unknown>) => Route;
-    const { path, body, key, method: verb } = route(params);
+    const { path, body, key, traceparent, method: verb } = route(params);
     const headers: Record<string, string> = {};
     if (body !== undefined) headers['content-type'] = 'application/json';
     if (key !== undefined) headers['idempotency-key'] = key;
+    if (traceparent !== undefined) headers.traceparent = traceparent;
     const response = await send(path, { method: verb, headers, body: JSON.stringify(body) });
     return response.json();
   }

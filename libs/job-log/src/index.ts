@@ -38,6 +38,7 @@ export { createRedisLedger } from './redis-ledger.ts';
 export { createRedisListenLog } from './redis-listen-log.ts';
 export { createRedisReadLog } from './redis-read-log.ts';
 export { type Claim, createRedisSweep, type JobSweep, type NextLook } from './redis-sweep.ts';
+export { createRedisTraceLog, type TraceLog } from './redis-trace-log.ts';
 export { createRedisUnqueued, type QueueNeed, type Unqueued } from './redis-unqueued.ts';
 export { createRedisUsageBlock } from './redis-usage-block.ts';
 export { createRedisWebhookLog } from './redis-webhook-log.ts';

@@ -20,7 +20,10 @@ import type { StoredBatch } from './stored-batch.ts';
 import type { Secrets } from './vault.ts';
 
 /** What the client asked for: kept in the record, and read by the worker, which has no use for metadata and webhook. */
-export type JobSpec = Omit<ExecuteParams, 'idempotencyKey' | 'attach' | 'batches' | keyof Secrets> & {
+export type JobSpec = Omit<
+  ExecuteParams,
+  'idempotencyKey' | 'attach' | 'batches' | 'traceparent' | keyof Secrets
+> & {
   /** By the vault of the services. */
   sealed?: string;
 };
@@ -39,6 +42,8 @@ export type NewJob = {
   title?: string;
   /** The job that it asks for once more. */
   rerunOf?: string;
+  /** Of what its client calls it a part (W3C Trace Context). */
+  traceparent?: string;
   /** What it is charged with. */
   charges?: readonly Charge[];
 };
@@ -66,6 +71,8 @@ export type Attempt = {
   pauseWish: boolean;
   /** How many bytes of messages are kept apart from their events already. */
   bodyBytes: number;
+  /** Of the attempt, where it is traced. */
+  traceparent?: string;
 };
 
 export type BeginOutcome =

@@ -7,7 +7,7 @@ import { controlChannel } from '@cc-executor/signals';
 
 export type Keys = {
   /** Hash: what the job is. Fields: epoch, tenant, status, fence, seq, spec (without metadata), metadata, totalMs, retry,
-   * maxAttempts, priority, onDisconnect, keyHash, createdAt, rerunOf, title, costUsd, spent, failure, conversation, startedAt, endedAt, deadline, endBy, attempts, lease, output,
+   * maxAttempts, priority, onDisconnect, keyHash, traceparent, createdAt, rerunOf, title, costUsd, spent, failure, conversation, startedAt, endedAt, deadline, endBy, attempts, lease, output,
    * cancelBy, owner, begunAt, late, pauseWish, pausedAt, leftMs, notBefore, logBytes, bodyBytes, listeners, moreListeners, webhook, delivery; and, here so that they end with it, the pages of
    * whole messages (kept-body.ts). */
   record(jobId: string): string;

@@ -136,7 +136,18 @@ function ofIndexes({
 /** The arguments of create.lua. */
 function ofRecord(
   keys: Keys,
-  { jobId, epoch, tenant, spec: asked, queueMs, totalMs, retry, rerunOf, title = '' }: NewJob,
+  {
+    jobId,
+    epoch,
+    tenant,
+    spec: asked,
+    queueMs,
+    totalMs,
+    retry,
+    rerunOf,
+    title = '',
+    traceparent = '',
+  }: NewJob,
   reservation: Reservation | undefined,
   now: string | number = '',
 ): (string | number)[] {
@@ -150,6 +161,7 @@ function ofRecord(
     rerunOf ?? '',
     webhook === undefined ? '' : JSON.stringify(webhook),
     title,
+    traceparent,
   ];
 }
 

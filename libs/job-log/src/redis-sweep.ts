@@ -17,7 +17,7 @@ export type Claim = { at: number; heldUntil: number; jobIds: string[] };
 
 type Settled =
   | { code: 'stale' | 'gone' | 'terminal' }
-  | { code: 'ended'; status: TerminalStatus }
+  | { code: 'ended'; status: TerminalStatus; lostAttempt?: number }
   | {
       code: 'queued' | 'requeued' | 'alive';
       nextAt: number;
@@ -25,6 +25,8 @@ type Settled =
       tenant: string;
       /** Whoever listened may have gone, and their gateway died: should nobody listen, it is to be cancelled. */
       mayBeAbandoned: boolean;
+      /** Of one that is requeued. */
+      lostAttempt?: number;
     };
 
 /** When a job must be looked at next: never, when `at` is undefined. */
@@ -80,7 +82,7 @@ export function createRedisSweep({
   }
 
   async function settle(jobId: string, { at }: Pick<Claim, 'at'>): Promise<Settled> {
-    const [code, detail, priority, onDisconnect, tenant, keyHash] = await tellErrorsApart(
+    const [code, detail, ...more] = await tellErrorsApart(
       scripts.settle(
         [keys.record(jobId), keys.log(jobId), ...ledgerBeside(redis, keys)],
         [
@@ -96,10 +98,13 @@ export function createRedisSweep({
       ),
     );
     if (code === 'ended' || code === 'terminal') {
+      const [tenant, attempt = ''] = more;
       const status = detail as TerminalStatus;
-      await tellErrorsApart(index.foundEnded(String(priority), jobId, status));
-      return code === 'ended' ? { code, status } : { code };
+      await tellErrorsApart(index.foundEnded(String(tenant), jobId, status));
+      if (code === 'terminal') return { code };
+      return { code, status, ...(attempt !== '' && { lostAttempt: Number(attempt) }) };
     }
+    const [priority, onDisconnect, tenant, keyHash, attempt] = more;
     if (code === 'requeued') await tellErrorsApart(index.mark(String(tenant), jobId, false));
     if (code === 'queued' || code === 'requeued' || code === 'alive') {
       const mayBeAbandoned = onDisconnect === 'cancel';
@@ -112,6 +117,7 @@ export function createRedisSweep({
         priority: Number(priority),
         tenant: String(tenant),
         mayBeAbandoned,
+        ...(attempt !== undefined && { lostAttempt: Number(attempt) }),
       };
     }
     return { code: code as 'stale' | 'gone' };

@@ -120,7 +120,7 @@ describe('deciding', () => {
     async (withOutput) => {
       const { jobId } = await abandonedJob({}, withOutput);
       const listener = await listen(twin.feed, jobId);
-      expect(await settle(jobId)).toEqual({ code: 'ended', status: 'failed' });
+      expect(await settle(jobId)).toEqual({ code: 'ended', status: 'failed', lostAttempt: 1 });
       const seq = withOutput ? 3 : 2;
       expect(await lastEvent(jobId)).toMatchObject({
         seq,
@@ -146,7 +146,7 @@ describe('deciding', () => {
   it('ends an abandoned job that was cancelled as cancelled, by whom it was', async () => {
     const { jobId } = await abandonedJob();
     await twin.log.cancel(TENANT, jobId, 'disconnect');
-    expect(await settle(jobId)).toEqual({ code: 'ended', status: 'cancelled' });
+    expect(await settle(jobId)).toEqual({ code: 'ended', status: 'cancelled', lostAttempt: 1 });
     expect(await lastEvent(jobId)).toMatchObject({ type: 'cancelled', by: 'disconnect', partial: false });
   });
 
@@ -159,6 +159,7 @@ describe('deciding', () => {
       priority: 0,
       tenant: TENANT,
       mayBeAbandoned: false,
+      lostAttempt: 1,
     });
     expect(
       await twin.log.append({ jobId, fence: 1, firstSeq: 3, bodies: [cancelled], hasOutput: false }),
@@ -182,7 +183,9 @@ describe('deciding', () => {
         expect(begun).toMatchObject({ code: 'begun', attempt: { attempts: attempt } });
         await twin.pass(3);
       }
-      expect(await settle(jobId)).toEqual({ code: 'ended', status: 'failed' });
+      // Each time that it was queued again has taken a number, too.
+      const lostAttempt = 2 * begins - 1;
+      expect(await settle(jobId)).toEqual({ code: 'ended', status: 'failed', lostAttempt });
       expect(await lastEvent(jobId)).toMatchObject({
         error: {
           code: 'attempts_exhausted',
@@ -235,7 +238,7 @@ describe('deciding', () => {
     await twin.redis.hset(record, 'deadline', (await twin.now()) - 1);
     expect(await settle(jobId)).toMatchObject({ code: 'alive' });
     await twin.redis.hset(record, 'deadline', (await twin.now()) - 60_000);
-    expect(await settle(jobId)).toEqual({ code: 'ended', status: 'timed_out' });
+    expect(await settle(jobId)).toEqual({ code: 'ended', status: 'timed_out', lostAttempt: 1 });
     expect(await lastEvent(jobId)).toMatchObject({ type: 'timed_out', limit: 'total' });
   });
 
@@ -248,7 +251,7 @@ describe('deciding', () => {
     // Its own deadline has passed, but stands still.
     expect(await settle(jobId)).toMatchObject({ code: 'alive' });
     await twin.redis.hset(twin.keys.record(jobId), 'deadline', (await twin.now()) - 60_000);
-    expect(await settle(jobId)).toEqual({ code: 'ended', status: 'timed_out' });
+    expect(await settle(jobId)).toEqual({ code: 'ended', status: 'timed_out', lostAttempt: 1 });
     expect(await lastEvent(jobId)).toMatchObject({ type: 'timed_out', limit: 'paused' });
   });
 

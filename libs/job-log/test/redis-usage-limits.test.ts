@@ -40,7 +40,7 @@ it('a cancel that came before wins', async () => {
   const { jobId } = await limitedJob({ leaseMs: 1 });
   await twin.log.cancel(TENANT, jobId, 'client');
   await twin.pass(3);
-  expect(await settle(jobId)).toEqual({ code: 'ended', status: 'cancelled' });
+  expect(await settle(jobId)).toEqual({ code: 'ended', status: 'cancelled', lostAttempt: 1 });
 });
 
 it('a job that waits is ended at its queue limit', async () => {

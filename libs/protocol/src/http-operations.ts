@@ -32,6 +32,7 @@ import {
   meResultSchema,
   putFileResultSchema,
   submitBodySchema,
+  traceparentHeaderSchema,
 } from './requests.ts';
 import { snapshotSchema } from './snapshot.ts';
 import { ticketBodySchema, ticketResultSchema } from './tickets.ts';
@@ -76,7 +77,7 @@ const submitResultSchema = executeResultSchema.extend({
 
 const submitting = {
   inQuery: z.strictObject({ wait: wholeNumber(z.number().int().min(1).max(MAX_WAIT_S)).optional() }),
-  inHeaders: z.object({ 'idempotency-key': idempotencyKey.optional() }),
+  inHeaders: z.object({ 'idempotency-key': idempotencyKey.optional(), traceparent: traceparentHeaderSchema }),
   answers: {
     200: { description: 'The job that the idempotency key stands for.', content: json(submitResultSchema) },
     201: { description: 'A new job; `Location` is where it is.', content: json(submitResultSchema) },
@@ -230,7 +231,7 @@ export const httpOperations = {
     method: 'POST',
     path: '/v1/batches',
     summary: 'Submits many jobs, a line each.',
-    inHeaders: z.object({ 'idempotency-key': idempotencyKey }),
+    inHeaders: z.object({ 'idempotency-key': idempotencyKey, traceparent: traceparentHeaderSchema }),
     lines: batchLineSchema,
     answers: {
       200: { description: 'The batch had come before.', content: json(submitBatchResultSchema) },

@@ -89,6 +89,7 @@ export {
   type Params,
   type Result,
   type RetryPolicy,
+  traceparentSchema,
 } from './requests.ts';
 export {
   checkParams,

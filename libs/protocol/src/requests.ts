@@ -40,6 +40,14 @@ const timeoutsSchema = z.strictObject({
   pausedMs: durationMs.optional(),
 });
 
+/** As W3C Trace Context has it: what a job is a part of, or what is a part of it. */
+export const traceparentSchema = z
+  .string()
+  .regex(/^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/, 'is no traceparent of version 00');
+
+/** One that cannot be read counts as none, as W3C has it. */
+export const traceparentHeaderSchema = traceparentSchema.optional().catch(undefined);
+
 const executeFields = {
   prompt: z.string().min(1).max(MAX_PROMPT_LENGTH),
   ...optionSchemas,
@@ -60,6 +68,7 @@ const executeFields = {
   onMcpFailure: z.enum(['report', 'fail']).optional(),
   toolMessages: z.boolean().optional(),
   onDisconnect: z.enum(['continue', 'cancel']).optional(),
+  traceparent: traceparentSchema.optional(),
   attach: z.boolean().optional(),
   /** Several events may come in one message. */
   batches: z.boolean().optional(),
@@ -91,6 +100,8 @@ export const executeResultSchema = z.object({
   epoch: z.string(),
   status: jobStatusSchema,
   created: z.boolean(),
+  /** Of the job, where the gateway traces. */
+  traceparent: traceparentSchema.optional(),
 });
 
 export const fromSchema = z.literal('snapshot');
@@ -124,7 +135,7 @@ const attachResultSchema = z.object({
 const rerunParamsSchema = z.strictObject({
   jobId: jobIdSchema,
   ...{ idempotencyKey: executeFields.idempotencyKey, attach: executeFields.attach },
-  batches: executeFields.batches,
+  ...{ batches: executeFields.batches, traceparent: executeFields.traceparent },
 });
 
 const jobParamsSchema = z.strictObject({ jobId: jobIdSchema });

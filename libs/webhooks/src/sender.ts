@@ -13,7 +13,14 @@ import { signatureHeaders } from './signature.ts';
 const DROPPED_BYTES = 16 * 1024;
 const DROPPED_WITHIN_MS = 1_000;
 
-type WebhookMessage = { id: string; url: string; body: string; at: number };
+type WebhookMessage = {
+  id: string;
+  url: string;
+  body: string;
+  at: number;
+  /** Goes with it as a header, where there is one. */
+  traceparent?: string | undefined;
+};
 
 /**
  * `status` is that of the answer. Without an answer `error` is a word: `target_refused`, `timeout`, or the system's, such as
@@ -57,6 +64,7 @@ export function createWebhookSender(options: {
           'content-type': 'application/json',
           'user-agent': userAgent,
           ...signatureHeaders(message, secrets),
+          ...(message.traceparent !== undefined && { traceparent: message.traceparent }),
         },
         body: message.body,
         signal,

@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { findSchemaFault } from '@cc-executor/claude-options/output-schema';
 import type { HttpReply, HttpRequest, HttpServer } from '@cc-executor/service';
+import type { Span, Tracing } from '@cc-executor/tracing';
 import type { Engine } from '../engine.ts';
 import type { Execution, ExecutionOutput } from '../execution.ts';
 import type { Executions } from '../executions.ts';
@@ -23,6 +24,7 @@ export type ExecuteRouteOptions = {
   readonly executions: Executions;
   readonly policy: Policy;
   readonly metrics: ClaudeApiMetrics;
+  readonly tracing?: Tracing | undefined;
 };
 
 export function registerExecuteRoutes(app: HttpServer, options: ExecuteRouteOptions): void {
@@ -37,11 +39,15 @@ export function registerExecuteRoutes(app: HttpServer, options: ExecuteRouteOpti
 async function execute(
   request: HttpRequest,
   reply: HttpReply,
-  { engine, executions, policy, metrics }: ExecuteRouteOptions,
+  { engine, executions, policy, metrics, tracing }: ExecuteRouteOptions,
   contentType: string,
   createOutput: (writer: ResponseWriter) => ExecutionOutput,
 ): Promise<HttpReply> {
+  const { traceparent: parent } = request.headers as { traceparent?: string };
+  const span = tracing?.start({ name: 'execution', kind: 'server', parent });
+
   function refuse(refusal: HttpRefusal): HttpReply {
+    span?.end({ error: refusal.code });
     metrics.refused.inc({ code: refusal.code });
     return sendRefusal(reply, refusal);
   }
@@ -57,7 +63,7 @@ async function execute(
   if ('code' in allowed) return refuse({ statusCode: 403, ...allowed });
   const executionId = parsed.body.executionId ?? randomUUID();
   const tenant = tenantOf(request);
-  const accepted = { tenant, executionId, ...allowed.options };
+  const accepted = { tenant, executionId, ...allowed.options, traceparent: span?.traceparent };
   const unable = executions.refuse(tenant, executionId);
   if (unable !== undefined) return refuse(unable);
   const { outputSchema } = accepted;
@@ -78,6 +84,7 @@ async function execute(
   const output = createOutput(openResponse(response, contentType));
   const execution = executions.start(accepted, prepared.place, output);
   void countEnd(execution, metrics);
+  if (span) void tellEnd(execution, span);
   const leave = () => execution.stop('disconnected');
   if (response.closed) leave();
   else response.once('close', leave);
@@ -89,4 +96,16 @@ async function countEnd(execution: Execution, { ended, duration }: ClaudeApiMetr
   const { status, error } = await execution.done;
   ended.inc({ status, code: error?.code ?? '' });
   duration.observe({ status }, (performance.now() - startedAt) / 1_000);
+}
+
+async function tellEnd(execution: Execution, span: Span): Promise<void> {
+  const { executionId, status, error, exitCode } = await execution.done;
+  span.end({
+    error: status === 'error' || status === 'timeout' ? (error?.code ?? status) : undefined,
+    attributes: {
+      'cc_executor.execution.id': executionId,
+      'cc_executor.execution.status': status,
+      'process.exit.code': exitCode ?? undefined,
+    },
+  });
 }

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 
 type RerunOptions = {
   idempotencyKey?: string;
+  traceparent?: string;
   detach?: boolean;
   url?: string;
   json?: boolean;
@@ -23,17 +24,21 @@ export function registerRerun(program: Command): void {
     .description('run a job once more, as a new one')
     .argument('<job>', 'the job id, or how it begins')
     .option('--idempotency-key <key>', 'the same key gives the same new job')
+    .option('--traceparent <context>', 'what it is a part of, where jobs are traced (else TRACEPARENT)')
     .option('--detach', 'print the new job id and leave')
     .option('--url <url>', "the gateway (else CC_EXECUTOR_URL, the profile's, ws://127.0.0.1:8003/ws)")
     .option('--json', 'print the events, one JSON object a line, and nothing else')
     .option('--quiet', 'print the answer and nothing else')
     .addHelpText('after', HELP)
-    .action(async (text: string, { idempotencyKey, ...options }: RerunOptions) => {
-      const [{ startAndFollow }, { resolveJobId }] = await Promise.all([
+    .action(async (text: string, { idempotencyKey, traceparent: given, ...options }: RerunOptions) => {
+      const [{ startAndFollow }, { resolveJobId }, { inheritedTraceparent }] = await Promise.all([
         import('../run-prompt.ts'),
         import('../resolve-job.ts'),
+        import('../traceparent.ts'),
       ]);
+      const traceparent = given ?? inheritedTraceparent();
       const params = {
+        ...(traceparent === undefined ? {} : { traceparent }),
         ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
         ...(options.detach ? { attach: false } : {}),
       };

@@ -47,6 +47,7 @@ export function registerRun(program: Command): void {
     )
     .addOption(new Option('--on-disconnect <what>', 'once nobody listens').choices(['continue', 'cancel']))
     .option('--webhook <url>', 'told when the job has ended')
+    .option('--traceparent <context>', 'what it is a part of, where jobs are traced (else TRACEPARENT)')
     .option('--detach', 'print the job id and leave')
     .option('--url <url>', "the gateway (else CC_EXECUTOR_URL, the profile's, ws://127.0.0.1:8003/ws)")
     .option('--json', 'print the events, one JSON object a line, and nothing else')

@@ -31,8 +31,16 @@ export type WebhooksOptions = {
   retryMs: number;
   retentionMs: number;
   metrics: Pick<GatewayMetrics, 'webhookAttempts' | 'webhooks'>;
+  /** Makes an attempt to send a part of the job's trace; undefined: nothing is traced. */
+  traceDelivery?: TraceDelivery | undefined;
   logger: Logger;
 };
+
+/** @param send one attempt, with what it is to be called in a trace */
+export type TraceDelivery = (
+  jobId: string,
+  send: (traceparent: string | undefined) => Promise<Outcome>,
+) => Promise<Outcome>;
 
 const CLAIM_LIMIT = 200;
 const LANES = { atOnce: 64, perLane: 8, maxWaiting: 250 };
@@ -115,8 +123,10 @@ export function startWebhooks(options: WebhooksOptions): Webhooks {
   /** Undefined when it was broken off. */
   async function send(jobId: string, { id, url, type, endedAt }: Ended, at: number) {
     const body: WebhookBody = { type, jobId, time: endedAt };
+    const message = { id, url, body: JSON.stringify(body), at };
+    const attempt = (traceparent?: string) => sender.send({ ...message, traceparent }, closing.signal);
     try {
-      return await sender.send({ id, url, body: JSON.stringify(body), at }, closing.signal);
+      return await (options.traceDelivery?.(jobId, attempt) ?? attempt());
     } catch (error) {
       if (closing.signal.aborted) return undefined;
       throw error;

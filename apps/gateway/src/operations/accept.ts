@@ -160,7 +160,7 @@ export function createAccept({
   }
 
   return async (identity, params, rerunOf) => {
-    const { idempotencyKey, attach: _attach, batches: _batches, ...asked } = params;
+    const { idempotencyKey, attach: _attach, batches: _batches, traceparent, ...asked } = params;
     const holders = holdersOf(identity);
     refuseBeyond(asked, ceilings, grants, findBeyond(asked, holders));
     if (asked.webhook) refuseWebhook(asked.webhook, webhookTargets);
@@ -182,6 +182,7 @@ export function createAccept({
       retry: spec.retry ?? 'safe',
       ...(showTitles && { title: titleOf(spec.prompt) }),
       ...(rerunOf !== undefined && { rerunOf }),
+      ...(traceparent !== undefined && { traceparent }),
     };
     // By what was asked: a ceiling that has changed makes no other payload of the same request.
     const payload = { ...open, ...(rerunOf !== undefined && { rerunOf }) };

@@ -20,13 +20,14 @@ export function createRerun({
   accept: Accept;
   listen: Listen;
 }): Operation<'rerun'> {
-  return (session, { jobId, idempotencyKey, ...wanted }) =>
+  return (session, { jobId, idempotencyKey, traceparent, ...wanted }) =>
     listen(session, wanted, async () => {
       const { tenant, reads } = session;
       const asked = await reads.take(() => readLog.spec(tenant, jobId));
       if (asked === undefined) throw new ProtocolError('job_not_found');
       const { sealed, ...open } = asked;
-      const params = { ...open, ...unseal(vault, jobId, sealed), ...(idempotencyKey && { idempotencyKey }) };
+      const own = { ...(idempotencyKey && { idempotencyKey }), ...(traceparent && { traceparent }) };
+      const params = { ...open, ...unseal(vault, jobId, sealed), ...own };
       return accept(session.identity, params, jobId);
     });
 }

@@ -9,12 +9,12 @@
 --   'stale'             the claim is too old (Redis stood still in between): nothing was done
 --   'gone'              there is no record
 --   'terminal', status, tenant   it has ended before
---   'ended', status, tenant      it was ended now
+--   'ended', status, tenant, attempt   it was ended now; the attempt that was lost, or ''
 --   'queued', next, …   it waits for a worker until `next`
 --   'requeued', next, … its attempt was lost and may be repeated, or it had only a usage limit to wait for: it is queued again, and
 --                       needs a queue entry
 --   'alive', next, …    its worker has it; look again at `next`
--- … is: priority, onDisconnect, tenant, hash of its idempotency key or ''
+-- … is: priority, onDisconnect, tenant, hash of its idempotency key or ''; of one that is requeued the attempt that was lost follows
 local now = now_ms()
 if tonumber(now) - tonumber(ARGV[2]) > tonumber(ARGV[3]) then
   return { 'stale' }
@@ -40,7 +40,7 @@ local function finish(new_status, body, failure)
   redis.call('PEXPIRE', KEYS[1], ARGV[4])
   redis.call('PEXPIRE', KEYS[2], ARGV[4])
   settle_at_end(KEYS, ARGV[8], unsaid(r[15]))
-  return { 'ended', new_status, r[13] }
+  return { 'ended', new_status, r[13], status == 'running' and r[2] or '' }
 end
 
 if status == 'queued' then
@@ -63,7 +63,7 @@ end
 local function requeue(next)
   redis.call('HSET', KEYS[1], 'status', 'queued', 'fence', fence, 'deadline', next)
   redis.call('HDEL', KEYS[1], 'pausedAt', 'leftMs')
-  return { 'requeued', next, r[11], r[12], r[13], r[17] or '' }
+  return { 'requeued', next, r[11], r[12], r[13], r[17] or '', r[2] }
 end
 
 if r[19] then

@@ -290,6 +290,7 @@ export type ExecuteParams = {
   onMcpFailure?: 'report' | 'fail' | undefined;
   toolMessages?: boolean | undefined;
   onDisconnect?: 'continue' | 'cancel' | undefined;
+  traceparent?: string | undefined;
   attach?: boolean | undefined;
   batches?: boolean | undefined;
 };
@@ -299,6 +300,7 @@ export type ExecuteResult = {
   epoch: string;
   status: JobStatus;
   created: boolean;
+  traceparent?: string | undefined;
 };
 
 export type RerunParams = {
@@ -306,6 +308,7 @@ export type RerunParams = {
   idempotencyKey?: string | undefined;
   attach?: boolean | undefined;
   batches?: boolean | undefined;
+  traceparent?: string | undefined;
 };
 
 export type AttachParams = {

@@ -38,12 +38,12 @@ export function createHandlers(context: HttpContext): Handlers {
   }
 
   return {
-    submitJob: (exchange, { body, wait, 'idempotency-key': idempotencyKey }) => {
-      const params = { ...body, attach: false, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) };
+    submitJob: (exchange, { body, wait, 'idempotency-key': idempotencyKey, traceparent }) => {
+      const params = { ...given({ traceparent }), ...body, attach: false, ...given({ idempotencyKey }) };
       return submitJob(exchange, { method: 'execute', params }, wait, context);
     },
-    rerunJob: (exchange, { jobId, wait, 'idempotency-key': idempotencyKey }) => {
-      const params = { jobId, attach: false, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) };
+    rerunJob: (exchange, { jobId, wait, 'idempotency-key': idempotencyKey, traceparent }) => {
+      const params = { jobId, attach: false, ...given({ idempotencyKey, traceparent }) };
       return submitJob(exchange, { method: 'rerun', params }, wait, context);
     },
     async listJobs(exchange, { body: _none, ...query }) {
@@ -71,8 +71,10 @@ export function createHandlers(context: HttpContext): Handlers {
     resumeJob: answerOf('resume'),
     verifyJob: answerOf('verify'),
     redeliverWebhook: answerOf('redeliver'),
-    submitBatch: (exchange, { 'idempotency-key': key }) =>
-      requests.attempt(exchange.session, 'submitBatch', () => submitBatch(exchange, key, context, lineTurns)),
+    submitBatch: (exchange, { 'idempotency-key': key, traceparent }) =>
+      requests.attempt(exchange.session, 'submitBatch', () =>
+        submitBatch(exchange, { key, ...given({ traceparent }) }, context, lineTurns),
+      ),
     async getBatch(exchange, { batchId }) {
       const { result } = await requests.perform(exchange.session, {
         method: 'getBatch',
@@ -105,6 +107,12 @@ export function createHandlers(context: HttpContext): Handlers {
       exchange.answer(200, headers, referencePage(document()));
     },
   };
+}
+
+/** Of these texts those that were sent. */
+function given<K extends string>(texts: { [name in K]: string | undefined }): { [name in K]?: string } {
+  const sent = Object.entries(texts).filter(([, text]) => text !== undefined);
+  return Object.fromEntries(sent) as { [name in K]?: string };
 }
 
 /** The whole of it, a page at a time, each when the client has taken what went before. */

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 
 const READABLE = 'Location, Retry-After, Allow, Repr-Digest, ETag, Content-Range, Accept-Ranges';
 const SENDABLE =
-  'Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Range, If-Match, If-None-Match, Repr-Digest';
+  'Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Range, If-Match, If-None-Match, Repr-Digest, Traceparent';
 /** How long a browser need not ask again, in seconds. */
 const PREFLIGHT_S = 600;
 

@@ -16,21 +16,24 @@ const MAX_BYTES = 4 * 1024 * 1024;
 /** Errors: those of the body as a whole, of `SubmitBatch`. */
 export async function submitBatch(
   exchange: Exchange,
-  idempotencyKey: string,
+  { key, traceparent }: { key: string; traceparent?: string },
   { submitBatch: submit, memory }: HttpContext,
   turns: SocketTurns,
 ): Promise<void> {
   const { request } = exchange;
   const watch = { grew: exchange.tookBody, letGo: exchange.letBodyGo, mayRead: memory.mayRead };
   const body = readLines(request, watch);
-  const submission = await submit(exchange.session, idempotencyKey);
+  const submission = await submit(exchange.session, key);
   let lastLine = 0;
   let bytes = 0;
   const underWay = new Set<Promise<void>>();
   const faults: unknown[] = [];
+  /** A line may name another trace, or part of it. */
+  const within = (job: BatchLine | ProtocolError) =>
+    job instanceof ProtocolError || traceparent === undefined ? job : { traceparent, ...job };
   const add = async (taken: BodyLine) => {
     // As any request: a batch takes its turn among those of all connections, line by line.
-    await turns.take(request.socket, () => submission.add(taken.line, jobOf(taken)));
+    await turns.take(request.socket, () => submission.add(taken.line, within(jobOf(taken))));
   };
   for await (const taken of body.lines) {
     // What came before is compared first: of another batch under the same key nothing is begun.
