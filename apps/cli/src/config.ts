@@ -57,7 +57,7 @@ export const settings = {
   ...keysSettings,
 };
 
-export type Origin = 'option' | 'environment' | 'profile' | 'default';
+type Origin = 'option' | 'environment' | 'profile' | 'default';
 
 /** A setting as it holds, and by what. */
 export type Found = { value: string; origin: Origin };

@@ -13,7 +13,11 @@ import type { Screen } from './screen.ts';
 export async function followJob(
   client: Client,
   job: JobHandle,
-  { screen, json }: { screen: Screen; json: boolean },
+  {
+    screen,
+    json,
+    onEnd,
+  }: { screen: Screen; json: boolean; onEnd?: ((event: TerminalEvent) => void) | undefined },
 ): Promise<number> {
   const stopTelling = tellTroubles(client, screen);
   const renderer = createRenderer(screen.colors);
@@ -23,6 +27,7 @@ export async function followJob(
       const { text, freshLine, warnings = [], notes = [], waiting } = render(event);
       if (text !== undefined) await screen.write(text, freshLine);
       if (isTerminalEvent(event)) {
+        onEnd?.(event);
         screen.stop();
         await screen.finish();
       }

@@ -2,10 +2,10 @@
  * The file of `cc-executor config`: profiles, each with a gateway and a token, and which of them is taken. Only its user may read it,
  * and it is written whole or not at all.
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { editDistance } from '@cc-executor/runtime/settings';
 import { UsageError } from './usage-error.ts';
+import { writeWhole } from './write-whole.ts';
 
 export type Profile = { url?: string; token?: string };
 
@@ -39,13 +39,9 @@ export function readProfiles(path: string): ProfileFile {
 
 /** Errors: `UsageError`. */
 export function writeProfiles(path: string, file: ProfileFile): void {
-  const unfinished = `${path}.${process.pid}`;
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    writeFileSync(unfinished, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
-    renameSync(unfinished, path);
+    writeWhole(path, `${JSON.stringify(file, null, 2)}\n`);
   } catch (error) {
-    rmSync(unfinished, { force: true });
     throw new UsageError(`${path} cannot be written: ${(error as NodeJS.ErrnoException).code}`);
   }
 }

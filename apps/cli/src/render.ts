@@ -50,6 +50,8 @@ export function createRenderer(colors: Colors): Renderer {
   function renderEnd(event: TerminalEvent): Rendering {
     const troubles = [...denialLines(event), ...backgroundLines(event)];
     const notes = [...troubles.map((line) => colors.yellow(`⚠ ${line}`)), describeEnd(event, colors)];
+    if (event.conversation)
+      notes.push(colors.dim(`↪ conversation ${oneLine(event.conversation, MAX_TOOL_LINE)}`));
     // An answer that no output event carried; with `--after` it may have come before we listened.
     const isUnseen = isWhole && printedSeq === 0 && event.type === 'completed';
     return isUnseen && event.text ? { text: event.text, notes } : { notes };

@@ -1,6 +1,8 @@
 /** What `cc-executor run` and `rerun` do: start a job, follow it, and cancel it when interrupted. */
 import type { Client, JobHandle } from '@cc-executor/client';
+import type { TerminalEvent } from '@cc-executor/protocol';
 import type { RunOptions } from './commands/run.ts';
+import { lastConversation, type Place, placeOf, rememberConversation } from './conversations.ts';
 import { describeError } from './describe-error.ts';
 import { buildExecuteParams } from './execute-params.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -9,17 +11,40 @@ import { handleInterrupts } from './interrupts.ts';
 import { withClient } from './open-client.ts';
 import { readPrompt } from './read-prompt.ts';
 import { createScreen, type Screen } from './screen.ts';
+import { UsageError } from './usage-error.ts';
 
 /** Resolves with the exit code. Errors: `UsageError`, `ConfigError`, `ClientError`. */
 export async function runPrompt(argument: string | undefined, options: RunOptions): Promise<number> {
-  const params = buildExecuteParams(await readPrompt(argument), options);
-  return startAndFollow((client) => client.execute(params), options);
+  const place = placeOf(options.url);
+  const asked = options.continue ? { ...options, conversation: findConversation(place, options) } : options;
+  const params = buildExecuteParams(await readPrompt(argument), asked);
+  return startAndFollow(
+    (client) => client.execute(params),
+    options,
+    ({ conversation }) => {
+      if (conversation !== undefined) rememberConversation(place, conversation);
+    },
+  );
 }
 
-/** Starts a job and shows it to its end, or with `detach` its id. Resolves with the exit code. Errors: `ClientError`, `ConfigError`. */
+function findConversation(place: Place, { conversation }: RunOptions): string {
+  if (conversation !== undefined)
+    throw new UsageError('name a conversation, or --continue the last, not both');
+  const last = lastConversation(place);
+  if (last !== undefined) return last;
+  const where = `in ${place.directory} with ${place.url}, profile ${place.profile}`;
+  throw new UsageError(`there is no conversation to continue: none was had ${where}`);
+}
+
+/**
+ * Starts a job and shows it to its end, or with `detach` its id. Resolves with the exit code. Errors: `ClientError`, `ConfigError`.
+ *
+ * @param onEnd told how the job ended
+ */
 export async function startAndFollow(
   start: (client: Client) => Promise<JobHandle>,
   options: Pick<RunOptions, 'url' | 'json' | 'quiet' | 'detach'>,
+  onEnd?: (event: TerminalEvent) => void,
 ): Promise<number> {
   const json = options.json === true;
   const screen = createScreen({ quiet: options.quiet === true, json });
@@ -31,7 +56,7 @@ export async function startAndFollow(
       cancellation.isSent = true;
       const job = await start(client);
       cancellation.accepted(job);
-      return await followJob(client, job, { screen, json });
+      return await followJob(client, job, { screen, json, onEnd });
     });
   } finally {
     screen.stop();

@@ -43,8 +43,10 @@ export function runHere(
 function capture(stream: NodeJS.WriteStream) {
   let text = '';
   const listeners = stream.listeners('error');
-  const spy = vi.spyOn(stream, 'write').mockImplementation((data) => {
+  const spy = vi.spyOn(stream, 'write').mockImplementation((data, ...taken: unknown[]) => {
     text += data;
+    const told = taken.at(-1);
+    if (typeof told === 'function') told();
     return true;
   });
   return {

@@ -76,6 +76,16 @@ describe('cc-executor config', () => {
     expect(readFileSync(path, 'utf8')).toBe(before);
   });
 
+  it('says where nothing can be kept', async () => {
+    const { code, stderr } = await runHere(['config', 'set', 'url', 'ws://host'], {
+      env: { XDG_CONFIG_HOME: '/dev/null' },
+    }).ended;
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining('/dev/null/cc-executor/config.json cannot be written'),
+    ]);
+  });
+
   it.each([
     ['{', 'is not JSON'],
     [{ proflies: {} }, 'no setting proflies; did you mean profiles?'],

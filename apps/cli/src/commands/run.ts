@@ -3,13 +3,19 @@ import { type Command, Option } from 'commander';
 import { addClaudeFlags, collect } from '../claude-flags.ts';
 import type { ExecuteOptions } from '../execute-params.ts';
 
-export type RunOptions = ExecuteOptions & { url?: string; json?: boolean; quiet?: boolean };
+export type RunOptions = ExecuteOptions & {
+  continue?: boolean;
+  url?: string;
+  json?: boolean;
+  quiet?: boolean;
+};
 
 const HELP = `
 Examples:
   $ cc-executor run "What does main.ts do?" --allowed-tools Read,Grep
   $ cc-executor run - < prompt.txt
   $ cc-executor run "Fix the tests" --timeout 2h --metadata ticket=42 --detach
+  $ cc-executor run "And now in French" --continue
   $ cc-executor run "Go on" --conversation ID --json | jq .type
 
 The answer goes to standard output, everything else to standard error. Durations: 90s, 30m, 2h; a bare number
@@ -23,6 +29,10 @@ export function registerRun(program: Command): void {
     .argument('[prompt]', 'the prompt; - or nothing reads standard input');
   addClaudeFlags(run);
   run
+    .option(
+      '--continue',
+      'continue the last conversation that was had in this folder, with this gateway and profile',
+    )
     .option('--idempotency-key <key>', 'the same key and prompt give the same job')
     .option('--timeout <duration>', 'limit on the whole run (default 30m)')
     .option('--first-output-timeout <duration>', 'limit on the silence at the start (default 3m)')
