@@ -38,7 +38,7 @@ const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
     'runtime',
   ],
   'apps/claude-api': ['claude-options', 'claude-stream', 'service', 'metrics', 'tracing', 'runtime'],
-  'apps/dashboard': ['protocol', 'queue', 'service', 'redis', 'timeline', 'metrics', 'runtime'],
+  'apps/dashboard': ['identity', 'protocol', 'queue', 'service', 'redis', 'timeline', 'metrics', 'runtime'],
   'apps/cli': [
     'claude-options',
     'client',

@@ -7,12 +7,17 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { FastifyAdapter } from '@bull-board/fastify';
 import type { openQueue } from '@cc-executor/queue';
 import type { HttpServer } from '@cc-executor/service';
+import type { Entrance } from './identity/entrance.ts';
+import { refuse } from './problem.ts';
 
 /** Where the board is mounted. */
 const BOARD_PATH = '/queues';
 
-/** Mounts the board. Requests that could change something are answered 405. */
-export function mountBoard(app: HttpServer, queue: ReturnType<typeof openQueue>): void {
+/** Mounts the board, which is of all tenants. Requests that could change something are answered 405. */
+export function mountBoard(
+  app: HttpServer,
+  { queue, visitorOf }: { queue: ReturnType<typeof openQueue> } & Pick<Entrance, 'visitorOf'>,
+): void {
   const adapter = new BullMQAdapter(queue, {
     readOnlyMode: true,
     allowRetries: false,
@@ -43,6 +48,10 @@ export function mountBoard(app: HttpServer, queue: ReturnType<typeof openQueue>)
   });
   app.register(async (scope) => {
     scope.addHook('onRequest', async (request, reply) => {
+      if (visitorOf(request).role !== 'admin') {
+        const detail = 'The queue is of all tenants: it is for the scope admin.';
+        return refuse(reply, { status: 403, code: 'forbidden', detail });
+      }
       if (request.method === 'GET' || request.method === 'HEAD') return;
       return reply.code(405).header('allow', 'GET, HEAD').send({ error: 'this dashboard only shows' });
     });

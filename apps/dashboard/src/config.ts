@@ -4,6 +4,7 @@ import {
   type Config,
   type ConfigRules,
   commonSettings,
+  durationMs,
   findOpenDoor,
   flag,
   listenerSettings,
@@ -45,6 +46,19 @@ export const settings = {
     description:
       'Whether the pages show titles, inputs of tools and output. Without them it shows what happened, when, and what it cost.',
   }),
+  token: setting({
+    env: 'DASHBOARD_TOKEN',
+    schema: text().optional(),
+    secret: true,
+    description:
+      'Where gateways ask who comes in: the key with which the pages are shown to everybody who has not signed in. Without it they ask for one.',
+  }),
+  sessionMs: setting({
+    env: 'DASHBOARD_SESSION_MS',
+    schema: durationMs(),
+    default: 12 * 60 * 60_000,
+    description: 'How long somebody who has signed in stays so.',
+  }),
   ...authSettings,
   ...listenerSettings,
   ...metricsSettings,
@@ -55,7 +69,11 @@ export type DashboardConfig = Config<typeof settings>;
 
 export const rules: ConfigRules<typeof settings> = {
   prefixes: ['DASHBOARD_'],
-  check: (config) => findOpenDoor({ variable: 'DASHBOARD_HOST', may: 'see the jobs', asks: false }, config),
+  check: (config) =>
+    findOpenDoor(
+      { variable: 'DASHBOARD_HOST', may: 'see the jobs', asks: config.token === undefined },
+      config,
+    ),
 };
 
 /** Reads the configuration. Errors: `ConfigError`, with every fault. */

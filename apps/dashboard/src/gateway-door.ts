@@ -1,13 +1,15 @@
 /**
  * What the pages ask the gateways, handed on: the pages read jobs where everybody else does, so there is no second truth.
- * Only what the pages need is handed on, with the filter of those that are to be cancelled as the only body, and nothing is added: neither rights nor secrets. The gateway sees
- * a request of a program; whether a web page may ask was judged by this listener.
+ * Only what the pages need is handed on, with the filter of those that are to be cancelled as the only body, and nothing is added but the key of who
+ * looks: what that may do, the gateway decides. It sees a request of a program; whether a web page may ask was judged by this listener.
  */
 import { request as ask, type IncomingMessage } from 'node:http';
 import { request as askSecurely } from 'node:https';
 import { Readable } from 'node:stream';
-import { type HttpReply, type HttpRequest, type HttpServer, sendJson } from '@cc-executor/service';
+import type { HttpReply, HttpRequest, HttpServer } from '@cc-executor/service';
 import { hideContent, hideContentOfLines } from './content.ts';
+import type { Entrance } from './identity/entrance.ts';
+import { refuse } from './problem.ts';
 
 const ROUTES = [
   ['GET', '/v1/overview'],
@@ -36,7 +38,10 @@ export type GatewayDoorOptions = {
 };
 
 /** Adds the routes of the pages. A gateway that does not answer is 503 `unavailable`, in words. */
-export function openGatewayDoor(app: HttpServer, { gatewayUrl, showContent }: GatewayDoorOptions): void {
+export function openGatewayDoor(
+  app: HttpServer,
+  { gatewayUrl, showContent, visitorOf, refused }: GatewayDoorOptions & Entrance,
+): void {
   async function handOn(request: HttpRequest, reply: HttpReply): Promise<HttpReply> {
     const asked = {
       ...(request.body as object),
@@ -47,11 +52,13 @@ export function openGatewayDoor(app: HttpServer, { gatewayUrl, showContent }: Ga
     }
     let answer: IncomingMessage;
     try {
-      answer = await askGateway(request, reply, { gatewayUrl, showContent });
+      const { key } = visitorOf(request);
+      answer = await askGateway(request, reply, { gatewayUrl, showContent, key });
     } catch (error) {
       const detail = `No gateway answers at ${new URL(gatewayUrl).origin} (${describe(error)}).`;
       return refuse(reply, { status: 503, code: 'unavailable', detail });
     }
+    if (answer.statusCode === 401) refused(request);
     reply
       .code(answer.statusCode ?? 502)
       .headers({ ...pick(answer.headers, ANSWERED), 'cache-control': 'no-store' });
@@ -68,13 +75,14 @@ export function openGatewayDoor(app: HttpServer, { gatewayUrl, showContent }: Ga
 function askGateway(
   request: HttpRequest,
   reply: HttpReply,
-  { gatewayUrl, showContent }: GatewayDoorOptions,
+  { gatewayUrl, showContent, key }: GatewayDoorOptions & { key: string | undefined },
 ): Promise<IncomingMessage> {
   const url = new URL(request.url, gatewayUrl);
   const isEvents = url.pathname.endsWith('/events');
   const body = request.body === undefined ? undefined : JSON.stringify(request.body);
   const headers = {
     ...pick(request.headers, ASKED),
+    ...(key !== undefined && { authorization: `Bearer ${key}` }),
     ...(isEvents && !showContent && { accept: NDJSON }),
     ...(body !== undefined && {
       'content-type': 'application/json',
@@ -95,11 +103,6 @@ function askGateway(
     .end(body);
   reply.raw.once('close', () => asked.destroy());
   return promise;
-}
-
-function refuse(reply: HttpReply, problem: { status: number; code: string; detail: string }): HttpReply {
-  sendJson(reply, { status: problem.status, body: { title: problem.code, ...problem } });
-  return reply.header('content-type', 'application/problem+json');
 }
 
 function pick(headers: IncomingMessage['headers'], names: readonly string[]): Record<string, string> {

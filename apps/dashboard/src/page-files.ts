@@ -5,27 +5,37 @@
 import { readFile } from 'node:fs/promises';
 import { version } from '@cc-executor/runtime';
 import type { HttpServer } from '@cc-executor/service';
+import { renderDocument } from './document.ts';
+import type { Entrance, Visitor } from './identity/entrance.ts';
 
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
+/** Of every document of ours. */
+export const pageHeaders = { 'content-security-policy': POLICY, 'cache-control': 'no-cache' };
+
 const STYLE = new URL('./browser/style.css', import.meta.url);
 export const BUNDLED = new URL('../dist/pages.js', import.meta.url);
 
-/** Adds the pages: one document for all of them, which its script fills. */
-export function servePages(app: HttpServer, { showContent }: { showContent: boolean }): void {
-  const page = renderPage(showContent);
+/** Adds the pages: one document for all of them, which its script fills. It says who looks at it, and what they may do. */
+export function servePages(
+  app: HttpServer,
+  { showContent, visitorOf }: { showContent: boolean } & Pick<Entrance, 'visitorOf'>,
+): void {
   let script: Promise<string> | undefined;
-  const ownHeaders = { 'content-security-policy': POLICY, 'cache-control': 'no-cache' };
 
   for (const url of ['/', '/jobs', '/jobs/:jobId']) {
-    app.get(url, async (_request, reply) =>
-      reply.headers(ownHeaders).type('text/html; charset=utf-8').send(page),
-    );
+    app.get(url, async (request, reply) => {
+      const visitor = visitorOf(request);
+      // What is told there is of all tenants.
+      if (url === '/' && visitor.role !== 'admin') return reply.redirect('/jobs', 303);
+      const page = renderPage(showContent, visitor);
+      return reply.headers(pageHeaders).type('text/html; charset=utf-8').send(page);
+    });
   }
   app.get('/assets/style.css', async (_request, reply) =>
     reply
-      .headers(ownHeaders)
+      .headers(pageHeaders)
       .type('text/css; charset=utf-8')
       .send(await readFile(STYLE)),
   );
@@ -36,7 +46,7 @@ export function servePages(app: HttpServer, { showContent }: { showContent: bool
       script = undefined;
     });
     return reply
-      .headers(ownHeaders)
+      .headers(pageHeaders)
       .type('text/javascript; charset=utf-8')
       .send(await script);
   });
@@ -52,21 +62,17 @@ async function loadScript(): Promise<string> {
   }
 }
 
-function renderPage(showContent: boolean): string {
-  return `<!doctype html>
-<html lang="en" data-content="${showContent ? 'shown' : 'hidden'}" data-version="${version}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>CC Executor</title>
-<link rel="icon" href="data:,">
-<link rel="stylesheet" href="/assets/style.css">
-<script type="module" src="/assets/pages.js"></script>
-</head>
-<body>
-<noscript>These pages need JavaScript. The queue is at <a href="/queues">/queues</a>.</noscript>
-</body>
-</html>
-`;
+function renderPage(showContent: boolean, { role, who, tenant, session }: Visitor): string {
+  return renderDocument({
+    title: 'CC Executor',
+    data: {
+      content: showContent ? 'shown' : 'hidden',
+      version,
+      role,
+      ...(who !== '' && { who, tenant }),
+      ...(session !== undefined && { session: 'yes' }),
+    },
+    script: '/assets/pages.js',
+    body: '<noscript>These pages need JavaScript.</noscript>',
+  });
 }

@@ -1,5 +1,5 @@
 /**
- * The dashboard's HTTP server: health, the queue board, our own pages and what they ask.
+ * The dashboard's HTTP server: health, who may look, the queue board, our own pages and what they ask.
  * Pages load nothing from elsewhere.
  */
 import type { Metrics } from '@cc-executor/metrics';
@@ -8,21 +8,28 @@ import { type Logger, logEvents } from '@cc-executor/runtime';
 import { createHttpServer, type Health, listenHttp } from '@cc-executor/service';
 import { mountBoard } from './board.ts';
 import { type GatewayDoorOptions, openGatewayDoor } from './gateway-door.ts';
-import { servePages } from './page-files.ts';
+import { type EntranceOptions, openEntrance } from './identity/entrance.ts';
+import { createKeyCheck } from './identity/key-check.ts';
+import { createSessions } from './identity/sessions.ts';
+import { openSignIn } from './identity/sign-in.ts';
+import { pageHeaders, servePages } from './page-files.ts';
 
 // bull-board styles elements inline, and would fetch its fonts from a third party.
 const CONTENT_POLICY =
   "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'self'";
 
-export type DashboardOptions = GatewayDoorOptions & {
-  readonly host: string;
-  readonly port: number;
-  readonly allowedHosts: readonly string[];
-  readonly queue: ReturnType<typeof openQueue>;
-  readonly health: Health;
-  readonly metrics: Metrics;
-  readonly logger: Logger;
-};
+export type DashboardOptions = GatewayDoorOptions &
+  EntranceOptions & {
+    /** How long somebody who has signed in stays so, in ms. */
+    readonly sessionMs: number;
+    readonly host: string;
+    readonly port: number;
+    readonly allowedHosts: readonly string[];
+    readonly queue: ReturnType<typeof openQueue>;
+    readonly health: Health;
+    readonly metrics: Metrics;
+    readonly logger: Logger;
+  };
 
 export type Dashboard = {
   readonly port: number;
@@ -44,9 +51,13 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
     reply.header('content-security-policy', CONTENT_POLICY);
     reply.header('x-content-type-options', 'nosniff');
   });
-  servePages(app, options);
-  openGatewayDoor(app, options);
-  mountBoard(app, queue);
+  const keyCheck = createKeyCheck(options);
+  const sessions = createSessions({ lifeMs: options.sessionMs });
+  const entrance = openEntrance(app, { ...options, keyCheck, sessions });
+  openSignIn(app, { entrance, keyCheck, sessions, lifeMs: options.sessionMs, pageHeaders, logger });
+  servePages(app, { ...options, ...entrance });
+  openGatewayDoor(app, { ...options, ...entrance });
+  mountBoard(app, { queue, ...entrance });
   const port = await listenHttp(app, { host, port: options.port, portVariable: 'DASHBOARD_PORT' });
   logger.info({ event: logEvents.ready, host, port }, 'dashboard listens');
   let closing: Promise<void> | undefined;

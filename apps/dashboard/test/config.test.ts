@@ -25,14 +25,13 @@ test('host names can be added', () => {
   expect(config.allowedHosts).toEqual(['one.example.com', 'jobs.example.com']);
 });
 
-test('it asks nobody, also where gateways do: what others can reach needs the same words', () => {
-  const asked = { DASHBOARD_HOST: '0.0.0.0', AUTH_MODE: 'keys' };
-  expect(() => loadDashboardConfig(asked)).toThrow(/asks nobody/);
-  expect(() => loadDashboardConfig({ ...asked, PUBLISHED_ADDRESS: '0.0.0.0' })).toThrow(
-    /ALLOW_UNAUTHENTICATED=yes/,
-  );
-  expect(loadDashboardConfig({ ...asked, PUBLISHED_ADDRESS: '127.0.0.1' })).toMatchObject({
-    host: '0.0.0.0',
+test('where it asks for a key it may be reached; with a key of its own for everybody it needs the same words', () => {
+  const asked = { DASHBOARD_HOST: '0.0.0.0', AUTH_MODE: 'keys', PUBLISHED_ADDRESS: '0.0.0.0' };
+  expect(loadDashboardConfig(asked)).toMatchObject({ host: '0.0.0.0', sessionMs: 43_200_000 });
+  const open = { ...asked, DASHBOARD_TOKEN: 'key_0.secret' };
+  expect(() => loadDashboardConfig(open)).toThrow(/ALLOW_UNAUTHENTICATED=yes/);
+  expect(() => loadDashboardConfig({ ...open, PUBLISHED_ADDRESS: undefined })).toThrow(/asks nobody/);
+  expect(loadDashboardConfig({ ...open, PUBLISHED_ADDRESS: '127.0.0.1' })).toMatchObject({
+    token: 'key_0.secret',
   });
-  expect(loadDashboardConfig({ AUTH_MODE: 'keys' })).toMatchObject({ host: '127.0.0.1' });
 });

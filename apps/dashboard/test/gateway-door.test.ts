@@ -29,7 +29,8 @@ async function openDoor(answer: RequestListener, { showContent = true } = {}): P
 async function openDoorTo(gatewayUrl: string, showContent: boolean): Promise<string> {
   const health = createHealth({ service: 'dashboard', checks: {} });
   const app = createHttpServer({ health, metrics, logger });
-  openGatewayDoor(app, { gatewayUrl, showContent });
+  const visitor = { who: '', tenant: '', role: 'admin' as const, key: undefined, session: undefined };
+  openGatewayDoor(app, { gatewayUrl, showContent, visitorOf: () => visitor, refused: () => undefined });
   closers.push(() => app.close());
   return `http://127.0.0.1:${await listenHttp(app, { host: '127.0.0.1', port: 0, portVariable: 'X' })}`;
 }

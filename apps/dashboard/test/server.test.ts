@@ -40,6 +40,7 @@ beforeAll(async () => {
     logger,
     gatewayUrl: 'http://127.0.0.1:9',
     showContent: true,
+    sessionMs: 60_000,
   });
   stop = async () => {
     await dashboard.close();
@@ -201,6 +202,7 @@ test('where hosts are listed, they and loopback are answered and others refused,
     logger,
     gatewayUrl: 'http://127.0.0.1:9',
     showContent: true,
+    sessionMs: 60_000,
   });
   expect(await statusFor('jobs.example.com:8004', second.port)).toBe(200);
   expect(await statusFor('localhost:8004', second.port)).toBe(200);
@@ -224,6 +226,7 @@ test('a port in use is named with the variable to change', async () => {
     logger,
     gatewayUrl: 'http://127.0.0.1:9',
     showContent: true,
+    sessionMs: 60_000,
   });
   await expect(second).rejects.toThrow(/DASHBOARD_PORT/);
   await queue.close();

@@ -1,4 +1,5 @@
 /** The gateway's server: what it answers over HTTP, and the doors that take over its sockets. */
+import { createFailedLogins } from '@cc-executor/identity';
 import type { JobBatches, JobFeed, ReadLog, WishLog } from '@cc-executor/job-log';
 import type { RoomWatch } from '@cc-executor/redis';
 import { type Logger, logEvents } from '@cc-executor/runtime';
@@ -17,7 +18,6 @@ import { createWebSocketDoors } from './doors/upgrade.ts';
 import { createAdmissions } from './identity/admissions.ts';
 import type { Authenticator } from './identity/authenticator.ts';
 import { createEntrance } from './identity/entrance.ts';
-import { createFailedLogins } from './identity/failed-logins.ts';
 import type { Tickets } from './identity/tickets.ts';
 import { createDeliveryLag } from './listening/delivery-lag.ts';
 import { createHeartbeats } from './listening/heartbeats.ts';

@@ -4,12 +4,11 @@ import type { IncomingMessage } from 'node:http';
 import { Readable, Writable } from 'node:stream';
 import type { FilesAnswer, FilesRequest } from '@cc-executor/claude-api-client';
 import { tenantWorkspace } from '@cc-executor/claude-options/tenant-workspace';
-import type { Identity, Scope, Standing } from '@cc-executor/identity';
+import { createFailedLogins, type Identity, type Scope, type Standing } from '@cc-executor/identity';
 import { createJobId, type Method, methods } from '@cc-executor/protocol';
 import { createLogger } from '@cc-executor/runtime';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { createFailedLogins } from '../src/identity/failed-logins.ts';
 import { createFiles } from '../src/operations/files.ts';
 import { provideRig, type Rig, type TestGateway, untilTrue } from './harness.ts';
 

@@ -1,4 +1,5 @@
 /** Who asks: identities, and the keys that prove them. */
+export { createFailedLogins, type FailedLogins } from './failed-logins.ts';
 export {
   anybody,
   type Identity,

@@ -98,7 +98,7 @@ export const authSettings = {
     env: 'AUTH_MODE',
     schema: oneOf(['none', 'keys', 'jwt']).optional(),
     description:
-      'How gateways ask who comes in. `none`: everybody who reaches the port is let in; it must be said for an address that is not loopback. `keys`: whoever has a key of AUTH_KEYS_FILE; `jwt`: whoever has a token of AUTH_JWT_ISSUER (docs/identity.md). The dashboard asks nobody, whatever stands here.',
+      'How gateways ask who comes in. `none`: everybody who reaches the port is let in; it must be said for an address that is not loopback. `keys`: whoever has a key of AUTH_KEYS_FILE; `jwt`: whoever has a token of AUTH_JWT_ISSUER (docs/identity.md). The dashboard asks for the same keys, or has one (DASHBOARD_TOKEN).',
   }),
   publishedAddress: setting({
     env: 'PUBLISHED_ADDRESS',

@@ -20,7 +20,7 @@ export function jobIdOf(search: string): string | undefined {
 }
 
 /**
- * The filter of jobs for the query of the page: `status`, `age`, or `from` and `to` (local times), and `q` (the beginning of an id,
+ * The filter of jobs for the query of the page: `status`, `tenant`, `age`, or `from` and `to` (local times), and `q` (the beginning of an id,
  * `member=value` of metadata, or words of the title).
  */
 function filterOf(page: URLSearchParams, now: number): URLSearchParams {
@@ -32,6 +32,8 @@ function filterOf(page: URLSearchParams, now: number): URLSearchParams {
   const [from, to] = ['from', 'to'].map((name) => Date.parse(page.get(name) ?? ''));
   if (from) query.set('since', String(from));
   if (to) query.set('before', String(to));
+  const tenant = page.get('tenant')?.trim();
+  if (tenant) query.set('tenant', tenant);
   const search = page.get('q')?.trim() ?? '';
   const member = /^([\w.-]{1,64})=(.*)$/.exec(search);
   const prefix = prefixOf(search);

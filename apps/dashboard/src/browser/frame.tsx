@@ -1,11 +1,14 @@
 /** What every page has around it. */
 import type { ComponentChildren } from 'preact';
+import { isAdmin, visitor } from './session.ts';
 
 const PLACES = [
   ['/', 'Overview'],
   ['/jobs', 'Jobs'],
   ['/queues', 'Queue'],
 ] as const;
+/** What tells of all tenants. */
+const OF_ALL: readonly string[] = ['/', '/queues'];
 
 export function Frame({ children, title }: { children: ComponentChildren; title: string }) {
   document.title = `${title} · CC Executor`;
@@ -15,12 +18,20 @@ export function Frame({ children, title }: { children: ComponentChildren; title:
       <header>
         <nav aria-label="Pages">
           <strong>CC Executor</strong>
-          {PLACES.map(([path, name]) => (
+          {PLACES.filter(([path]) => isAdmin || !OF_ALL.includes(path)).map(([path, name]) => (
             <a key={path} href={path} aria-current={path === here ? 'page' : undefined}>
               {name}
             </a>
           ))}
         </nav>
+        {visitor && (
+          <form class="visitor" method="post" action="/sign-out">
+            <span>
+              {visitor.who} of {visitor.tenant}, may {visitor.role}
+            </span>
+            {visitor.hasSession && <button type="submit">Sign out</button>}
+          </form>
+        )}
       </header>
       <main>{children}</main>
       <footer>version {document.documentElement.dataset.version}</footer>

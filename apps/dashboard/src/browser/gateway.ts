@@ -8,6 +8,8 @@ import type {
   OverviewResult,
 } from '@cc-executor/protocol/plain';
 
+import { signInAgain } from './session.ts';
+
 export type Operation = 'cancel' | 'pause' | 'resume' | 'rerun';
 
 /** What a stream of events has besides them. */
@@ -78,6 +80,7 @@ async function ask(path: string, init: RequestInit): Promise<Response> {
     throw new Error('This dashboard does not answer any more.');
   }
   if (response.ok) return response;
+  if (response.status === 401) signInAgain();
   const problem = await response.json().catch(() => ({}));
   throw new Error(problem.detail ?? `The dashboard answered ${response.status}.`);
 }

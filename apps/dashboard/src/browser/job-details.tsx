@@ -15,6 +15,7 @@ export function Facts({ job, now }: { job: GetResult; now: number }) {
   });
   return (
     <dl class="facts">
+      {job.tenant !== undefined && <Fact name="tenant">{job.tenant}</Fact>}
       <Fact name="accepted">{formatTime(createdAt)}</Fact>
       <Fact name="took">
         {formatDuration((endedAt ?? now) - createdAt)}

@@ -8,6 +8,7 @@ import { getJob, type Operation } from './gateway.ts';
 import { Costs, Delivery, Facts, Tools } from './job-details.tsx';
 import { noteOf } from './jobs-page.tsx';
 import { type LiveStory, useStory } from './live-story.ts';
+import { mayOperate } from './session.ts';
 import { Waterfall } from './waterfall.tsx';
 
 export function JobPage({ jobId }: { jobId: string }) {
@@ -69,7 +70,7 @@ function Actions({ jobId, job }: { jobId: string; job: GetResult | undefined }) 
 
   return (
     <div class="buttons">
-      {(Object.keys(possible) as Operation[]).map((operation) => (
+      {(mayOperate ? (Object.keys(possible) as Operation[]) : []).map((operation) => (
         <button
           key={operation}
           type="button"

@@ -8,6 +8,7 @@ import { formatAge, formatCost, formatDuration, formatTime } from './format.ts';
 import { Frame, Status, Trouble } from './frame.tsx';
 import { useFresh } from './fresh.ts';
 import { listJobs } from './gateway.ts';
+import { mayOperate, seesTenants } from './session.ts';
 
 export function JobsPage() {
   const [address, setAddress] = useState(location.search);
@@ -42,30 +43,32 @@ export function JobsPage() {
       <h1>Jobs</h1>
       <Filters page={page} onPrefix={narrow} />
       <Trouble text={list.trouble} />
-      <div class="buttons">
-        {(['cancel', 'rerun'] as const).map((operation) => (
-          <button
-            key={operation}
-            type="button"
-            disabled={chosenJobs.length === 0}
-            onClick={() => setWish({ operation, jobs: chosenJobs })}
-          >
-            {`${operation} ${chosenJobs.length} chosen`}
-          </button>
-        ))}
-        {(['cancel', 'rerun'] as const).map((operation) => (
-          <button
-            key={`all ${operation}`}
-            type="button"
-            disabled={bulkFilter(page, { operation, now: list.now }) === undefined}
-            onClick={() => askForAll(operation)}
-          >
-            {`${operation} all that fit …`}
-          </button>
-        ))}
-      </div>
+      {mayOperate && (
+        <div class="buttons">
+          {(['cancel', 'rerun'] as const).map((operation) => (
+            <button
+              key={operation}
+              type="button"
+              disabled={chosenJobs.length === 0}
+              onClick={() => setWish({ operation, jobs: chosenJobs })}
+            >
+              {`${operation} ${chosenJobs.length} chosen`}
+            </button>
+          ))}
+          {(['cancel', 'rerun'] as const).map((operation) => (
+            <button
+              key={`all ${operation}`}
+              type="button"
+              disabled={bulkFilter(page, { operation, now: list.now }) === undefined}
+              onClick={() => askForAll(operation)}
+            >
+              {`${operation} all that fit …`}
+            </button>
+          ))}
+        </div>
+      )}
       {list.value && jobs.length === 0 && <p>No job fits.</p>}
-      {jobs.length > 0 && <Table jobs={jobs} now={list.now} chosen={chosen} choose={choose} />}
+      {jobs.length > 0 && <Table page={page} jobs={jobs} now={list.now} chosen={chosen} choose={choose} />}
       <nav class="buttons" aria-label="More jobs">
         {page.has('cursor') && <a href={pageAddress(page, 'cursor', undefined)}>Newest</a>}
         {cursor && <a href={pageAddress(page, 'cursor', cursor)}>Older</a>}
@@ -133,33 +136,43 @@ function Filters({ page, onPrefix }: { page: URLSearchParams; onPrefix: (prefix:
           <input type="datetime-local" name={name} defaultValue={page.get(name) ?? ''} />
         </label>
       ))}
+      {seesTenants && (
+        <label>
+          Tenant
+          <input name="tenant" defaultValue={page.get('tenant') ?? ''} placeholder="of all" />
+        </label>
+      )}
       <button type="submit">Show</button>
     </form>
   );
 }
 
 type TableProps = {
+  page: URLSearchParams;
   jobs: readonly Job[];
   now: number;
   chosen: ReadonlySet<string>;
   choose: (ids: readonly string[], isChosen: boolean) => void;
 };
 
-function Table({ jobs, now, chosen, choose }: TableProps) {
+function Table({ page, jobs, now, chosen, choose }: TableProps) {
   const all = jobs.map(({ jobId }) => jobId);
   return (
     <table class="jobs">
       <thead>
         <tr>
-          <th>
-            <input
-              type="checkbox"
-              aria-label="Choose all of this page"
-              checked={all.every((id) => chosen.has(id))}
-              onChange={({ currentTarget }) => choose(all, currentTarget.checked)}
-            />
-          </th>
+          {mayOperate && (
+            <th>
+              <input
+                type="checkbox"
+                aria-label="Choose all of this page"
+                checked={all.every((id) => chosen.has(id))}
+                onChange={({ currentTarget }) => choose(all, currentTarget.checked)}
+              />
+            </th>
+          )}
           <th>Job</th>
+          {seesTenants && <th>Tenant</th>}
           <th>Status</th>
           <th>Age</th>
           <th>Took</th>
@@ -170,14 +183,16 @@ function Table({ jobs, now, chosen, choose }: TableProps) {
       <tbody>
         {jobs.map((job) => (
           <tr key={job.jobId}>
-            <td>
-              <input
-                type="checkbox"
-                aria-label={`Choose ${job.jobId}`}
-                checked={chosen.has(job.jobId)}
-                onChange={({ currentTarget }) => choose([job.jobId], currentTarget.checked)}
-              />
-            </td>
+            {mayOperate && (
+              <td>
+                <input
+                  type="checkbox"
+                  aria-label={`Choose ${job.jobId}`}
+                  checked={chosen.has(job.jobId)}
+                  onChange={({ currentTarget }) => choose([job.jobId], currentTarget.checked)}
+                />
+              </td>
+            )}
             <td class="name">
               <a href={`/jobs/${job.jobId}`}>{job.title || job.jobId}</a>
               <small>
@@ -185,6 +200,11 @@ function Table({ jobs, now, chosen, choose }: TableProps) {
                 {job.metadata && <span class="metadata">{JSON.stringify(job.metadata)}</span>}
               </small>
             </td>
+            {seesTenants && (
+              <td data-label="tenant">
+                <a href={pageAddress(page, 'tenant', job.tenant)}>{job.tenant}</a>
+              </td>
+            )}
             <td>
               <Status status={job.status} note={noteOf(job)} />
               {job.failure && <small>{job.failure}</small>}

@@ -1,0 +1,33 @@
+/** What all documents of ours have in common. */
+
+export function renderDocument(parts: {
+  title: string;
+  /** Told to the script, as `data-…` of the document. */
+  data?: Readonly<Record<string, string>>;
+  /** The path of the script. */
+  script?: string;
+  body: string;
+}): string {
+  const { title, data = {}, script, body } = parts;
+  const told = Object.entries(data).map(([name, value]) => ` data-${name}="${escapeHtml(value)}"`);
+  return `<!doctype html>
+<html lang="en"${told.join('')}>
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title}</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="/assets/style.css">
+${script === undefined ? '' : `<script type="module" src="${script}"></script>\n`}</head>
+<body>
+${body}
+</body>
+</html>
+`;
+}
+
+/** A text as it stands in a document, also within quotes. */
+export function escapeHtml(text: string): string {
+  return text.replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}
