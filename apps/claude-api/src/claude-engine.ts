@@ -15,6 +15,7 @@ import { runCliProcess } from './cli-process.ts';
 import { configFolderOf, warningsOf } from './config-folder.ts';
 import { type Containment, canHide } from './containment.ts';
 import { createConversationFolders } from './conversation-folders.ts';
+import { chooseCredential, type TenantCredentials } from './credentials/store.ts';
 import type {
   Confine,
   Engine,
@@ -59,8 +60,10 @@ export type ClaudeEngineOptions = {
   readonly profile: CliProfile;
   readonly indexLimits: IndexLimits;
   readonly credentials: Credentials;
-  /** Has the credentials in Claude Code's place; undefined: they are handed on to it. */
+  /** Has credentials in Claude Code's place; undefined: they are handed on to it. */
   readonly modelProxy: ModelProxy | undefined;
+  /** What tenants have of their own, for the proxy; undefined: nothing. */
+  readonly tenantCredentials: TenantCredentials | undefined;
   /** Of this the CLI inherits what it has a use for. */
   readonly environment: Environment;
   /** Further variables that it inherits. */
@@ -79,23 +82,23 @@ export type ClaudeEngine = Engine & {
 
 /** Makes the engine. The CLI need not be there yet: it is looked up for each run. */
 export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
-  const { bin, logger, profile, modelProxy, workspacesDir, containment } = options;
+  const { bin, logger, profile, modelProxy, tenantCredentials, workspacesDir, containment } = options;
   const workDir = resolve(options.workDir);
-  const credentials = modelProxy === undefined ? options.credentials : {};
+  const sharesLogin = !modelProxy?.servesOwn;
+  const credentials = sharesLogin ? options.credentials : {};
   const env = buildCliEnvironment(options.environment, credentials, options.passEnv);
   const configFolder = resolve(configFolderOf(env));
   const folders = createConversationFolders({ configFolder, workDir });
   const places = createPlaces({ workDir, workspacesDir, folders, logger });
-  const keepsLogin = modelProxy === undefined;
   // Empty: the usual one, which on macOS names the entry in the keychain, too.
   const loginFolder = env.CLAUDE_SECURESTORAGE_CONFIG_DIR ?? env.CLAUDE_CONFIG_DIR ?? '';
   const { viewOf, guarded } = createExecutionViews({
     configFolder,
     folders: [workDir, workspacesDir],
     mcpFolder: options.mcpFolder,
-    keepsLogin,
+    sharesLogin,
     environment: options.environment,
-    hiddenPaths: options.hiddenPaths,
+    hiddenPaths: [...options.hiddenPaths, ...(tenantCredentials?.folder ? [tenantCredentials.folder] : [])],
   });
   const exposed = containment.hides === 'fenced' ? guarded.filter((path) => !canHide(containment, path)) : [];
   const gaps = [...containment.gaps, ...exposed.map((path) => `it reaches ${path}`)];
@@ -111,20 +114,24 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     const version = await versionOf(file);
     const { found, fault } = findLogin(env, options.credentials, profile.restricted);
     const needsGit = options.beginnings !== undefined && !hasGit();
-    const warnings = [...warningsOf(configFolder), ...(needsGit ? [NO_GIT] : [])];
+    const kept = tenantCredentials?.store.describe();
+    const faults = kept?.fault === undefined ? [] : [`CLAUDE_CREDENTIALS is not read anew: ${kept.fault}`];
+    const warnings = [...warningsOf(configFolder), ...(needsGit ? [NO_GIT] : []), ...faults];
     const target = options.credentials.baseUrl === undefined ? '' : '; with its own base URL';
     const login = found.length > 0 ? found.join(', ') : fault;
     const { environment } = options;
-    const hasProxy = modelProxy !== undefined;
-    const reasons = whyInReach({ logins: found, hasProxy, containment, environment, configFolder });
-    const reach = reasons.length === 0 ? [] : [`a tool can reach the login: ${reasons.join(', ')}`];
-    const parts = [`Claude Code ${version}`, `${login}${target}`, containment.detail, ...gaps, ...reach];
+    const reach = { hasProxy: !sharesLogin, containment, environment, configFolder, tenantCredentials };
+    const reasons = whyInReach({ logins: found, ...reach });
+    const inReach = reasons.length === 0 ? [] : [`a tool can reach the login: ${reasons.join(', ')}`];
+    const parts = [`Claude Code ${version}`, `${login}${target}`, containment.detail, ...gaps, ...inReach];
+    if (kept !== undefined) parts.push(`${kept.tenants ?? 'some'} tenants with credentials of their own`);
     return {
-      ok: found.length > 0,
+      ok: found.length > 0 || kept !== undefined,
       version,
       login: found,
       containment: containment.kind,
       keyInReach: reasons.length > 0,
+      ...(kept && { credentials: kept }),
       detail: [...parts, ...warnings].join('; '),
       ...(gaps.length > 0 && { sandboxGaps: gaps }),
       ...(warnings.length > 0 && { warnings }),
@@ -140,6 +147,13 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     version.catch(() => versions.delete(file));
     return version;
   }
+
+  const prepare: Engine['prepare'] = async (request) => {
+    const chosen = await chooseCredential(request.tenant, tenantCredentials);
+    if ('code' in chosen) return chosen;
+    const opened = await places.open(request);
+    return 'code' in opened ? opened : { ...opened, ...chosen };
+  };
 
   async function run(request: ExecutionRequest, runOptions: RunOptions): Promise<EngineEnding> {
     const { place } = runOptions;
@@ -174,7 +188,7 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
   async function runIn(
     file: string,
     request: ExecutionRequest,
-    { place, signal, pause, onLines }: RunOptions,
+    { place, credential, signal, pause, onLines }: RunOptions,
   ): Promise<EngineEnding> {
     const fault = request.from && (await begin(request.from, place, { signal, onLines }));
     if (fault !== undefined) return failed(fault);
@@ -200,6 +214,7 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     const { cwd, conversation } = place;
     const config = folders.configOf(request.tenant, conversation);
     const temporary = folders.temporaryOf(conversation);
+    const keepsLogin = sharesLogin && credential === undefined;
     const own = {
       CLAUDE_CONFIG_DIR: config,
       ...(keepsLogin && { CLAUDE_SECURESTORAGE_CONFIG_DIR: loginFolder }),
@@ -207,21 +222,18 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
       TMPDIR: temporary,
       ...(request.traceparent !== undefined && { TRACEPARENT: request.traceparent }),
     };
-    const access = modelProxy?.admit();
+    const view = await viewOf(
+      [cwd, temporary, config, file, ...(request.addDirs ?? []), ...(request.mcpConfig ?? [])],
+      keepsLogin,
+    );
+    const access = modelProxy?.admit(credential?.credentials);
     const { spawnError, ...ending } = await runCliProcess(
       {
         file,
         args: buildCliArguments(request, profile, session),
         cwd,
         env: { ...env, ...access?.env, ...request.env, ...own },
-        view: await viewOf([
-          cwd,
-          temporary,
-          config,
-          file,
-          ...(request.addDirs ?? []),
-          ...(request.mcpConfig ?? []),
-        ]),
+        view,
         input: buildCliInput(request),
         // Unique even if two servers on one machine run the same execution.
         marker: createMarker(request.executionId, randomUUID()),
@@ -246,7 +258,7 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
   }
 
   const confine: Confine = async ({ shown, ...program }, confined) => {
-    const view = await viewOf([program.cwd, ...shown]);
+    const view = await viewOf([program.cwd, ...shown], false);
     const marker = createMarker('git', randomUUID());
     return runCliProcess(
       { ...program, view, marker, input: '' },
@@ -343,7 +355,7 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     name: 'claude',
     describe,
     confine,
-    prepare: (request) => places.open(request),
+    prepare,
     run,
     backgroundBytes: (conversation) => readTaskOutput(folders.temporaryOf(conversation), conversation),
     readTranscript,

@@ -15,11 +15,15 @@ export type Login = {
 export const LOGIN_ADVICE =
   'where claude-api runs, set ANTHROPIC_API_KEY, or CLAUDE_CODE_OAUTH_TOKEN (from `claude setup-token`), or log in with `claude` and mount its ~/.claude';
 
+const PROVIDERS = ['BEDROCK', 'VERTEX', 'FOUNDRY'];
+/** Any of them leads Claude Code to a cloud provider. */
+export const CLOUD_VARIABLES = PROVIDERS.map((name) => `CLAUDE_CODE_USE_${name}`);
+
 /** Looks for them. @param restricted settings files are ignored, and an API key helper with them */
 export function findLogin(env: Environment, credentials: Credentials, restricted: boolean): Login {
   const folder = configFolderOf(env);
   const stored = readStoredLogin(join(folder, '.credentials.json'));
-  const providers = ['BEDROCK', 'VERTEX', 'FOUNDRY'].filter((name) => isOn(env[`CLAUDE_CODE_USE_${name}`]));
+  const providers = PROVIDERS.filter((name) => isOn(env[`CLAUDE_CODE_USE_${name}`]));
   const ways: [string, boolean][] = [
     ['API key', Boolean(credentials.apiKey)],
     ['auth token', Boolean(credentials.authToken)],

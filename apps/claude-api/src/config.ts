@@ -25,6 +25,7 @@ import {
 } from '@cc-executor/runtime';
 import { tracingSettings } from '@cc-executor/tracing';
 import { z } from 'zod';
+import { credentialSource } from './credentials/source.ts';
 import { policySettings } from './policy-settings.ts';
 
 export const appName = 'claude-api';
@@ -256,12 +257,39 @@ export const settings = {
     schema: text().optional(),
     description: "Where Claude Code reaches the model, if not at Anthropic's own address.",
   }),
+  credentials: setting({
+    env: 'CLAUDE_CREDENTIALS',
+    schema: credentialSource().optional(),
+    defaultText: "unset: all tenants use the service's",
+    example: 'file:/run/cc-executor/credentials.json',
+    description:
+      "Where tenants' own credentials are. A file (mode 0600, in a folder of its own, which executions do not see; read again when it has changed) and a variable have, as JSON, for each tenant apiKey, authToken or oauthToken, and baseUrl if not ANTHROPIC_BASE_URL. A command, run by /bin/sh, finds a tenant in CC_EXECUTOR_TENANT and prints the same for it, or nothing.",
+  }),
+  credentialsRequired: setting({
+    env: 'CLAUDE_CREDENTIALS_REQUIRED',
+    schema: flag(),
+    default: false,
+    description:
+      "Whether tenants that have no credentials of their own are refused (credentials_missing); otherwise they use the service's. The tenant `default` always may.",
+  }),
+  credentialsMaxAgeMs: setting({
+    env: 'CLAUDE_CREDENTIALS_MAX_AGE_MS',
+    schema: durationMs({ min: 1_000 }),
+    default: 5 * 60_000,
+    description: 'How long what the command of CLAUDE_CREDENTIALS has said of a tenant counts.',
+  }),
 };
 
 export type ClaudeApiConfig = Config<typeof settings>;
 
 export const rules: ConfigRules<typeof settings> = {
-  check: ({ host, claudeApiToken, claudeApiTokenSha256 }) => {
+  check: ({ host, claudeApiToken, claudeApiTokenSha256, credentials, credentialsRequired, sandbox }) => {
+    if (credentials !== undefined && sandbox === 'off')
+      return [
+        'CLAUDE_CREDENTIALS is set, and CLAUDE_SANDBOX is off: tools could read the credentials of all tenants',
+      ];
+    if (credentials === undefined && credentialsRequired === true)
+      return ['CLAUDE_CREDENTIALS_REQUIRED is set, and CLAUDE_CREDENTIALS is not'];
     const given = [claudeApiToken, claudeApiTokenSha256].filter((each) => each !== undefined).length;
     if (given === 2) return ['CLAUDE_API_TOKEN and CLAUDE_API_TOKEN_SHA256 are both set; expected only one'];
     if (host === undefined || isLoopback(host) || given === 1) return [];

@@ -1,4 +1,5 @@
 /** Chooses the engine that the configuration asks for, and its way to the model, once, at the start. */
+import { dirname } from 'node:path';
 import { ConfigError, claimPrivateFolder, type Logger, PrivateFolderError } from '@cc-executor/runtime';
 import { type ClaudeEngine, createClaudeEngine } from './claude-engine.ts';
 import type { Credentials, Environment } from './cli-environment.ts';
@@ -6,11 +7,14 @@ import { locateCli } from './cli-location.ts';
 import { findLogin } from './cli-login.ts';
 import { appName, type ClaudeApiConfig } from './config.ts';
 import { findContainment } from './containment.ts';
+import { openCredentialStore } from './credentials/open.ts';
+import type { TenantCredentials } from './credentials/store.ts';
 import { createDemoEngine } from './demo-engine.ts';
 import type { Engine } from './engine.ts';
 import { isForProxy } from './key-reach.ts';
 import { type ModelProxy, startModelProxy } from './model-proxy.ts';
 import { chooseProfile } from './policy-choice.ts';
+import { digestOfToken } from './token-check.ts';
 
 const DEFAULT_BIN = 'claude';
 
@@ -18,14 +22,14 @@ const DEFAULT_BIN = 'claude';
  * Chooses. `auto` falls back to the demo, with a warning, when there is no CLI and none was named.
  *
  * @param environment of this the CLI inherits what it has a use for
- * @param modelProxy as `openModelProxy` gave it
+ * @param ways to the model, as `openWays` gave them
  * @throws ConfigError when executions would run in a folder that is not this user's alone
  */
 export function chooseEngine(
   config: ClaudeApiConfig,
   environment: Environment,
   logger: Logger,
-  modelProxy?: ModelProxy,
+  { modelProxy, tenantCredentials }: Partial<ModelWays> = {},
 ): Engine & Partial<ClaudeEngine> {
   const { bin = DEFAULT_BIN } = config;
   const mayFallBack = config.engine === 'auto' && config.bin === undefined;
@@ -48,6 +52,7 @@ export function chooseEngine(
     bin,
     containment,
     modelProxy,
+    tenantCredentials,
     workDir: config.workDir,
     workspacesDir: config.workspacesDir,
     mcpFolder: config.mcpFolder,
@@ -56,7 +61,7 @@ export function chooseEngine(
     profile: chooseProfile(config),
     indexLimits: { maxEntries: config.verifiableMax, maxAgeMs: config.verifiableMs },
     credentials: credentialsOf(config),
-    environment,
+    environment: withoutCredentials(environment, config),
     passEnv: config.passEnv,
     jobDiffs: config.jobDiffs ? diffs : undefined,
     beginnings:
@@ -67,19 +72,51 @@ export function chooseEngine(
   });
 }
 
+export type ModelWays = {
+  /** Undefined: executions find the way themselves. */
+  readonly modelProxy: ModelProxy | undefined;
+  readonly tenantCredentials: TenantCredentials | undefined;
+};
+
 /**
- * Starts the proxy that has the credentials in Claude Code's place; undefined where it is not wanted (CLAUDE_SANDBOX=off), or
- * could not serve: Claude Code reads a login of its own, and signs what it asks of a cloud provider.
+ * Opens the ways to the model that lead through this service: tenants' own credentials, and the proxy that has credentials in
+ * Claude Code's place. There is none where it is not wanted (CLAUDE_SANDBOX=off), or could not serve: Claude Code reads a login
+ * of its own, and signs what it asks of a cloud provider. Errors: `ConfigError`.
  */
-export async function openModelProxy(
+export async function openWays(
   config: ClaudeApiConfig,
   environment: Environment,
   logger: Logger,
-): Promise<ModelProxy | undefined> {
-  if (config.sandbox === 'off' || config.engine === 'demo') return undefined;
+): Promise<ModelWays> {
+  if (config.sandbox === 'off' || config.engine === 'demo') {
+    return { modelProxy: undefined, tenantCredentials: undefined };
+  }
+  const tenantCredentials = openTenantCredentials(config, environment, logger);
   const credentials = credentialsOf(config);
-  if (!isForProxy(findLogin(environment, credentials, config.restricted).found)) return undefined;
-  return startModelProxy({ credentials, environment, logger });
+  const servesOwn = isForProxy(findLogin(environment, credentials, config.restricted).found);
+  if (!servesOwn && tenantCredentials === undefined) return { modelProxy: undefined, tenantCredentials };
+  const { baseUrl } = credentials;
+  const own = servesOwn ? credentials : undefined;
+  const modelProxy = await startModelProxy({ credentials: own, baseUrl, environment, logger });
+  return { modelProxy, tenantCredentials };
+}
+
+function openTenantCredentials(
+  config: ClaudeApiConfig,
+  environment: Environment,
+  logger: Logger,
+): TenantCredentials | undefined {
+  const { credentials: source, credentialsRequired: isRequired, credentialsMaxAgeMs: maxAgeMs } = config;
+  if (source === undefined) return undefined;
+  const { claudeApiToken, claudeApiTokenSha256 = '' } = config;
+  const salt = claudeApiToken === undefined ? claudeApiTokenSha256 : digestOfToken(claudeApiToken);
+  const store = openCredentialStore(source, { app: appName, environment, salt, maxAgeMs, logger });
+  return { store, isRequired, folder: source.kind === 'file' ? dirname(source.value) : undefined };
+}
+
+/** Claude Code would inherit them, were they in a variable that it knows. */
+function withoutCredentials(environment: Environment, { credentials }: ClaudeApiConfig): Environment {
+  return credentials?.kind === 'env' ? { ...environment, [credentials.value]: undefined } : environment;
 }
 
 function credentialsOf({ apiKey, authToken, oauthToken, baseUrl }: ClaudeApiConfig): Credentials {

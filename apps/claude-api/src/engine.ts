@@ -5,6 +5,8 @@
 import type { ClaudeOptions } from '@cc-executor/claude-options';
 import type { CliEnding, CliOptions } from './cli-process.ts';
 import type { Containment } from './containment.ts';
+import type { TenantCredential } from './credentials/entry.ts';
+import type { CredentialRefusal, CredentialStore } from './credentials/store.ts';
 import type { Place, PlaceRefusal } from './places.ts';
 import type { Program } from './supervision.ts';
 import type { JobDiff } from './workspaces/job-diff.ts';
@@ -35,6 +37,8 @@ export type EngineDescription = {
   readonly login?: readonly string[];
   /** Whether a tool that looks for the credentials of the model could find them. */
   readonly keyInReach?: boolean;
+  /** Where tenants' own credentials come from, how many have some, and why they cannot be read anew. */
+  readonly credentials?: ReturnType<CredentialStore['describe']>;
   /** What holds the processes of an execution together. */
   readonly containment?: Containment['kind'];
   /** What is not kept from an execution, in words; none: all that a sandbox can keep. */
@@ -63,9 +67,14 @@ export type PauseSwitch = {
   follow(apply: (paused: boolean) => Promise<void>): void;
 };
 
-export type RunOptions = {
-  /** What `prepare` gave; the run releases it. */
+export type Prepared = {
+  /** The run releases it. */
   readonly place: Place;
+  /** The tenant's own, with which the model is asked; undefined: it is asked with those of the service. */
+  readonly credential?: TenantCredential | undefined;
+};
+
+export type RunOptions = Prepared & {
   /** Aborting stops the run, also a paused one; the promise settles when nothing of it is left. */
   readonly signal: AbortSignal;
   readonly pause: PauseSwitch;
@@ -99,8 +108,8 @@ export type Confine = (
 export type Engine = {
   readonly name: 'claude' | 'demo';
   describe(): Promise<EngineDescription>;
-  /** Takes the workspace and the conversation for a run; whoever got a place runs or releases it. */
-  prepare(request: ExecutionRequest): Promise<{ place: Place } | PlaceRefusal>;
+  /** Takes the workspace and the conversation for a run, and its credential; whoever got a place runs or releases it. */
+  prepare(request: ExecutionRequest): Promise<Prepared | PlaceRefusal | CredentialRefusal>;
   /** Never rejects for what the run did; that is in the ending. */
   run(request: ExecutionRequest, options: RunOptions): Promise<EngineEnding>;
   /** Where it confines what it runs. */

@@ -23,22 +23,27 @@ export type ViewOptions = {
   readonly folders: readonly (string | undefined)[];
   /** Of its configurations only those that an execution is shown are to be seen; programs beside them are. */
   readonly mcpFolder: string | undefined;
-  /** Whether Claude Code is to find the login that is stored in the configuration folder. */
-  readonly keepsLogin: boolean;
+  /** Whether there are executions whose Claude Code is to find the login that is stored in the configuration folder. */
+  readonly sharesLogin: boolean;
   readonly environment: Environment;
   /** Further ones that the operator names. */
   readonly hiddenPaths: readonly string[];
 };
 
 export type ExecutionViews = {
-  /** Makes the view of one execution. @param shown what is its own, or meant for it */
-  viewOf(shown: readonly string[]): Promise<View>;
+  /**
+   * Makes the view of one execution.
+   *
+   * @param shown what is its own, or meant for it
+   * @param keepsLogin whether the stored login is
+   */
+  viewOf(shown: readonly string[], keepsLogin: boolean): Promise<View>;
   /** What views are there to hide, but for the operator's own. */
   readonly guarded: readonly string[];
 };
 
 export function createExecutionViews(options: ViewOptions): ExecutionViews {
-  const { configFolder, mcpFolder, keepsLogin, environment } = options;
+  const { configFolder, mcpFolder, sharesLogin, environment } = options;
   const operators = OPERATOR_NAMES.map((name) => join(configFolder, name));
   const guarded = [
     ...options.folders.filter((folder) => folder !== undefined).map((folder) => resolve(folder)),
@@ -48,7 +53,7 @@ export function createExecutionViews(options: ViewOptions): ExecutionViews {
   const hidden = [...guarded, ...MEMORY.map((name) => join(environment.HOME ?? homedir(), name))];
   const root = process.getuid?.() === 0 ? waysOutForRoot() : { hidden: [], readOnly: [] };
 
-  async function viewOf(shown: readonly string[]): Promise<View> {
+  async function viewOf(shown: readonly string[], keepsLogin: boolean): Promise<View> {
     const configurations = mcpFolder === undefined ? [] : await pathsIn(mcpFolder);
     const others = configurations.filter((path) => path.endsWith('.json') && !shown.includes(path));
     const kept = keepsLogin ? await allButLogin(configFolder) : [configFolder];
@@ -59,7 +64,7 @@ export function createExecutionViews(options: ViewOptions): ExecutionViews {
     };
   }
 
-  const conversations = keepsLogin ? conversationStoreOf(configFolder) : configFolder;
+  const conversations = sharesLogin ? conversationStoreOf(configFolder) : configFolder;
   return { viewOf, guarded: [...guarded, conversations] };
 }
 

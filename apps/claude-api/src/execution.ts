@@ -14,12 +14,11 @@ import {
 } from '@cc-executor/claude-stream';
 import { createPausableClock, type Logger, logEvents } from '@cc-executor/runtime';
 import { createBackgroundWatch } from './background-watch.ts';
-import type { Engine, EngineEnding, ExecutionRequest } from './engine.ts';
+import type { Engine, EngineEnding, ExecutionRequest, Prepared } from './engine.ts';
 import type { ExecutionLimits } from './executions.ts';
 import { createExitWatch } from './exit-watch.ts';
 import { createLoginWatch } from './login-watch.ts';
 import { createPauseControl } from './pause-control.ts';
-import type { Place } from './places.ts';
 import { decideOutcome, type Outcome, type StopReason } from './verdict.ts';
 import type { JobDiff } from './workspaces/job-diff.ts';
 
@@ -41,7 +40,8 @@ const ownEvents = new Set<StreamEvent['type']>(['started', 'ping', 'paused', 're
 
 /** Where an execution is written to. Nothing here may throw; what the caller cannot receive is dropped. */
 export type ExecutionOutput = {
-  start(executionId: string, engine: string): void;
+  /** @param credential the id of the one that the model is asked with, if it is the tenant's own */
+  start(executionId: string, engine: string, credential?: string): void;
   /** Takes one line and what it means; it is written with the next `flush`. */
   line(line: string, events: readonly StreamEvent[]): void;
   /** A promise means: wait, the caller does not keep up. It settles at the latest when the caller has gone. */
@@ -63,14 +63,14 @@ export type Execution = {
 /** Starts an execution. */
 export function startExecution(options: {
   request: ExecutionRequest;
-  /** Given to the engine, which releases it. */
-  place: Place;
+  /** Given to the engine, which releases the place. */
+  prepared: Prepared;
   engine: Engine;
   output: ExecutionOutput;
   limits: Pick<ExecutionLimits, 'executionTimeoutMs' | 'pausedTimeoutMs' | 'pingMs' | 'exitGraceMs'>;
   logger: Logger;
 }): Execution {
-  const { request, place, engine, output, limits } = options;
+  const { request, prepared, engine, output, limits } = options;
   const { executionId } = request;
   const logger = options.logger.child({ executionId });
   const startedAt = performance.now();
@@ -133,7 +133,7 @@ export function startExecution(options: {
   }
 
   async function run(): Promise<Completion> {
-    const runOptions = { place, signal: abort.signal, pause: pause.pauseSwitch, onLines };
+    const runOptions = { ...prepared, signal: abort.signal, pause: pause.pauseSwitch, onLines };
     const ending = await engine.run(request, runOptions).catch(describeCrash);
     ended = true;
     for (const clock of [...clocks, pauseLimit]) clock.stop();
@@ -187,7 +187,7 @@ export function startExecution(options: {
       if (hasPutOut && !ended) output.notice('background_output');
     });
   }, limits.pingMs);
-  output.start(executionId, engine.name);
+  output.start(executionId, engine.name, prepared.credential?.id);
   return {
     stop,
     async setPaused(paused) {

@@ -4,9 +4,8 @@
  * to others; so there is a bound of its own for them, and what goes on may for a while be more than may start.
  */
 import type { Logger } from '@cc-executor/runtime';
-import type { Engine, ExecutionRequest } from './engine.ts';
+import type { Engine, ExecutionRequest, Prepared } from './engine.ts';
 import { type Execution, type ExecutionOutput, startExecution } from './execution.ts';
-import type { Place } from './places.ts';
 import { boundId } from './tenants.ts';
 import type { StopReason } from './verdict.ts';
 
@@ -32,7 +31,7 @@ export type Executions = {
   /** Undefined when one with this id may start now. */
   refuse(tenant: string, executionId: string): Refusal | undefined;
   /** Starts one; call `refuse` in the same tick before. */
-  start(request: ExecutionRequest, place: Place, output: ExecutionOutput): Execution;
+  start(request: ExecutionRequest, prepared: Prepared, output: ExecutionOutput): Execution;
   /** Stops one; false when there is none with this id. */
   stop(tenant: string, executionId: string, reason: StopReason): boolean;
   /** Pauses or resumes one; resolves to undefined when that is so, or to why it is not. */
@@ -79,8 +78,8 @@ export function createExecutions(engine: Engine, limits: ExecutionLimits, logger
       return { statusCode: 429, code: 'at_capacity', message, retryAfterSeconds: 2 };
     },
 
-    start(request, place, output) {
-      const execution = startExecution({ request, place, engine, output, limits, logger });
+    start(request, prepared, output) {
+      const execution = startExecution({ request, prepared, engine, output, limits, logger });
       const id = boundId(request.tenant, request.executionId);
       underWay.set(id, execution);
       void execution.done.then(() => {

@@ -4,6 +4,7 @@
  * processes cannot be kept apart.
  */
 import { type Containment, canHide } from './containment.ts';
+import type { TenantCredentials } from './credentials/store.ts';
 
 const STORED_LOGIN = 'login in the home folder';
 const BEHIND_PROXY = ['API key', 'auth token', 'OAuth token'];
@@ -24,9 +25,12 @@ export function whyInReach(options: {
   environment: Readonly<Record<string, string | undefined>>;
   /** Where a login is stored. */
   configFolder: string;
+  /** What tenants have of their own. */
+  tenantCredentials?: Pick<TenantCredentials, 'folder'> | undefined;
 }): string[] {
-  const { logins, hasProxy, containment, environment, configFolder } = options;
-  const files = CREDENTIALS.flatMap((name) => environment[`${name}_FILE`] || []);
+  const { logins, hasProxy, containment, environment, configFolder, tenantCredentials } = options;
+  const named = CREDENTIALS.flatMap((name) => environment[`${name}_FILE`] || []);
+  const files = [...named, ...(tenantCredentials?.folder ? [tenantCredentials.folder] : [])];
   const shown = files.filter((file) => !canHide(containment, file));
   const isHidden = (login: string) =>
     login === STORED_LOGIN && hasProxy && canHide(containment, configFolder);
@@ -37,5 +41,6 @@ export function whyInReach(options: {
     [shown.length > 0, `it is read from a file (${shown.join(', ')})`],
     [!containment.secludes, "/proc shows this service's environment"],
   ];
-  return logins.length === 0 ? [] : reasons.flatMap(([isSo, reason]) => (isSo ? [reason] : []));
+  const isNothing = logins.length === 0 && tenantCredentials === undefined;
+  return isNothing ? [] : reasons.flatMap(([isSo, reason]) => (isSo ? [reason] : []));
 }

@@ -5,7 +5,7 @@ import { runService } from '@cc-executor/service';
 import { openTracing } from '@cc-executor/tracing';
 import { killRunning } from './cli-process.ts';
 import { appName } from './config.ts';
-import { chooseEngine, openModelProxy } from './engine-choice.ts';
+import { chooseEngine, openWays } from './engine-choice.ts';
 import { choosePolicy } from './policy-choice.ts';
 import { killLeftovers } from './process-tree.ts';
 import { startServer } from './server.ts';
@@ -25,8 +25,8 @@ await runService({
   async start({ config, logger, metrics }) {
     // Only SIGKILL gets past the line above; what it left is ended here.
     const processes = killLeftovers();
-    const modelProxy = await openModelProxy(config, process.env, logger);
-    const engine = chooseEngine(config, process.env, logger, modelProxy);
+    const ways = await openWays(config, process.env, logger);
+    const engine = chooseEngine(config, process.env, logger, ways);
     const folders = (await engine.sweep?.()) ?? 0;
     if (processes + folders > 0)
       logger.warn(
@@ -54,7 +54,7 @@ await runService({
     return {
       async close() {
         await server.close();
-        await modelProxy?.close();
+        await ways.modelProxy?.close();
         await tracing?.close();
       },
     };

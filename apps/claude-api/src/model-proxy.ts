@@ -1,6 +1,6 @@
 /**
  * Stands between Claude Code and the model's API, on loopback, and adds the credentials: neither Claude Code nor a tool
- * of it ever has them. Each run has a ticket in their place, which is worth nothing elsewhere, or after the run.
+ * of it ever has them. Each run has a ticket in the place of its own, which is worth nothing elsewhere, or after the run.
  * Requests and answers pass through as they come.
  */
 import { randomBytes } from 'node:crypto';
@@ -11,6 +11,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Logger } from '@cc-executor/runtime';
 import { listenOnLoopback } from '@cc-executor/service';
 import type { Credentials, Environment } from './cli-environment.ts';
+import { CLOUD_VARIABLES } from './cli-login.ts';
 
 const ANTHROPIC = 'https://api.anthropic.com';
 /** An idle connection to the model is given up after so long. */
@@ -37,57 +38,72 @@ type ModelAccess = {
 };
 
 export type ModelProxy = {
-  /** Lets one run in. */
-  admit(): ModelAccess;
+  /** Whether the service's credentials are here; where not, Claude Code finds them itself. */
+  readonly servesOwn: boolean;
+  /** Lets one run in, with these credentials, or with those of the service; undefined: those are not here. */
+  admit(credentials?: Credentials): ModelAccess | undefined;
   close(): Promise<void>;
 };
 
 /**
  * Starts it.
  *
+ * @param options.credentials the service's; undefined: there are none that could stand here
+ * @param options.baseUrl where the model is, unless credentials say otherwise; there the further headers go, too
  * @param options.environment of this, the way through proxies and further headers are taken
  */
 export async function startModelProxy(options: {
-  credentials: Credentials;
+  credentials: Credentials | undefined;
+  baseUrl: string | undefined;
   environment: Environment;
   logger: Logger;
 }): Promise<ModelProxy> {
-  const { credentials, environment, logger } = options;
-  const { apiKey, authToken, oauthToken, baseUrl = ANTHROPIC } = credentials;
-  const base = new URL(baseUrl);
+  const { environment, logger } = options;
   const further = parseHeaders(environment.ANTHROPIC_CUSTOM_HEADERS ?? '');
-  const tickets = new Set<string>();
-  const isSecure = base.protocol === 'https:';
+  const tickets = new Map<string, Credentials>();
   const agentOptions = { keepAlive: true, timeout: IDLE_MS, proxyEnv: { ...environment } };
-  const agent = isSecure ? new HttpsAgent(agentOptions) : new HttpAgent(agentOptions);
+  const agents = { https: new HttpsAgent(agentOptions), http: new HttpAgent(agentOptions) };
+  const home = new URL(options.baseUrl ?? ANTHROPIC);
+  const baseOf = ({ baseUrl }: Credentials) => (baseUrl === undefined ? home : new URL(baseUrl));
 
-  /** The headers for the model; undefined when there is no valid ticket among those that came. */
-  function authorize(headers: IncomingMessage['headers']) {
-    const { 'x-api-key': key, authorization, ...rest } = headers;
+  /** Where a request goes, and its headers there; undefined without a ticket, or with another one beside it. */
+  function admitted({ 'x-api-key': key, authorization, ...rest }: IncomingMessage['headers']) {
     const bearer = /^Bearer (.+)$/i.exec(authorization ?? '')?.[1];
-    const given = [key, bearer].filter((ticket) => ticket !== undefined);
-    if (given.length === 0 || !given.every((ticket) => tickets.has(String(ticket)))) return undefined;
+    const given = new Set([key, bearer].filter((ticket) => ticket !== undefined));
+    const [ticket] = given;
+    const credentials = given.size === 1 ? tickets.get(String(ticket)) : undefined;
+    if (credentials === undefined) return undefined;
+    const { apiKey, authToken, oauthToken } = credentials;
+    const token = authToken ?? oauthToken;
+    // The ticket stands for the credentials that the run has, and for no others.
+    if ((key !== undefined && !apiKey) || (bearer !== undefined && !token)) return undefined;
+    const base = baseOf(credentials);
     const kept = Object.entries(rest).filter(([name]) => !HOP_BY_HOP.has(name));
-    return {
+    const headers = {
       ...Object.fromEntries(kept),
-      ...further,
+      ...(base.href === home.href && further),
       ...(key !== undefined && { 'x-api-key': apiKey }),
-      ...(bearer !== undefined && { authorization: `Bearer ${authToken ?? oauthToken}` }),
+      ...(bearer !== undefined && { authorization: `Bearer ${token}` }),
     };
+    return { base, headers };
   }
 
   const listener = await listenOnLoopback(async (request, response) => {
     const { url = '' } = request;
-    const headers = authorize(request.headers);
+    const onto = admitted(request.headers);
     // Anything else could lead to another host than the model's.
-    if (headers === undefined || !url.startsWith('/')) {
+    if (onto === undefined || !url.startsWith('/')) {
       response.writeHead(401, { 'content-type': 'application/json' });
       response.end(errorBody('authentication_error', 'claude-api knows no run with this ticket'));
       return;
     }
+    const { base, headers } = onto;
     const target = `${base.origin}${base.pathname.replace(/\/$/, '')}${url}`;
-    const send = isSecure ? requestHttps : requestHttp;
-    const onward = send(target, { method: request.method, headers, agent });
+    const { method } = request;
+    const onward =
+      base.protocol === 'https:'
+        ? requestHttps(target, { method, headers, agent: agents.https })
+        : requestHttp(target, { method, headers, agent: agents.http });
     response.once('close', () => onward.destroy());
     // Its first is taken below; what comes after an answer has begun breaks that off.
     onward.on('error', () => {});
@@ -108,9 +124,13 @@ export async function startModelProxy(options: {
     }
   });
   return {
-    admit() {
+    servesOwn: options.credentials !== undefined,
+    admit(own) {
+      const credentials = own ?? options.credentials;
+      if (credentials === undefined) return undefined;
+      const { apiKey, authToken, oauthToken } = credentials;
       const ticket = `run-${randomBytes(32).toString('base64url')}`;
-      tickets.add(ticket);
+      tickets.set(ticket, credentials);
       const instead = (credential: string | undefined) => (credential ? ticket : undefined);
       const env = {
         ANTHROPIC_API_KEY: instead(apiKey),
@@ -118,14 +138,17 @@ export async function startModelProxy(options: {
         CLAUDE_CODE_OAUTH_TOKEN: instead(oauthToken),
         ANTHROPIC_BASE_URL: listener.url,
         ANTHROPIC_CUSTOM_HEADERS: undefined,
-        ...(base.origin === ANTHROPIC && { _CLAUDE_CODE_ASSUME_FIRST_PARTY_BASE_URL: '1' }),
+        ...(baseOf(credentials).origin === ANTHROPIC && { _CLAUDE_CODE_ASSUME_FIRST_PARTY_BASE_URL: '1' }),
         ...aroundProxies(environment),
+        // The model is asked with these, whatever cloud provider the service has.
+        ...(own !== undefined && Object.fromEntries(CLOUD_VARIABLES.map((name) => [name, undefined]))),
       };
       return { env, withdraw: () => void tickets.delete(ticket) };
     },
     async close() {
       await listener.close();
-      agent.destroy();
+      agents.https.destroy();
+      agents.http.destroy();
     },
   };
 }

@@ -6,8 +6,8 @@ import type { ResponseWriter } from './response-writer.ts';
 export function createNdjsonOutput(writer: ResponseWriter): ExecutionOutput {
   let pending = '';
   return {
-    start(executionId, engine) {
-      writer.write(`${JSON.stringify({ type: 'start', execution_id: executionId, engine })}\n`);
+    start(executionId, engine, credential) {
+      writer.write(`${JSON.stringify({ type: 'start', execution_id: executionId, engine, credential })}\n`);
     },
     line(line) {
       pending += `${line}\n`;

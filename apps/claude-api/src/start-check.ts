@@ -1,5 +1,7 @@
 /** What must hold between settings, and between them and the machine, for claude-api to start. */
 import { spawnSync } from 'node:child_process';
+import { homedir } from 'node:os';
+import { dirname } from 'node:path';
 import { ConfigError, loadConfig } from '@cc-executor/runtime';
 import { buildCliEnvironment, type Environment } from './cli-environment.ts';
 import { locateCli } from './cli-location.ts';
@@ -43,6 +45,12 @@ export function readConfiguration(env: Environment): ClaudeApiConfig {
   }
   if (config.restricted && permissionModes.includes('bypassPermissions')) {
     faults.push('CLAUDE_PERMISSION_MODES holds bypassPermissions, which needs CLAUDE_RESTRICTED=false');
+  }
+  const { credentials } = config;
+  if (credentials?.kind === 'file' && ['/', env.HOME ?? homedir()].includes(dirname(credentials.value))) {
+    faults.push(
+      `CLAUDE_CREDENTIALS names a file in ${dirname(credentials.value)}, which executions need; expected a folder of its own`,
+    );
   }
   const offered = offeredTools(config);
   for (const tool of allowedTools.map(toolOf)) {

@@ -9,10 +9,13 @@ import type { HttpRequest, HttpServer } from '@cc-executor/service';
 const HEADER = 'x-tenant';
 const TENANT = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 
+/** Whether a tenant can have this name. */
+export const isTenant = (name: string): boolean => TENANT.test(name);
+
 /** Lets in only requests whose tenant is well-formed. */
 export function requireTenant(app: HttpServer): void {
   app.addHook('onRequest', async (request, reply) => {
-    if (TENANT.test(tenantOf(request))) return;
+    if (isTenant(tenantOf(request))) return;
     const message = `${HEADER} is not 1 to 64 letters, digits, - and _`;
     return reply.code(400).send({ error: { code: 'invalid_request', message } });
   });

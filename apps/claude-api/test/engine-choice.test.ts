@@ -5,7 +5,7 @@ import { ConfigError, createLogger, loadConfig } from '@cc-executor/runtime';
 import { expect, test } from 'vitest';
 import { appName, settings } from '../src/config.ts';
 import { chooseEngine } from '../src/engine-choice.ts';
-import { fakeCli, temporaryFolder } from './harness.ts';
+import { fakeCli, startApi, temporaryFolder } from './harness.ts';
 
 function choose(env: Record<string, string>) {
   const lines: string[] = [];
@@ -54,6 +54,19 @@ test('a link that somebody else may have put in its place is refused, and what t
   expect(start).toThrow(ConfigError);
   expect(start).toThrow(/work is a link; CLAUDE_WORK_DIR names another folder/);
   expect(readdirSync(victim)).toEqual([]);
+});
+
+test('Claude Code inherits no variable that has the credentials of tenants', async () => {
+  const { engine } = choose({
+    CLAUDE_BIN: fakeCli(),
+    CLAUDE_CREDENTIALS: 'env:CLAUDE_TENANTS',
+    CLAUDE_TENANTS: JSON.stringify({ acme: { apiKey: 'sk-acme-4711' } }),
+    CLAUDE_PASS_ENV: 'CLAUDE_TENANTS',
+    HOME: temporaryFolder(),
+  });
+  const lines = await (await startApi(engine)).lines({ question: 'x', model: 'inspect' });
+  expect(JSON.stringify(lines)).toContain('CLAUDE_CODE_TMPDIR');
+  expect(JSON.stringify(lines)).not.toContain('4711');
 });
 
 test('credentials are named, never shown', async () => {

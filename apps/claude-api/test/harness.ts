@@ -86,6 +86,7 @@ export function claudeEngine(options: Partial<ClaudeEngineOptions> = {}): Claude
     stopGraceMs: 300,
     containment: bestContainment(),
     modelProxy: undefined,
+    tenantCredentials: undefined,
     workspacesDir: undefined,
     mcpFolder: undefined,
     hiddenPaths: [],

@@ -27,7 +27,8 @@ async function startPair(
   await once(server, 'listening');
   const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/base/`;
   const proxy = await startModelProxy({
-    credentials: { ...none, ...credentials, baseUrl },
+    credentials: { ...none, ...credentials },
+    baseUrl,
     environment,
     logger: silentLogger,
   });
@@ -36,7 +37,7 @@ async function startPair(
     server.closeAllConnections();
     server.close();
   });
-  const access = proxy.admit();
+  const access = proxy.admit()!;
   const { ANTHROPIC_API_KEY: ticket = '', ANTHROPIC_BASE_URL: url = '' } = access.env;
   const ask = (headers: Record<string, string> = { 'x-api-key': ticket }, init: RequestInit = {}) =>
     fetch(`${url}/v1/messages?beta=true`, { method: 'POST', body: '{"prompt":"hi"}', headers, ...init });
@@ -77,7 +78,7 @@ test.each([
 test('without a ticket of a run that goes on nothing passes', async () => {
   const { proxy, access, requests, ask } = await startPair((_request, response) => response.end());
   const ticket = access.env.ANTHROPIC_API_KEY!;
-  const other = proxy.admit();
+  const other = proxy.admit()!;
   for (const headers of [
     {},
     { 'x-api-key': 'sk-real' },
@@ -89,6 +90,42 @@ test('without a ticket of a run that goes on nothing passes', async () => {
   expect((await ask()).status).toBe(401);
   expect(requests).toEqual([]);
   expect((await ask({ 'x-api-key': other.env.ANTHROPIC_API_KEY! })).status).toBe(200);
+});
+
+test('a ticket stands for the credentials that its run has, and for no others', async () => {
+  const { proxy, requests, ask } = await startPair((_request, response) => response.end());
+  const byBearer = proxy.admit({ ...none, authToken: 'of-acme' })!;
+  const { ANTHROPIC_AUTH_TOKEN: ticket = '' } = byBearer.env;
+  // Nor does what stands for nothing end the service.
+  expect((await ask({ 'x-api-key': ticket })).status).toBe(401);
+  expect((await ask({ 'x-api-key': ticket, authorization: `Bearer ${ticket}` })).status).toBe(401);
+  expect((await ask()).status).toBe(200);
+  expect((await ask({ authorization: `Bearer ${ticket}` })).status).toBe(200);
+  expect(requests.map(({ headers }) => [headers['x-api-key'], headers.authorization])).toEqual([
+    ['sk-real', undefined],
+    [undefined, 'Bearer of-acme'],
+  ]);
+});
+
+test("a tenant's own go where it says, without what is meant for the service's address, past its cloud provider", async () => {
+  const [home, away] = [
+    await startPair((_request, response) => response.end(), undefined, {
+      ANTHROPIC_CUSTOM_HEADERS: 'x-gate: of-the-service',
+      CLAUDE_CODE_USE_BEDROCK: '1',
+    }),
+    await startPair((_request, response) => response.end()),
+  ];
+  const { port } = away.server.address() as AddressInfo;
+  const keyOf = (baseUrl?: string) => home.proxy.admit({ ...none, apiKey: 'own', baseUrl })!.env;
+  const [here, there] = [keyOf(), keyOf(`http://127.0.0.1:${port}/theirs`)];
+  expect(here).toMatchObject({ CLAUDE_CODE_USE_BEDROCK: undefined });
+  for (const { ANTHROPIC_API_KEY: ticket = '' } of [here, there]) await home.ask({ 'x-api-key': ticket });
+  expect(home.requests).toHaveLength(1);
+  expect(home.requests[0]?.headers).toMatchObject({ 'x-api-key': 'own', 'x-gate': 'of-the-service' });
+  expect(away.requests).toHaveLength(1);
+  expect(away.requests[0]?.url).toBe('/theirs/v1/messages?beta=true');
+  expect(away.requests[0]?.headers).toMatchObject({ 'x-api-key': 'own' });
+  expect(away.requests[0]?.headers).not.toHaveProperty('x-gate');
 });
 
 test('no request leads to another host', async () => {

@@ -47,7 +47,7 @@ async function setUp(options: { hasProxy?: boolean; hiddenPaths?: string[] } = {
   const [configFolder, mcpFolder] = [join(home, '.claude'), join(base, 'mcp')];
   for (const folder of [configFolder, mcpFolder, workspacesDir]) mkdirSync(folder, { recursive: true });
   const modelProxy = options.hasProxy
-    ? await startModelProxy({ credentials, environment: {}, logger: silentLogger })
+    ? await startModelProxy({ credentials, baseUrl: undefined, environment: {}, logger: silentLogger })
     : undefined;
   onTestFinished(async () => modelProxy?.close());
   const engine = claudeEngine({

@@ -31,9 +31,12 @@ const refusals = new Set<UpstreamFailureCode>([...refusalCodes, 'secrets_unreada
 /** Not to be called for again, whatever the policy; for a usage limit to be lifted a job waits in the queue. */
 const final = new Set<UpstreamFailureCode>([...refusals, 'claude_usage_limit']);
 
+/** With these upstream says that it has taken nothing, and may later. */
+const postponed = new Set<UpstreamFailureCode>(['upstream_busy', 'credentials_unavailable']);
+
 /** It never left, or upstream answered that it took nothing: 429, 503, 529, or a refusal of what was asked. */
 export function didNotBegin({ sent, code }: UpstreamFailure): boolean {
-  return !sent || code === 'upstream_busy' || refusals.has(code);
+  return !sent || postponed.has(code) || refusals.has(code);
 }
 
 export type Retry = {

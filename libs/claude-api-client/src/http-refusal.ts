@@ -24,7 +24,7 @@ export function describeRefusal(options: {
   const text = said.message ?? shorten(body, SNIPPET_LENGTH);
   return {
     status: 'failed',
-    code: busy ? 'upstream_busy' : (refusalOf(said.code) ?? 'upstream_http_error'),
+    code: busy ? busyCodeOf(said.code) : (refusalOf(said.code) ?? 'upstream_http_error'),
     message: `claude-api answered ${status}${text === '' ? '' : `: ${text}`}`,
     sent: true,
     httpStatus: status,
@@ -53,6 +53,11 @@ function readError(body: string): { code?: string; message?: string } {
     // Another service, or a proxy's page.
     return {};
   }
+}
+
+/** What keeps back one tenant alone is not taken for claude-api having enough to do. */
+function busyCodeOf(code: string | undefined) {
+  return code === 'credentials_unavailable' ? code : 'upstream_busy';
 }
 
 function refusalOf(code: string | undefined): RefusalCode | undefined {

@@ -46,6 +46,7 @@ export const refusalCodes = [
   'tool_options_refused',
   'workspaces_off',
   'workspace_invalid',
+  'credentials_missing',
   'conversation_unknown',
   'conversation_elsewhere',
 ] as const satisfies readonly FailureCode[];

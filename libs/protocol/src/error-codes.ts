@@ -260,6 +260,10 @@ export const failureCodes = {
   tool_options_refused: 'claude-api does not let requests choose `allowedTools` or `permissionMode`.',
   workspaces_off: 'claude-api keeps no named workspaces.',
   workspace_invalid: 'What has the name of the workspace is not a folder.',
+  credentials_missing:
+    "claude-api has no credentials of this tenant's own, and the service's are not for it (`CLAUDE_CREDENTIALS_REQUIRED`).",
+  credentials_unavailable:
+    "claude-api could not get this tenant's own credentials (`CLAUDE_CREDENTIALS`) before the job had to end; its log says why.",
   conversation_unknown: 'claude-api has no such conversation: never begun there, or no longer kept.',
   conversation_elsewhere: 'The conversation belongs to another workspace, or to none.',
   source_unavailable:

@@ -82,7 +82,7 @@ async function execute(
   reply.hijack();
   const response = reply.raw;
   const output = createOutput(openResponse(response, contentType));
-  const execution = executions.start(accepted, prepared.place, output);
+  const execution = executions.start(accepted, prepared, output);
   void countEnd(execution, metrics);
   if (span) void tellEnd(execution, span);
   const leave = () => execution.stop('disconnected');
