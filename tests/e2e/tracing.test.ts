@@ -230,6 +230,23 @@ it('is not made by a gateway that is not to, which keeps what others need for it
   expect(unasked.requests()).toBe(0);
 });
 
+it('has the header of a batch for its lines, and that of a rerun for the new job alone', async () => {
+  const [ofBatch, ofRerun] = ['d'.repeat(32), 'e'.repeat(32)] as const;
+  const parent = CLIENT.spanId;
+  const { jobs } = await ask<{ jobs: { jobId: string }[] }>('/batches', {
+    body: { prompt: 'hello' },
+    headers: {
+      'content-type': 'application/x-ndjson',
+      'idempotency-key': 'batch',
+      traceparent: `00-${ofBatch}-${parent}-01`,
+    },
+  });
+  expect(shapeOf(await collector.untilTree(ofBatch, 5), parent)).toContain('job > execute (gateway)');
+  const headers = { traceparent: `00-${ofRerun}-${parent}-01` };
+  await ask(`/jobs/${jobs[0]?.jobId}/rerun`, { headers });
+  expect(shapeOf(await collector.untilTree(ofRerun, 5), parent)).toContain('job > rerun (gateway)');
+});
+
 it('leaves no trace of jobs whose client says that it is not wanted', async () => {
   const traceId = 'c'.repeat(32);
   const { jobId } = await submit({ prompt: 'hello', traceparent: `00-${traceId}-${CLIENT.spanId}-00` });

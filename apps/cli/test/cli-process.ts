@@ -26,13 +26,17 @@ export type CliRun = {
 /** Starts the command. Standard input is empty unless `stdin` is 'pipe'. */
 export function runCli(
   args: string[],
-  { url, stdin = 'ignore' }: { url?: string; stdin?: 'ignore' | 'pipe' } = {},
+  {
+    url,
+    stdin = 'ignore',
+    traceparent,
+  }: { url?: string; stdin?: 'ignore' | 'pipe'; traceparent?: string } = {},
 ): CliRun {
   const { PATH, XDG_CONFIG_HOME, XDG_STATE_HOME } = process.env;
   // With `stdin: 'ignore'` there is none, and then no test uses it.
   const child = spawn(process.execPath, [...quickStart(main), ...args], {
     stdio: [stdin, 'pipe', 'pipe'],
-    env: { PATH, XDG_CONFIG_HOME, XDG_STATE_HOME, CC_EXECUTOR_URL: url },
+    env: { PATH, XDG_CONFIG_HOME, XDG_STATE_HOME, CC_EXECUTOR_URL: url, TRACEPARENT: traceparent },
   }) as CliProcess;
   const exit = once(child, 'exit') as Promise<[number | null, NodeJS.Signals]>;
   onTestFinished(async () => {

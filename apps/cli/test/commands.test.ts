@@ -10,10 +10,12 @@ describe('rerun', () => {
   it('prints the answer of the new job', async () => {
     const gateway = await startGateway();
     const [job, earlier] = [scriptJob(), scriptJob()];
-    const run = runCli(['rerun', earlier.jobId, '--idempotency-key', 'k'], { url: gateway.url });
+    const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+    const args = ['rerun', earlier.jobId, '--idempotency-key', 'k', '--traceparent', traceparent];
+    const run = runCli(args, { url: gateway.url, traceparent: 'something else' });
     const connection = await gateway.accept();
     const request = await connection.expect('rerun');
-    expect(request.params).toEqual({ jobId: earlier.jobId, idempotencyKey: 'k', batches: true });
+    expect(request.params).toEqual({ jobId: earlier.jobId, idempotencyKey: 'k', batches: true, traceparent });
     connection.reply(request, job.accepted);
     connection.notify('event', job.event(1, queued));
     connection.notify('event', job.event(2, output('again')));

@@ -21,10 +21,11 @@ describe('cc-executor run', () => {
   it('prints the answer to standard output, everything else to standard error, and exits with 0', async () => {
     const gateway = await startGateway();
     const job = scriptJob();
-    const run = runCli(['run', 'hello', '--model', 'opus'], { url: gateway.url });
+    const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+    const run = runCli(['run', 'hello', '--model', 'opus'], { url: gateway.url, traceparent });
     const connection = await gateway.accept();
     const request = await connection.expect('execute');
-    expect(request.params).toMatchObject({ prompt: 'hello', model: 'opus' });
+    expect(request.params).toMatchObject({ prompt: 'hello', model: 'opus', traceparent });
     connection.reply(request, job.accepted);
     send(connection, job, [
       queued,

@@ -266,8 +266,8 @@ export function createClient(options: ClientOptions): Client {
         onLate: ({ jobId }) => {
           if (params.attach !== false) ask('detach', { jobId }).catch(() => {});
         },
-        onResult({ jobId, epoch, status, created }) {
-          const job = createJobHandle(host, { jobId, afterSeq: 0, created, schema });
+        onResult({ jobId, epoch, status, created, traceparent }) {
+          const job = createJobHandle(host, { jobId, afterSeq: 0, created, traceparent, schema });
           const isListening = params.attach !== false;
           job.attached(epoch, status, isListening);
           if (isListening) subscribe(jobId, epoch).adopt(job.listeners, { epoch, status, afterSeq: 0 });

@@ -42,6 +42,8 @@ export type JobHandle<Output = unknown> = {
   readonly epoch: string;
   /** False: the idempotency key belonged to a job that was there already. Undefined when attached. */
   readonly created: boolean | undefined;
+  /** Of the job, where the gateway traces: what is a part of it says so. Undefined when attached. */
+  readonly traceparent: string | undefined;
   readonly status: JobStatus;
   /** The last event that has arrived. */
   readonly lastSeq: number;
@@ -99,6 +101,7 @@ export type JobHandleOptions = {
   jobId: string;
   afterSeq: number;
   created: boolean | undefined;
+  traceparent?: string | undefined;
   /** Of the events up to `afterSeq`. */
   snapshot?: Fold;
   /** By which the structured output is judged. */
@@ -149,6 +152,7 @@ export function createJobHandle(host: JobHost, options: JobHandleOptions): JobHa
   const handle: JobHandle = {
     jobId,
     created,
+    traceparent: options.traceparent,
     get epoch() {
       return epoch;
     },

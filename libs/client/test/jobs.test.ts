@@ -22,12 +22,14 @@ describe('execute', () => {
     const job = scriptJob();
     const executing = client.execute({ prompt: 'hello' });
     const request = await connection.expect('execute');
+    const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
     connection.together(() => {
-      connection.reply(request, job.accepted);
+      connection.reply(request, { ...job.accepted, traceparent });
       connection.notify('event', job.event(1, queued));
       connection.notify('event', job.event(2, completed));
     });
     const handle = await executing;
+    expect(handle.traceparent).toBe(traceparent);
     expect(await collectSeqs(handle.events())).toEqual([1, 2]);
     expect(handle.status).toBe('completed');
   });

@@ -99,10 +99,19 @@ export async function startSdk(
 /** A collector that is away is no reason to stop, and is told once in a while. */
 function tellComplaints(logger: Logger): void {
   const complain = createRepeatedWarning(logger, 'traces cannot be sent');
-  const tell = (message: string) => complain(new Error(message));
+  const tell = (said: string) => complain(reasonOf(said));
   const silent = () => undefined;
-  const logger_ = { error: tell, warn: tell, info: silent, debug: silent, verbose: silent };
-  diag.setLogger(logger_, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
+  const listener = { error: tell, warn: tell, info: silent, debug: silent, verbose: silent };
+  diag.setLogger(listener, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
+}
+
+/** Errors come as JSON, with their stacks. */
+function reasonOf(said: string): string {
+  try {
+    return String((JSON.parse(said) as { message: unknown }).message);
+  } catch {
+    return said;
+  }
 }
 
 /** Random ids, but for a span whose ids are given. */

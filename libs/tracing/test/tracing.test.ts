@@ -113,6 +113,19 @@ describe('a collector', () => {
     expect(requests[0]?.body.toString()).not.toContain('cc-executor-test');
   });
 
+  it('that is away is told of in a warning, and holds nobody up', async () => {
+    server.close();
+    const warn = vi.spyOn(logger, 'warn');
+    vi.stubEnv('OTEL_EXPORTER_OTLP_TIMEOUT', '100');
+    const env = { ...process.env, OTEL_BSP_SCHEDULE_DELAY: '10' } as Record<string, string>;
+    const tracing = await openTracing(configOf(env), options);
+    startJob(tracing!, { jobId: 'job_1', createdAt: 1_000 }).end();
+    const said = { err: expect.stringMatching(/^connect ECONNREFUSED [\d.:]+$/) };
+    await vi.waitFor(() => expect(warn).toHaveBeenCalledWith(said, 'traces cannot be sent'), 10_000);
+    await tracing!.close();
+    warn.mockRestore();
+  });
+
   it('gets what the sampler lets through, by the word of a client only where that counts', async () => {
     const unwanted = `00-${'f'.repeat(8)}${'0'.repeat(24)}-${'b'.repeat(16)}-00`;
     await tell({}, 'job_1', unwanted);
