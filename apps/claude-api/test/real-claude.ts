@@ -1,7 +1,7 @@
 /** The real Claude Code, which the set-up has found or fetched, against a stand-in for the model. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { claudeEnvironment, type StandInModel, startStandInModel } from '@cc-executor/testing';
+import { claudeEnvironment, SHORT_LIVED, type StandInModel, startStandInModel } from '@cc-executor/testing';
 import { inject, onTestFinished } from 'vitest';
 import type { ClaudeEngineOptions } from '../src/claude-engine.ts';
 import { claudeEngine, temporaryFolder } from './harness.ts';
@@ -29,7 +29,8 @@ export async function realEngine(options: Partial<ClaudeEngineOptions> = {}): Pr
   const given = options.credentials ?? { apiKey, authToken: undefined, oauthToken: undefined };
   const engine = claudeEngine({
     bin: realCli!,
-    environment,
+    environment: { ...environment, ...SHORT_LIVED },
+    passEnv: Object.keys(SHORT_LIVED),
     stopGraceMs: 3_000,
     ...options,
     credentials: { ...given, baseUrl: model.url },

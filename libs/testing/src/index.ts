@@ -57,7 +57,7 @@ export {
 } from './scripted-upstream.ts';
 export { type LogLine, type ServiceProcess, startService } from './service-process.ts';
 export { type Stack, type StackOptions, startStack } from './stack.ts';
-export { claudeEnvironment } from './stand-in-model/claude-environment.ts';
+export { claudeEnvironment, SHORT_LIVED } from './stand-in-model/claude-environment.ts';
 
 export { type ModelScript, type StandInModel, startStandInModel } from './stand-in-model/server.ts';
 export { readRawLog, textsOf } from './stored-log.ts';

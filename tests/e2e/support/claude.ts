@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import {
   claudeEnvironment,
   type ModelScript,
+  SHORT_LIVED,
   type Stack,
   type StandInModel,
   startStack,
@@ -100,6 +101,8 @@ export async function startClaudeStack(
 
   const claudeApiEnv = {
     ...claudeEnvironment({ modelUrl: model.url, home }),
+    ...SHORT_LIVED,
+    CLAUDE_PASS_ENV: Object.keys(SHORT_LIVED).join(),
     CLAUDE_ENGINE: 'claude',
     CLAUDE_BIN: bin,
     CLAUDE_ALLOWED_TOOLS: 'Bash',

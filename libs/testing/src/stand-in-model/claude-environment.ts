@@ -30,3 +30,6 @@ export function claudeEnvironment(options: {
     NO_PROXY: '127.0.0.1,localhost',
   };
 }
+
+/** For runs that live for a second, whose code Claude Code's runtime had better not optimize: it would never pay. */
+export const SHORT_LIVED = { BUN_JSC_useDFGJIT: '0', BUN_JSC_useConcurrentGC: '0' };
