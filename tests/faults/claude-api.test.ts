@@ -1,8 +1,19 @@
-/** claude-api × fault × moment: the right end, and as many calls as the retry policy allows. */
-import { type CallEnd, describeViolations, startScriptedUpstream } from '@cc-executor/testing';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { expectEndings, once, policies, type Scene } from './claude-api-calls.ts';
+/**
+ * claude-api × fault × moment: the right end, and as many calls as the retry policy allows; also where it is down, goes away,
+ * or is scaled down beneath running jobs.
+ */
+import {
+  type CallEnd,
+  describeViolations,
+  type HowToCut,
+  planText,
+  startScriptedUpstream,
+} from '@cc-executor/testing';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { callsOf, expectEndings, once, policies, type Scene } from './claude-api-calls.ts';
 import { type FaultStack, startFaultStack } from './harness.ts';
+import type { RecordingClient } from './recording-client.ts';
+import { shareFaultStack } from './shared-stack.ts';
 
 async function expectNoViolations(faults: FaultStack): Promise<void> {
   const { violations } = await faults.check();
@@ -130,35 +141,167 @@ describe('one call', () => {
   });
 });
 
-test('claude-api · garbage · c: an answer of something else is a failure, and nothing of it is shown', async () => {
-  const faults = await startFaultStack({ workers: 0 });
-  onTestFinished(() => faults.close());
-  const other = await startScriptedUpstream({
-    headers: { 'content-type': 'text/html' },
-    steps: [{ raw: '<html><body>a gateway of somebody else</body></html>\n' }],
+describe('one that is not there, or is another', () => {
+  // For their reports workers ask claude-api, too: those bytes may not be among the ones that are counted.
+  const stack = shareFaultStack(() => startFaultStack({ env: { SERVICE_REPORT_MS: '60s' } }));
+  let faults: FaultStack;
+  beforeEach(() => {
+    faults = stack();
   });
-  try {
-    await faults.startWorker({ CLAUDE_API_URL: other.url });
-    const client = await faults.client();
-    const jobId = await client.execute({ prompt: 'x' });
-    expect(await client.terminal(jobId)).toMatchObject(failed('upstream_garbage', false));
-    expect(client.wire.events(jobId).map(({ type }) => type)).toEqual(['queued', 'failed']);
-    expect(other.calls).toHaveLength(1);
-    await expectNoViolations(faults);
-  } finally {
-    await other.close();
-  }
-});
 
-test('claude-api · stays open after the result · e: the job completes all the same, and the connection is closed', async () => {
-  const faults = await startFaultStack();
-  onTestFinished(() => faults.close());
-  const over = faults.recorder.fault('claude-api keeps its answer open');
-  await expectEndings(
-    faults,
-    once({ ends: ['open-after-result'], expected: { type: 'completed', evidence: 'result-line' } }),
-  );
-  over();
-  await expectNoViolations(faults);
-  expect(faults.proxies.upstream.connections()).toBe(0);
+  function untilThrottled({ wire }: RecordingClient, jobId: string) {
+    return wire.until(({ params }) => params?.jobId === jobId && params.type === 'throttled');
+  }
+
+  test('claude-api · down · c: jobs wait for it inside their deadline, with one call in the end; never means never', async () => {
+    const { proxies, recorder } = faults;
+    const client = await faults.client();
+    const over = recorder.fault('claude-api down');
+    await proxies.upstream.set({ refuse: 'refused' });
+    const { plan, prompt } = faults.plan();
+    const safe = await client.execute({ prompt });
+    const always = await client.execute({ prompt, retry: 'always' });
+    const never = await client.execute({ prompt, retry: 'never' });
+    const short = await client.execute({ prompt, timeouts: { totalMs: 1_000 } });
+    const unreachable = { type: 'failed', error: { code: 'upstream_unreachable', retrySafe: true } };
+    expect(await client.terminal(never)).toMatchObject({ ...unreachable, partial: false });
+    expect(['failed', 'timed_out']).toContain((await client.terminal(short)).type);
+    await Promise.all([untilThrottled(client, safe), untilThrottled(client, always)]);
+    await proxies.upstream.reset();
+    over();
+    for (const jobId of [safe, always]) {
+      expect(await client.terminal(jobId)).toMatchObject({ type: 'completed', text: planText(plan) });
+      expect(callsOf(faults, jobId)).toHaveLength(1);
+    }
+    for (const jobId of [never, short]) expect(callsOf(faults, jobId)).toHaveLength(0);
+    await expectNoViolations(faults);
+  });
+
+  test('claude-api · down · d: it dies mid-stream; a job that may always be repeated waits for it and begins anew', async () => {
+    const { proxies, recorder, upstream } = faults;
+    const client = await faults.client();
+    const { plan, prompt } = faults.plan({ chunks: 100 });
+    const safe = await client.execute({ prompt });
+    const always = await client.execute({ prompt, retry: 'always' });
+    await Promise.all([safe, always].map((jobId) => upstream.untilOutput(jobId)));
+    await client.wire.until(({ params }) => params?.jobId === always && params.type === 'output');
+    await client.wire.until(({ params }) => params?.jobId === safe && params.type === 'output');
+    const over = recorder.fault('claude-api dies');
+    await proxies.upstream.set({ refuse: 'refused' });
+    proxies.upstream.cutAll('rst');
+    const cut = { type: 'failed', error: { code: 'upstream_cut', retrySafe: false }, partial: true };
+    expect(await client.terminal(safe)).toMatchObject(cut);
+    await untilThrottled(client, always);
+    await proxies.upstream.reset();
+    over();
+    expect(await client.terminal(always)).toMatchObject({ type: 'completed', text: planText(plan) });
+    expect(client.wire.events(always).map(({ type }) => type)).toContain('reset');
+    expect([callsOf(faults, safe).length, callsOf(faults, always).length]).toEqual([1, 2]);
+    await expectNoViolations(faults);
+  });
+
+  /** Resolves when its first report is out, which it may be at any time after its start. */
+  async function untilWorkerHasLooked(): Promise<void> {
+    const reports = async () => Object.keys(await faults.redis.admin.hgetall('cce:{services}'));
+    await vi.waitUntil(async () => (await reports()).some((id) => id.startsWith('worker-')), {
+      timeout: 10_000,
+    });
+  }
+
+  /** Plays an answer that is cut right behind its result line, and one that is cut in the middle of that line. */
+  async function cutAtResult(cutBy: HowToCut): Promise<void> {
+    const { proxies, recorder } = faults;
+    const client = await faults.client();
+    await untilWorkerHasLooked();
+    const before = proxies.upstream.counters().bytesToClient;
+    const whole = await client.execute({ prompt: faults.plan({ chunks: 3, ends: ['result-only'] }).prompt });
+    await client.terminal(whole);
+    const resultBytes = proxies.upstream.counters().bytesToClient - before - '0\r\n\r\n'.length;
+    for (const missing of [0, 40]) {
+      const { plan, prompt } = faults.plan({ chunks: 3 });
+      const over = recorder.fault(`cut ${missing} bytes before the result's end`);
+      await proxies.upstream.set({ toClient: { cutAfterBytes: resultBytes - missing }, cutBy });
+      const jobId = await client.execute({ prompt });
+      const terminal = await client.terminal(jobId);
+      await proxies.upstream.reset();
+      over();
+      expect(terminal).toMatchObject(
+        missing === 0
+          ? { type: 'completed', evidence: 'result-line', text: planText(plan) }
+          : { type: 'failed', error: { code: 'upstream_cut', retrySafe: false }, partial: true },
+      );
+      expect(callsOf(faults, jobId)).toHaveLength(1);
+    }
+    await expectNoViolations(faults);
+  }
+
+  test('claude-api · FIN · e: behind the result the job is completed, before its end it was cut', () =>
+    cutAtResult('fin'));
+
+  test('claude-api · RST · e: behind the result the job is completed, before its end it was cut', () =>
+    cutAtResult('rst'));
+
+  test('claude-api · scaled down while running · c d e: calls under way end well, and new ones wait for a place', async () => {
+    const { proxies, recorder, upstream } = faults;
+    const client = await faults.client();
+    const callsBefore = upstream.calls().length;
+    const plans = {
+      claimed: faults.plan({ chunks: 1, paceMs: 1_000 }),
+      streaming: faults.plan({ chunks: 50 }),
+      finishing: faults.plan({ paceMs: 0, ends: ['pause'] }),
+      next: faults.plan(),
+    };
+    const claimed = await client.execute({ prompt: plans.claimed.prompt });
+    const streaming = await client.execute({ prompt: plans.streaming.prompt });
+    const finishing = await client.execute({ prompt: plans.finishing.prompt });
+    await Promise.all([streaming, finishing].map((jobId) => upstream.untilOutput(jobId)));
+    await upstream.untilCalls(callsBefore + 3);
+    const over = recorder.fault('claude-api scaled down');
+    await proxies.upstream.set({ refuse: 'refused' });
+    upstream.release();
+    const next = await client.execute({ prompt: plans.next.prompt });
+    await untilThrottled(client, next);
+    const running = { claimed, streaming, finishing };
+    for (const [moment, jobId] of Object.entries(running)) {
+      const text = planText(plans[moment as keyof typeof running].plan);
+      expect(await client.terminal(jobId), moment).toMatchObject({ type: 'completed', text });
+    }
+    await proxies.upstream.reset();
+    over();
+    expect(await client.terminal(next)).toMatchObject({ type: 'completed', text: planText(plans.next.plan) });
+    for (const jobId of [claimed, streaming, finishing, next]) expect(callsOf(faults, jobId)).toHaveLength(1);
+    await expectNoViolations(faults);
+  });
+
+  test('claude-api · stays open after the result · e: the job completes all the same, and the connection is closed', async () => {
+    const over = faults.recorder.fault('claude-api keeps its answer open');
+    await expectEndings(
+      faults,
+      once({ ends: ['open-after-result'], expected: { type: 'completed', evidence: 'result-line' } }),
+    );
+    over();
+    await expectNoViolations(faults);
+    expect(faults.proxies.upstream.connections()).toBe(0);
+  });
+
+  // Last, for with another worker there would be another first report.
+  test('claude-api · garbage · c: an answer of something else is a failure, and nothing of it is shown', async () => {
+    await faults.stack.workers[0]?.stop();
+    const other = await startScriptedUpstream({
+      headers: { 'content-type': 'text/html' },
+      steps: [{ raw: '<html><body>a gateway of somebody else</body></html>\n' }],
+    });
+    try {
+      const worker = await faults.startWorker({ CLAUDE_API_URL: other.url });
+      onTestFinished(async () => void (await worker.stop()));
+      const client = await faults.client();
+      const jobId = await client.execute({ prompt: 'x' });
+      expect(await client.terminal(jobId)).toMatchObject(failed('upstream_garbage', false));
+      expect(client.wire.events(jobId).map(({ type }) => type)).toEqual(['queued', 'failed']);
+      expect(other.calls).toHaveLength(1);
+      await expectNoViolations(faults);
+    } finally {
+      await other.close();
+    }
+  });
 });
