@@ -7,7 +7,7 @@ import { socketsOf } from './processes.ts';
  * Short leases and sweeps, so that the lazily corrected index comes to rest within a test's patience; long enough for
  * a busy machine, where a process may have to wait for a second.
  */
-export const RESTLESS = { JOB_LEASE_MS: '3000', GATEWAY_SWEEP_MS: '100' };
+export const RESTLESS = { JOB_LEASE_MS: '3000', GATEWAY_SWEEP_MS: '250' };
 
 const PATIENCE_MS = 15_000;
 
