@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { type Client, createClient } from '@cc-executor/client';
 import { findPrograms } from '@cc-executor/local-redis';
 import { emptyFold, foldEvents, foldedText, type JobEvent } from '@cc-executor/protocol';
 import { connectWire, freePort, type Stack, startStack } from '@cc-executor/testing';
@@ -323,4 +324,32 @@ describe('cc-executor batch', () => {
       expect((await expectExit(2, ['batch', 'run', file, '--out', file])).stderr).toContain('other things');
     },
   );
+});
+
+describe('a job of the demo engine', () => {
+  function connect(): Client {
+    const client = createClient({ url: stack.url() });
+    onTestFinished(() => client.close());
+    return client;
+  }
+
+  it('cannot be verified, says why, and its text fits its digest all the same', async () => {
+    const client = connect();
+    const job = await client.execute({ prompt: nonce() });
+    expect(await job.digestOk()).toBe(true);
+    expect(await client.verify(job.jobId)).toMatchObject({
+      verdict: 'not_verifiable',
+      reason: 'demo_engine',
+    });
+    const { stdout } = await expectExit(6, ['verify', job.jobId]);
+    expect(stdout).toContain('not_verifiable demo_engine: ');
+  });
+
+  it('cannot be verified while it runs', async () => {
+    const client = connect();
+    const job = await client.execute({ prompt: hanging('begun') });
+    expect(await client.verify(job.jobId)).toMatchObject({ verdict: 'not_verifiable', reason: 'not_ended' });
+    await job.cancel();
+    await job.done();
+  });
 });
