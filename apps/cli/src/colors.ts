@@ -6,6 +6,10 @@ export type Colors = ReturnType<typeof pc.createColors>;
 /** What we need of a stream to know; `hasColors` honours NO_COLOR, FORCE_COLOR and TERM. */
 export type ColorStream = { isTTY?: boolean; hasColors?: () => boolean };
 
+export function hasColors(stream: ColorStream): boolean {
+  return stream.isTTY === true && stream.hasColors?.() === true;
+}
+
 export function colorsFor(stream: ColorStream): Colors {
-  return pc.createColors(stream.isTTY === true && stream.hasColors?.() === true);
+  return pc.createColors(hasColors(stream));
 }

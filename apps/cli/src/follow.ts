@@ -6,6 +6,7 @@ import type { Client, JobHandle } from '@cc-executor/client';
 import type { JobEvent, TerminalEvent } from '@cc-executor/protocol';
 import { isTerminalEvent } from '@cc-executor/protocol/plain';
 import { exitCodeOfEnd, exitCodes } from './exit-codes.ts';
+import { watchQueue } from './queue-position.ts';
 import { createRenderer, type Rendering } from './render.ts';
 import type { Screen } from './screen.ts';
 
@@ -19,11 +20,13 @@ export async function followJob(
     onEnd,
   }: { screen: Screen; json: boolean; onEnd?: ((event: TerminalEvent) => void) | undefined },
 ): Promise<number> {
-  const stopTelling = tellTroubles(client, screen);
+  const stops = [tellTroubles(client, screen)];
   const renderer = createRenderer(screen.colors);
   const render = json ? renderJson : renderer.render;
   try {
     for await (const event of job.events()) {
+      if (event.type === 'queued' && screen.isWatched)
+        stops.push(watchQueue(client, job, { queued: event, tell: screen.wait }));
       const { text, freshLine, warnings = [], notes = [], waiting } = render(event);
       if (text !== undefined) await screen.write(text, freshLine);
       if (isTerminalEvent(event)) {
@@ -43,7 +46,7 @@ export async function followJob(
     // Attached after the terminal event: there was nothing to show.
     return exitCodeOfEnd(await job.done());
   } finally {
-    stopTelling();
+    for (const stop of stops) stop();
     screen.stop();
     await screen.finish();
   }

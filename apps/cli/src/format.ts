@@ -20,6 +20,12 @@ export function formatClock(time: number): string {
   return formatTime(time).slice(11);
 }
 
+/** `950`, `1.2k`, `3.4M`. */
+export function formatCount(count: number): string {
+  if (count < 1_000) return String(count);
+  return count < 999_950 ? `${(count / 1_000).toFixed(1)}k` : `${(count / 1_000_000).toFixed(1)}M`;
+}
+
 export function formatCost(usd: number): string {
   return `$${usd.toFixed(usd < 1 ? 4 : 2)}`;
 }

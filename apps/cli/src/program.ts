@@ -3,7 +3,7 @@
  * Commands load what they work with only when they run: `--help` and a mistyped option answer at once.
  */
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help } from 'commander';
 import { registerAttach } from './commands/attach.ts';
 import { registerBatch } from './commands/batch.ts';
 import { registerBody } from './commands/body.ts';
@@ -37,6 +37,9 @@ Examples:
 Exit codes of run and attach: 0 completed, 1 failed, 2 wrong usage, 3 timed out, 4 cancelled,
 5 the gateway cannot be reached, 7 tools were denied (with --on-denial fail), 130 left with Ctrl-C.
 Of verify: 0 verified, 1 mismatch, 6 cannot be told.`;
+
+/** From as many columns on the help has two, too. */
+const WIDE = 70;
 
 /** Runs one command and sets `process.exitCode`. Never rejects for an error that has a message for people. */
 export async function runProgram(args: string[]): Promise<void> {
@@ -72,6 +75,7 @@ function createProgram(): Command {
     })
     .addHelpText('after', HELP)
     .showHelpAfterError('(--help shows what there is)')
+    .configureHelp({ formatItem: formatHelpItem, minWidthToWrap: 20 })
     .exitOverride();
   for (const register of [
     registerRun,
@@ -97,6 +101,14 @@ function createProgram(): Command {
     register(program);
   }
   return program;
+}
+
+/** On a narrow terminal what an option does stands below it: beside it there is no room for words. */
+function formatHelpItem(this: Help, term: string, termWidth: number, text: string, help: Help): string {
+  const columns = help.helpWidth ?? WIDE;
+  if (columns >= WIDE) return Help.prototype.formatItem.call(this, term, termWidth, text, help);
+  const indent = ' '.repeat(6);
+  return `  ${term}\n${help.boxWrap(text, columns - indent.length).replace(/^/gm, indent)}`;
 }
 
 /** As runtime's `version`, without loading the rest of it. */

@@ -6,7 +6,7 @@ import type { JobEvent, TerminalEvent } from '@cc-executor/protocol';
 import { isTerminalEvent } from '@cc-executor/protocol/plain';
 import { noticeTexts, tellingInput } from '@cc-executor/timeline';
 import type { Colors } from './colors.ts';
-import { formatClock, formatCost, formatDuration, oneLine } from './format.ts';
+import { formatClock, formatCost, formatCount, formatDuration, oneLine } from './format.ts';
 
 export type Rendering = {
   /** For standard output. */
@@ -24,6 +24,7 @@ export type Rendering = {
 export type Renderer = { render(event: JobEvent): Rendering };
 
 const MAX_TOOL_LINE = 100;
+const AT_WORK = 'Claude is at work';
 const MAX_MESSAGE = 2_000;
 
 /** Renders the events of one job, in order. */
@@ -70,9 +71,11 @@ export function createRenderer(colors: Colors): Renderer {
           return renderText(event.seq, event.text, event.begin === true);
         case 'tool_started': {
           const line = oneLine(`${event.name} ${tellingInput(event.input)}`, MAX_TOOL_LINE);
-          return { notes: [colors.dim(`${event.parent === undefined ? '' : '  '}⚒ ${line}`)] };
+          const notes = [colors.dim(`${event.parent === undefined ? '' : '  '}⚒ ${line}`)];
+          return { notes, waiting: `⚒ ${line}` };
         }
         case 'tool_ended':
+          return { waiting: AT_WORK };
         case 'message':
           return {};
         case 'notice':
@@ -117,7 +120,7 @@ function renderStart(event: Extract<JobEvent, { type: 'started' }>, colors: Colo
       return colors.yellow(`⚠ MCP server ${oneLine(name, MAX_TOOL_LINE)}: ${oneLine(status, MAX_TOOL_LINE)}`);
     }),
   ];
-  if (event.engine !== 'demo') return { notes, waiting: 'Claude is at work' };
+  if (event.engine !== 'demo') return { notes, waiting: AT_WORK };
   const warning = ' DEMO: no Claude runs here; the answer is made up. ';
   return { notes, warnings: [colors.bold(colors.inverse(warning))], waiting: 'the demo is at work' };
 }
@@ -145,6 +148,7 @@ function noticeLines(message: Record<string, unknown>): string[] {
 export function describeEnd(event: TerminalEvent, colors: Colors): string {
   const facts = [
     event.durationMs === undefined ? '' : formatDuration(event.durationMs),
+    describeTokens(event),
     event.costUsd ? formatCost(event.costUsd) : '',
     event.turns === undefined ? '' : `${event.turns} ${event.turns === 1 ? 'turn' : 'turns'}`,
     event.jobId,
@@ -152,6 +156,13 @@ export function describeEnd(event: TerminalEvent, colors: Colors): string {
   const tail = colors.dim(`  ${facts.join(' · ')}`);
   const partial = 'partial' in event && event.partial ? '; the text is incomplete' : '';
   return `${describeEnding(event, colors)}${partial}${tail}`;
+}
+
+/** All that it took, in and out. */
+function describeTokens({ usage = {} }: TerminalEvent): string {
+  const names = ['input_tokens', 'output_tokens', 'cache_read_input_tokens', 'cache_creation_input_tokens'];
+  const tokens = names.reduce((sum, name) => sum + (Number(usage[name]) || 0), 0);
+  return tokens === 0 ? '' : `${formatCount(tokens)} tokens`;
 }
 
 function describeEnding(event: TerminalEvent, colors: Colors): string {

@@ -43,11 +43,11 @@ function findConversation(place: Place, { conversation }: RunOptions): string {
  */
 export async function startAndFollow(
   start: (client: Client) => Promise<JobHandle>,
-  options: Pick<RunOptions, 'url' | 'json' | 'quiet' | 'detach'>,
+  options: Pick<RunOptions, 'url' | 'json' | 'quiet' | 'plain' | 'detach'>,
   onEnd?: (event: TerminalEvent) => void,
 ): Promise<number> {
   const json = options.json === true;
-  const screen = createScreen({ quiet: options.quiet === true, json });
+  const screen = createScreen({ quiet: options.quiet === true, json, plain: options.plain === true });
   const cancellation = prepareCancellation(screen);
   screen.wait('connecting');
   try {

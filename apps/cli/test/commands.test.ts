@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { jobStatuses } from '@cc-executor/protocol';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { completed, output, queued, scriptJob } from '../../../libs/client/test/scripted-gateway.ts';
 import manifest from '../../../package.json' with { type: 'json' };
 import { runHere } from './cli-here.ts';
@@ -326,6 +326,23 @@ describe('usage', () => {
       expect(stdout).toContain(`$ cc-executor ${command}`);
     },
   );
+
+  it('has help that fits a narrow terminal, and breaks between words', async () => {
+    const columns = Object.getOwnPropertyDescriptor(process.stdout, 'columns');
+    const isTTY = Object.getOwnPropertyDescriptor(process.stdout, 'isTTY');
+    onTestFinished(() => {
+      for (const [name, descriptor] of Object.entries({ columns, isTTY })) {
+        if (descriptor) Object.defineProperty(process.stdout, name, descriptor);
+        else Reflect.deleteProperty(process.stdout, name);
+      }
+    });
+    Object.defineProperty(process.stdout, 'columns', { value: 44, configurable: true });
+    Object.defineProperty(process.stdout, 'isTTY', { value: true, configurable: true });
+    const { stdout } = await runHere(['cancel', '--help']).ended;
+    const [options = ''] = /Options:[\s\S]*?\n\n/.exec(stdout) ?? [];
+    expect(options).toContain('\n  --yes\n      do not ask\n');
+    expect(options.split('\n').filter((line) => line.length > 44)).toEqual([]);
+  });
 
   it('lists all commands in its help, and tells its version', async () => {
     const help = await runCli(['--help']).ended;

@@ -146,7 +146,7 @@ describe('screen', () => {
 
   it('does not put a note into the middle of a line of the same terminal', async () => {
     const { written, streams } = record(true);
-    const screen = createScreen({ quiet: false, json: false }, streams);
+    const screen = createScreen({ quiet: false, json: false, plain: false }, streams);
     await screen.write('half');
     screen.note('a note');
     await screen.write('rest', true);
@@ -156,7 +156,7 @@ describe('screen', () => {
 
   it('keeps the two streams apart when they are not one terminal', async () => {
     const { written, streams } = record(false);
-    const screen = createScreen({ quiet: false, json: false }, streams);
+    const screen = createScreen({ quiet: false, json: false, plain: false }, streams);
     await screen.write('half');
     screen.note('a note');
     await screen.write('rest', true);
@@ -166,7 +166,7 @@ describe('screen', () => {
 
   it('writes only warnings when only the answer is wanted', () => {
     const { written, streams } = record(true);
-    const screen = createScreen({ quiet: true, json: false }, streams);
+    const screen = createScreen({ quiet: true, json: false, plain: false }, streams);
     screen.note('a note');
     screen.wait('for something');
     screen.warn('a warning');
@@ -181,7 +181,7 @@ describe('screen', () => {
     'lets no answer steer a terminal, and leaves bytes as they are elsewhere: %s',
     async (_where, isTTY, json, seen) => {
       const { written, streams } = record(isTTY);
-      await createScreen({ quiet: false, json }, streams).write('\u001b]52;c;b3duZWQ=\u0007');
+      await createScreen({ quiet: false, json, plain: false }, streams).write('\u001b]52;c;b3duZWQ=\u0007');
       expect(written).toEqual([seen]);
     },
   );
@@ -192,7 +192,10 @@ describe('screen', () => {
         write: (_chunk, _encoding, done) => done(Object.assign(new Error(code), { code })),
       });
       stdout.on('error', () => {});
-      const screen = createScreen({ quiet: false, json: false }, { ...record(false).streams, stdout });
+      const screen = createScreen(
+        { quiet: false, json: false, plain: false },
+        { ...record(false).streams, stdout },
+      );
       if (code === 'EIO') {
         await expect(screen.write('x')).rejects.toThrow('EIO');
       } else {

@@ -53,6 +53,21 @@ describe('rendering events', () => {
     expect(refused?.notes).toEqual(['⚠ could not pause: it answered 404']);
   });
 
+  it('says while it waits which tool runs, and at the end how many tokens it took', () => {
+    const [begun, done, end] = renderAll([
+      { type: 'tool_started', toolUseId: 't1', name: 'Bash', input: { command: 'npm test' } },
+      { type: 'tool_ended', toolUseId: 't1', name: 'Bash', isError: false, durationMs: 5 },
+      {
+        type: 'completed',
+        costUsd: 0.01,
+        usage: { input_tokens: 200, output_tokens: 34, cache_read_input_tokens: 1_000 },
+      } as never,
+    ]);
+    expect(begun?.waiting).toBe('⚒ Bash npm test');
+    expect(done?.waiting).toBe('Claude is at work');
+    expect(end?.notes).toEqual([`✔ completed  1.2k tokens · $0.0100 · ${jobId}`]);
+  });
+
   it('names what was ended in the background with the job, as a line that steers nothing', () => {
     const backgroundTasks = [
       { id: 'b1', type: 'local_bash', description: 'Serves\u001b]0;owned\u0007\n\u202epages' },

@@ -1,7 +1,7 @@
 /** `cc-executor attach`: follows a job that is there already. */
 import { type Command, InvalidArgumentError } from 'commander';
 
-type AttachOptions = { after: number; url?: string; json?: boolean; quiet?: boolean };
+type AttachOptions = { after: number; url?: string; json?: boolean; quiet?: boolean; plain?: boolean };
 
 const HELP = `
 Examples:
@@ -20,6 +20,7 @@ export function registerAttach(program: Command): void {
     .option('--url <url>', "the gateway (else CC_EXECUTOR_URL, the profile's, ws://127.0.0.1:8003/ws)")
     .option('--json', 'print the events, one JSON object a line, and nothing else')
     .option('--quiet', 'print the answer and nothing else')
+    .option('--plain', 'print the answer as it is written, without rendering its Markdown on a terminal')
     .addHelpText('after', HELP)
     .action(async (jobId: string, options: AttachOptions) => {
       process.exitCode = await attach(jobId, options);
@@ -34,7 +35,7 @@ async function attach(text: string, options: AttachOptions): Promise<number> {
     import('../interrupts.ts'),
   ]);
   const json = options.json === true;
-  const screen = createScreen({ quiet: options.quiet === true, json });
+  const screen = createScreen({ quiet: options.quiet === true, json, plain: options.plain === true });
   const stopListening = handleInterrupts(
     () => false,
     () => {

@@ -19,16 +19,18 @@ export function registerExplain(program: Command): void {
     .option('--json', 'print it as one JSON object')
     .addHelpText('after', HELP)
     .action(async (text: string, options: ExplainOptions) => {
-      const [{ withJob }, { explainJob }, { describeExplanation }, { colorsFor }] = await Promise.all([
-        import('../resolve-job.ts'),
-        import('../explain-job.ts'),
-        import('../describe-explanation.ts'),
-        import('../colors.ts'),
-      ]);
+      const [{ withJob }, { explainJob }, { describeExplanation }, { colorsFor }, { wrapFor }] =
+        await Promise.all([
+          import('../resolve-job.ts'),
+          import('../explain-job.ts'),
+          import('../describe-explanation.ts'),
+          import('../colors.ts'),
+          import('../wrap.ts'),
+        ]);
       const explanation = await withJob(options.url, text, explainJob, { watch: true });
       const output = options.json
         ? `${JSON.stringify(explanation)}\n`
-        : describeExplanation(explanation, colorsFor(process.stdout));
+        : wrapFor(process.stdout, describeExplanation(explanation, colorsFor(process.stdout)));
       process.stdout.write(output);
     });
 }

@@ -17,11 +17,14 @@ export function registerGet(program: Command): void {
     .option('--json', 'print it as one JSON object')
     .addHelpText('after', HELP)
     .action(async (text: string, options: GetOptions) => {
-      const [{ withJob }, { describeJob }] = await Promise.all([
+      const [{ withJob }, { describeJob }, { wrapFor }] = await Promise.all([
         import('../resolve-job.ts'),
         import('../describe-job.ts'),
+        import('../wrap.ts'),
       ]);
       const job = await withJob(options.url, text, (client, jobId) => client.get(jobId));
-      process.stdout.write(options.json ? `${JSON.stringify(job)}\n` : describeJob(job));
+      process.stdout.write(
+        options.json ? `${JSON.stringify(job)}\n` : wrapFor(process.stdout, describeJob(job)),
+      );
     });
 }

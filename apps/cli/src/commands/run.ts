@@ -8,6 +8,7 @@ export type RunOptions = ExecuteOptions & {
   url?: string;
   json?: boolean;
   quiet?: boolean;
+  plain?: boolean;
 };
 
 const HELP = `
@@ -62,6 +63,7 @@ export function registerRun(program: Command): void {
     .option('--url <url>', "the gateway (else CC_EXECUTOR_URL, the profile's, ws://127.0.0.1:8003/ws)")
     .option('--json', 'print the events, one JSON object a line, and nothing else')
     .option('--quiet', 'print the answer and nothing else')
+    .option('--plain', 'print the answer as it is written, without rendering its Markdown on a terminal')
     .addHelpText('after', HELP)
     .action(async (prompt: string | undefined, options: RunOptions) => {
       const { runPrompt } = await import('../run-prompt.ts');
