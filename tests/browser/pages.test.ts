@@ -1,57 +1,28 @@
-/**
- * The dashboard's pages as people have them: the whole stack with 10,000 jobs, and a browser. `PAGES_SHOWN_IN=folder` puts there
- * how they look.
- */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { createKeys, DEFAULT_KEY_PREFIX } from '@cc-executor/job-log';
-import { closeRedis, openRedis } from '@cc-executor/redis';
-import { createRedisWholeLog, startTestRedis, writeManyJobs } from '@cc-executor/testing';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+/** The dashboard's pages as people have them. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { PROGRAMS, program } from './chromium.ts';
+import { describePlayground } from './playground.ts';
+import { type Stage, seriousFaults, show, startStage, VIEWS } from './stage.ts';
 
-const MAIN = fileURLToPath(new URL('../../apps/cli/src/main.ts', import.meta.url));
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-const VIEWS: Record<string, BrowserContextOptions> = {
-  'desktop, light': { viewport: { width: 1280, height: 800 }, colorScheme: 'light' },
-  'desktop, dark': { viewport: { width: 1280, height: 800 }, colorScheme: 'dark' },
-  'phone, light': { viewport: { width: 390, height: 844 }, colorScheme: 'light', hasTouch: true },
-  'phone, dark': { viewport: { width: 390, height: 844 }, colorScheme: 'dark', hasTouch: true },
-};
-
-const closers: (() => unknown)[] = [];
-let browser: Browser;
+let stage: Stage;
 let dashboard: string;
 let gateway: string;
 let doneJob: string;
+const openPage: Stage['openPage'] = (options) => stage.openPage(options);
+const submit: Stage['submit'] = (...args) => stage.submit(...args);
+
+beforeEach(({ skip }) => {
+  if (program === undefined) skip(`none of ${PROGRAMS.join(', ')} is here`);
+});
+beforeAll(async () => {
+  if (program === undefined) return;
+  stage = await startStage();
+  ({ dashboard, gateway } = stage);
+  doneJob = await submit({ text: '<img src=x onerror=alert(1)> done' });
+});
+afterAll(() => stage?.close());
 
 describe('the pages', () => {
-  beforeEach(({ skip }) => {
-    if (program === undefined) skip(`none of ${PROGRAMS.join(', ')} is here`);
-  });
-  beforeAll(async () => {
-    if (program === undefined) return;
-    const redis = await startTestRedis();
-    const folder = await mkdtemp(join(tmpdir(), 'cc-executor-browser-'));
-    closers.push(() => redis.close());
-    closers.push(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
-    await writeJobs(redis.url);
-    await startStack(folder, redis.url);
-    browser = await chromium.launch({ executablePath: program, args: ['--no-sandbox'] });
-    closers.push(() => browser.close());
-    doneJob = await submit({ text: '<img src=x onerror=alert(1)> done' });
-  });
-  afterAll(async () => {
-    for (const close of closers.reverse()) await close();
-  });
-
   test.each(Object.keys(VIEWS))(
     'are complete, fit, and have no serious fault for anybody: %s',
     async (view) => {
@@ -195,64 +166,7 @@ describe('the pages', () => {
   });
 });
 
-async function writeJobs(url: string): Promise<void> {
-  const onError = () => {
-    // The writing itself fails.
-  };
-  const redis = openRedis(url, { name: 'test', role: 'patient', onError });
-  const log = createRedisWholeLog({ redis, keys: createKeys(DEFAULT_KEY_PREFIX), retentionMs: 3_600_000 });
-  await writeManyJobs(log, { count: 10_000, tenant: 'default' });
-  await closeRedis(redis);
-}
-
-async function show(page: Page, name: string): Promise<void> {
-  const folder = process.env.PAGES_SHOWN_IN;
-  if (folder !== undefined)
-    await writeFile(
-      join(folder, `${name.replaceAll(/\W+/g, '-')}.png`),
-      await page.screenshot({ fullPage: name.endsWith('overview') }),
-    );
-}
-
-/** `npm start`'s command, on free ports, with the demo engine. */
-async function startStack(folder: string, redisUrl: string): Promise<void> {
-  const ports = { CLAUDE_API_PORT: '0', GATEWAY_PORT: '0', DASHBOARD_PORT: '0' };
-  const places = { HOME: folder, CLAUDE_WORK_DIR: join(folder, 'work'), UP_DATA_DIR: join(folder, 'redis') };
-  const child = spawn(process.execPath, [MAIN, 'up'], {
-    env: { PATH: '/nowhere', CLAUDE_ENGINE: 'demo', NO_COLOR: '1', REDIS_URL: redisUrl, ...ports, ...places },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const ended = once(child, 'close');
-  closers.push(() => {
-    child.kill('SIGTERM');
-    return ended;
-  });
-  let said = '';
-  for await (const text of child.stdout.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
-    said += text;
-    if (said.includes('Ctrl-C')) break;
-  }
-  child.stdout.resume();
-  gateway = `http:${/ws:(\S+)\/ws\b/.exec(said)?.[1]}/v1/jobs`;
-  dashboard = /dashboard +(http:\S+)/.exec(said)?.[1] ?? said;
-}
-
-/** A page in a browser of its own, which must not have complained when the test has ended. */
-async function openPage(options: BrowserContextOptions = {}): Promise<Page> {
-  const context = await browser.newContext(options);
-  context.setDefaultTimeout(15_000);
-  const page = await context.newPage();
-  const complaints: string[] = [];
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
-  });
-  page.on('pageerror', (error) => complaints.push(error.message));
-  onTestFinished(async () => {
-    await context.close();
-    expect(complaints).toEqual([]);
-  });
-  return page;
-}
+describe('the playground', () => describePlayground(() => stage));
 
 /** As the board has them. */
 async function queueCounts() {
@@ -266,31 +180,4 @@ async function queueCounts() {
 async function untilStatus(jobId: string, status: string): Promise<void> {
   const now = async () => ((await (await fetch(`${gateway}/${jobId}`)).json()) as { status: string }).status;
   await expect.poll(now, { timeout: 20_000 }).toBe(status);
-}
-
-/** Submits to the demo engine; waits for its end unless it hangs. */
-async function submit(
-  demo: { text: string; hang?: true; fail?: string },
-  metadata = {},
-  more = {},
-): Promise<string> {
-  const response = await fetch(`${gateway}${demo.hang ? '' : '?wait=30'}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ prompt: `demo:${JSON.stringify(demo)}`, metadata, ...more }),
-  });
-  const { jobId } = (await response.json()) as { jobId: string };
-  expect(jobId).toMatch(/^job_/);
-  return jobId;
-}
-
-type Finding = { id: string; impact: string; nodes: { html: string }[] };
-
-/** Run apart from the page, whose policy lets nothing be added to it. */
-async function seriousFaults(page: Page): Promise<string[]> {
-  await page.evaluate(readFileSync(AXE, 'utf8'));
-  const found = (await page.evaluate('axe.run()')) as { violations: Finding[] };
-  return found.violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
 }

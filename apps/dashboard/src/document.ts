@@ -4,11 +4,13 @@ export function renderDocument(parts: {
   title: string;
   /** Told to the script, as `data-…` of the document. */
   data?: Readonly<Record<string, string>>;
+  /** The paths of its styles. Default: the one of all. */
+  styles?: readonly string[];
   /** The path of the script. */
   script?: string;
   body: string;
 }): string {
-  const { title, data = {}, script, body } = parts;
+  const { title, data = {}, styles = ['/assets/style.css'], script, body } = parts;
   const told = Object.entries(data).map(([name, value]) => ` data-${name}="${escapeHtml(value)}"`);
   return `<!doctype html>
 <html lang="en"${told.join('')}>
@@ -18,7 +20,7 @@ export function renderDocument(parts: {
 <meta name="color-scheme" content="light dark">
 <title>${title}</title>
 <link rel="icon" href="data:,">
-<link rel="stylesheet" href="/assets/style.css">
+${styles.map((style) => `<link rel="stylesheet" href="${style}">`).join('\n')}
 ${script === undefined ? '' : `<script type="module" src="${script}"></script>\n`}</head>
 <body>
 ${body}

@@ -1,7 +1,7 @@
 /**
  * What the pages ask the gateways, handed on: the pages read jobs where everybody else does, so there is no second truth.
- * Only what the pages need is handed on, with the filter of those that are to be cancelled as the only body, and nothing is added but the key of who
- * looks: what that may do, the gateway decides. It sees a request of a program; whether a web page may ask was judged by this listener.
+ * Only what the pages need is handed on, with a job to start or a filter of those to cancel as the only bodies, and nothing is added but the key
+ * of who looks: what that may do, the gateway decides. It sees a request of a program; whether a web page may ask was judged by this listener.
  */
 import { request as ask, type IncomingMessage } from 'node:http';
 import { request as askSecurely } from 'node:https';
@@ -12,8 +12,11 @@ import type { Entrance } from './identity/entrance.ts';
 import { refuse } from './problem.ts';
 
 const ROUTES = [
+  // What the SDK asks, to find whether a gateway is there.
+  ['HEAD', '/v1/openapi.json'],
   ['GET', '/v1/overview'],
   ['GET', '/v1/jobs'],
+  ['POST', '/v1/jobs'],
   ['GET', '/v1/jobs/count'],
   ['POST', '/v1/jobs/cancel'],
   ['GET', '/v1/jobs/:jobId'],
@@ -33,7 +36,7 @@ const ANSWER_MS = 15_000;
 
 export type GatewayDoorOptions = {
   readonly gatewayUrl: string;
-  /** Whether titles, prompts and output are handed on. */
+  /** Whether titles, prompts and output are handed on; only then are jobs started here, whose prompts and output they would be. */
   readonly showContent: boolean;
 };
 
@@ -49,6 +52,10 @@ export function openGatewayDoor(
     };
     if (!showContent && 'text' in asked) {
       return refuse(reply, { status: 400, code: 'invalid_params', detail: 'texts are hidden here' });
+    }
+    if (!showContent && request.method === 'POST' && request.routeOptions.url === '/v1/jobs') {
+      const detail = 'No jobs are started here: DASHBOARD_SHOW_CONTENT is off.';
+      return refuse(reply, { status: 403, code: 'forbidden', detail });
     }
     let answer: IncomingMessage;
     try {

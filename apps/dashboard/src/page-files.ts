@@ -1,11 +1,13 @@
 /**
- * The files that make our pages in a browser. Their script is bundled when it is first asked for, or lies in `dist` where an
- * image was built. Pages load nothing from elsewhere, and run nothing but this script.
+ * The files that make our pages in a browser. Their scripts are bundled when one is first asked for, or lie in `dist` where an
+ * image was built. Pages load nothing from elsewhere, and run nothing but these scripts.
  */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { version } from '@cc-executor/runtime';
 import type { HttpServer } from '@cc-executor/service';
 import { renderDocument } from './document.ts';
+import type { GatewayDoorOptions } from './gateway-door.ts';
 import type { Entrance, Visitor } from './identity/entrance.ts';
 
 const POLICY =
@@ -14,47 +16,55 @@ const POLICY =
 /** Of every document of ours. */
 export const pageHeaders = { 'content-security-policy': POLICY, 'cache-control': 'no-cache' };
 
-const STYLE = new URL('./browser/style.css', import.meta.url);
-export const BUNDLED = new URL('../dist/pages.js', import.meta.url);
+const STYLES = ['style.css', 'playground/playground.css'] as const;
+export const BUNDLED = new URL('../dist/', import.meta.url);
 
-/** Adds the pages: one document for all of them, which its script fills. It says who looks at it, and what they may do. */
+type Shown = Pick<GatewayDoorOptions, 'showContent' | 'gatewayUrl'>;
+
+/** Adds the pages: one document for all of them, which its scripts fill. It says who looks at it, and what they may do. */
 export function servePages(
   app: HttpServer,
-  { showContent, visitorOf }: { showContent: boolean } & Pick<Entrance, 'visitorOf'>,
+  { showContent, gatewayUrl, visitorOf }: Shown & Pick<Entrance, 'visitorOf'>,
 ): void {
-  let script: Promise<string> | undefined;
+  let scripts: Promise<Map<string, string>> | undefined;
 
-  for (const url of ['/', '/jobs', '/jobs/:jobId']) {
+  for (const url of ['/', '/jobs', '/jobs/:jobId', '/playground', '/playground/:jobId']) {
     app.get(url, async (request, reply) => {
       const visitor = visitorOf(request);
       // What is told there is of all tenants.
       if (url === '/' && visitor.role !== 'admin') return reply.redirect('/jobs', 303);
-      const page = renderPage(showContent, visitor);
+      const page = renderPage({ showContent, gatewayUrl }, visitor);
       return reply.headers(pageHeaders).type('text/html; charset=utf-8').send(page);
     });
   }
-  app.get('/assets/style.css', async (_request, reply) =>
-    reply
-      .headers(pageHeaders)
-      .type('text/css; charset=utf-8')
-      .send(await readFile(STYLE)),
-  );
-  app.get('/assets/pages.js', async (_request, reply) => {
-    script ??= loadScript();
-    // One that failed is tried again.
-    script.catch(() => {
-      script = undefined;
+  for (const style of STYLES) {
+    app.get(`/assets/${basename(style)}`, async (_request, reply) =>
+      reply
+        .headers(pageHeaders)
+        .type('text/css; charset=utf-8')
+        .send(await readFile(new URL(`./browser/${style}`, import.meta.url))),
+    );
+  }
+  app.get<{ Params: { script: string } }>('/assets/:script', async (request, reply) => {
+    scripts ??= loadScripts();
+    // Ones that failed are tried again.
+    scripts.catch(() => {
+      scripts = undefined;
     });
-    return reply
-      .headers(pageHeaders)
-      .type('text/javascript; charset=utf-8')
-      .send(await script);
+    const code = (await scripts).get(request.params.script);
+    if (code === undefined) return reply.callNotFound();
+    return reply.headers(pageHeaders).type('text/javascript; charset=utf-8').send(code);
   });
 }
 
-async function loadScript(): Promise<string> {
+async function loadScripts(): Promise<Map<string, string>> {
   try {
-    return await readFile(BUNDLED, 'utf8');
+    const files = await readdir(BUNDLED);
+    return new Map(
+      await Promise.all(
+        files.map(async (file) => [file, await readFile(new URL(file, BUNDLED), 'utf8')] as const),
+      ),
+    );
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     const { bundlePages } = await import('./bundle.ts');
@@ -62,16 +72,18 @@ async function loadScript(): Promise<string> {
   }
 }
 
-function renderPage(showContent: boolean, { role, who, tenant, session }: Visitor): string {
+function renderPage({ showContent, gatewayUrl }: Shown, { role, who, tenant, session }: Visitor): string {
   return renderDocument({
     title: 'CC Executor',
     data: {
       content: showContent ? 'shown' : 'hidden',
       version,
+      gateway: new URL(gatewayUrl).origin,
       role,
       ...(who !== '' && { who, tenant }),
       ...(session !== undefined && { session: 'yes' }),
     },
+    styles: STYLES.map((style) => `/assets/${basename(style)}`),
     script: '/assets/pages.js',
     body: '<noscript>These pages need JavaScript.</noscript>',
   });

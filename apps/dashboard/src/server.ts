@@ -3,6 +3,7 @@
  * Pages load nothing from elsewhere.
  */
 import type { Metrics } from '@cc-executor/metrics';
+import { MAX_FRAME_BYTES } from '@cc-executor/protocol/plain';
 import type { openQueue } from '@cc-executor/queue';
 import { type Logger, logEvents } from '@cc-executor/runtime';
 import { createHttpServer, type Health, listenHttp } from '@cc-executor/service';
@@ -45,6 +46,8 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
     metrics,
     logger,
     allowedHosts: [host, ...options.allowedHosts],
+    // What gateways take.
+    bodyLimitBytes: MAX_FRAME_BYTES,
   });
 
   app.addHook('onRequest', async (_request, reply) => {

@@ -84,7 +84,8 @@ test('a connection that asks again and again gathers nothing', async () => {
 test('what the pages do not need is not handed on', async () => {
   const door = await openDoor((_request, response) => response.end('reached'));
   const others = [
-    ['POST', '/v1/jobs'],
+    ['POST', '/v1/batches'],
+    ['GET', '/v1/openapi.json'],
     ['DELETE', '/v1/jobs/cancel'],
     ['GET', '/v1/workspaces/a/files'],
     ['GET', '/v1/jobs/job_1/../../../metrics'],
@@ -107,6 +108,21 @@ test('which jobs are to be cancelled is handed on as it was said', async () => {
   const response = await fetch(`${door}/v1/jobs/cancel`, { method: 'POST', headers, body });
   expect([response.status, await response.json()]).toEqual([200, { jobs: [] }]);
   expect(await asked.promise).toBe(body);
+});
+
+test('a job is started as it was asked for, with its key, and the SDK finds that a gateway is there', async () => {
+  const asked = Promise.withResolvers<unknown[]>();
+  const door = await openDoor(async (request, response) => {
+    if (request.method === 'HEAD') return void response.end();
+    response.writeHead(201, { 'content-type': 'application/json' }).end('{"jobId":"job_1"}');
+    const body = Buffer.concat(await request.toArray()).toString();
+    asked.resolve([request.method, request.url, request.headers['idempotency-key'], body]);
+  });
+  expect((await fetch(`${door}/v1/openapi.json`, { method: 'HEAD' })).status).toBe(200);
+  const body = JSON.stringify({ prompt: 'ä', attachments: [{ mediaType: 'text/plain', data: 'YQ==' }] });
+  const headers = { 'content-type': 'application/json', 'idempotency-key': 'k' };
+  expect((await fetch(`${door}/v1/jobs`, { method: 'POST', headers, body })).status).toBe(201);
+  expect(await asked.promise).toEqual(['POST', '/v1/jobs', 'k', body]);
 });
 
 test('pages of elsewhere reach no gateway', async () => {
@@ -172,4 +188,6 @@ test('where content is hidden, no answer has any, in whatever form it is asked f
     body: '{"text":"SECRET"}',
   };
   expect((await fetch(`${door}/v1/jobs/cancel`, words)).status).toBe(400);
+  const prompt = { ...words, body: '{"prompt":"SECRET"}' };
+  expect((await fetch(`${door}/v1/jobs`, prompt)).status).toBe(403);
 });

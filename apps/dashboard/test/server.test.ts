@@ -98,14 +98,29 @@ async function shownQueue(): Promise<ShownQueue> {
 }
 
 test('each page is a document whose script and style are served', async () => {
-  for (const path of ['/', '/jobs', '/jobs/job_1']) {
+  for (const path of ['/', '/jobs', '/jobs/job_1', '/playground', '/playground/job_1']) {
     const response = await fetch(url(path));
     expect(response.headers.get('content-type')).toContain('text/html');
     const page = await response.text();
     const files = [...page.matchAll(/(?:src|href)="(\/assets[^"]+)"/g)].map(([, file]) => file!);
-    expect(files).toEqual(['/assets/style.css', '/assets/pages.js']);
+    expect(files).toEqual(['/assets/style.css', '/assets/playground.css', '/assets/pages.js']);
     for (const file of files) expect((await fetch(url(file))).status, file).toBe(200);
   }
+});
+
+test('scripts find each other, and nothing else is served as one', async () => {
+  const found = ['pages.js'];
+  for (const file of found) {
+    const response = await fetch(url(`/assets/${file}`));
+    expect([response.status, response.headers.get('content-type')], file).toEqual([
+      200,
+      'text/javascript; charset=utf-8',
+    ]);
+    const names = [...(await response.text()).matchAll(/["`]\.\/([\w-]+\.js)["`]/g)].map(([, name]) => name!);
+    found.push(...names.filter((name) => !found.includes(name)));
+  }
+  expect(found).toContain('playground-page.js');
+  expect((await fetch(url('/assets/bundle.ts'))).status).toBe(404);
 });
 
 test('the board is served, with and without a trailing slash', async () => {

@@ -5,6 +5,7 @@ import { isAdmin, visitor } from './session.ts';
 const PLACES = [
   ['/', 'Overview'],
   ['/jobs', 'Jobs'],
+  ['/playground', 'Playground'],
   ['/queues', 'Queue'],
 ] as const;
 /** What tells of all tenants. */

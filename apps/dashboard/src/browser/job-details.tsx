@@ -138,25 +138,31 @@ export function Delivery({
   );
 }
 
-/** Each folded; inputs and results as they are, cut. */
 export function Tools({ tools, more }: { tools: readonly ToolUse[]; more: number }) {
   if (tools.length === 0) return null;
   return (
     <section>
       <h2>Tools</h2>
-      {tools.map(({ started, ended }) => (
-        <details key={started.toolUseId} class={started.parent ? 'nested' : ''}>
-          <summary>
-            {started.name}
-            {ended === undefined ? ', at work' : `, ${formatDuration(ended.durationMs)}`}
-            {ended?.isError && <strong class="bad"> failed</strong>}
-          </summary>
-          <pre>{cut(JSON.stringify(started.input, undefined, 2))}</pre>
-          {ended?.text && <pre>{cut(ended.text)}</pre>}
-        </details>
+      {tools.map((use) => (
+        <ToolDetails key={use.started.toolUseId} use={use} />
       ))}
       {more > 0 && <p>and {more} more</p>}
     </section>
+  );
+}
+
+/** Folded; input and result as they are, cut. */
+export function ToolDetails({ use: { started, ended } }: { use: ToolUse }) {
+  return (
+    <details class={started.parent ? 'nested' : ''}>
+      <summary>
+        {started.name}
+        {ended === undefined ? ', at work' : `, ${formatDuration(ended.durationMs)}`}
+        {ended?.isError && <strong class="bad"> failed</strong>}
+      </summary>
+      <pre>{cut(JSON.stringify(started.input, undefined, 2))}</pre>
+      {ended?.text && <pre>{cut(ended.text)}</pre>}
+    </details>
   );
 }
 

@@ -2,6 +2,7 @@
 import { type GetResult, isTerminal, type TerminalEvent } from '@cc-executor/protocol/plain';
 import { useState } from 'preact/hooks';
 import { Confirm, type Wish } from './confirm.tsx';
+import { useCopying } from './copying.ts';
 import { Frame, Status, Trouble } from './frame.tsx';
 import { useFresh } from './fresh.ts';
 import { getJob, type Operation } from './gateway.ts';
@@ -45,7 +46,7 @@ export function JobPage({ jobId }: { jobId: string }) {
 
 function Actions({ jobId, job }: { jobId: string; job: GetResult | undefined }) {
   const [wish, setWish] = useState<Wish>();
-  const [copied, setCopied] = useState('');
+  const [copied, copy] = useCopying();
   const isOver = job !== undefined && isTerminal(job.status);
   const isPaused = job?.pausedAt !== undefined || job?.pauseRequested === true;
   const possible: Record<Operation, boolean> = {
@@ -58,15 +59,6 @@ function Actions({ jobId, job }: { jobId: string; job: GetResult | undefined }) 
     curl: `curl -sSN -H 'Accept: application/x-ndjson' ${location.origin}/v1/jobs/${jobId}/events`,
     CLI: `npx cc-executor explain ${jobId}`,
   };
-
-  async function copy(name: string, text: string): Promise<void> {
-    // Browsers give no clipboard to pages that came over plain HTTP from elsewhere.
-    const isDone = await navigator.clipboard?.writeText(text).then(
-      () => true,
-      () => false,
-    );
-    setCopied(isDone ? `Copied for ${name}` : text);
-  }
 
   return (
     <div class="buttons">

@@ -6,4 +6,14 @@ import { OverviewPage } from './overview-page.tsx';
 
 const [, place, jobId] = location.pathname.split('/');
 
-render(place !== 'jobs' ? <OverviewPage /> : jobId ? <JobPage jobId={jobId} /> : <JobsPage />, document.body);
+async function pageAt() {
+  if (place === 'playground') {
+    // What it is made of is larger than all other pages together.
+    const { PlaygroundPage } = await import('./playground/playground-page.tsx');
+    return <PlaygroundPage jobId={jobId} />;
+  }
+  if (place !== 'jobs') return <OverviewPage />;
+  return jobId ? <JobPage jobId={jobId} /> : <JobsPage />;
+}
+
+render(await pageAt(), document.body);

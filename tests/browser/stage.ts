@@ -1,0 +1,154 @@
+/**
+ * What the dashboard's pages are tried on: the whole stack with 10,000 jobs, as `npm start` brings it up with the demo engine, and a
+ * browser. `PAGES_SHOWN_IN=folder` puts there how pages look.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createKeys, DEFAULT_KEY_PREFIX } from '@cc-executor/job-log';
+import { closeRedis, openRedis } from '@cc-executor/redis';
+import { createRedisWholeLog, startTestRedis, writeManyJobs } from '@cc-executor/testing';
+import { type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { expect, onTestFinished } from 'vitest';
+import { program } from './chromium.ts';
+
+const MAIN = fileURLToPath(new URL('../../apps/cli/src/main.ts', import.meta.url));
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+export const VIEWS: Record<string, BrowserContextOptions> = {
+  'desktop, light': { viewport: { width: 1280, height: 800 }, colorScheme: 'light' },
+  'desktop, dark': { viewport: { width: 1280, height: 800 }, colorScheme: 'dark' },
+  'phone, light': { viewport: { width: 390, height: 844 }, colorScheme: 'light', hasTouch: true },
+  'phone, dark': { viewport: { width: 390, height: 844 }, colorScheme: 'dark', hasTouch: true },
+};
+
+export type Demo = {
+  text: string;
+  repeat?: number;
+  delayMs?: number;
+  tool?: string;
+  hang?: true;
+  fail?: string;
+};
+
+export type Stage = {
+  /** The dashboard's origin. */
+  dashboard: string;
+  /** The jobs of the gateway's HTTP door. */
+  gateway: string;
+  /** A page in a browser of its own, which must not have complained, but as expected, when the test has ended. */
+  openPage(options?: BrowserContextOptions, expected?: RegExp): Promise<Page>;
+  /** Submits to the demo engine; waits for its end unless it hangs. */
+  submit(demo: Demo, metadata?: object, more?: object): Promise<string>;
+  close(): Promise<void>;
+};
+
+/** What the demo engine is to do. */
+export function promptOf(demo: Demo): string {
+  return `demo:${JSON.stringify(demo)}`;
+}
+
+export async function startStage(): Promise<Stage> {
+  const closers: (() => unknown)[] = [];
+  const redis = await startTestRedis();
+  const folder = await mkdtemp(join(tmpdir(), 'cc-executor-browser-'));
+  closers.push(() => redis.close());
+  closers.push(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+  await writeJobs(redis.url);
+  const stack = await startStack(folder, redis.url);
+  closers.push(stack.stop);
+  const browser = await chromium.launch({ executablePath: program as string, args: ['--no-sandbox'] });
+  closers.push(() => browser.close());
+  const { gateway, dashboard } = stack;
+  return {
+    gateway,
+    dashboard,
+    async openPage(options = {}, expected) {
+      const context = await browser.newContext(options);
+      context.setDefaultTimeout(15_000);
+      const page = await context.newPage();
+      const complaints: string[] = [];
+      page.on('console', (message) => {
+        if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+      });
+      page.on('pageerror', (error) => complaints.push(error.message));
+      onTestFinished(async () => {
+        await context.close();
+        expect(complaints.filter((complaint) => !expected?.test(complaint))).toEqual([]);
+      });
+      return page;
+    },
+    async submit(demo, metadata = {}, more = {}) {
+      const response = await fetch(`${gateway}${demo.hang ? '' : '?wait=30'}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ prompt: promptOf(demo), metadata, ...more }),
+      });
+      const { jobId } = (await response.json()) as { jobId: string };
+      expect(jobId).toMatch(/^job_/);
+      return jobId;
+    },
+    async close() {
+      for (const close of closers.reverse()) await close();
+    },
+  };
+}
+
+/** `npm start`'s command, on free ports, with the demo engine. */
+async function startStack(folder: string, redisUrl: string) {
+  const ports = { CLAUDE_API_PORT: '0', GATEWAY_PORT: '0', DASHBOARD_PORT: '0' };
+  const places = { HOME: folder, CLAUDE_WORK_DIR: join(folder, 'work'), UP_DATA_DIR: join(folder, 'redis') };
+  const child = spawn(process.execPath, [MAIN, 'up'], {
+    env: { PATH: '/nowhere', CLAUDE_ENGINE: 'demo', NO_COLOR: '1', REDIS_URL: redisUrl, ...ports, ...places },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'close');
+  function stop() {
+    child.kill('SIGTERM');
+    return ended;
+  }
+  let said = '';
+  for await (const text of child.stdout.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
+    said += text;
+    if (said.includes('Ctrl-C')) break;
+  }
+  child.stdout.resume();
+  const gateway = `http:${/ws:(\S+)\/ws\b/.exec(said)?.[1]}/v1/jobs`;
+  const dashboard = /dashboard +(http:\S+)/.exec(said)?.[1] ?? said;
+  return { gateway, dashboard, stop };
+}
+
+async function writeJobs(url: string): Promise<void> {
+  const onError = () => {
+    // The writing itself fails.
+  };
+  const redis = openRedis(url, { name: 'test', role: 'patient', onError });
+  const log = createRedisWholeLog({ redis, keys: createKeys(DEFAULT_KEY_PREFIX), retentionMs: 3_600_000 });
+  await writeManyJobs(log, { count: 10_000, tenant: 'default' });
+  await closeRedis(redis);
+}
+
+export async function show(page: Page, name: string): Promise<void> {
+  const folder = process.env.PAGES_SHOWN_IN;
+  if (folder !== undefined)
+    await writeFile(
+      join(folder, `${name.replaceAll(/\W+/g, '-')}.png`),
+      await page.screenshot({ fullPage: name.endsWith('overview') }),
+    );
+}
+
+type Finding = { id: string; impact: string; nodes: { html: string }[] };
+
+/** Run apart from the page, whose policy lets nothing be added to it. */
+export async function seriousFaults(page: Page): Promise<string[]> {
+  await page.evaluate(readFileSync(AXE, 'utf8'));
+  const found = (await page.evaluate('axe.run()')) as { violations: Finding[] };
+  return found.violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
+}
