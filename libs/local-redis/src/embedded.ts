@@ -10,6 +10,7 @@ import {
   RedisServerState,
   SocketConnectionTransport,
 } from 'js-redis-server/core';
+import { spareCopies } from './embedded-copies.ts';
 import { subscriptionsInOneReply } from './embedded-subscriptions.ts';
 
 /** No command of Redis begins so; GET does, but with no such key. */
@@ -34,6 +35,7 @@ export async function serveEmbedded(where: {
     databaseCount: 16,
     ...(password === undefined ? {} : { requirepass: password }),
   });
+  spareCopies(state);
   const executor = createRedisCommandExecutor({ compatibility, policies: [subscriptionsInOneReply] });
 
   function serve(socket: Socket): void {
