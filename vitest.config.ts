@@ -45,7 +45,15 @@ export default defineConfig({
           ],
         },
       },
-      { test: { ...common, name: 'e2e', include: ['tests/e2e/**/*.test.ts'], hookTimeout: 90_000 } },
+      {
+        test: {
+          ...common,
+          name: 'e2e',
+          include: ['tests/e2e/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 90_000,
+        },
+      },
       { test: { ...common, name: 'faults', include: ['tests/faults/**/*.test.ts'] } },
     ],
   },

@@ -17,12 +17,13 @@ import {
 import {
   connectWire,
   type FaultProxy,
+  needs,
   type Stack,
   startFaultProxy,
   startStack,
   type WireClient,
 } from '@cc-executor/testing';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { runNode } from './support/child.ts';
 import { RESTLESS } from './support/leftovers.ts';
 import { nonce } from './support/nonce.ts';
@@ -64,6 +65,7 @@ afterAll(async () => {
   await stack.close();
   rmSync(folder, { recursive: true, force: true });
 });
+beforeEach(needs('throughput'));
 
 async function connect(url: string, subprotocol?: null): Promise<WireClient & { largest(): number }> {
   const wire = await connectWire(url, {

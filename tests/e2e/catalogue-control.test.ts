@@ -61,8 +61,8 @@ async function expectSilence(wire: WireClient, jobId: string, seq: number): Prom
 async function playControl(door: Door, stack: Stack, prompt: string, step: string): Promise<void> {
   const visitor = await door.connect(stack);
   const task = await visitor.execute(prompt);
-  await task.untilText(step);
   const watcher = await watch(stack, task);
+  await task.untilText(step);
   await task.pause();
   const pausedSeq = await watcher.untilEvent('paused');
   await expectSilence(watcher.wire, watcher.jobId, pausedSeq);
@@ -119,7 +119,7 @@ describe('control with the demo engine', () => {
   });
 
   it.each([
-    ['total', { totalMs: 400 }],
+    ['total', { totalMs: 1_500 }],
     ['idle', { idleMs: 400 }],
   ])('a job past its %s limit is timed_out, and keeps what it had put out', async (limit, timeouts) => {
     const text = nonce();
@@ -162,9 +162,9 @@ describe('control with the demo engine', () => {
     async (door) => {
       const visitor = await door.connect(stack);
       const text = nonce();
-      const task = await visitor.execute(demo({ text, repeat: 10, delayMs: 50 }));
-      await task.untilText(text);
+      const task = await visitor.execute(demo({ text, repeat: 10, delayMs: 150 }));
       const watcher = await watch(stack, task);
+      await task.untilText(text);
       await task.pause();
       const pausedSeq = await watcher.untilEvent('paused');
       await expectSilence(watcher.wire, watcher.jobId, pausedSeq);
@@ -262,9 +262,11 @@ describe.each(claudeKinds)('control with the %s CLI', (kind) => {
 
   it("claude-api's own time-out ends the job as failed and leaves none", async () => {
     const { prompt, untilAsleep } = sleepers();
+    // The children have to be there before.
+    const limitMs = kind === 'real' ? '12000' : '6000';
     const impatient = await startClaudeStack(kind, {
       env: RESTLESS,
-      claudeEnv: { CLAUDE_EXECUTION_TIMEOUT_MS: '6000', CLAUDE_STOP_GRACE_MS: '300' },
+      claudeEnv: { CLAUDE_EXECUTION_TIMEOUT_MS: limitMs, CLAUDE_STOP_GRACE_MS: '300' },
     });
     try {
       const visitor = await dialectDoor.connect(impatient);

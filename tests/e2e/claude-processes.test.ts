@@ -77,7 +77,7 @@ describe('a command in the background of the real Claude Code', () => {
     [
       'works for longer than totalMs',
       'while :; do echo on; sleep 0.5; done',
-      { idleMs: IDLE_MS, totalMs: 2 * IDLE_MS },
+      { idleMs: IDLE_MS, totalMs: 4 * IDLE_MS },
       'total',
     ],
   ])(

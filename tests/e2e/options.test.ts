@@ -1,6 +1,6 @@
 /** Options from the client to Claude Code, and what becomes of a job whose options claude-api does not take. */
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Client, createClient } from '@cc-executor/client';
@@ -76,18 +76,21 @@ describe.each(claudeKinds)('options, with the %s CLI', (kind) => {
 
   it('a workspace in use is waited for, inside the deadline', async () => {
     const [first, second, workspace] = [connect(), connect(), `w${nonce()}`];
-    const holder = await first.execute({ prompt: '[[bash: echo held; sleep 1.5]]', workspace });
+    const release = `until [ -e released ]; do sleep 0.1; done`;
+    const holder = await first.execute({ prompt: `[[bash: echo held; ${release}]]`, workspace });
     for await (const event of holder.events()) if (event.type === 'message') break;
     const prompt = `[[text: ${nonce()}]]`;
     const waiting = await second.execute({ prompt, workspace });
-    const hurried = await second.execute({ prompt, workspace, timeouts: { totalMs: 2_000 } });
-    const events = await Array.fromAsync(waiting.events());
-    expect(events.some((event) => event.type === 'throttled' && event.reason === 'upstream_busy')).toBe(true);
-    expect(events.at(-1)).toMatchObject({ type: 'completed' });
+    const hurried = await second.execute({ prompt, workspace, timeouts: { totalMs: 4_000 } });
+    for await (const event of waiting.events()) if (event.type === 'throttled') break;
     // Told to come back in five seconds, which it does not have.
     expect(await hurried.done()).toMatchObject({
       type: 'failed',
       error: { code: 'upstream_busy', message: expect.stringContaining(workspace), retrySafe: true },
     });
+    writeFileSync(join(workspaces, workspace, 'released'), '');
+    const events = await Array.fromAsync(waiting.events());
+    expect(events.some((event) => event.type === 'throttled' && event.reason === 'upstream_busy')).toBe(true);
+    expect(events.at(-1)).toMatchObject({ type: 'completed' });
   });
 });
