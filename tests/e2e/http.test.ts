@@ -138,8 +138,7 @@ describe('the OpenAPI document', () => {
       }),
     });
     const lines = (body: string): RequestInit => ({
-      method: 'POST',
-      body,
+      ...{ method: 'POST', body },
       headers: { 'content-type': 'application/x-ndjson', 'idempotency-key': 'b' },
     });
     const { batchId } = await (await fetch(`${apiOf(0)}/batches`, lines('{"prompt":"hi"}\n{}'))).json();

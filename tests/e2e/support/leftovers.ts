@@ -5,9 +5,9 @@ import { socketsOf } from './processes.ts';
 
 /**
  * Short leases and sweeps, so that the lazily corrected index comes to rest within a test's patience; long enough for
- * a busy machine, where a process may have to wait for a second.
+ * a busy machine, where a process may have to wait for seconds.
  */
-export const RESTLESS = { JOB_LEASE_MS: '3000', GATEWAY_SWEEP_MS: '250' };
+export const RESTLESS = { JOB_LEASE_MS: '5000', GATEWAY_SWEEP_MS: '250' };
 
 const PATIENCE_MS = 15_000;
 
