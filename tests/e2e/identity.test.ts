@@ -1,6 +1,6 @@
 /**
  * Keys from their making to their end, as an operator and two tenants live with them: the CLI makes, rotates and revokes,
- * real gateways follow, the SDK and the CLI come in. Afterwards no secret stands anywhere.
+ * real gateways follow, the SDK, the CLI and those who look at the dashboard come in. Afterwards no secret stands anywhere.
  */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -9,7 +9,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Client, createClient } from '@cc-executor/client';
-import { connectWire, quickStart, type ServiceProcess, type Stack, startStack } from '@cc-executor/testing';
+import {
+  connectWire,
+  quickStart,
+  type ServiceProcess,
+  type Stack,
+  startService,
+  startStack,
+} from '@cc-executor/testing';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { RESTLESS } from './support/leftovers.ts';
 
@@ -22,13 +29,22 @@ const folder = mkdtempSync(join(tmpdir(), 'identity-'));
 const file = join(folder, 'keys.json');
 const secrets = new Set<string>();
 let stack: Stack;
+let dashboard: ServiceProcess;
 
 beforeAll(async () => {
   secrets.clear();
   await makeKey('acme');
   stack = await startStack({ gateways: 2, env: { ...RESTLESS, AUTH_MODE: 'keys', AUTH_KEYS_FILE: file } });
+  dashboard = await startService({
+    app: 'dashboard',
+    env: {
+      ...{ DASHBOARD_PORT: '0', REDIS_URL: stack.redis.url, LOG_LEVEL: 'trace', AUTH_MODE: 'keys' },
+      DASHBOARD_GATEWAY_URL: `http://127.0.0.1:${stack.gateways[0]?.ready.port}`,
+    },
+  });
 });
 afterAll(async () => {
+  await dashboard.stop();
   await stack.close();
   rmSync(folder, { recursive: true });
 });
@@ -135,13 +151,69 @@ it('refuses no request while a key is rotated, and ends what a revoked key has o
   expect(stdout).not.toContain(id);
 });
 
+const look = (path: string, init: RequestInit = {}) =>
+  fetch(`http://127.0.0.1:${dashboard.ready.port}${path}`, { redirect: 'manual', ...init });
+
+/** Signs in to the dashboard; returns how a browser asks it then. */
+async function signIn(key: string): Promise<(path: string, method?: string) => Promise<Response>> {
+  const origin = `http://127.0.0.1:${dashboard.ready.port}`;
+  const body = new URLSearchParams({ key });
+  const response = await look('/sign-in', { method: 'POST', headers: { origin }, body });
+  expect(response.status).toBe(303);
+  const [cookie = ''] = response.headers.get('set-cookie')?.split(';') ?? [];
+  secrets.add(cookie.split('=')[1] ?? '');
+  return (path, method = 'GET') => look(path, { method, headers: { origin, cookie } });
+}
+
+it('shows on the dashboard each what their key may see and do', async () => {
+  const [acme, onlooker, rival, operator] = await read(7, async () => [
+    await makeKey('acme'),
+    await makeKey('acme', '--scope', 'read'),
+    await makeKey('rival', '--scope', 'read'),
+    await makeKey('operators', '--scope', 'admin'),
+  ]);
+  const { jobId } = await connect(acme.token).execute({ prompt: 'demo:{"text":"x","hang":true}' });
+  expect((await look('/v1/jobs')).status).toBe(401);
+
+  const asRival = await signIn(rival.token);
+  expect(await (await asRival('/v1/jobs')).json()).toEqual({ jobs: [] });
+  for (const path of [jobId, `${jobId}/events`])
+    expect((await asRival(`/v1/jobs/${path}`)).status, path).toBe(404);
+  expect((await asRival('/v1/jobs?tenant=acme')).status).toBe(403);
+
+  const asOnlooker = await signIn(onlooker.token);
+  const [seen] = (await (await asOnlooker('/v1/jobs?limit=1')).json()).jobs;
+  expect(seen).toMatchObject({ jobId });
+  expect(seen).not.toHaveProperty('tenant');
+  for (const [path, method] of [
+    [`/v1/jobs/${jobId}/cancel`, 'POST'],
+    [`/v1/jobs/${jobId}/rerun`, 'POST'],
+    ['/v1/overview', 'GET'],
+    ['/queues', 'GET'],
+  ] as const)
+    expect((await asOnlooker(path, method)).status, path).toBe(403);
+
+  const asOperator = await signIn(operator.token);
+  const listed = await (await asOperator('/v1/jobs?status=unfinished')).json();
+  expect(listed.jobs).toMatchObject([{ jobId, tenant: 'acme' }]);
+  expect((await (await asOperator('/v1/jobs?tenant=rival')).json()).jobs).toEqual([]);
+  for (const path of ['/', '/queues', '/v1/overview'])
+    expect((await asOperator(path)).status, path).toBe(200);
+  expect((await asOperator(`/v1/jobs/${jobId}/cancel`, 'POST')).status).toBe(200);
+  const changed = await stack.gateways[0]?.untilLog((line) => line.of === 'acme' && line.jobId === jobId);
+  expect(changed).toMatchObject({ event: 'audit', who: operator.id, tenant: 'operators', method: 'cancel' });
+  const signIns = dashboard.logs().filter(({ event, method }) => event === 'audit' && method === 'signIn');
+  expect(signIns.map(({ who }) => who)).toEqual([rival.id, onlooker.id, operator.id]);
+});
+
 it('has put no secret, and no digest of one, into logs, Redis, /services, /metrics, /ready or the list of keys', async () => {
   const { redis, gateways, workers } = stack;
-  const places = [...gateways, ...workers].map((service) => JSON.stringify(service.logs()));
+  const places = [...gateways, ...workers, dashboard].map((service) => JSON.stringify(service.logs()));
   const [{ ready } = { ready: { port: 0 } }] = gateways;
   for (const path of ['services', 'metrics', 'ready', 'v1/docs']) {
     places.push(await (await fetch(`http://127.0.0.1:${ready.port}/${path}`)).text());
   }
+  places.push(await (await look('/metrics')).text(), await (await look('/sign-in')).text());
   for (const key of await redis.admin.keys('*')) places.push(key, await readAll(redis.admin, key));
   places.push(
     (await cli(['keys', 'list', '--json'])).stdout,

@@ -83,6 +83,7 @@ function maskToken(token: string): string {
 }
 
 function originOf(key: Key, { origin }: Found): string {
+  if (origin === 'stack') return 'npm start -- --auth';
   if (origin !== 'profile') return origin;
   return key === 'profile' ? 'config set profile' : `profile ${readProfileName().value}`;
 }

@@ -1,11 +1,12 @@
 /**
  * The settings of the commands that talk to a gateway: what an option says, else the environment, else the profile of
- * `cc-executor config`, else a default. This is the one place where the gateway and the token for it are chosen.
+ * `cc-executor config`, else a default: of a token that which `npm start -- --auth` has drawn. This is the one place where the gateway and the token for it are chosen.
  */
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { keysSettings, loadConfig, setting, text, urlText } from '@cc-executor/runtime/settings';
 import { globalOptions } from './global-options.ts';
+import { readLocalToken } from './local-token.ts';
 import { DEFAULT_PROFILE, type Profile, profileOf, readProfiles } from './profiles.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -46,7 +47,8 @@ export const settings = {
     env: 'XDG_STATE_HOME',
     schema: text().optional(),
     defaultText: '~/.local/state',
-    description: 'The folder with `cc-executor/conversations`, which `cc-executor run --continue` reads.',
+    description:
+      'The folder with `cc-executor/conversations`, which `cc-executor run --continue` reads, and the tokens of `npm start -- --auth`.',
   }),
   traceparent: setting({
     env: 'TRACEPARENT',
@@ -57,7 +59,7 @@ export const settings = {
   ...keysSettings,
 };
 
-type Origin = 'option' | 'environment' | 'profile' | 'default';
+type Origin = 'option' | 'environment' | 'profile' | 'stack' | 'default';
 
 /** A setting as it holds, and by what. */
 export type Found = { value: string; origin: Origin };
@@ -90,7 +92,8 @@ export function findToken(url: string): Found | undefined {
   const given = found(globalOptions().token, 'option') ?? found(variable('token'), 'environment');
   if (given !== undefined) return given;
   const { url: own = DEFAULT_URL, token } = readProfile();
-  return completeUrl(own) === url ? found(token, 'profile') : undefined;
+  const kept = completeUrl(own) === url ? found(token, 'profile') : undefined;
+  return kept ?? found(readLocalToken(stateFolder(), url), 'stack');
 }
 
 /** The gateway's address, whole. Errors: `UsageError`, `ConfigError`. */
@@ -121,8 +124,13 @@ export function configFile(): string {
 
 /** Where conversations are remembered. Errors: `ConfigError`. */
 export function conversationsFolder(): string {
+  return join(stateFolder(), 'conversations');
+}
+
+/** Where is kept what nobody has set. Errors: `ConfigError`. */
+export function stateFolder(): string {
   const { stateHome } = loadConfig(appName, { stateHome: settings.stateHome });
-  return join(folder(stateHome, '.local/state'), 'cc-executor', 'conversations');
+  return join(folder(stateHome, '.local/state'), 'cc-executor');
 }
 
 /** The file of keys: the option, else the environment. Errors: `UsageError`, `ConfigError`. */

@@ -17,8 +17,8 @@ const launcher = file('tools/runtime/run.mjs');
 export const main = file('apps/cli/src/main.ts');
 
 /** Starts it with the demo engine and no program on PATH, unless told otherwise. */
-export function launchUp(folder: string, env: NodeJS.ProcessEnv): Child {
-  return runNode([launcher, main, 'up'], {
+export function launchUp(folder: string, env: NodeJS.ProcessEnv, args: readonly string[] = []): Child {
+  return runNode([launcher, main, 'up', ...args], {
     env: {
       PATH: '/nowhere',
       HOME: folder,
@@ -35,8 +35,12 @@ export function launchUp(folder: string, env: NodeJS.ProcessEnv): Child {
 }
 
 /** Starts it, and waits for its table. */
-export async function startUp(folder: string, env: NodeJS.ProcessEnv): Promise<Up> {
-  const child = launchUp(folder, env);
+export async function startUp(
+  folder: string,
+  env: NodeJS.ProcessEnv,
+  args: readonly string[] = [],
+): Promise<Up> {
+  const child = launchUp(folder, env, args);
   const [, url] = await child.untilOutput(/Try it: +npx cc-executor run --url (ws:\S+) "hello"\n.*Ctrl-C/);
   return { child, pids: descendants(child.pid), url: url! };
 }

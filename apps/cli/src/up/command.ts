@@ -24,6 +24,7 @@ export function registerUp(program: Command): void {
     .description('run the whole stack on this machine: Redis, claude-api, workers, gateway, dashboard')
     .option('-w, --workers <number>', 'how many worker processes', readWorkers, 1)
     .option('--no-dashboard', 'run without the dashboard')
+    .option('--auth', 'ask everybody for a key: the command line finds one that is drawn for it')
     .addOption(
       new Option('--log-level <level>', 'log level of all services (else LOG_LEVEL)').choices(LEVELS),
     )

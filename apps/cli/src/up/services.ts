@@ -56,8 +56,10 @@ export function listServices(options: {
   /** Of gateway and workers. */
   secretsKey: string;
   env: NodeJS.ProcessEnv;
+  /** Folders that Claude Code is not to see, besides those of the environment. */
+  hidden?: readonly string[];
 }): Service[] {
-  const { config, redis, ports, logLevel, secretsKey, env } = options;
+  const { config, redis, ports, logLevel, secretsKey, env, hidden = [] } = options;
   const shared = {
     // Resolved already; both at once would be a fault.
     ...without(env, ['REDIS_URL_FILE', ...SECRETS]),
@@ -103,7 +105,9 @@ export function listServices(options: {
           CLAUDE_API_HOST: config.claudeApiHost,
           CLAUDE_API_PORT: String(ports.claudeApi),
           CLAUDE_API_TOKEN: config.claudeApiToken,
-          CLAUDE_HIDDEN_PATHS: [...listed(env.CLAUDE_HIDDEN_PATHS), resolve(config.dataDir)].join(','),
+          CLAUDE_HIDDEN_PATHS: [...listed(env.CLAUDE_HIDDEN_PATHS), resolve(config.dataDir), ...hidden].join(
+            ',',
+          ),
         },
         CLAUDE_API_ORPHAN_GRACE_MS,
       ),

@@ -21,8 +21,10 @@ export function summarise(options: {
   ports: Ports;
   redis: StackRedis;
   claudeApi: ProbeResult | undefined;
+  /** Where the key is that everybody is asked for; undefined: nobody is. */
+  tokenFile?: string | undefined;
 }): Summary {
-  const { config, ports, redis } = options;
+  const { config, ports, redis, tokenFile } = options;
   const engine = engineOf(options.claudeApi);
   const gateway = urlOf(config.gatewayHost, ports.gateway, 'ws');
   const claudeApi = urlOf(config.claudeApiHost, ports.claudeApi);
@@ -34,6 +36,12 @@ export function summarise(options: {
     ['claude-api', `${claudeApi}   ${engine.isDemo ? loud(engine.text) : engine.text}`],
     ['workers', `${workers} process${workers === 1 ? '' : 'es'}`],
     ['dashboard', dashboard ?? 'off'],
+    ...(tokenFile === undefined
+      ? []
+      : ([['key', `${tokenFile}   to sign in, and for curl; the command line finds it`]] as [
+          string,
+          string,
+        ][])),
     ['redis', redis.kind === 'embedded' ? loud(redis.description) : redis.description],
   ];
   const target = gateway === DEFAULT_GATEWAY ? '' : ` --url ${gateway}/ws`;
@@ -54,6 +62,7 @@ export function summarise(options: {
       workers,
       ...(dashboard === undefined ? {} : { dashboardUrl: dashboard }),
       redis: redis.description,
+      ...(tokenFile === undefined ? {} : { tokenFile }),
     },
   };
 }

@@ -3,8 +3,12 @@
  * of services to the supervisor and waits for Ctrl-C.
  */
 import { randomBytes } from 'node:crypto';
+import { dirname, join, resolve } from 'node:path';
 import { ConfigError, loadConfig } from '@cc-executor/runtime';
+import { stateFolder } from '../config.ts';
+import { localTokenFile } from '../local-token.ts';
 import { watchInterrupts } from './interrupts.ts';
+import { keepLocalKey } from './local-key.ts';
 import { claimPort, findLoopback } from './ports.ts';
 import { prepareRedis } from './prepare-redis.ts';
 import { createReporter, type Reporter } from './reporter.ts';
@@ -14,10 +18,13 @@ import { listServices, nameServices, type Ports, urlOf } from './services.ts';
 import { addAddresses, appName, settings, type UpConfig } from './settings.ts';
 import { runStack } from './stack.ts';
 import { summarise } from './summary.ts';
+import { UpError } from './up-error.ts';
 
 export type UpOptions = {
   readonly workers: number;
   readonly dashboard: boolean;
+  /** Whether everybody is asked for a key. */
+  readonly auth?: boolean;
   readonly logLevel: string | undefined;
 };
 
@@ -54,14 +61,22 @@ export async function runUp(
     if (redis !== undefined) {
       const secretsKey = config.secretsKeys?.join(' ') ?? drawSecretsKey(config.dataDir, reporter);
       const logLevel = options.logLevel ?? config.logLevel;
+      const local = options.auth ? drawLocalKey(config, ports) : undefined;
       await runStack({
-        services: listServices({ config, redis, ports, logLevel, secretsKey, env }),
+        services: listServices({
+          ...{ config, redis, ports, logLevel, secretsKey },
+          env: local ? { ...env, ...local.env } : env,
+          hidden: local ? [dirname(local.tokenFile)] : [],
+        }),
         reporter,
         readyTimeoutMs: config.readyTimeoutMs,
         stop: interrupts.stop,
         kill: interrupts.kill,
         onReady(answers) {
-          const { lines, fields } = summarise({ config, ports, redis, claudeApi: answers.get('claude-api') });
+          const { lines, fields } = summarise({
+            ...{ config, ports, redis, claudeApi: answers.get('claude-api') },
+            tokenFile: local?.tokenFile,
+          });
           reporter.show('the stack is ready', lines, fields);
         },
       });
@@ -76,7 +91,7 @@ export async function runUp(
 /** All faults of all services at once; `doubts` are to be told, but no reason not to start. */
 async function readSettings(
   env: NodeJS.ProcessEnv,
-  { dashboard }: UpOptions,
+  { dashboard, auth }: UpOptions,
 ): Promise<{ config: UpConfig; doubts: string[] }> {
   const loopback = await findLoopback();
   const token = randomBytes(32).toString('hex');
@@ -86,8 +101,12 @@ async function readSettings(
     ...env,
     CLAUDE_API_URL: urlOf(loopback, 0),
     ...(isGiven ? {} : { CLAUDE_API_TOKEN: token }),
+    ...(auth && localAuth('')),
   };
   const { faults, doubts } = await checkServiceSettings(theirs, dashboard ? [] : ['dashboard']);
+  if (auth && (env.AUTH_MODE || env.AUTH_KEYS_FILE)) {
+    faults.push('--auth makes keys of its own: leave AUTH_MODE and AUTH_KEYS_FILE away, or --auth');
+  }
   try {
     const config = loadConfig(appName, settings, env, { prefixes: ['UP_'] });
     const { claudeApiToken = token } = config;
@@ -97,6 +116,22 @@ async function readSettings(
     faults.push(...error.faults);
   }
   throw new ConfigError(appName, [...new Set(faults)].sort());
+}
+
+/** How services learn that keys are asked for, and where they are. */
+function localAuth(dataDir: string): { AUTH_MODE: string; AUTH_KEYS_FILE: string } {
+  return { AUTH_MODE: 'keys', AUTH_KEYS_FILE: join(resolve(dataDir), 'keys.json') };
+}
+
+function drawLocalKey(config: UpConfig, { gateway }: Ports) {
+  const env = localAuth(config.dataDir);
+  const tokenFile = localTokenFile(stateFolder(), gateway);
+  try {
+    keepLocalKey({ keysFile: env.AUTH_KEYS_FILE, tokenFile });
+  } catch (error) {
+    throw new UpError(`no key can be kept for --auth: ${(error as Error).message}`, { cause: error });
+  }
+  return { env, tokenFile };
 }
 
 /** One that cannot be kept will do, until the stack is started again. */
