@@ -109,7 +109,7 @@ const BUILTIN = /^import (?:(?:\* as )?([\w$]+))?(?:, )?(?:\{ (.+) \})? from "(n
  * An import of a built-in module reads all that it exports: undici, which is behind one export of `node:http`, would be
  * loaded by every program.
  */
-function takeBuiltins(code: string): string {
+export function takeBuiltins(code: string): string {
   return code.replaceAll(BUILTIN, (_line, whole?: string, members?: string, name?: string) => {
     const names = [whole, members && `{ ${members.replaceAll(' as ', ': ')} }`].filter(Boolean);
     return names.map((it) => `const ${it} = globalThis.process.getBuiltinModule("${name}");`).join(' ');

@@ -1,4 +1,4 @@
-/** A clone of this checkout that packs the SDK and its hooks, and an empty project outside of it that installs the files. */
+/** A clone of this checkout that packs the SDK, its hooks and the command, and an empty project outside of it that installs the files. */
 import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,6 +16,8 @@ export type CleanProject = {
   folder: string;
   /** Of the SDK and of its hooks. */
   tarballs: string[];
+  /** Where `npm i -g` put the command. */
+  command: string;
   /** Runs npm there. */
   npm(...args: string[]): Promise<unknown>;
   remove(): Promise<void>;
@@ -27,16 +29,20 @@ export async function makeCleanProject(): Promise<CleanProject> {
   const [clone, folder] = [join(parent, 'clone'), join(parent, 'project')];
   await cp(root, clone, { recursive: true, filter: (path) => !LEFT_OUT.has(basename(path)) });
   await symlink(join(root, 'node_modules'), join(clone, 'node_modules'));
-  await run('npm', ['pack', '--workspace', 'libs/client', '--workspace', 'libs/react'], { cwd: clone });
+  const workspaces = ['libs/client', 'libs/react', 'apps/cli'].flatMap((path) => ['--workspace', path]);
+  await run('npm', ['pack', ...workspaces], { cwd: clone });
   const tarballs = ['client', 'react'].map((library) => join(clone, `cc-executor-${library}-0.1.0.tgz`));
   await mkdir(folder);
   await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
   await cp(fileURLToPath(new URL('project', import.meta.url)), folder, { recursive: true });
   const npm = (...args: string[]) => run('npm', [...args, '--no-audit', '--no-fund'], { cwd: folder });
+  const [prefix, packed] = [join(parent, 'global'), join(clone, 'cc-executor-0.1.0.tgz')];
+  await npm('install', '--global', '--prefix', prefix, '--offline', packed);
   // The peers are those of this checkout.
   await npm('install', '--offline', '--ignore-scripts', '--legacy-peer-deps', ...tarballs);
   await mkdir(join(folder, 'node_modules/@types'));
   for (const peer of PEERS)
     await symlink(join(root, 'node_modules', peer), join(folder, 'node_modules', peer));
-  return { folder, tarballs, npm, remove: () => rm(parent, { recursive: true }) };
+  const command = join(prefix, 'bin/cc-executor');
+  return { folder, tarballs, command, npm, remove: () => rm(parent, { recursive: true }) };
 }

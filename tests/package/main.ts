@@ -1,5 +1,5 @@
 /**
- * `npm run test:package`: the packed SDK and its hooks in an empty project with what others use, fetched from the npm registry: each Node.js
+ * `npm run test:package`: the packed SDK, its hooks and the command in an empty project with what others use, fetched from the npm registry: each Node.js
  * it is promised for, esbuild and Vite, the AI SDK, and the two checkers of packages. Takes minutes and a network, so it is no part
  * of `npm test`. Ends with the totals, and with 1 when something failed.
  */
@@ -42,6 +42,25 @@ async function runJob(project: CleanProject, node: string): Promise<string> {
     connection.notify('event', job.event(1, queued));
     connection.notify('event', job.event(2, completed));
     return (await program).stdout.trim();
+  } finally {
+    await gateway.close();
+  }
+}
+
+/** The command answers with what the gateway sends. */
+async function runCommand({ command, folder }: CleanProject, node: string): Promise<string> {
+  const gateway = await startScriptedGateway();
+  try {
+    const env = { XDG_CONFIG_HOME: folder, XDG_STATE_HOME: folder };
+    const program = run(node, [command, 'run', 'hello', '--url', gateway.url], { env, timeout: 60_000 });
+    const connection = await gateway.accept();
+    const job = scriptJob();
+    connection.reply(await connection.expect('execute'), job.accepted);
+    for (const [i, body] of [queued, output('Hello.'), completed].entries())
+      connection.notify('event', job.event(i + 1, body));
+    const { stdout } = await program;
+    if (stdout !== 'Hello.\n') throw new Error(stdout);
+    return (await run(node, [command, '--version'])).stdout.trim();
   } finally {
     await gateway.close();
   }
@@ -126,6 +145,12 @@ function checks(project: CleanProject): Record<string, () => Promise<unknown>> {
           if (!said.includes('"end":"completed"')) throw new Error(said);
           return `${(await run(node, ['--version'])).stdout.trim()} ${said}`;
         },
+      ]),
+    ),
+    ...Object.fromEntries(
+      Object.keys(NODES).map((major) => [
+        `the command with Node.js ${major}`,
+        () => runCommand(project, join(project.folder, `node_modules/node${major}/bin/node`)),
       ]),
     ),
   };

@@ -1,9 +1,10 @@
 /**
- * Packs a library of the workspace for others, as its `prepack` and `postpack`: `main.ts build` makes `dist` and a
+ * Packs a library of the workspace, or its command, for others, as its `prepack` and `postpack`: `main.ts build` makes `dist` and a
  * package.json that names it, `main.ts restore` puts back what was there. Run by npm in the library's folder.
  */
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { buildCommand } from './command.ts';
 import { readManifest } from './manifest.ts';
 import { buildScript } from './script.ts';
 import { buildTypes } from './types.ts';
@@ -20,12 +21,16 @@ const WORKSPACE_ONLY = ['scripts', 'devDependencies', 'publishConfig'];
 
 async function build(): Promise<void> {
   const manifest = JSON.parse(readFileSync(manifestFile, 'utf8'));
-  await buildScript(root, library, readManifest(manifest));
-  await buildTypes(root, library, readManifest(manifest));
+  if (manifest.bin) await buildCommand(root, library, manifest.version);
+  else {
+    await buildScript(root, library, readManifest(manifest));
+    await buildTypes(root, library, readManifest(manifest));
+  }
   copyFileSync(join(root, 'LICENSE'), licence);
   mkdirSync(dirname(savedFile), { recursive: true });
   copyFileSync(manifestFile, savedFile);
-  const published = { ...manifest, ...manifest.publishConfig, dependencies: foreign(manifest.dependencies) };
+  const dependencies = manifest.bin ? {} : foreign(manifest.dependencies);
+  const published = { ...manifest, ...manifest.publishConfig, dependencies };
   for (const name of WORKSPACE_ONLY) delete published[name];
   writeFileSync(manifestFile, `${JSON.stringify(published, null, 2)}\n`);
 }

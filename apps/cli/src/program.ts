@@ -113,7 +113,7 @@ function formatHelpItem(this: Help, term: string, termWidth: number, text: strin
 
 /** As runtime's `version`, without loading the rest of it. */
 function readVersion(): string {
-  const manifest = new URL('../../../package.json', import.meta.url);
+  const manifest = new URL('../package.json', import.meta.url);
   return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
 }
 
