@@ -13,7 +13,7 @@ import { tenantWorkspace } from '@cc-executor/claude-options/tenant-workspace';
 import type { JobSpec } from '@cc-executor/job-log';
 import { createMetrics } from '@cc-executor/metrics';
 import { createLogger } from '@cc-executor/runtime';
-import { createMemoryJobLog } from '@cc-executor/testing';
+import { createMemoryJobLog, createMemoryUsageBlock } from '@cc-executor/testing';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { openCredentialStore } from '../apps/claude-api/src/credentials/open.ts';
 import type { CredentialSource } from '../apps/claude-api/src/credentials/source.ts';
@@ -21,20 +21,25 @@ import { startModelProxy } from '../apps/claude-api/src/model-proxy.ts';
 import { bestContainment, claudeEngine, startApi, temporaryFolder } from '../apps/claude-api/test/harness.ts';
 import { createBench } from '../apps/worker/test/harness.ts';
 
+const HOUR = 60 * 60_000;
 const SERVICE = { apiKey: 'sk-service-4711', authToken: undefined, oauthToken: undefined };
 
-/** The model: it notes which key each question came with. */
+/** The model: it notes which key each question came with. A key may be limited until a time (Unix s). */
 async function startModel() {
   const keys = new Map<string, string>();
+  const limits = new Map<string, number>();
   const server = createServer(async (request, response) => {
     const { 'x-api-key': key, authorization = '' } = request.headers;
-    keys.set(await text(request), String(key ?? authorization));
-    response.end('answered');
+    const shown = String(key ?? authorization);
+    keys.set(await text(request), shown);
+    const until = limits.get(shown);
+    if (until !== undefined) response.writeHead(429);
+    response.end(String(until ?? 'answered'));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => void server.close());
-  return { keys, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  return { keys, limits, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
 function storeIn(path: string, content: object): void {
@@ -65,25 +70,29 @@ async function setUp({ source, isRequired = false }: { source: CredentialSource;
   const metrics = createMetrics({ role: 'claude-api', version: 'test', isOn: true });
   const api = await startApi(engine, { logger, metrics });
   const claudeApi = createClaudeApiClient({ url: api.url });
+  const usageBlock = createMemoryUsageBlock();
   onTestFinished(() => claudeApi.close());
 
   /** The job's events; what the worker writes to its log is kept, too. */
   async function runJob(tenant: string, prompt: string, spec: Partial<JobSpec> = {}) {
     const { log } = createMemoryJobLog();
-    const bench = await createBench({ scripts: [], log, tenant, spec: { prompt, model: 'asks', ...spec } });
+    const bench = await createBench({
+      ...{ scripts: [], log, usageBlock, tenant, queueMs: 2 * HOUR },
+      spec: { prompt, model: 'asks', ...spec },
+    });
     Object.assign(bench.context, { claudeApi, logger });
-    await bench.process();
+    const { status } = await bench.process();
     bench.close();
     const events = await bench.events();
     said.push(JSON.stringify([events, await log.get(tenant, bench.jobId)]));
-    return { last: events.at(-1), events, waits: bench.waits };
+    return { status, last: events.at(-1), events, waits: bench.waits };
   }
   async function listen() {
     for (const path of ['/ready', '/health', '/metrics'])
       said.push(await (await fetch(api.url + path)).text());
     return said.join('\n');
   }
-  return { model, runJob, listen, workspacesDir };
+  return { model, runJob, listen, workspacesDir, usageBlock, url: api.url };
 }
 
 test('each tenant asks the model with its own, also at the same time, and as they are now', async () => {
@@ -162,4 +171,32 @@ test('while a command fails the job waits without a slot, and others go on', asy
     expect.objectContaining({ type: 'throttled', reason: 'credentials_unavailable' }),
   );
   expect(model.keys.get('of acme')).toBe('mended');
+});
+
+test('a usage limit of one credential holds up those that ask with it, and nobody else', async () => {
+  const value = join(temporaryFolder(), 'credentials.json');
+  const own = { acme: { apiKey: 'sk-acme' }, rival: { apiKey: 'sk-rival' }, twin: { apiKey: 'sk-acme' } };
+  storeIn(value, own);
+  const { model, runJob, usageBlock, url } = await setUp({ source: { kind: 'file', value } });
+  const outcomes = async (...tenants: string[]) => {
+    const ran = await Promise.all(tenants.map((tenant) => runJob(tenant, `${tenant} ${Math.random()}`)));
+    return ran.map(({ status }) => status);
+  };
+  const reset = Math.ceil((Date.now() + HOUR) / 1_000);
+  model.limits.set('sk-acme', reset);
+  expect(await outcomes('acme')).toEqual(['handed back']);
+  const asked = model.keys.size;
+  const headers = { 'x-tenant': 'acme' };
+  const { credential } = await (await fetch(`${url}/credential`, { headers })).json();
+  expect(await usageBlock.read()).toEqual([{ resetsAt: reset * 1_000, limit: 'five_hour', credential }]);
+  expect(await outcomes('acme', 'twin')).toEqual(['handed back', 'handed back']);
+  expect(model.keys.size).toBe(asked);
+  expect(await outcomes('rival', 'nobody')).toEqual(['completed', 'completed']);
+  // The service's own is held up for all that have none.
+  model.limits.set(SERVICE.apiKey, reset);
+  expect(await outcomes('nobody')).toEqual(['handed back']);
+  expect(await outcomes('default', 'rival')).toEqual(['handed back', 'completed']);
+  // Another key is not limited.
+  storeIn(value, { ...own, acme: { apiKey: 'sk-acme-anew' } });
+  expect(await outcomes('acme', 'twin')).toEqual(['completed', 'handed back']);
 });

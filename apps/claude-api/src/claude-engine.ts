@@ -148,8 +148,10 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     return version;
   }
 
+  const findCredential = (tenant: string) => chooseCredential(tenant, tenantCredentials);
+
   const prepare: Engine['prepare'] = async (request) => {
-    const chosen = await chooseCredential(request.tenant, tenantCredentials);
+    const chosen = await findCredential(request.tenant);
     if ('code' in chosen) return chosen;
     const opened = await places.open(request);
     return 'code' in opened ? opened : { ...opened, ...chosen };
@@ -355,6 +357,7 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     name: 'claude',
     describe,
     confine,
+    findCredential,
     prepare,
     run,
     backgroundBytes: (conversation) => readTaskOutput(folders.temporaryOf(conversation), conversation),

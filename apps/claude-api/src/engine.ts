@@ -6,7 +6,7 @@ import type { ClaudeOptions } from '@cc-executor/claude-options';
 import type { CliEnding, CliOptions } from './cli-process.ts';
 import type { Containment } from './containment.ts';
 import type { TenantCredential } from './credentials/entry.ts';
-import type { CredentialRefusal, CredentialStore } from './credentials/store.ts';
+import type { CredentialRefusal, CredentialStore, chooseCredential } from './credentials/store.ts';
 import type { Place, PlaceRefusal } from './places.ts';
 import type { Program } from './supervision.ts';
 import type { JobDiff } from './workspaces/job-diff.ts';
@@ -108,6 +108,8 @@ export type Confine = (
 export type Engine = {
   readonly name: 'claude' | 'demo';
   describe(): Promise<EngineDescription>;
+  /** The credential of this tenant's own with which it would ask the model; without the method, tenants have none. */
+  findCredential?(tenant: string): ReturnType<typeof chooseCredential>;
   /** Takes the workspace and the conversation for a run, and its credential; whoever got a place runs or releases it. */
   prepare(request: ExecutionRequest): Promise<Prepared | PlaceRefusal | CredentialRefusal>;
   /** Never rejects for what the run did; that is in the ending. */

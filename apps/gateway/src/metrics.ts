@@ -206,14 +206,15 @@ export function watchSharedState(
   });
   const blocked = metrics.gauge({
     name: 'cc_executor_usage_limit_reset_timestamp_seconds',
-    help: 'Unix time until which a usage limit keeps jobs from the model: all, where `model` is empty, or those of one family of models. 0 when none does. In the past: one job is to try.',
-    labels: ['model'],
+    help: 'Unix time until which a usage limit keeps jobs from the model: all, where `model` is empty, or those of one family of models. 0 when none does. In the past: one job is to try. `credential` names a credential that a tenant has of its own.',
+    labels: ['model', 'credential'],
   });
   metrics.atScrape(usageBlock.read, (limits) => {
     blocked.reset();
     // Nothing is a known answer, too.
     if (limits) blocked.set({ model: '' }, 0);
-    for (const { model = '', resetsAt } of limits ?? []) blocked.set({ model }, resetsAt / 1_000);
+    for (const { model = '', credential, resetsAt } of limits ?? [])
+      blocked.set({ model, ...(credential && { credential }) }, resetsAt / 1_000);
   });
   metrics.atScrape(dueJobs, (count) => showGauge(due, count));
 }

@@ -116,7 +116,7 @@ export function createAttempt(
   });
   const gate = createUsageGate({
     ...{ usageBlock: context.usageBlock, isClear, jobId, model: spec.model },
-    ...{ signal: stop.signal, logger },
+    ...{ claudeApi: context.claudeApi, tenant, signal: stop.signal, logger },
   });
   const pausing = createPausing({
     ...{ attempt: begun.attempt, writer, slot, signal: stop.signal, logger },
@@ -268,6 +268,7 @@ export function createAttempt(
           failure ??= mcpFailureOf(event, spec);
           if (failure) giveUp?.abort();
           if (event.type === 'started') pausing.begin(upstream);
+          if (event.type === 'started') gate.began(event.credential);
           if (event.type === 'session') gate.uses(event.model);
           if (event.type === 'end') end = event.outcome;
           else if (event.type === 'paused' || event.type === 'resumed') {

@@ -1,10 +1,10 @@
 /**
- * Keeps an attempt from asking the model while a usage limit is known to be reached, and lets all workers know what it
- * learns. After the reset one job tries, and the others wait in their slots for how that goes: it takes until the
+ * Keeps an attempt from asking the model while a usage limit of its credential is known to be reached, and lets all workers know
+ * what it learns. After the reset one job tries, and the others wait in their slots for how that goes: it takes until the
  * model's first word.
  */
-import type { UpstreamFailure, UpstreamOutcome } from '@cc-executor/claude-api-client';
-import type { UsageBlock } from '@cc-executor/job-log';
+import type { ClaudeApiClient, UpstreamFailure, UpstreamOutcome } from '@cc-executor/claude-api-client';
+import { DEFAULT_CREDENTIAL, type UsageBlock } from '@cc-executor/job-log';
 import { isCurable } from '@cc-executor/redis';
 import { createRepeatedWarning, type Logger, repeatUntilAnswered, sleep } from '@cc-executor/runtime';
 import { familyOf, scopesOf } from './usage-scope.ts';
@@ -16,6 +16,8 @@ const LOOK_MS = 250;
 export type UsageGate = {
   /** Resolves when the model may be asked, or when `signal` aborts; with a failure when a limit is reached. */
   enter(): Promise<UpstreamFailure | undefined>;
+  /** claude-api has begun with this credential of the tenant's own, or with the service's. */
+  began(credential: string | undefined): void;
   /** Claude Code says which model it uses. */
   uses(model: string | undefined): void;
   /** The model answered. */
@@ -26,6 +28,8 @@ export type UsageGate = {
 
 export function createUsageGate({
   usageBlock,
+  claudeApi,
+  tenant,
   isClear,
   jobId,
   model,
@@ -33,6 +37,9 @@ export function createUsageGate({
   logger,
 }: {
   usageBlock: UsageBlock;
+  /** Knows the credential of a tenant. Asked only while there are limits. */
+  claudeApi: Pick<ClaudeApiClient, 'credential'>;
+  tenant: string;
   /** No limit was known a moment ago: the first call need not ask. */
   isClear: boolean;
   jobId: string;
@@ -46,6 +53,8 @@ export function createUsageGate({
   let mayEnter = isClear;
   let used: string | undefined;
   let isTrial = false;
+  /** With which it was let in, and with which it was begun. */
+  let [credential, begun]: (string | undefined)[] = [];
 
   /** Errors: what waiting cannot cure, and any once the attempt is to stop. */
   function ask<T>(call: () => Promise<T>): Promise<T> {
@@ -61,8 +70,12 @@ export function createUsageGate({
       return undefined;
     }
     try {
+      const found = await claudeApi.credential(tenant, signal);
+      // The call will say why.
+      if (found === undefined) return undefined;
+      credential = found ?? DEFAULT_CREDENTIAL;
       for (;;) {
-        const admission = await ask(() => usageBlock.admit(jobId, family));
+        const admission = await ask(() => usageBlock.admit(jobId, family, credential));
         if (admission.code === 'blocked') return failureOf(admission);
         isTrial = admission.code === 'trial';
         if (admission.code !== 'others_trial') return undefined;
@@ -80,7 +93,7 @@ export function createUsageGate({
 
   async function endTrial(hasAnswered: boolean): Promise<void> {
     isTrial = false;
-    await ask(() => usageBlock.tried(jobId, family, hasAnswered));
+    await ask(() => usageBlock.tried(jobId, family, hasAnswered, credential));
   }
 
   async function leave(outcome: UpstreamOutcome): Promise<void> {
@@ -88,8 +101,12 @@ export function createUsageGate({
     const { limit } = outcome.status === 'failed' ? outcome : {};
     if (until !== undefined) {
       const models = scopesOf(limit, model, used);
-      logger.warn({ until, limit, models }, 'a usage limit is reached: nothing asks the model until then');
-      await ask(() => usageBlock.block({ resetsAt: until, ...(limit !== undefined && { limit }) }, models));
+      const reached = { resetsAt: until, ...(limit !== undefined && { limit }) };
+      logger.warn(
+        { until, limit, models, credential: begun },
+        'a usage limit is reached: nothing asks the model until then',
+      );
+      await ask(() => usageBlock.block(reached, models, begun));
     }
     // Of what it tried besides, if anything, it has learned nothing.
     if (isTrial) await endTrial(outcome.status === 'completed');
@@ -97,6 +114,9 @@ export function createUsageGate({
 
   return {
     enter,
+    began(own) {
+      begun = own;
+    },
     uses(model) {
       used = model;
     },

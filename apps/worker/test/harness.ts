@@ -47,6 +47,8 @@ type Call = {
 type ScriptedClaudeApi = {
   client: ClaudeApiClient;
   calls: Call[];
+  /** What it says that the tenant's is. */
+  credential: string | null | undefined;
   /** Resolves when so many calls were begun. */
   untilCalled(count: number): Promise<Call>;
   /** How the next calls to `setPaused` are answered; default is `ok`. The script sends the events. */
@@ -98,6 +100,7 @@ function scriptClaudeApi(...scripts: Step[][]): ScriptedClaudeApi {
 
   const scripted: ScriptedClaudeApi = {
     calls,
+    credential: null,
     answerPause: () => ({ ok: true }),
     whenAsked: (count) => () => until(() => askedSoOften(count)),
     client: {
@@ -113,6 +116,7 @@ function scriptClaudeApi(...scripts: Step[][]): ScriptedClaudeApi {
         });
       },
       survey: async () => ({ url: 'http://scripted', addresses: [] }),
+      credential: async () => scripted.credential,
       files: () => Promise.reject(new Error('workers ask for no files')),
       diff: () => Promise.reject(new Error('workers ask for no diffs')),
       transcript: async () => ({ reason: 'demo_engine', message: 'scripted' }),

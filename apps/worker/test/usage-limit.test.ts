@@ -92,6 +92,14 @@ test('a limit of one model holds up all jobs of that model, by whatever name, an
   expect(await other.process()).toMatchObject({ status: 'completed' });
 });
 
+test('where it cannot be told with which credential the model would be asked, the call says why', async () => {
+  const world = createWorld();
+  await world.usageBlock.block({ resetsAt: Date.now() + HOUR }, [ALL_MODELS]);
+  const job = await world.job({ scripts: [end(failure('credentials_missing'))].map((step) => [step]) });
+  job.claudeApi.credential = undefined;
+  expect(await job.process()).toMatchObject({ status: 'failed', error: 'credentials_missing' });
+});
+
 test('a call that is repeated is not made once a limit is known', async () => {
   const world = createWorld();
   const block = Promise.withResolvers<void>();

@@ -4,6 +4,7 @@ import { optionNames } from '@cc-executor/claude-options';
 import { createCall } from './call.ts';
 import { type Lookup, lookupAll } from './connect.ts';
 import { createConnections } from './connections.ts';
+import { askCredential } from './credential.ts';
 import { askDiff, askFiles, type FilesAnswer, type FilesRequest } from './files.ts';
 import { surveyAddresses, type UpstreamSurvey } from './survey.ts';
 import { askTranscript, type TranscriptFinding } from './transcript.ts';
@@ -46,6 +47,11 @@ export type ClaudeApiClient = {
   execute(request: UpstreamRequest, options?: ExecuteOptions): UpstreamCall;
   /** Looks at every address of its name. Never rejects. @param timeoutMs for all of it */
   survey(timeoutMs: number): Promise<UpstreamSurvey>;
+  /**
+   * By what name the credential is known with which the model would be asked for this tenant: null, where that is the service's
+   * own; undefined, when it cannot be told now. Never rejects. @param signal nothing is waited for any longer
+   */
+  credential(tenant: string, signal: AbortSignal): Promise<string | null | undefined>;
   /** What Claude's own transcript says of an execution of this tenant, asked at every address. Never rejects. */
   transcript(executionId: string, tenant?: string): Promise<TranscriptFinding>;
   /** Errors: `FilesError`. @param signal of who asks: nothing is waited for any longer */
@@ -97,6 +103,7 @@ export function createClaudeApiClient(options: ClaudeApiClientOptions): ClaudeAp
     survey: (timeoutMs) => surveyAddresses({ target, token, timeoutMs, lookup, signal: closing.signal }),
     transcript: (executionId, tenant) =>
       askTranscript({ target, token, tenant, executionId, connectTimeoutMs, lookup, signal: closing.signal }),
+    credential: (tenant, signal) => askCredential({ ...questionsUntil(signal), tenant }),
     files: (request, signal) => askFiles(request, questionsUntil(signal)),
     diff: (executionId, tenant, signal) => askDiff(executionId, { ...questionsUntil(signal), tenant }),
     async close() {

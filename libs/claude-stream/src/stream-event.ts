@@ -11,7 +11,8 @@ export type McpServer = { name: string; status: string };
 
 export type RunEvent =
   /** claude-api has taken the work. */
-  | { type: 'started'; executionId?: string; engine?: string }
+  /** `credential` names the tenant's own with which the model is asked; missing: it is that of the service. */
+  | { type: 'started'; executionId?: string; engine?: string; credential?: string }
   | {
       type: 'session';
       sessionId: string;

@@ -185,7 +185,13 @@ function readOther(line: JsonObject): StreamEvent {
 function readStart(line: JsonObject): StreamEvent {
   const executionId = stringOf(line.execution_id);
   const engine = stringOf(line.engine);
-  return { type: 'started', ...(executionId && { executionId }), ...(engine && { engine }) };
+  const credential = stringOf(line.credential);
+  return {
+    type: 'started',
+    ...(executionId && { executionId }),
+    ...(engine && { engine }),
+    ...(credential && { credential }),
+  };
 }
 
 function readDiff(value: unknown): Complete['diff'] {

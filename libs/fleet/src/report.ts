@@ -121,10 +121,17 @@ export const servicesAnswerSchema = z.object({
     .optional(),
   /**
    * The usage limits that keep jobs from the model, those of one family of models or all, or that one job is to try when
-   * `resetsAt` has passed.
+   * `resetsAt` has passed. `credential` names a tenant's own.
    */
   usageLimits: z
-    .array(z.object({ resetsAt: z.number(), limit: z.string().optional(), model: z.string().optional() }))
+    .array(
+      z.object({
+        resetsAt: z.number(),
+        limit: z.string().optional(),
+        model: z.string().optional(),
+        credential: z.string().optional(),
+      }),
+    )
     .optional(),
 });
 

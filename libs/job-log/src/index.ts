@@ -47,6 +47,12 @@ export { createRedisWriteLog } from './redis-write-log.ts';
 export type { StoredBatch } from './stored-batch.ts';
 export { type Counters, type Measure, partsOf, quantilesOf, sumOf } from './tally.ts';
 export { titleOf } from './title.ts';
-export { ALL_MODELS, TRIAL_MS, type UsageBlock, type UsageLimit } from './usage-block.ts';
+export {
+  ALL_MODELS,
+  DEFAULT_CREDENTIAL,
+  TRIAL_MS,
+  type UsageBlock,
+  type UsageLimit,
+} from './usage-block.ts';
 export { createVault, type Secrets, type Vault } from './vault.ts';
 export type { Progress, StoredWebhook, WebhookLog } from './webhook-log.ts';

@@ -68,6 +68,8 @@ export type Keys = {
    * trialEndsAt, each with a colon and the model that is limited, or nothing for all.
    */
   usageBlock(credential: string): string;
+  /** Sorted set of the credentials that have such a hash, by the time at which that expires. */
+  blockedCredentials: string;
   /** String that is written before asking whether replicas have all that stands before it. */
   replicated: string;
   /** Channel: words to workers. */
@@ -106,6 +108,7 @@ export function createKeys(prefix: string): Keys {
     batchLines: (batchId) => `${prefix}:batch:{${batchId}}:lines`,
     batchUnfinished: (batchId) => `${prefix}:batch:{${batchId}}:unfinished`,
     usageBlock: (credential) => `${prefix}:{usage-block}:${credential}`,
+    blockedCredentials: `${prefix}:{usage-block}`,
     replicated: `${prefix}:replicated`,
     control: controlChannel(prefix),
   };

@@ -72,8 +72,13 @@ export const overviewResultSchema = z.object({
     durability: z.enum(['kept', 'faulty', 'unknown']),
     faults: z.array(z.string()),
   }),
-  /** Which usage limits keep jobs from the model: all, or those of one family of models; in the past: one job is to try. */
+  /** Which usage limits keep jobs from the model: all, or those of one family of models; in the past: one job is to try. `credential` names one that a tenant has of its own. */
   usageLimits: z.array(
-    z.object({ resetsAt: time, limit: z.string().optional(), model: z.string().optional() }),
+    z.object({
+      resetsAt: time,
+      limit: z.string().optional(),
+      model: z.string().optional(),
+      credential: z.string().optional(),
+    }),
   ),
 });

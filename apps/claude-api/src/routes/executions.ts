@@ -1,6 +1,7 @@
 /**
  * What can be done with an execution besides starting it. `DELETE` asks it to stop, and its own response says how it
- * then ended; `pause` and `resume` hold it and let it go on; `transcript` is Claude Code's own record of its answer.
+ * then ended; `pause` and `resume` hold it and let it go on; `transcript` is Claude Code's own record of its answer. And with
+ * which credential a tenant's would ask the model.
  */
 import type { HttpServer } from '@cc-executor/service';
 import type { Engine } from '../engine.ts';
@@ -31,6 +32,12 @@ export function registerExecutionRoutes(app: HttpServer, executions: Executions,
       return reply.code(200).send({ execution_id: id, paused });
     });
   }
+
+  app.get('/credential', async (request, reply) => {
+    const found = await engine.findCredential?.(tenantOf(request));
+    if (found !== undefined && 'code' in found) return sendRefusal(reply, found);
+    return reply.code(200).send({ credential: found?.credential?.id ?? null });
+  });
 
   app.get<ById>('/executions/:id/transcript', async (request, reply) => {
     const { id } = request.params;

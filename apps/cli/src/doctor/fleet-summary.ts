@@ -42,16 +42,18 @@ export function judgeWorkers(
 
 /** Of a credential for the model whose usage limit is reached. `now` is Redis's time. */
 export function judgeUsage(
-  { resetsAt, limit, model }: NonNullable<ServicesAnswer['usageLimits']>[number],
+  { resetsAt, limit, model, credential }: NonNullable<ServicesAnswer['usageLimits']>[number],
   now: number,
 ): Finding {
-  const what = `the usage limit${limit === undefined ? '' : ` "${limit}"`} is reached`;
+  const what = `the usage limit${limit === undefined ? '' : ` "${limit}"`} is reached${credential === undefined ? '' : `, of a tenant's own credential (${credential})`}`;
   if (resetsAt <= now)
     return ok('model', `${what}, and should be lifted by now: one job tries, the others wait`);
   return warn(
     'model',
     `${what}: no job asks ${model === undefined ? 'the model' : `the model ${model}`} before ${formatTime(resetsAt)}; those that have the time wait as queued`,
-    'Wait, or give claude-api another login and `redis-cli DEL cce:{usage-block}:default` (with your REDIS_KEY_PREFIX).',
+    credential === undefined
+      ? 'Wait, or give claude-api another login and `redis-cli DEL cce:{usage-block}:default` (with your REDIS_KEY_PREFIX).'
+      : 'Wait, or give the tenant another credential: jobs of other credentials go on.',
   );
 }
 

@@ -52,6 +52,9 @@ describe('a usage limit', () => {
     });
     const ofOne = judgeUsage({ resetsAt: NOW + 1, limit: 'seven_day_opus', model: 'opus' }, NOW);
     expect(ofOne.message).toContain('no job asks the model opus before');
+    const ofTenant = judgeUsage({ resetsAt: NOW + 1, credential: 'cred_1' }, NOW);
+    expect(ofTenant.message).toContain("a tenant's own credential (cred_1)");
+    expect(ofTenant.advice).not.toContain('DEL');
     const { level, message } = judgeUsage({ resetsAt: NOW }, NOW);
     expect([level, message]).toEqual(['ok', expect.stringContaining('one job tries')]);
   });

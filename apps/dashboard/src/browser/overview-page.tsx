@@ -61,9 +61,10 @@ function Overview({ overview, minutes }: { overview: OverviewResult; minutes: nu
         <Tile name="ended" value={jobs}>{`${(jobs / minutes).toFixed(1)} a minute`}</Tile>
         <Tile name="cost" value={formatCost(cost)} />
       </dl>
-      {usageLimits.map(({ model, limit, resetsAt }) => (
-        <p key={`${model} ${limit}`} class="trouble">
-          A usage limit{limit && ` (${limit})`} keeps jobs from {model ? `the model ${model}` : 'all models'}:{' '}
+      {usageLimits.map(({ model, limit, credential, resetsAt }) => (
+        <p key={`${model} ${limit} ${credential}`} class="trouble">
+          A usage limit{limit && ` (${limit})`} keeps jobs{credential && ` with ${credential}`} from{' '}
+          {model ? `the model ${model}` : 'all models'}:{' '}
           {resetsAt > now ? `it is lifted ${formatTime(resetsAt)}` : 'one job is about to try again'}
         </p>
       ))}

@@ -49,12 +49,12 @@ export function describeUsageLimits(twin: () => Twin): void {
   });
 
   describe('a usage limit', () => {
-    async function block(inMs: number, limit?: string, models = [ALL_MODELS]) {
+    async function block(inMs: number, limit?: string, models = [ALL_MODELS], credential?: string) {
       const { log, usageBlock } = twin();
       const { jobId } = await runningJob(log);
       const resetsAt = ((await log.get(TENANT, jobId))?.job.createdAt ?? 0) + inMs;
       const reached = { resetsAt, ...(limit !== undefined && { limit }) };
-      await usageBlock.block(reached, models);
+      await usageBlock.block(reached, models, credential);
       return reached;
     }
 
@@ -129,6 +129,33 @@ export function describeUsageLimits(twin: () => Twin): void {
       expect(await usageBlock.read()).toEqual([{ ...ofOpus, model: 'unnamed' }]);
       expect(await usageBlock.admit(second, 'unnamed')).toEqual({ code: 'trial' });
       await usageBlock.tried(second, 'unnamed', true);
+      expect(await usageBlock.read()).toEqual([]);
+    });
+
+    it('of one credential is none of another', async () => {
+      const { usageBlock, pass } = twin();
+      const [first, second] = [createJobId(), createJobId()];
+      const reached = await block(1_000, 'five_hour', [ALL_MODELS], 'cred_a');
+      expect(await usageBlock.isClear()).toBe(false);
+      expect(await usageBlock.admit(first, 'opus', 'cred_a')).toEqual({ code: 'blocked', ...reached });
+      for (const other of [undefined, 'cred_b']) {
+        expect(await usageBlock.admit(second, 'opus', other)).toEqual({ code: 'open' });
+      }
+      const ofDefault = await block(500, 'seven_day');
+      const ofOpus = await block(700, 'seven_day_opus', ['opus'], 'cred_b');
+      expect(await usageBlock.read()).toEqual([
+        ofDefault,
+        { ...reached, credential: 'cred_a' },
+        { ...ofOpus, model: 'opus', credential: 'cred_b' },
+      ]);
+      await pass(1_000);
+      for (const credential of [undefined, 'cred_b', 'cred_a']) {
+        expect(await usageBlock.isClear()).toBe(false);
+        expect(await usageBlock.admit(first, 'opus', credential)).toEqual({ code: 'trial' });
+        await usageBlock.tried(first, 'opus', true, credential);
+        expect(await usageBlock.admit(second, 'opus', credential)).toEqual({ code: 'open' });
+      }
+      expect(await usageBlock.isClear()).toBe(true);
       expect(await usageBlock.read()).toEqual([]);
     });
   });

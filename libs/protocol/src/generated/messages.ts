@@ -507,6 +507,7 @@ export type OverviewResult = {
     resetsAt: number;
     limit?: string | undefined;
     model?: string | undefined;
+    credential?: string | undefined;
   }[];
 };
 
