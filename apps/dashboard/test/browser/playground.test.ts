@@ -116,7 +116,8 @@ test('a request reaches programs as it is, whatever is in it', () => {
     from: { git: 'https://x.example/a', ref: 'main' },
     metadata: { row: 1 },
   };
-  const { curl, CLI, SDK } = codeOf(params, { origin: 'http://127.0.0.1:8003', attachments: [] });
+  const surroundings = { origin: 'http://127.0.0.1:8003', asksWho: false, attachments: [] };
+  const { curl, CLI, SDK } = codeOf(params, surroundings);
   const sh = (code: string) => execFileSync('sh', ['-c', code], { encoding: 'utf8' });
   const posted = sh(`curl() { if [ "$2" = --json ]; then printf %s "$3" >&2; fi; }; exec 2>&1; ${curl}`);
   expect(JSON.parse(posted)).toEqual(params);
@@ -134,4 +135,9 @@ test('a request reaches programs as it is, whatever is in it', () => {
   ]);
   expect(CLI).toContain('metadata');
   expect(SDK).toContain(JSON.stringify(params.prompt));
+  const asked = codeOf({ prompt: 'a' }, { ...surroundings, asksWho: true });
+  expect([asked.curl, asked.SDK]).toEqual([
+    expect.stringContaining('-H "Authorization: Bearer $CC_EXECUTOR_TOKEN"'),
+    expect.stringContaining('token:'),
+  ]);
 });

@@ -11,39 +11,43 @@ import type { Attachment } from './attachments.ts';
 
 export type RequestCode = Record<'curl' | 'SDK' | 'CLI', string>;
 
-/** @param origin the gateway's, as `http://127.0.0.1:8003` */
-export function codeOf(
-  params: ExecuteParams,
-  { origin, attachments }: { origin: string; attachments: readonly Attachment[] },
-): RequestCode {
+type Surroundings = {
+  /** The gateway's, as `http://127.0.0.1:8003`. */
+  origin: string;
+  /** The gateway asks who comes in. The command line finds its token in CC_EXECUTOR_TOKEN by itself. */
+  asksWho: boolean;
+  attachments: readonly Attachment[];
+};
+
+export function codeOf(params: ExecuteParams, surroundings: Surroundings): RequestCode {
+  const { origin, asksWho, attachments } = surroundings;
   const files = attachments.map(({ name, mediaType }) => ({ mediaType, data: `base64 of ${name}` }));
   const shown = files.length > 0 ? { ...params, attachments: files as FileValue[] } : params;
   const api = `${origin}/v1/jobs`;
+  const header = asksWho ? ' -H "Authorization: Bearer $CC_EXECUTOR_TOKEN"' : '';
+  const token = asksWho ? ", token: 'of your key'" : '';
   return {
     curl: [
-      `JOB=$(curl -sS --json ${quote(JSON.stringify(shown, undefined, 2))} \\`,
+      `JOB=$(curl -sS${header} --json ${quote(JSON.stringify(shown, undefined, 2))} \\`,
       `  ${api} | grep -o 'job_[0-9a-f]*')`,
-      `curl -sSN "${api}/$JOB/events"`,
+      `curl -sSN${header} "${api}/$JOB/events"`,
     ].join('\n'),
     SDK: [
       "import { createClient } from '@cc-executor/client';",
       '',
-      `const client = createClient({ url: ${JSON.stringify(origin)} });`,
+      `const client = createClient({ url: ${JSON.stringify(origin)}${token} });`,
       `const job = await client.execute(${JSON.stringify(shown, undefined, 2)});`,
       'for await (const event of job.events()) {',
       "  if (event.type === 'output') process.stdout.write(event.text);",
       '}',
       'await client.close();',
     ].join('\n'),
-    CLI: commandOf(params, { origin, attachments }),
+    CLI: commandOf(params, surroundings),
   };
 }
 
 /** Members that are no option of Claude Code's have flags of their own: they are named. */
-function commandOf(
-  { prompt, ...params }: ExecuteParams,
-  { origin, attachments }: { origin: string; attachments: readonly Attachment[] },
-): string {
+function commandOf({ prompt, ...params }: ExecuteParams, { origin, attachments }: Surroundings): string {
   const options: Partial<Record<string, ClaudeOption>> = claudeOptions;
   const given = Object.entries(params);
   const flags = given.flatMap(([name, value]) => {

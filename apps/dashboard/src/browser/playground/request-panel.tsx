@@ -2,13 +2,18 @@
 import type { ExecuteParams } from '@cc-executor/client';
 import { useState } from 'preact/hooks';
 import { useCopying } from '../copying.ts';
+import { visitor } from '../session.ts';
 import type { Attachment } from './attachments.ts';
 import { codeOf, type RequestCode } from './request-code.ts';
 
 export function RequestPanel(props: { params: ExecuteParams; attachments: readonly Attachment[] }) {
   const [form, setForm] = useState<keyof RequestCode>('curl');
   const [said, copy] = useCopying();
-  const code = codeOf(props.params, { origin: gatewayOrigin(), attachments: props.attachments });
+  const code = codeOf(props.params, {
+    origin: gatewayOrigin(),
+    asksWho: visitor !== undefined,
+    attachments: props.attachments,
+  });
   return (
     <>
       <h2>The same request</h2>
