@@ -9,15 +9,27 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Client, createClient, type JobHandle } from '@cc-executor/client';
 import { emptyFold, foldEvents, foldedAnswer, foldedText, type JobEvent } from '@cc-executor/protocol';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type Child, runNode } from './support/child.ts';
 import { useClaudeStack } from './support/claude.ts';
+import { shapeOf, startCollector } from './support/collector.ts';
 import { dialectDoor } from './support/doors.ts';
 import { nonce } from './support/nonce.ts';
 
 const main = fileURLToPath(new URL('../../apps/cli/src/main.ts', import.meta.url));
 
-const stack = useClaudeStack('real', { claudeEnv: { CLAUDE_STOP_GRACE_MS: '500' } });
+const collector = await startCollector();
+afterAll(() => collector.close());
+const ownSpans = {
+  CLAUDE_CODE_ENABLE_TELEMETRY: '1',
+  CLAUDE_CODE_ENHANCED_TELEMETRY_BETA: '1',
+  OTEL_TRACES_EXPORTER: 'otlp',
+};
+
+const stack = useClaudeStack('real', {
+  env: collector.env,
+  claudeEnv: { CLAUDE_STOP_GRACE_MS: '500', ...collector.env, ...ownSpans },
+});
 
 describe('cc-executor run with the real Claude Code', () => {
   function run(prompt: string, ...options: string[]): Child {
@@ -66,12 +78,22 @@ describe('cc-executor run with the real Claude Code', () => {
     expect(child.stderr()).not.toContain('DEMO');
   });
 
-  it('shows a turn that uses the Bash tool, and the value that only the shell can have computed', async () => {
+  it('shows a turn that uses the Bash tool, and the value that only the shell can have computed; Claude Code tells of it in the trace', async () => {
     const [a, b] = [randomInt(1e9), randomInt(1e6)];
-    const child = run(`Compute it. [[bash: echo "product=$((${a} * ${b}))"]]`);
+    const [traceId, parent] = ['a'.repeat(32), 'b'.repeat(16)];
+    const prompt = `Compute it. [[bash: echo "product=$((${a} * ${b}))"]]`;
+    const child = run(prompt, '--traceparent', `00-${traceId}-${parent}-01`);
     expect(await child.ended).toEqual({ code: 0, signal: null });
     expect(child.stdout()).toBe(`The output is:\nproduct=${a * b}\n`);
     expect(child.stderr()).toContain(`⚒ Bash echo "product=$((${a} * ${b}))"`);
+    const tree = await collector.untilTree(traceId, (spans) => {
+      const names = new Set(spans.map(({ name }) => name));
+      return names.has('job') && names.has('execution') && names.has('claude_code.interaction');
+    });
+    const shape = shapeOf(tree, parent);
+    expect(shape).toContain('attempt > execution (claude-api)');
+    expect(shape).toContain('execution > claude_code.interaction (claude-code)');
+    expect(shape).toContain('claude_code.interaction > claude_code.tool (claude-code)');
   });
 
   it("tells what stands in Claude Code's own transcript, and nothing else", async () => {

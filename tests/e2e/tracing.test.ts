@@ -3,68 +3,21 @@
  * one tree below what its client called it a part of, and its root has ended.
  */
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import type { Result } from '@cc-executor/protocol';
 import { type ServiceProcess, type Stack, startStack } from '@cc-executor/testing';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { type Collector, type Span, shapeOf, startCollector } from './support/collector.ts';
 
 const PATIENCE = { timeout: 30_000, interval: 50 };
 const CLIENT = { traceId: '4bf92f3577b34da6a3ce929d0e0e4736', spanId: '00f067aa0ba902b7' };
-const slowly = `demo:${JSON.stringify({ text: 'x ', repeat: 60, delayMs: 25 })}`;
+const slowly = `demo:${JSON.stringify({ text: 'x ', repeat: 120, delayMs: 25 })}`;
+const endless = `demo:${JSON.stringify({ text: 'x ', repeat: 9, hang: true })}`;
 
-type Span = {
-  service: string;
-  traceId: string;
-  spanId: string;
-  parentSpanId?: string;
-  name: string;
-  startTimeUnixNano: string;
-  endTimeUnixNano: string;
-  status: { code?: number; message?: string };
-};
-type Exported = {
-  resourceSpans: {
-    resource: { attributes: { key: string; value: { stringValue?: string } }[] };
-    scopeSpans: { spans: Omit<Span, 'service'>[] }[];
-  }[];
-};
-
-async function listen(server: Server): Promise<string> {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-/** What it was sent, however it was cut into requests. */
-function createCollector() {
-  const spans: Span[] = [];
-  let requests = 0;
-  const server = createServer(async (request, response) => {
-    requests += 1;
-    for (const { resource, scopeSpans } of ((await json(request)) as Exported).resourceSpans) {
-      const name = resource.attributes.find(({ key }) => key === 'service.name')?.value.stringValue ?? '';
-      spans.push(...scopeSpans.flatMap((scope) => scope.spans.map((span) => ({ ...span, service: name }))));
-    }
-    response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
-  });
-  return {
-    server,
-    requests: () => requests,
-    /** The spans of a trace, once there are so many. */
-    untilTree(traceId: string, count: number): Promise<Span[]> {
-      return vi.waitFor(() => {
-        const found = spans.filter((span) => span.traceId === traceId);
-        expect(found.map(({ service, name }) => `${service} ${name}`)).toHaveLength(count);
-        return found;
-      }, PATIENCE);
-    },
-  };
-}
-
-const collector = createCollector();
-const unasked = createCollector();
+let collector: Collector;
+let unasked: Collector;
 const told: { traceparent: string | undefined; jobId: string }[] = [];
 const receiver = createServer(async (request, response) => {
   const { jobId } = (await json(request)) as { jobId: string };
@@ -73,29 +26,24 @@ const receiver = createServer(async (request, response) => {
 });
 let stack: Stack;
 let hook: string;
-let otel: Record<string, string>;
 
 beforeAll(async () => {
-  const [endpoint] = await Promise.all([listen(collector.server), listen(unasked.server)]);
-  hook = `${await listen(receiver)}/hook`;
-  otel = {
-    OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
-    OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
-    OTEL_BSP_SCHEDULE_DELAY: '50',
-  };
+  [collector, unasked] = await Promise.all([startCollector(), startCollector()]);
+  receiver.listen(0, '127.0.0.1');
+  await once(receiver, 'listening');
+  hook = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`;
   const env = {
     ...{ JOB_LEASE_MS: '2000', GATEWAY_SWEEP_MS: '100' },
     ...{ WEBHOOK_SECRETS: `whsec_${Buffer.alloc(32, 7).toString('base64')}` },
-    ...{ WEBHOOK_ALLOWED_TARGETS: '127.0.0.1', ...otel },
+    ...{ WEBHOOK_ALLOWED_TARGETS: '127.0.0.1', ...collector.env },
   };
-  stack = await startStack({ env, upstream: { env: { CLAUDE_ENGINE: 'demo', ...otel } } });
+  stack = await startStack({ env, upstream: { env: { CLAUDE_ENGINE: 'demo', ...collector.env } } });
 });
 afterAll(async () => {
   await stack.close();
-  for (const { server } of [collector, unasked, { server: receiver }]) {
-    server.closeAllConnections();
-    server.close();
-  }
+  for (const { close } of [collector, unasked]) close();
+  receiver.closeAllConnections();
+  receiver.close();
 });
 
 async function ask<T>(
@@ -124,20 +72,6 @@ const until = (jobId: string, seen: object) =>
     return job;
   }, PATIENCE);
 
-/** Each span as `parent > name (service)`, in words; that the tree is one is checked by the way. */
-function shapeOf(spans: Span[], root: string | undefined): string[] {
-  const byId = new Map(spans.map((span) => [span.spanId, span]));
-  expect(byId.size).toBe(spans.length);
-  return spans
-    .map((span) => {
-      const parent = byId.get(span.parentSpanId ?? '');
-      if (parent === undefined) expect(span.parentSpanId || undefined).toBe(root);
-      const failed = span.status.code === 2 ? ` !${span.status.message}` : '';
-      return `${parent?.name ?? ''} > ${span.name} (${span.service.replace('cc-executor-', '')})${failed}`;
-    })
-    .sort();
-}
-
 const rootOf = (spans: Span[]) => spans.find(({ name }) => name === 'job')!;
 const msOf = (nanos: string) => Number(BigInt(nanos) / 1_000_000n);
 const headerOf = ({ traceId, spanId }: { traceId: string; spanId: string }) => `00-${traceId}-${spanId}-01`;
@@ -146,7 +80,7 @@ const traceOf = (traceparent: string | undefined) => traceparent?.split('-')[1] 
 it('is one tree with an ended root, also of a job that was begun twice and of one whose worker was killed', async () => {
   const headers = { traceparent: headerOf(CLIENT) };
   const again = await submit({ prompt: slowly, retry: 'always', webhook: { url: hook } }, { headers });
-  const lost = await submit({ prompt: slowly });
+  const lost = await submit({ prompt: endless });
   for (const { jobId } of [again, lost])
     await until(jobId, { status: 'running', lastSeq: expect.toSatisfy((seq) => seq > 3) });
   stack.workers[0]?.kill('SIGKILL');
@@ -209,11 +143,7 @@ it('tells of one job once, however often it is asked for, and does not ask of wh
 });
 
 it('is not made by a gateway that is not to, which keeps what others need for it', async () => {
-  const endpoint = `http://127.0.0.1:${(unasked.server.address() as AddressInfo).port}`;
-  const gateway = await stack.startGateway({
-    OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
-    OTEL_SDK_DISABLED: 'true',
-  });
+  const gateway = await stack.startGateway({ ...unasked.env, OTEL_SDK_DISABLED: 'true' });
   const traceId = 'b'.repeat(32);
   const job = await submit(
     { prompt: 'hello', traceparent: `00-${traceId}-${CLIENT.spanId}-01` },
