@@ -59,31 +59,32 @@ function steps(places: Place[]) {
   return { valued, commands };
 }
 
+/** Names that are special to zsh (`path`, `words`, `options`) are no variables here. */
 function bashScript(name: string, places: Place[]): string {
   const fn = `_${name.replaceAll('-', '_')}`;
   const { valued, commands } = steps(places);
   const choices = valued.filter((option) => option.choices.length > 0);
   return `${fn}() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" path='' value='' words='' options='' word
+  local current="\${COMP_WORDS[COMP_CWORD]}" place='' value='' offered='' flags='' word
   COMPREPLY=()
-  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+  for word in "\${COMP_WORDS[@]:1:$((COMP_CWORD - 1))}"; do
     if [[ -n $value ]]; then value=''; continue; fi
-    case "$path $word" in
-      ${valued.map(({ step }) => quote(step)).join('|')}) value="$path $word" ;;
-      ${commands.map(quote).join('|')}) path="\${path:+$path }$word" ;;
+    case "$place $word" in
+      ${valued.map(({ step }) => quote(step)).join('|')}) value="$place $word" ;;
+      ${commands.map(quote).join('|')}) place="\${place:+$place }$word" ;;
     esac
   done
   if [[ -n $value ]]; then
     case "$value" in
-${choices.map((option) => `      ${quote(option.step)}) words=${quote(option.choices.join(' '))} ;;`).join('\n')}
+${choices.map((option) => `      ${quote(option.step)}) offered=${quote(option.choices.join(' '))} ;;`).join('\n')}
     esac
   else
-    case "$path" in
-${places.map((place) => `      ${quote(place.path)}) words=${quote(namesOf(place))}; options=${quote(optionsOf(place))} ;;`).join('\n')}
+    case "$place" in
+${places.map((place) => `      ${quote(place.path)}) offered=${quote(namesOf(place))}; flags=${quote(optionsOf(place))} ;;`).join('\n')}
     esac
-    if [[ $current == -* ]]; then words="$options"; fi
+    if [[ $current == -* ]]; then offered="$flags"; fi
   fi
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  COMPREPLY=($(compgen -W "$offered" -- "$current"))
 }
 complete -o default -F ${fn} ${name}
 `;

@@ -16,6 +16,7 @@ import { registerFiles } from './commands/files.ts';
 import { registerGet } from './commands/get.ts';
 import { registerJobs } from './commands/jobs.ts';
 import { registerKeys } from './commands/keys.ts';
+import { registerOverview } from './commands/overview.ts';
 import { registerPause } from './commands/pause.ts';
 import { registerRedeliver } from './commands/redeliver.ts';
 import { registerRerun } from './commands/rerun.ts';
@@ -86,6 +87,7 @@ function createProgram(): Command {
     registerGet,
     registerExplain,
     registerJobs,
+    registerOverview,
     registerBatch,
     registerDoctor,
     registerBody,

@@ -278,6 +278,20 @@ describe('jobs', () => {
     expect(lines.map((line) => JSON.parse(line).lastSeq)).toEqual(Array.from({ length: 101 }, (_, n) => n));
   });
 
+  it.each([
+    [['--count'], { jobs: 3, hasMore: false }, '3\n'],
+    [['--count'], { jobs: 10_000, hasMore: true }, 'more than 10000\n'],
+    [['--count', '--json'], { jobs: 3, hasMore: false }, '{"jobs":3,"hasMore":false}\n'],
+  ])('counts them with %j', async (args, counted, printed) => {
+    const gateway = await startGateway();
+    const run = runHere(['jobs', '--status', 'failed', ...args], { url: gateway.url });
+    const connection = await gateway.accept();
+    const count = await connection.expect('count');
+    expect(count.params).toEqual({ status: 'failed' });
+    connection.reply(count, counted);
+    expect(await run.ended).toEqual({ code: 0, stdout: printed, stderr: '' });
+  });
+
   it('offers the statuses of the protocol', async () => {
     const { stdout } = await runHere(['jobs', '--help']).ended;
     const choices = /--status[^(]*\(choices:([^)]*)\)/.exec(stdout)?.[1] ?? '';
@@ -318,7 +332,7 @@ describe('usage', () => {
     expect(stderr).toContain('CC_EXECUTOR_URL');
   });
 
-  it.each(['run', 'attach', 'cancel', 'pause', 'resume', 'get', 'body', 'jobs'])(
+  it.each(['run', 'attach', 'cancel', 'pause', 'resume', 'get', 'body', 'jobs', 'overview'])(
     'has help with an example for %s',
     async (command) => {
       const { code, stdout } = await runHere([command, '--help']).ended;

@@ -42,3 +42,9 @@ describe('the completion for bash', () => {
     expect(await complete('run', '--model', 'batch', '--ret')).toEqual(['--retry']);
   });
 });
+
+it('sets nothing in zsh that is special there: the search path, the words that are completed, the options of the shell', async () => {
+  const { stdout } = await runHere(['completion', 'zsh']).ended;
+  expect(stdout).toMatch(/^autoload -U \+X bashcompinit && bashcompinit\n/);
+  expect(stdout).not.toMatch(/\b(?:path|words|options|status|argv|fpath|commands|functions|aliases)\+?=/);
+});

@@ -4,7 +4,13 @@ import type { JobStatus } from '@cc-executor/protocol';
 import { type Command, InvalidArgumentError } from 'commander';
 import { addFilterFlags, type FilterOptions, readFilter } from '../job-filter.ts';
 
-type JobsOptions = FilterOptions & { limit: number; watch?: boolean; url?: string; json?: boolean };
+type JobsOptions = FilterOptions & {
+  limit: number;
+  count?: boolean;
+  watch?: boolean;
+  url?: string;
+  json?: boolean;
+};
 
 // The list is not imported: the protocol's schemas take longer to load than --help may take.
 const statuses: Record<JobStatus | 'unfinished', true> = {
@@ -26,6 +32,7 @@ Examples:
   $ cc-executor jobs --status failed --limit 5
   $ cc-executor jobs --since 2h --metadata customer=7 --text invoice
   $ cc-executor jobs --status unfinished --watch
+  $ cc-executor jobs --status failed --since 1d --count
   $ cc-executor jobs --json | jq -r .jobId
 
 A job has to fit all that is named. On a narrow terminal ids are cut short; every command takes them so.`;
@@ -34,6 +41,7 @@ export function registerJobs(program: Command): void {
   const jobs = program.command('jobs').description('list jobs, newest first');
   addFilterFlags(jobs, Object.keys(statuses))
     .option('--limit <n>', 'at most so many', readLimit, 20)
+    .option('--count', 'say how many there are, and list none')
     .option('--watch', 'show them anew every two seconds, until Ctrl-C')
     .option('--url <url>', "the gateway (else CC_EXECUTOR_URL, the profile's, ws://127.0.0.1:8003/ws)")
     .option('--json', 'one JSON object a line')
@@ -41,16 +49,22 @@ export function registerJobs(program: Command): void {
     .action(listJobs);
 }
 
-async function listJobs({ limit, url, json, watch, ...named }: JobsOptions): Promise<void> {
+async function listJobs({ limit, url, json, count, watch, ...named }: JobsOptions): Promise<void> {
   const [{ withClient }, { fetchJobs, renderJobs }, { UsageError }] = await Promise.all([
     import('../open-client.ts'),
     import('../job-table.ts'),
     import('../usage-error.ts'),
   ]);
   const { stdout, stderr } = process;
-  if (watch && (json || !stdout.isTTY)) throw new UsageError('--watch is for a terminal, without --json');
+  if (watch && (json || count || !stdout.isTTY))
+    throw new UsageError('--watch is for a terminal, without --json and --count');
   const filter = readFilter(named, Date.now());
   await withClient(url, async (client) => {
+    if (count) {
+      const counted = await client.count(filter);
+      const words = `${counted.hasMore ? 'more than ' : ''}${counted.jobs}`;
+      return void stdout.write(`${json ? JSON.stringify(counted) : words}\n`);
+    }
     for (;;) {
       const { jobs, hasMore } = await fetchJobs(client, { ...filter, limit });
       if (json) return void stdout.write(jobs.map((job) => `${JSON.stringify(job)}\n`).join(''));
