@@ -139,13 +139,15 @@ it('refuses no request while a key is rotated, and ends what a revoked key has o
   await ask();
   expect((await wire.request('list', {})).result).toBeDefined();
 
-  const before = Date.now();
-  expect((await read(3, () => cli(['keys', 'revoke', id]))).code).toBe(0);
+  const revokedAt = await read(3, async () => {
+    expect((await cli(['keys', 'revoke', id])).code).toBe(0);
+    return Date.now();
+  });
   expect(await wire.closed).toEqual({ code: 4501, reason: 'login_revoked' });
   await expect(client.list()).rejects.toMatchObject({
     code: expect.stringMatching(/connection_closed|unauthenticated/),
   });
-  expect(Date.now() - before).toBeLessThan(REVOKED_WITHIN_MS);
+  expect(Date.now() - revokedAt).toBeLessThan(REVOKED_WITHIN_MS);
   const { stdout } = await cli(['keys', 'list']);
   expect(stdout).toContain('a test');
   expect(stdout).not.toContain(id);
