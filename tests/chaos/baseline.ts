@@ -26,7 +26,8 @@ const MAX_GATEWAY_GROWTH_MIB = MAX_GROWTH_MIB + 128;
 export const keys = createKeys(DEFAULT_KEY_PREFIX);
 /** What every worker listens to, for as long as it lives. */
 const WORKER_CHANNELS = new Set(workerChannels(DEFAULT_KEY_PREFIX));
-const QUEUE = `{${DEFAULT_KEY_PREFIX}:queue}:jobs`;
+const TURNS = `{${DEFAULT_KEY_PREFIX}:queue}`;
+const QUEUE = `${TURNS}:jobs`;
 /** Live as long as the product; each is bounded by its own means. */
 const PERMANENT_KEYS = new Set([
   ...indexKeys(),
@@ -36,6 +37,7 @@ const PERMANENT_KEYS = new Set([
   keys.unqueued,
   keys.round,
   `${DEFAULT_KEY_PREFIX}:{services}`,
+  ...['turns', 'absent', 'workers', 'slots'].map((name) => `${TURNS}:${name}`),
 ]);
 
 /** Of the jobs of the one tenant, which have no metadata here. */
@@ -93,11 +95,14 @@ export function findGrowth(before: Baseline, after: Baseline): string[] {
 
 async function lookOnce({ redis, proxies }: World, before: Baseline): Promise<Leftovers> {
   const { admin } = redis;
-  const [waiting, prioritized, active, delayed, due, channels] = await Promise.all([
+  const [waiting, prioritized, active, delayed, inLine, early, handedOut, due, channels] = await Promise.all([
     admin.lrange(`${QUEUE}:wait`, 0, -1),
     admin.zrange(`${QUEUE}:prioritized`, '0', '-1'),
     admin.lrange(`${QUEUE}:active`, 0, -1),
     admin.zrange(`${QUEUE}:delayed`, '0', '-1'),
+    admin.zrange(`${TURNS}:waiting`, '0', '-1'),
+    admin.zrange(`${TURNS}:early`, '0', '-1'),
+    admin.hkeys(`${TURNS}:out`),
     Promise.all([keys.due, keys.claimed, keys.unqueued].map((index) => admin.zrange(index, '0', '-1'))),
     redis.channels(),
   ]);
@@ -107,7 +112,7 @@ async function lookOnce({ redis, proxies }: World, before: Baseline): Promise<Le
   });
   return {
     sockets,
-    queueEntries: [...waiting, ...prioritized, ...active, ...delayed],
+    queueEntries: [waiting, prioritized, active, delayed, inLine, early, handedOut].flat(),
     dueJobs: due.flat(),
     subscriptions: channels.filter((channel) => !WORKER_CHANNELS.has(channel)),
     keysWithoutExpiry: await findKeysWithoutExpiry(admin),

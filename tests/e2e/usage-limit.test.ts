@@ -76,7 +76,7 @@ test('five queued jobs behind a limit: none starts before its reset, all complet
     await wire.until(({ params }) => params?.jobId === jobId && params.type === 'throttled');
     expect(wire.events(jobId).at(-1)).toMatchObject({ untilMs: resetsAt, resetsAt, limit: 'five_hour' });
   }
-  await expect.poll(async () => await redis.admin.zcard('{cce:queue}:jobs:delayed')).toBe(JOBS);
+  await expect.poll(async () => await redis.admin.zcard('{cce:queue}:early')).toBe(JOBS);
   const { jobs } = (await wire.request('list', { status: 'queued' })).result as { jobs: Job[] };
   expect(jobs.map(({ notBefore }) => notBefore)).toEqual(jobIds.map(() => resetsAt));
   expect(await metric()).toBe(seconds);

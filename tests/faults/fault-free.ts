@@ -5,8 +5,8 @@ import { expect } from 'vitest';
 import type { FaultStack } from './harness.ts';
 
 /**
- * Expects that the job's log reads as that of a job with the same prompt that meets no fault, apart from times and
- * names, and that upstream was called once for it.
+ * Expects that the job's log reads as that of a job with the same prompt that meets no fault, apart from times,
+ * names and what waited before it, and that upstream was called once for it.
  */
 export async function expectAsWithoutFault(faults: FaultStack, jobId: string, prompt: string): Promise<void> {
   const client = await faults.client();
@@ -26,6 +26,7 @@ async function readLog({ redis }: FaultStack, jobId: string): Promise<unknown[]>
     const {
       epoch: _epoch,
       time: _time,
+      position: _position,
       durationMs: _duration,
       timings: _timings,
       ...rest

@@ -33,14 +33,17 @@ async function lookOnce(
 ): Promise<Required<Omit<Leftovers, 'sockets' | 'subscriptions'>>> {
   const queue = '{cce:queue}:jobs';
   const jobKeys = jobIds.flatMap((jobId) => [keys.record(jobId), keys.log(jobId)]);
-  const [due, waiting, active, expiries] = await Promise.all([
+  const [due, waiting, active, inLine, handedOut, expiries] = await Promise.all([
     Promise.all([keys.due, keys.claimed, keys.unqueued].map((index) => admin.zrange(index, '0', '-1'))),
     admin.lrange(`${queue}:wait`, 0, -1),
     admin.lrange(`${queue}:active`, 0, -1),
+    admin.zrange('{cce:queue}:waiting', '0', '-1'),
+    admin.hkeys('{cce:queue}:out'),
     Promise.all(jobKeys.map((key) => admin.pttl(key))),
   ]);
   const keysWithoutExpiry = jobKeys.filter((_, i) => expiries[i] === -1);
   // An index may name a job until it is due: then it is found to have ended.
   const unfinished = due.flat().filter((jobId) => keysWithoutExpiry.includes(keys.record(jobId)));
-  return { dueJobs: unfinished, queueEntries: [...waiting, ...active], keysWithoutExpiry };
+  const queueEntries = [...waiting, ...active, ...inLine, ...handedOut];
+  return { dueJobs: unfinished, queueEntries, keysWithoutExpiry };
 }

@@ -50,7 +50,7 @@ async function killAfterDroppedReply(): Promise<void> {
 /** The promise is 5 s; a worker has to take it, too. */
 const ENQUEUED_WITHIN_MS = 6_000;
 const RECORD_WRITTEN = ['eval', '"type":"queued"'];
-const ENQUEUED = ['eval', '{cce:queue}:jobs:wait'];
+const ENQUEUED = ['eval', 'job_', '{cce:queue}:jobs:wait'];
 
 for (const [name, texts] of [
   ['the record is written', RECORD_WRITTEN],

@@ -67,7 +67,7 @@ describe('with one worker', () => {
     const client = await faults.client();
     const matchers = [
       await callsOf(faults.redis, 'accept'),
-      commandContains('evalsha', 'execute', '{cce:queue}:jobs'),
+      commandContains('evalsha', 'job_', '{cce:queue}:jobs:wait'),
       await callsOf(faults.redis, 'reserve'),
     ];
     for (const [i, matches] of matchers.entries()) {

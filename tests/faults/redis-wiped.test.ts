@@ -70,7 +70,7 @@ test('redis · wiped · a g: a job that was lost before its execute was answered
   const over = faults.recorder.fault('Redis wiped', { losesData: 'all' });
   // The queue entry was made, its reply is lost, and there is no way back before Redis is empty.
   await proxies.gatewayRedis.set({
-    dropReply: { matches: commandContains('evalsha', 'execute', '{cce:queue}:jobs') },
+    dropReply: { matches: commandContains('evalsha', 'job_', '{cce:queue}:jobs:wait') },
     refuse: 'reset',
   });
   // Nor does a worker come to it before.

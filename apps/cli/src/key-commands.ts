@@ -4,6 +4,7 @@ import {
   type Key,
   type KeyFile,
   KeyFileError,
+  keyLimitsSchema,
   type Limits,
   limitNames,
   limitsSchema,
@@ -56,7 +57,11 @@ export function limitHolder(file: string | undefined, holder: string, changes: r
   let limits: Limits = {};
   edit(file, ({ keys, tenants = {} }) => {
     const limited = <H extends { limits?: Limits | undefined }>(of: H): H => {
-      limits = withChanges(of.limits ?? {}, changes);
+      limits = withChanges(
+        of.limits ?? {},
+        changes,
+        holder.startsWith('key_') ? keyLimitsSchema : limitsSchema,
+      );
       return { ...of, limits };
     };
     if (holder.startsWith('key_')) {
@@ -70,7 +75,11 @@ export function limitHolder(file: string | undefined, holder: string, changes: r
   return limits;
 }
 
-function withChanges(before: Limits, changes: readonly string[]): Limits {
+function withChanges(
+  before: Limits,
+  changes: readonly string[],
+  schema: typeof limitsSchema | typeof keyLimitsSchema,
+): Limits {
   const lists: readonly string[] = ['models', 'tools', 'env'];
   const changed = Object.fromEntries(
     changes.map((change) => {
@@ -82,7 +91,7 @@ function withChanges(before: Limits, changes: readonly string[]): Limits {
       return [name, lists.includes(name) ? value.split(',') : Number(value)];
     }),
   );
-  const parsed = limitsSchema.safeParse({ ...before, ...changed });
+  const parsed = schema.safeParse({ ...before, ...changed });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new UsageError(`${issue?.path.join('.')}: ${issue?.message}`);

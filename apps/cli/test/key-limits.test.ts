@@ -44,6 +44,14 @@ test.each([
   expect(listKeys(file, true)).toBe(before);
 });
 
+test('turns are those of a tenant: it has a weight, and a key has none', () => {
+  expect(limitHolder(file, 'acme', ['weight=0.5', 'running=2'])).toMatchObject({ weight: 0.5, running: 2 });
+  const [id = ''] = makeToken(file, { tenant: 'acme', scope: 'write', label: 'its key' }).split('.');
+  for (const change of ['weight=2', 'running=2']) {
+    expect(() => limitHolder(file, id, [change])).toThrow(UsageError);
+  }
+});
+
 test('a key that is not there, and what is no tenant, are refused', () => {
   expect(() => limitHolder(file, 'key_0000000000000000', ['jobs=1'])).toThrow(/there is no key/);
   expect(() => limitHolder(file, 'a/b', ['jobs=1'])).toThrow(UsageError);

@@ -70,11 +70,13 @@ async function runThreeJobs(): Promise<void> {
     },
     onError,
   });
-  await producer.enqueue('job-a');
-  await producer.enqueue('job-b');
+  await producer.enqueue({ jobId: 'job-a', tenant: 'acme', priority: 0 });
+  await producer.enqueue({ jobId: 'job-b', tenant: 'acme', priority: 0 });
   await bothTaken.promise;
   await consumer.close();
-  await producer.enqueue('job-c');
+  await producer.enqueue({ jobId: 'job-c', tenant: 'acme', priority: 0 });
+  // Out of its line, for whatever worker there may be.
+  await producer.recount();
   await producer.close();
   await Promise.all([closeRedis(redis), closeRedis(queueRedis)]);
 }

@@ -19,7 +19,7 @@ import {
   createVault,
 } from '@cc-executor/job-log';
 import { watchScripts } from '@cc-executor/metrics';
-import { createProducer } from '@cc-executor/queue';
+import { createProducer, endOfLine } from '@cc-executor/queue';
 import {
   closeRedis,
   createReplication,
@@ -45,6 +45,7 @@ import { createAuthenticator } from './identity/authenticator.ts';
 import { checkKeys, openKeys } from './identity/keys.ts';
 import { createTickets } from './identity/tickets.ts';
 import { tokenCheckOf } from './identity/token-check.ts';
+import { leaveWhenCancelled, leaveWhenSwept } from './lines.ts';
 import { createListenerNotes } from './listening/listener-notes.ts';
 import { limitReads } from './listening/read-limit.ts';
 import { shareReads } from './listening/shared-reads.ts';
@@ -84,7 +85,8 @@ await runService({
     const isReplicated = config.durability === 'replicated';
     const accepting = isReplicated ? member.open('impatient') : redis;
     observeScripts(accepting, onScript);
-    const acceptLog = createRedisAcceptLog({ ...kept, redis: accepting });
+    const lineOf = (tenant: string, priority: number) => endOfLine(config.keyPrefix, tenant, priority);
+    const acceptLog = createRedisAcceptLog({ ...kept, redis: accepting, lineOf });
     const replication = isReplicated
       ? createReplication({ redis: accepting, key: keys.replicated, boundMs: REPLICA_MS })
       : undefined;
@@ -92,11 +94,12 @@ await runService({
     const tracing = await openTracing(config, { service: `cc-executor-${appName}`, version, logger });
     const traces = tracing && createTraces({ tracing, traceLog: createRedisTraceLog(kept), logger });
     const tell = traces ?? untraced;
-    const wishLog = tell.wishes(createRedisWishLog(kept));
     const jobBatches = createRedisJobBatches(kept);
     const feed = createRedisFeed({ redis: subscriber, keys });
     const producer = createProducer({ redis, keyPrefix: config.keyPrefix, onError: member.onRedisError });
-    const sweep = tell.sweep(createRedisSweep(kept));
+    const lines = { producer, logger };
+    const wishLog = leaveWhenCancelled(tell.wishes(createRedisWishLog(kept)), lines);
+    const sweep = leaveWhenSwept(tell.sweep(createRedisSweep(kept)), lines);
     const roomWatch = watchRoom(redis, { fullPercent: config.redisFullPercent, everyMs: ROOM_LOOK_MS });
     roomWatch.onChange((room) => {
       if (room === 'enough')

@@ -171,12 +171,12 @@ export function watchSharedState(
   watchRedis(metrics, ping);
   const queueJobs = metrics.gauge({
     name: 'cc_executor_queue_jobs',
-    help: 'Queue entries by state, the same from every gateway: `waiting`, `active`, `delayed`.',
+    help: 'Jobs by state, the same from every gateway: `waiting` (in lines, and for the worker that is about to take them), `active`, `delayed` (for a usage limit).',
     labels: ['state'],
   });
   const oldest = metrics.gauge({
     name: 'cc_executor_queue_oldest_waiting_seconds',
-    help: 'How long the entry that is next in line has waited; 0 when none waits.',
+    help: 'For how long the job that came first has waited; 0 when none waits.',
   });
   const due = metrics.gauge({
     name: 'cc_executor_unfinished_jobs',

@@ -90,7 +90,9 @@ describe('an idempotency key', () => {
       'completed',
     ]);
     // There is no queue entry: making sure of one makes one.
-    expect(await gateway.producer.ensure([{ jobId: result.jobId, priority: 0 }])).toEqual(['made']);
+    expect(await gateway.producer.ensure([{ jobId: result.jobId, tenant: TENANT, priority: 0 }])).toEqual([
+      'made',
+    ]);
   });
 
   test('of a job that this connection listens to is answered, and brings no event twice', async () => {
@@ -164,7 +166,9 @@ test.each(['reserve', 'create', 'createReserved'] as const)(
     const { result } = await client.request('execute', { prompt: 'x', attach: false, ...key });
     expect([breaks, result.created]).toEqual([1, true]);
     expect((await client.request('list')).result.jobs).toMatchObject([{ jobId: result.jobId }]);
-    expect(await gateway.producer.ensure([{ jobId: result.jobId, priority: 0 }])).toEqual(['waits']);
+    expect(await gateway.producer.ensure([{ jobId: result.jobId, tenant: TENANT, priority: 0 }])).toEqual([
+      'waits',
+    ]);
   },
 );
 
@@ -181,7 +185,7 @@ test('what could be neither enqueued nor listened to now is not accepted', async
     showTitles: true,
     vault,
     webhookTargets: undefined,
-    producer: { enqueue: async (jobId) => void enqueued.push(jobId) },
+    producer: { enqueue: async ({ jobId }) => void enqueued.push(jobId) },
     metrics: freshMetrics(),
     logger: silent,
   });
@@ -247,7 +251,7 @@ test('an accepted job whose gateway died before enqueueing it gets its entry fro
   expect(created).toBe(true);
   const { result } = await client.request('execute', { prompt: 'x', idempotencyKey: 'k', attach: false });
   expect(result).toMatchObject({ jobId, created: false });
-  expect(await gateway.producer.ensure([{ jobId, priority: 0 }])).toEqual(['waits']);
+  expect(await gateway.producer.ensure([{ jobId, tenant: TENANT, priority: 0 }])).toEqual(['waits']);
 });
 
 test('an `execute` without an id is accepted and attached', async () => {
@@ -282,7 +286,7 @@ describe('environment variables and attachments', () => {
       showTitles: true,
       vault: keys,
       webhookTargets: undefined,
-      producer: { enqueue: async (jobId) => void enqueued.push(jobId) },
+      producer: { enqueue: async ({ jobId }) => void enqueued.push(jobId) },
       metrics: freshMetrics(),
       logger: silent,
     });

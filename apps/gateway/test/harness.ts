@@ -21,7 +21,7 @@ import {
 } from '@cc-executor/job-log';
 import { createMetrics } from '@cc-executor/metrics';
 import { createEpoch, createJobId, type EventBody, type TerminalBody } from '@cc-executor/protocol';
-import { createProducer, openQueue, type Producer } from '@cc-executor/queue';
+import { createProducer, endOfLine, type Producer } from '@cc-executor/queue';
 import {
   closeRedis,
   createReplication,
@@ -50,6 +50,7 @@ import { type AbandonWatch, createAbandonWatch } from '../src/chores/abandon-wat
 import { loadGatewayConfig } from '../src/config.ts';
 import { createAuthenticator, type TokenCheck } from '../src/identity/authenticator.ts';
 import { createTickets } from '../src/identity/tickets.ts';
+import { leaveWhenCancelled } from '../src/lines.ts';
 import { createListenerNotes } from '../src/listening/listener-notes.ts';
 import { createGatewayMetrics } from '../src/metrics.ts';
 import { type Ceilings, ceilingsOf } from '../src/operations/ceilings.ts';
@@ -178,11 +179,6 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
     const redis = open('impatient', commandTimeoutMs);
     const subscriber = open('subscriber');
     await Promise.all([once(redis, 'ready'), once(subscriber, 'ready')]);
-    const ownLog = createRedisWholeLog({ redis, keys, retentionMs });
-    const gatewayLog = wrapLog?.(ownLog) ?? ownLog;
-    const { countListeners } = createRedisSweep({ redis, keys, retentionMs });
-    const feed = createRedisFeed({ redis: subscriber, keys });
-    const jobBatches = createRedisJobBatches({ redis, keys, retentionMs });
     const producer = createProducer({
       redis,
       keyPrefix,
@@ -190,6 +186,13 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
         // As above.
       },
     });
+    const lineOf = (tenant: string, priority: number) => endOfLine(keyPrefix, tenant, priority);
+    const wholeLog = createRedisWholeLog({ redis, keys, retentionMs, lineOf });
+    const ownLog = { ...wholeLog, ...leaveWhenCancelled(wholeLog, { producer, logger: silent }) };
+    const gatewayLog = wrapLog?.(ownLog) ?? ownLog;
+    const { countListeners } = createRedisSweep({ redis, keys, retentionMs });
+    const feed = createRedisFeed({ redis: subscriber, keys });
+    const jobBatches = createRedisJobBatches({ redis, keys, retentionMs });
     const abandonWatch = createAbandonWatch({
       readLog: gatewayLog,
       wishLog: gatewayLog,
@@ -312,15 +315,19 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
       return jobId;
     },
     async loseEntry(jobId) {
-      const onError = () => {
-        // As above.
-      };
       const redis = open('patient');
-      const queue = openQueue({ redis, keyPrefix, onError });
-      const removed = await queue.remove(jobId);
-      await queue.close();
+      const producer = createProducer({
+        redis,
+        keyPrefix,
+        onError: () => {
+          // As above.
+        },
+      });
+      const isInLine = (await producer.ahead(TENANT, jobId)) !== undefined;
+      await producer.leave(TENANT, jobId);
+      await producer.close();
       await closeRedis(redis);
-      if (removed !== 1) throw new Error('a worker has the entry, or there is none');
+      if (!isInLine) throw new Error('a worker has the entry, or there is none');
     },
     async close() {
       for (const client of clients) client.socket.terminate();

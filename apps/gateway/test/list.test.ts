@@ -49,7 +49,9 @@ test('jobs are listed by metadata, text, status and id, alike behind both doors'
   expect(idsIn((await client.request('list', { conversation })).result)).toEqual([third]);
   const { jobs } = (await client.request('list', { idPrefix: first })).result;
   expect(jobs).toMatchObject([{ title: 'Translate the invoice', status: 'queued' }]);
-  expect(jobs).toEqual([(await client.request('get', { jobId: first })).result]);
+  const { position, ...listed } = (await client.request('get', { jobId: first })).result;
+  expect(position).toBe(0);
+  expect(jobs).toEqual([listed]);
   for (const query of [
     'metadata=7',
     'metadata.customer=7&metadata.customer=8',

@@ -45,6 +45,7 @@ function start(overrides: Partial<QueueCheckOptions> = {}) {
   const check = startQueueCheck({
     unqueued,
     producer: {
+      recount: gateway.producer.recount,
       async ensure(jobs) {
         const entries = await gateway.producer.ensure(jobs);
         for (const [i, { jobId, priority }] of jobs.entries()) {
@@ -82,7 +83,7 @@ test('an accepted job without a queue entry gets one, with its priority, and is 
   const asked = start();
   await untilTrue(async () => (await lookedForAt(jobId)) === null);
   expect(asked.get(jobId)).toEqual({ priority: 7, entry: 'made' });
-  expect(await gateway.producer.ensure([{ jobId, priority: 7 }])).toEqual(['waits']);
+  expect(await gateway.producer.ensure([{ jobId, tenant: TENANT, priority: 7 }])).toEqual(['waits']);
   expect((await rig.log.get(TENANT, jobId))?.job.status).toBe('queued');
 });
 
@@ -100,7 +101,7 @@ test('a job whose entry a worker has taken is looked at again after a lease: it 
   let claimedAt = 0;
   const again = Promise.withResolvers<{ jobIds: string[]; at: number }>();
   start({
-    producer: { ensure: async (jobs) => jobs.map(() => 'taken') },
+    producer: { ...gateway.producer, ensure: async (jobs) => jobs.map(() => 'taken') },
     unqueued: {
       ...unqueued,
       async claim(...args) {

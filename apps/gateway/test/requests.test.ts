@@ -55,7 +55,9 @@ describe('execute', () => {
     expect(first.params).toMatchObject({ jobId: result.jobId, epoch: result.epoch, seq: 1, type: 'queued' });
     const answer = client.messages.findIndex(({ id }) => id === 1);
     expect(answer).toBeLessThan(client.messages.indexOf(first));
-    expect(await gateway.producer.ensure([{ jobId: result.jobId, priority: 0 }])).toEqual(['waits']);
+    expect(await gateway.producer.ensure([{ jobId: result.jobId, tenant: TENANT, priority: 0 }])).toEqual([
+      'waits',
+    ]);
     expect((await rig.log.get(TENANT, result.jobId))?.job.metadata).toEqual({ a: 1 });
     const begun = await rig.log.begin(result.jobId, 60_000, 'worker-1');
     expect(begun).toMatchObject({ attempt: { spec: { prompt: 'hi' } } });

@@ -53,7 +53,7 @@ async function accept({ queueMs = 600_000 } = {}): Promise<string> {
     totalMs: 600_000,
     retry: 'safe',
   });
-  await gateway.producer.enqueue(jobId);
+  await gateway.producer.enqueue({ jobId, tenant: TENANT, priority: 0 });
   return jobId;
 }
 

@@ -70,7 +70,7 @@ async function createJob({
     totalMs,
     retry,
   });
-  await gateway.producer.enqueue(jobId);
+  await gateway.producer.enqueue({ jobId, tenant: TENANT, priority: 0 });
   return jobId;
 }
 

@@ -342,8 +342,8 @@ test('from the queue: jobs are taken once each, and the queue is told how each e
   });
   toClose.push(() => closeRedis(queueRedis), producer.close, consumer.close);
   for (const { jobId } of jobs) {
-    await producer.enqueue(jobId);
-    await producer.enqueue(jobId);
+    await producer.enqueue({ jobId, tenant: TENANT, priority: 0 });
+    await producer.enqueue({ jobId, tenant: TENANT, priority: 0 });
   }
   await untilTrue(async () => {
     const types = await Promise.all(jobs.map((job) => job.types()));

@@ -13,6 +13,7 @@ export { makeKey, revokeKey, rotateKey } from './key.ts';
 export { editKeyFile, type Key, type KeyFile, KeyFileError, readKeyFile } from './key-file.ts';
 export { type Keyring, openKeyring } from './keyring.ts';
 export {
+  keyLimitsSchema,
   type Limits,
   limitNames,
   limitsSchema,

@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { z } from 'zod';
 import { scopes, tenantSchema } from './identity.ts';
-import { limitsSchema } from './limits.ts';
+import { keyLimitsSchema, limitsSchema } from './limits.ts';
 
 const OTHERS = 0o077;
 
@@ -32,7 +32,7 @@ const keySchema = z.strictObject({
     .max(2),
   createdAt: time,
   expiresAt: time.optional(),
-  limits: limitsSchema.optional(),
+  limits: keyLimitsSchema.optional(),
 });
 
 const fileSchema = z

@@ -24,6 +24,13 @@ const quotas = {
   usdPerMonth: amount.optional(),
   tokensPerDay: count.optional(),
   tokensPerMonth: count.optional(),
+  /** Jobs that workers may have at once; of a tenant alone, as what follows. */
+  running: count.min(1).optional(),
+};
+
+const shares = {
+  /** Its part of the turns where tenants wait for workers, beside the 1 of others. */
+  weight: z.number().min(0.01).max(1_000).optional(),
 };
 
 const ceilings = {
@@ -45,7 +52,10 @@ const ceilings = {
   env: z.array(z.string().min(1).max(128)).max(100).optional(),
 };
 
-export const limitsSchema = z.strictObject({ ...quotas, ...ceilings });
+export const limitsSchema = z.strictObject({ ...quotas, ...shares, ...ceilings });
+
+/** A key has no line of its own. */
+export const keyLimitsSchema = limitsSchema.omit({ running: true, weight: true });
 
 export type Limits = z.infer<typeof limitsSchema>;
 export type QuotaName = keyof typeof quotas;

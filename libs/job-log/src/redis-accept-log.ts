@@ -25,19 +25,24 @@ type Create = (
   onSent?: () => void,
 ) => Promise<Created | QuotaExceededError | undefined>;
 
+/** A tenant's line, and below which score are those that go before a new job of this priority. */
+type LineOf = (tenant: string, priority: number) => { key: string; below: number };
+
 /**
  * @param options.retentionMs how long an ended job can be read, in ms
+ * @param options.lineOf where the jobs wait that are to go before a new one; it is on one server with record and indexes, or not read
  * @param options.isOneServer whether records and indexes are on the same; default: what the connection says
  */
 export function createRedisAcceptLog(options: {
   redis: RedisConnection;
   keys: Keys;
   retentionMs: number;
+  lineOf: LineOf;
   isOneServer?: boolean;
 }): AcceptLog {
-  const { redis, keys, isOneServer = keepsOrder(redis) } = options;
+  const { redis, keys, lineOf, isOneServer = keepsOrder(redis) } = options;
   const reserve = createReserve(options);
-  const create = isOneServer ? createAtOnce(redis, keys) : createInSteps(options);
+  const create = isOneServer ? createAtOnce(redis, keys, lineOf) : createInSteps(options);
 
   return {
     reserve: (...args) => tellErrorsApart(reserve(...args)),
@@ -58,11 +63,15 @@ async function told(creating: ReturnType<Create>): Promise<Created | undefined> 
   return created;
 }
 
-function createAtOnce(redis: RedisConnection, keys: Keys): Create {
+function createAtOnce(redis: RedisConnection, keys: Keys, lineOf: LineOf): Create {
   const { accept } = defineScripts(redis, 'accept');
   return async (job, reservation, onSent) => {
     const { record, indexes } = keysOf(keys, job);
-    const sent = accept([...record, ...indexes], [...ofRecord(keys, job, reservation), ...ofIndexes(job)]);
+    const line = lineOf(job.tenant, job.spec.priority ?? 0);
+    const sent = accept(
+      [...record, ...indexes, line.key],
+      [...ofRecord(keys, job, reservation), ...ofIndexes(job), line.below],
+    );
     onSent?.();
     const reply = await sent;
     return exceededOf(reply, job.charges) ?? createdOf(reply);

@@ -17,7 +17,7 @@ export type Claim = { at: number; heldUntil: number; jobIds: string[] };
 
 type Settled =
   | { code: 'stale' | 'gone' | 'terminal' }
-  | { code: 'ended'; status: TerminalStatus; lostAttempt?: number }
+  | { code: 'ended'; status: TerminalStatus; tenant: string; lostAttempt?: number }
   | {
       code: 'queued' | 'requeued' | 'alive';
       nextAt: number;
@@ -98,11 +98,11 @@ export function createRedisSweep({
       ),
     );
     if (code === 'ended' || code === 'terminal') {
-      const [tenant, attempt = ''] = more;
+      const [tenant = '', attempt = ''] = more.map(String);
       const status = detail as TerminalStatus;
-      await tellErrorsApart(index.foundEnded(String(tenant), jobId, status));
+      await tellErrorsApart(index.foundEnded(tenant, jobId, status));
       if (code === 'terminal') return { code };
-      return { code, status, ...(attempt !== '' && { lostAttempt: Number(attempt) }) };
+      return { code, status, tenant, ...(attempt !== '' && { lostAttempt: Number(attempt) }) };
     }
     const [priority, onDisconnect, tenant, keyHash, attempt] = more;
     if (code === 'requeued') await tellErrorsApart(index.mark(String(tenant), jobId, false));

@@ -1,3 +1,4 @@
+import { noLine } from '@cc-executor/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type AcceptLog, createRedisAcceptLog, createRedisSweep, createRedisUnqueued } from '../src/index.ts';
 import { openRedisTwin, type RedisTwin } from './redis-twin.ts';
@@ -46,7 +47,13 @@ function interrupt(happens: () => Promise<void>): AcceptLog {
       return commands[name]?.call(twin.redis, ...args);
     };
   };
-  return createRedisAcceptLog({ redis, keys: twin.keys, retentionMs: 60_000, isOneServer: false });
+  return createRedisAcceptLog({
+    redis,
+    keys: twin.keys,
+    retentionMs: 60_000,
+    lineOf: noLine,
+    isOneServer: false,
+  });
 }
 
 it('a job that is there is put into no index again', async () => {

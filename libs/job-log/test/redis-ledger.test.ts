@@ -1,6 +1,7 @@
 /** What jobs are charged with: held exactly, whoever asks at once, and settled once, whichever step ends the job. */
 import { randomUUID } from 'node:crypto';
 import type { TerminalStatus } from '@cc-executor/protocol';
+import { noLine } from '@cc-executor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type Charge,
@@ -129,7 +130,10 @@ describe('settles', () => {
 
 describe('where ledger and records are on different servers', () => {
   const accept = () =>
-    createRedisAcceptLog({ redis: twin.redis, keys: twin.keys, retentionMs: 60_000, isOneServer: false });
+    createRedisAcceptLog({
+      ...{ redis: twin.redis, keys: twin.keys, retentionMs: 60_000 },
+      ...{ lineOf: noLine, isOneServer: false },
+    });
 
   it('charges a job before it has a record, and refuses none that has one', async () => {
     const { job, taken } = charged();

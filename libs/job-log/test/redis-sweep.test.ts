@@ -18,6 +18,11 @@ async function settle(jobId: string) {
   return sweep.settle(jobId, { at: await twin.now() });
 }
 
+const ended = (status: string, lostAttempt?: number) => ({
+  ...{ code: 'ended', status, tenant: TENANT },
+  ...(lostAttempt !== undefined && { lostAttempt }),
+});
+
 async function dueAt(jobId: string): Promise<number | undefined> {
   const score = await twin.redis.zscore(twin.keys.due, jobId);
   return score === null ? undefined : Number(score);
@@ -106,7 +111,7 @@ describe('deciding', () => {
     const { jobId } = newJob();
     await twin.log.create(newJob({ jobId, queueMs: 1 }));
     await twin.pass(3);
-    expect(await settle(jobId)).toEqual({ code: 'ended', status: 'timed_out' });
+    expect(await settle(jobId)).toEqual(ended('timed_out'));
     expect(await lastEvent(jobId)).toMatchObject({
       seq: 2,
       type: 'timed_out',
@@ -120,7 +125,7 @@ describe('deciding', () => {
     async (withOutput) => {
       const { jobId } = await abandonedJob({}, withOutput);
       const listener = await listen(twin.feed, jobId);
-      expect(await settle(jobId)).toEqual({ code: 'ended', status: 'failed', lostAttempt: 1 });
+      expect(await settle(jobId)).toEqual(ended('failed', 1));
       const seq = withOutput ? 3 : 2;
       expect(await lastEvent(jobId)).toMatchObject({
         seq,
@@ -146,7 +151,7 @@ describe('deciding', () => {
   it('ends an abandoned job that was cancelled as cancelled, by whom it was', async () => {
     const { jobId } = await abandonedJob();
     await twin.log.cancel(TENANT, jobId, 'disconnect');
-    expect(await settle(jobId)).toEqual({ code: 'ended', status: 'cancelled', lostAttempt: 1 });
+    expect(await settle(jobId)).toEqual(ended('cancelled', 1));
     expect(await lastEvent(jobId)).toMatchObject({ type: 'cancelled', by: 'disconnect', partial: false });
   });
 
@@ -185,7 +190,7 @@ describe('deciding', () => {
       }
       // Each time that it was queued again has taken a number, too.
       const lostAttempt = 2 * begins - 1;
-      expect(await settle(jobId)).toEqual({ code: 'ended', status: 'failed', lostAttempt });
+      expect(await settle(jobId)).toEqual(ended('failed', lostAttempt));
       expect(await lastEvent(jobId)).toMatchObject({
         error: {
           code: 'attempts_exhausted',
@@ -216,7 +221,7 @@ describe('deciding', () => {
     const { createdAt = 0 } = (await twin.log.get(TENANT, jobId))?.job ?? {};
     expect(await settle(jobId)).toMatchObject({ code: 'requeued', nextAt: createdAt + 1_000 });
     await twin.pass(1_000);
-    expect(await settle(jobId)).toEqual({ code: 'ended', status: 'timed_out' });
+    expect(await settle(jobId)).toEqual(ended('timed_out'));
     expect(await lastEvent(jobId)).toMatchObject({ type: 'timed_out', limit: 'total' });
   });
 
@@ -238,7 +243,7 @@ describe('deciding', () => {
     await twin.redis.hset(record, 'deadline', (await twin.now()) - 1);
     expect(await settle(jobId)).toMatchObject({ code: 'alive' });
     await twin.redis.hset(record, 'deadline', (await twin.now()) - 60_000);
-    expect(await settle(jobId)).toEqual({ code: 'ended', status: 'timed_out', lostAttempt: 1 });
+    expect(await settle(jobId)).toEqual(ended('timed_out', 1));
     expect(await lastEvent(jobId)).toMatchObject({ type: 'timed_out', limit: 'total' });
   });
 
@@ -251,7 +256,7 @@ describe('deciding', () => {
     // Its own deadline has passed, but stands still.
     expect(await settle(jobId)).toMatchObject({ code: 'alive' });
     await twin.redis.hset(twin.keys.record(jobId), 'deadline', (await twin.now()) - 60_000);
-    expect(await settle(jobId)).toEqual({ code: 'ended', status: 'timed_out', lostAttempt: 1 });
+    expect(await settle(jobId)).toEqual(ended('timed_out', 1));
     expect(await lastEvent(jobId)).toMatchObject({ type: 'timed_out', limit: 'paused' });
   });
 

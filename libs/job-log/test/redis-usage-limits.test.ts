@@ -40,7 +40,7 @@ it('a cancel that came before wins', async () => {
   const { jobId } = await limitedJob({ leaseMs: 1 });
   await twin.log.cancel(TENANT, jobId, 'client');
   await twin.pass(3);
-  expect(await settle(jobId)).toEqual({ code: 'ended', status: 'cancelled', lostAttempt: 1 });
+  expect(await settle(jobId)).toEqual({ code: 'ended', status: 'cancelled', tenant: TENANT, lostAttempt: 1 });
 });
 
 it('a job that waits is ended at its queue limit', async () => {
@@ -48,7 +48,7 @@ it('a job that waits is ended at its queue limit', async () => {
   expect(await twin.log.release(jobId, 1, false)).toBe('ok');
   expect(await settle(jobId)).toMatchObject({ code: 'queued', nextAt: takeBy });
   await twin.redis.hset(twin.keys.record(jobId), 'deadline', await twin.now());
-  expect(await settle(jobId)).toEqual({ code: 'ended', status: 'timed_out' });
+  expect(await settle(jobId)).toEqual({ code: 'ended', status: 'timed_out', tenant: TENANT });
   const events = parseEvents(await readAll(twin.log, jobId));
   expect(events.at(-1)).toMatchObject({ type: 'timed_out', limit: 'queue', partial: false });
 });

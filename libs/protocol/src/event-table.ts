@@ -37,7 +37,12 @@ const messageFields = {
 
 /** Events after which the job goes on. */
 export const passingEvents = {
-  queued: { fields: {} },
+  queued: {
+    fields: {
+      /** How many jobs of its tenant were to go before it; missing when none was, or it is not known. */
+      position: z.number().int().positive().optional(),
+    },
+  },
   started: {
     fields: {
       /** `demo` means: no Claude ran; the answer is made up by the demo engine. */

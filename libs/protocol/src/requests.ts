@@ -143,6 +143,8 @@ const detachResultSchema = z.object({});
 /** Of `cancel`, `pause` and `resume`. `accepted` is false when the job had ended; then `status` says how. */
 export const controlResultSchema = z.object({ status: jobStatusSchema, accepted: z.boolean() });
 export const getResultSchema = jobSchema.extend({
+  /** How many jobs of its tenant go before it; missing when it waits in no line: a worker is about to take it, or it is too early. */
+  position: z.number().int().nonnegative().optional(),
   terminal: eventSchema.optional(),
   listeners: z.array(listenerSchema).optional(),
   /** How many more have listened. */

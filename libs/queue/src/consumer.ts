@@ -5,11 +5,13 @@
  * BullMQ may hand a job over twice (a lock that could not be renewed): the record's fence decides who may write, and
  * a processor that lost its lock is told by its signal.
  */
+import { randomUUID } from 'node:crypto';
 import type { RedisConnection } from '@cc-executor/redis';
 import { within } from '@cc-executor/runtime';
 import { type Job, UnrecoverableError, Worker } from 'bullmq';
 import { openQueue } from './producer.ts';
 import { keepCompleted, keepFailed, QUEUE_NAME, queuePrefix } from './queue-names.ts';
+import { createTurns } from './turns.ts';
 import { freshWedgeState, isWedged, observe } from './wedge-watch.ts';
 
 /** What the dashboard shows of a processed entry. */
@@ -60,6 +62,9 @@ type Taken = { jobId: string; lockLost: AbortController; isWaiting: boolean };
 const DEFAULT_LOCK_MS = 30_000;
 const DEFAULT_LOOK_MS = 5_000;
 const LOOKS_PER_LOCK = 6;
+/** For how many locks a worker of which nothing is heard is believed to be there: until what it had is handed over. */
+const LOCKS_PER_LIFE = 1.5;
+const REPORTS_PER_LOCK = 2;
 /** How long BullMQ may take to close once no job is under way, in ms. */
 const CLOSE_MS = 5_000;
 
@@ -82,6 +87,9 @@ export function startConsumer({
   lookMs = DEFAULT_LOOK_MS,
 }: ConsumerOptions): Consumer {
   const active = new Set<Taken>();
+  const turns = createTurns(redis, keyPrefix);
+  const name = randomUUID();
+  let unanswered = 0;
   let taken = 0;
   let becameIdle = () => {};
 
@@ -96,6 +104,9 @@ export function startConsumer({
     } finally {
       active.delete(entry);
       if (entry.isWaiting) adjustSlots();
+      // Before BullMQ's own end of it, over the same connection: with that it takes what was handed out. Another worker may have an
+      // entry whose lock was lost.
+      report(entry.lockLost.signal.aborted ? undefined : entry.jobId);
       if (active.size === 0) becameIdle();
     }
   }
@@ -118,11 +129,25 @@ export function startConsumer({
 
   const limit = () => concurrency + load().waiting;
 
+  /** Jobs that go on after a wait can be more than there are slots. */
+  function report(ended?: string): void {
+    const slots = isClosing ? active.size : Math.max(limit(), active.size);
+    const lifeMs = Math.ceil(lockMs * LOCKS_PER_LIFE);
+    unanswered += 1;
+    turns
+      .report({ worker: name, slots, lifeMs, ...(ended !== undefined && { ended }) })
+      .catch(onError)
+      .finally(() => {
+        unanswered -= 1;
+      });
+  }
+
   function adjustSlots(): void {
     const hasMore = limit() > worker.concurrency;
     worker.concurrency = limit();
+    report();
     // A take-loop whose slots are all taken sleeps until one of these jobs ends; nothing but this wakes it before.
-    if (hasMore && !closing) void worker.pause(true).then(() => worker.resume());
+    if (hasMore && !isClosing) void worker.pause(true).then(() => worker.resume());
   }
 
   function open(): Worker {
@@ -146,6 +171,7 @@ export function startConsumer({
   let worker = open();
   let wedge = freshWedgeState;
   let closing: Promise<unknown> | undefined;
+  let isClosing = false;
   // Workers that stood still; what they had taken goes on, and they are closed when that has ended.
   const retired = new Set<Promise<void>>();
   const queue = openQueue({ redis, keyPrefix, onError });
@@ -158,7 +184,7 @@ export function startConsumer({
     // Paused in the dashboard: nothing is to be taken.
     const waiting = isPaused ? 0 : wait + prioritized;
     wedge = observe(wedge, { waiting, taken, hasRoom: active.size < limit() });
-    if (!isWedged(wedge) || closing) return;
+    if (!isWedged(wedge) || isClosing) return;
     onError(new Error('jobs wait, there is room, and none is taken: the take-loop is started anew'));
     const old = worker;
     worker = open();
@@ -171,14 +197,19 @@ export function startConsumer({
   }
 
   async function shutDown(): Promise<void> {
+    isClosing = true;
+    report();
     const idle = new Promise<void>((resolve) => {
       becameIdle = resolve;
       if (active.size === 0) resolve();
     });
     const closed = Promise.all([worker.close(), ...retired]);
     await Promise.race([closed, idle]);
+    clearInterval(reports);
+    redis.off('ready', reportAgain);
+    const gone = turns.report({ worker: name, slots: undefined, lifeMs: 0 }).catch(onError);
     // BullMQ waits for ever for a connection that is away or just coming back.
-    await within(closed, CLOSE_MS, { late: () => undefined });
+    await within(Promise.all([closed, gone]), CLOSE_MS, { late: () => undefined });
     await queue.close();
   }
 
@@ -186,6 +217,14 @@ export function startConsumer({
     look().catch(onError);
   }, lookMs);
   timer.unref();
+  const reportAgain = () => {
+    // While Redis is away what is said waits, once.
+    if (unanswered === 0) report();
+  };
+  const reports = setInterval(reportAgain, Math.min(lookMs, lockMs / REPORTS_PER_LOCK));
+  reports.unref();
+  redis.on('ready', reportAgain);
+  report();
 
   return {
     async close() {

@@ -7,11 +7,5 @@ export {
   type Slot,
   startConsumer,
 } from './consumer.ts';
-export {
-  createProducer,
-  type EntryNeed,
-  type EntryState,
-  openQueue,
-  type Producer,
-  type QueueDepth,
-} from './producer.ts';
+export { createProducer, openQueue, type Producer, type QueueDepth } from './producer.ts';
+export { type EntryNeed, type EntryState, endOfLine } from './turns.ts';

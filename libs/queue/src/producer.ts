@@ -1,31 +1,24 @@
-/** The hand-over from gateway to worker: puts a job id into the queue. */
+/** The hand-over from gateway to worker: puts a job id in line. */
 import { type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
 import { Queue } from 'bullmq';
-import { ENTRY_NAME, eventStream, QUEUE_NAME, queuePrefix } from './queue-names.ts';
+import { eventStream, QUEUE_NAME, queuePrefix } from './queue-names.ts';
+import { createTurns, type EntryNeed, type EntryState, type Turns } from './turns.ts';
 
 export type Producer = {
   /**
-   * Enqueues a job; a job that is in the queue already stays as it is. Lower `priority` numbers go first, 0 before
-   * all others. Errors: `RedisUnavailableError`, `RedisFaultError`.
+   * Puts a job in its tenant's line, or hands it out when a worker has a slot for it; a job that is there already stays as it is.
+   * Lower `priority` numbers go first, 0 before all others. Errors of this and the next: `RedisUnavailableError`, `RedisFaultError`.
    */
-  enqueue(jobId: string, options?: { priority?: number | undefined }): Promise<void>;
-  /**
-   * Makes sure that jobs which wait for a worker have an entry: it was `made`, or one `waits`, or a worker has `taken` it,
-   * be it for an attempt that is lost. It costs the same however long the queue is. Errors: as above.
-   */
-  ensure(jobs: EntryNeed[]): Promise<EntryState[]>;
-  /** How much is in the queue. Rejects when Redis does. */
+  enqueue(need: EntryNeed): Promise<void>;
+  /** Makes sure that jobs which wait for a worker are in line or handed out. It costs the same however many wait. */
+  ensure(needs: EntryNeed[]): Promise<EntryState[]>;
+  /** How much waits, and is in the queue. Rejects when Redis does. */
   depth(): Promise<QueueDepth>;
   /** Idempotent; the connection stays the caller's. */
   close(): Promise<void>;
-};
+} & Pick<Turns, 'leave' | 'recount' | 'ahead' | 'running'>;
 
-/** `notBefore`: no worker is to have it before then (ms). */
-export type EntryNeed = { jobId: string; priority: number; notBefore?: number };
-
-export type EntryState = 'made' | 'waits' | 'taken';
-
-/** Entries by state. `oldestWaitingMs` is the age of the one that is next in line, 0 when none waits. */
+/** Jobs by state. `oldestWaitingMs` is for how long the first has waited, 0 when none waits. */
 export type QueueDepth = { waiting: number; active: number; delayed: number; oldestWaitingMs: number };
 
 export type QueueOptions = { redis: RedisConnection; keyPrefix: string; onError: (error: Error) => void };
@@ -33,48 +26,36 @@ export type QueueOptions = { redis: RedisConnection; keyPrefix: string; onError:
 /** Opens the producer on a connection that fails fast (role `impatient`): a client waits for the answer. */
 export function createProducer({ redis, keyPrefix, onError }: QueueOptions): Producer {
   const queue = openQueue({ redis, keyPrefix, onError });
-  async function enqueue(
-    jobId: string,
-    { priority = 0, delay = 0 }: { priority?: number | undefined; delay?: number } = {},
-  ) {
-    await queue.add(
-      ENTRY_NAME,
-      {},
-      { jobId, ...(priority > 0 && { priority }), ...(delay > 0 && { delay }) },
-    );
-  }
-
-  // BullMQ's own question for a state searches the list of all that wait; the entry itself tells as much.
-  async function ensureOne({ jobId, priority, notBefore = 0 }: EntryNeed): Promise<EntryState> {
-    const entry = `${queuePrefix(keyPrefix)}:${QUEUE_NAME}:${jobId}`;
-    const [madeAt, takenAt, endedAt] = await redis.hmget(entry, 'timestamp', 'processedOn', 'finishedOn');
-    if (madeAt && !endedAt) return takenAt ? 'taken' : 'waits';
-    // An entry that was processed keeps its id for a while, and adding it again would do nothing.
-    if (madeAt) await queue.remove(jobId);
-    await enqueue(jobId, { priority, delay: notBefore - Date.now() });
-    return 'made';
-  }
-
+  const turns = createTurns(redis, keyPrefix);
   return {
-    enqueue: (...args) => tellErrorsApart(enqueue(...args)),
-    ensure: (jobs) => tellErrorsApart(Promise.all(jobs.map(ensureOne))),
-    depth: () => readDepth(queue),
+    async enqueue(need) {
+      await tellErrorsApart(turns.enter(need));
+    },
+    ensure: (needs) => tellErrorsApart(Promise.all(needs.map(turns.enter))),
+    depth: () => readDepth(queue, turns),
+    leave: (...args) => tellErrorsApart(turns.leave(...args)),
+    recount: () => tellErrorsApart(turns.recount()),
+    ahead: (...args) => tellErrorsApart(turns.ahead(...args)),
+    running: (tenant) => tellErrorsApart(turns.running(tenant)),
     close: () => queue.close(),
   };
 }
 
-async function readDepth(queue: Queue): Promise<QueueDepth> {
-  const [counts, [first], [firstPrioritized]] = await Promise.all([
+async function readDepth(queue: Queue, turns: Turns): Promise<QueueDepth> {
+  const [counts, lines, [first], [firstPrioritized]] = await Promise.all([
     queue.getJobCounts('wait', 'prioritized', 'active', 'delayed'),
+    turns.depth(),
     queue.getJobs(['wait'], 0, 0, true),
     queue.getJobs(['prioritized'], 0, 0, true),
   ]);
   const { wait = 0, prioritized = 0, active = 0, delayed = 0 } = counts;
-  const since = Math.min(
-    ...[first, firstPrioritized].map((entry) => entry?.timestamp ?? Number.POSITIVE_INFINITY),
-  );
+  const times = [first?.timestamp, firstPrioritized?.timestamp, lines.oldestAt];
+  const since = Math.min(...times.map((time) => time ?? Number.POSITIVE_INFINITY));
   const oldestWaitingMs = Number.isFinite(since) ? Math.max(0, Date.now() - since) : 0;
-  return { waiting: wait + prioritized, active, delayed, oldestWaitingMs };
+  return {
+    ...{ waiting: wait + prioritized + lines.waiting, active, delayed: delayed + lines.early },
+    oldestWaitingMs,
+  };
 }
 
 /** The BullMQ queue itself, for the dashboard. */

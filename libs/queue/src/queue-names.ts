@@ -2,8 +2,6 @@
 import type { KeepJobs, QueueOptions } from 'bullmq';
 
 export const QUEUE_NAME = 'jobs';
-/** Every entry's BullMQ name. */
-export const ENTRY_NAME = 'execute';
 
 /** BullMQ's key prefix; the braces put all of the queue's keys on one slot of a Redis Cluster. */
 export function queuePrefix(keyPrefix: string): string {

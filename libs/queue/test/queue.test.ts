@@ -14,6 +14,9 @@ import {
 } from '../src/index.ts';
 import { createStage } from './stage.ts';
 
+const TENANT = 'acme';
+const need = (jobId: string, priority = 0) => ({ jobId, tenant: TENANT, priority });
+
 let server: TestRedis;
 let keyPrefix: string;
 let producer: Producer;
@@ -66,7 +69,7 @@ async function untilState(jobId: string, state: string): Promise<void> {
 describe('the hand-over', () => {
   it('brings every job id once, in order, however often it was enqueued', async () => {
     const ids = Array.from({ length: 5 }, createJobId);
-    for (const jobId of [...ids, ...ids]) await producer.enqueue(jobId);
+    for (const jobId of [...ids, ...ids]) await producer.enqueue(need(jobId));
     const stage = createStage();
     consume(stage);
     await stage.until(5);
@@ -76,7 +79,7 @@ describe('the hand-over', () => {
 
   it('takes lower priority numbers first, and 0 before all', async () => {
     const jobs = [5, 1_000, 0, 1, 0].map((priority) => ({ jobId: createJobId(), priority }));
-    for (const { jobId, priority } of jobs) await producer.enqueue(jobId, { priority });
+    for (const { jobId, priority } of jobs) await producer.enqueue(need(jobId, priority));
     const stage = createStage();
     consume(stage);
     await stage.until(5);
@@ -86,11 +89,11 @@ describe('the hand-over', () => {
 
   it('has as many jobs under way as the concurrency says, and no more', async () => {
     const ids = Array.from({ length: 4 }, createJobId);
-    for (const jobId of ids) await producer.enqueue(jobId);
+    for (const jobId of ids) await producer.enqueue(need(jobId));
     const stage = createStage(true);
     consume({ ...stage, concurrency: 2 });
     await stage.until(2);
-    expect(await queue.getJobCounts('active', 'wait')).toEqual({ active: 2, wait: 2 });
+    expect(await producer.depth()).toMatchObject({ active: 2, waiting: 2 });
     stage.letGo(ids[0] ?? '');
     await stage.until(3);
     expect(stage.taken).toEqual(ids.slice(0, 3));
@@ -101,11 +104,11 @@ describe('the hand-over', () => {
 
   it('carries nothing but ids, in keys of one hash slot', async () => {
     const jobId = createJobId();
-    await producer.enqueue(jobId);
-    expect((await queue.getJob(jobId))?.data).toEqual({});
+    await producer.enqueue(need(jobId));
     const stage = createStage();
     consume(stage);
     await untilState(jobId, 'completed');
+    expect((await queue.getJob(jobId))?.data).toEqual({});
     const keys = await server.admin.keys(`*${keyPrefix}*`);
     expect(keys.length).toBeGreaterThan(3);
     const slots = await Promise.all(keys.map((key) => /^\{[^}]+\}/.exec(key)?.[0]));
@@ -119,7 +122,7 @@ describe('the hand-over', () => {
     const options = { redis, keyPrefix, onError: () => {} };
     const clusterProducer = createProducer(options);
     const jobId = createJobId();
-    await clusterProducer.enqueue(jobId, { priority: 3 });
+    await clusterProducer.enqueue(need(jobId, 3));
     const stage = createStage();
     const consumer = startConsumer({ ...options, concurrency: 1, maxWaiting: 0, process: stage.process });
     await stage.until(1);
@@ -142,7 +145,7 @@ describe('a job that failed', () => {
     ],
   ])('because it %s is shown as failed, and is not tried again', async (_what, process) => {
     const jobId = createJobId();
-    await producer.enqueue(jobId);
+    await producer.enqueue(need(jobId));
     let calls = 0;
     consume({
       process: (...args) => {
@@ -154,14 +157,14 @@ describe('a job that failed', () => {
     expect((await queue.getJob(jobId))?.failedReason).toBe('upstream_cut: the connection broke');
     // What comes after it is taken, so it was not put before that again.
     const next = createJobId();
-    await producer.enqueue(next);
+    await producer.enqueue(need(next));
     await untilState(next, 'failed');
     expect(calls).toBe(2);
   });
 });
 
 describe('taking out and putting back', () => {
-  const ensure = async (jobId: string) => (await producer.ensure([{ jobId, priority: 0 }]))[0];
+  const ensure = async (jobId: string) => (await producer.ensure([need(jobId)]))[0];
 
   it('makes an entry where none waits or is under way, and only there', async () => {
     const jobId = createJobId();
@@ -181,21 +184,21 @@ describe('taking out and putting back', () => {
 
   it('looks at many at once, each by itself, and keeps the priority of an entry that it makes', async () => {
     const [waits, absent] = [createJobId(), createJobId()];
-    await producer.enqueue(waits);
-    const jobs = [
-      { jobId: absent, priority: 7 },
-      { jobId: waits, priority: 0 },
-    ];
-    expect(await producer.ensure(jobs)).toEqual(['made', 'waits']);
+    await producer.enqueue(need(waits));
+    expect(await producer.ensure([need(absent, 7), need(waits)])).toEqual(['made', 'waits']);
+    const stage = createStage(true);
+    consume({ ...stage, concurrency: 2 });
+    await stage.until(2);
     expect((await queue.getJob(absent))?.priority).toBe(7);
+    for (const jobId of [absent, waits]) stage.letGo(jobId);
   });
 
   it('lets no worker have an entry before its time, and makes none beside it', async () => {
     const jobId = createJobId();
     const notBefore = Date.now() + 700;
     const stage = createStage();
-    consume(stage);
-    const wait = () => producer.ensure([{ jobId, priority: 0, notBefore }]);
+    consume({ ...stage, lookMs: 20 });
+    const wait = () => producer.ensure([{ ...need(jobId), notBefore }]);
     expect([await wait(), await wait()]).toEqual([['made'], ['waits']]);
     expect((await producer.depth()).delayed).toBe(1);
     await stage.until(1);
@@ -204,7 +207,7 @@ describe('taking out and putting back', () => {
 
   it('finds prioritised entries too', async () => {
     const jobId = createJobId();
-    await producer.enqueue(jobId, { priority: 7 });
+    await producer.enqueue(need(jobId, 7));
     expect(await ensure(jobId)).toBe('waits');
   });
 });
@@ -212,8 +215,8 @@ describe('taking out and putting back', () => {
 describe('a consumer', () => {
   it('aborts the signal of a job whose lock was lost, and of no other', async () => {
     const [lost, kept] = [createJobId(), createJobId()];
-    await producer.enqueue(lost);
-    await producer.enqueue(kept);
+    await producer.enqueue(need(lost));
+    await producer.enqueue(need(kept));
     const stage = createStage(true);
     consume({ ...stage, concurrency: 2, lockMs: 400 });
     await stage.until(2);
@@ -231,7 +234,7 @@ describe('a consumer', () => {
 
   it('takes nothing new when it closes, waits for what it has, and closes once', async () => {
     const ids = [createJobId(), createJobId()];
-    for (const jobId of ids) await producer.enqueue(jobId);
+    for (const jobId of ids) await producer.enqueue(need(jobId));
     const stage = createStage(true);
     const consumer = consume(stage);
     await stage.until(1);
@@ -248,19 +251,19 @@ describe('a consumer', () => {
     expect(consumer.isRunning()).toBe(false);
     expect(stage.taken).toEqual(ids.slice(0, 1));
     expect(await queue.getJobState(ids[0] ?? '')).toBe('completed');
-    expect(await queue.getJobState(ids[1] ?? '')).toBe('waiting');
+    expect(await producer.ahead(TENANT, ids[1] ?? '')).toBe(0);
   });
 
   it('is as good as ever after Redis was away', async () => {
     const stage = createStage();
     const consumer = consume(stage);
-    await producer.enqueue(createJobId());
+    await producer.enqueue(need(createJobId()));
     await stage.until(1);
     await server.kill();
     await server.start();
     const redis = connect('patient');
     const again = createProducer({ redis, keyPrefix, onError: () => {} });
-    await again.enqueue(createJobId());
+    await again.enqueue(need(createJobId()));
     await stage.until(2);
     expect(consumer.isRunning()).toBe(true);
     await again.close();
@@ -274,7 +277,7 @@ describe('a consumer', () => {
     const options = { redis, keyPrefix, onError: () => {} };
     const ownProducer = createProducer(options);
     const jobId = createJobId();
-    await ownProducer.enqueue(jobId);
+    await ownProducer.enqueue(need(jobId));
     const stage = createStage(true);
     const consumer = startConsumer({ ...options, concurrency: 1, maxWaiting: 0, process: stage.process });
     await stage.until(1);
@@ -290,7 +293,7 @@ describe('a consumer', () => {
   it('does not take a paused queue for a take-loop that stands still', async (context) => {
     await needs('statistics')(context);
     await queue.pause();
-    await producer.enqueue(createJobId());
+    await producer.enqueue(need(createJobId()));
     const errors: Error[] = [];
     const stage = createStage();
     const consumer = consume({ ...stage, lookMs: 5, onError: (error) => errors.push(error) });
@@ -311,9 +314,9 @@ describe('depth', () => {
   it('counts entries by state and tells how long the next in line has waited', async () => {
     expect(await producer.depth()).toEqual({ waiting: 0, active: 0, delayed: 0, oldestWaitingMs: 0 });
     const first = createJobId();
-    await producer.enqueue(createJobId(), { priority: 5 });
+    await producer.enqueue(need(createJobId(), 5));
     await queue.add('execute', {}, { jobId: first, timestamp: Date.now() - 60_000 });
-    await producer.enqueue(createJobId());
+    await producer.enqueue(need(createJobId()));
     const { oldestWaitingMs, ...counts } = await producer.depth();
     expect(counts).toEqual({ waiting: 3, active: 0, delayed: 0 });
     expect(oldestWaitingMs).toBeGreaterThanOrEqual(60_000);

@@ -14,6 +14,7 @@ import {
 import { createStage } from './stage.ts';
 
 const LOCK_MS = 400;
+const TENANT = 'acme';
 const onError = () => {
   // A lock or a connection that is lost shows in what the tests look at.
 };
@@ -59,7 +60,7 @@ describe('a job that waits', () => {
   /** A consumer with one slot, and so many jobs in its queue; the first has been taken. */
   async function consumeOne(jobs: number, maxWaiting: number) {
     const ids = Array.from({ length: jobs }, createJobId);
-    for (const jobId of ids) await producer.enqueue(jobId);
+    for (const jobId of ids) await producer.enqueue({ jobId, tenant: TENANT, priority: 0 });
     const stage = createStage(true);
     const consumer = consume({ ...stage, maxWaiting });
     await stage.until(1);
@@ -77,7 +78,7 @@ describe('a job that waits', () => {
     expect(consumer.load()).toEqual({ running: 2, waiting: 0 });
     stage.letGo(ids[0] ?? '');
     await untilState(ids[0], 'completed');
-    expect(await queue.getJobState(ids[2] ?? '')).toBe('waiting');
+    expect(await producer.ahead(TENANT, ids[2] ?? '')).toBe(0);
     stage.letGo(ids[1] ?? '');
     await stage.until(3);
     stage.letGo(ids[2] ?? '');
@@ -95,7 +96,7 @@ describe('a job that waits', () => {
     expect(slot(2).canWait()).toBe(false);
     slot(2).setWaiting(true);
     expect(consumer.load()).toEqual({ running: 1, waiting: 2 });
-    expect(await queue.getJobState(ids[3] ?? '')).toBe('waiting');
+    expect(await producer.ahead(TENANT, ids[3] ?? '')).toBe(0);
     // One of those that hold no slot ends: now the third gives its own.
     stage.letGo(ids[0] ?? '');
     await stage.until(4);

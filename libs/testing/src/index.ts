@@ -69,5 +69,5 @@ export {
   uniquePrefix,
 } from './test-redis.ts';
 export { startTestSentinels, type TestSentinels } from './test-sentinels.ts';
-export { createRedisWholeLog, type WholeLog } from './whole-log.ts';
+export { createRedisWholeLog, noLine, type WholeLog } from './whole-log.ts';
 export { connectWire, type Message, type WireClient } from './wire-client.ts';

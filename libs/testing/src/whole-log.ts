@@ -16,13 +16,18 @@ import type { RedisConnection } from '@cc-executor/redis';
 
 export type WholeLog = AcceptLog & ReadLog & WishLog & ListenLog & WriteLog;
 
+/** Where nobody waits in line. */
+export const noLine = () => ({ key: '{due}:nobody', below: 0 });
+
+/** @param options.lineOf default: nobody waits in line */
 export function createRedisWholeLog(options: {
   redis: RedisConnection;
   keys: Keys;
   retentionMs: number;
+  lineOf?: Parameters<typeof createRedisAcceptLog>[0]['lineOf'];
 }): WholeLog {
   return {
-    ...createRedisAcceptLog(options),
+    ...createRedisAcceptLog({ lineOf: noLine, ...options }),
     ...createRedisReadLog(options),
     ...createRedisWishLog(options),
     ...createRedisListenLog(options),

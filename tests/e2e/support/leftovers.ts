@@ -28,19 +28,21 @@ export function watchLeftovers(stack: Stack): () => Promise<void> {
   };
 }
 
-/** Channels with listeners besides the workers' two, unfinished jobs in the indexes, entries that wait or run. */
+/** Channels with listeners besides the workers' two, unfinished jobs in the indexes, jobs that wait or run. */
 export async function lookAround({ redis }: Pick<Stack, 'redis'>) {
   const { admin } = redis;
-  const [channels, due, waiting, prioritized, active] = await Promise.all([
+  const [channels, due, ...queued] = await Promise.all([
     redis.channels(),
     Promise.all(['', ':claimed', ':unqueued'].map((part) => admin.zcard(`cce:{due}${part}`))),
     admin.llen('{cce:queue}:jobs:wait'),
     admin.zcard('{cce:queue}:jobs:prioritized'),
     admin.llen('{cce:queue}:jobs:active'),
+    admin.zcard('{cce:queue}:waiting'),
+    admin.hlen('{cce:queue}:out'),
   ]);
   return {
     subscriptions: channels.filter((channel) => channel !== 'cce:control' && channel !== 'cce:transcripts'),
     due: due.reduce((sum, count) => sum + count, 0),
-    inQueue: waiting + prioritized + active,
+    inQueue: queued.reduce((sum, count) => sum + count, 0),
   };
 }

@@ -1,6 +1,6 @@
 /**
  * The queue check: sees to it that the queue has every job that waits for a worker. Whoever accepted the job may have
- * died before it was enqueued, and an entry may be lost or used up. It runs in every gateway, beside the sweeper
+ * died before it was enqueued, and an entry may be lost or used up; a worker may have died before it freed its slot. It runs in every gateway, beside the sweeper
  * and at a bounded pace, so that a long queue delays no ending.
  *
  * Entries that nobody has confirmed are looked for at once, all others in slow rounds.
@@ -19,7 +19,7 @@ export type QueueCheck = {
 
 export type QueueCheckOptions = {
   unqueued: Unqueued;
-  producer: Pick<Producer, 'ensure'>;
+  producer: Pick<Producer, 'ensure' | 'recount'>;
   abandonWatch: Pick<AbandonWatch, 'suspect'>;
   intervalMs: number;
   leaseMs: number;
@@ -46,6 +46,7 @@ export function startQueueCheck(options: QueueCheckOptions): QueueCheck {
     await checkUnconfirmed();
     const jobIds = await unqueued.nextStretch({ count: LIMIT, paceMs: intervalMs, roundMs: ROUND_MS });
     await ensure(waitingOf(await Promise.all(jobIds.map(look))));
+    await producer.recount();
   }
 
   async function checkUnconfirmed(): Promise<void> {
@@ -106,6 +107,8 @@ export function startQueueCheck(options: QueueCheckOptions): QueueCheck {
 
 function waitingOf(looks: Look[]): EntryNeed[] {
   return looks.flatMap(({ jobId, need }) =>
-    need.is === 'queued' ? [{ jobId, priority: need.priority, notBefore: need.notBefore }] : [],
+    need.is === 'queued'
+      ? [{ jobId, tenant: need.tenant, priority: need.priority, notBefore: need.notBefore }]
+      : [],
   );
 }

@@ -22,13 +22,13 @@ import {
   ProtocolError,
   type Result,
 } from '@cc-executor/protocol';
-import type { Producer } from '@cc-executor/queue';
+import type { EntryNeed, Producer } from '@cc-executor/queue';
 import { RedisUnavailableError, type Replication, wasCutShort } from '@cc-executor/redis';
 import { createRepeatedWarning, type Logger } from '@cc-executor/runtime';
 import type { TargetRules } from '@cc-executor/runtime/targets';
 import type { GatewayMetrics } from '../metrics.ts';
 import { accountsOf, chargesOf, refusalOf } from '../quotas/accounts.ts';
-import type { HoldersOf } from '../quotas/holders.ts';
+import { type HoldersOf, shareOf } from '../quotas/holders.ts';
 import { type Ceilings, refuseBeyond, withinCeilings } from './ceilings.ts';
 import { createCeilingsFor, findBeyond, withOwnDefaults } from './own-ceilings.ts';
 import { refuseWebhook } from './webhook-target.ts';
@@ -150,9 +150,10 @@ export function createAccept({
   }
 
   /** The record stands, so the job is accepted: the queue check enqueues what the queue does not know. */
-  async function enqueue(jobId: string, priority: number | undefined): Promise<void> {
+  async function enqueue(need: EntryNeed): Promise<void> {
+    const { jobId } = need;
     try {
-      await evenIfCut(() => producer.enqueue(jobId, { priority }));
+      await evenIfCut(() => producer.enqueue(need));
       confirm(jobId);
     } catch (err) {
       logger.warn({ err, jobId }, 'not enqueued yet');
@@ -189,11 +190,13 @@ export function createAccept({
     const key =
       idempotencyKey === undefined ? undefined : { idempotencyKey, hashes: hashesOf(payload, entrusted) };
     const entries = new Map<string, Promise<void>>();
+    const { priority = 0 } = spec;
+    const needOf = (id: string) => ({ jobId: id, tenant: job.tenant, priority, share: shareOf(holders) });
     // Behind its record, in the same round trip. An entry without a record, should that be refused, does nothing; where it may be
     // because of a quota, again and again, there is to be none.
     const onSent =
       connection.keepsOrder && !replication && charges.length === 0
-        ? (newId: string) => void entries.set(newId, enqueue(newId, spec.priority))
+        ? (newId: string) => void entries.set(newId, enqueue(needOf(newId)))
         : undefined;
     // Only here it may be repeated without a key, too: it is the same job.
     const accepted = await evenIfCut(() => createForSure(job, entrusted, key, onSent)).catch((error) => {
@@ -201,7 +204,7 @@ export function createAccept({
     });
     const { jobId, created, epoch, status } = accepted;
     // Also for a job that was there: whoever accepted it may have died before this line.
-    if (!isTerminal(status)) await (entries.get(jobId) ?? enqueue(jobId, spec.priority));
+    if (!isTerminal(status)) await (entries.get(jobId) ?? enqueue(needOf(jobId)));
     if (created) {
       metrics.jobsAccepted.inc();
       logger.info({ jobId }, 'job accepted');

@@ -1,9 +1,10 @@
 /** Me: who asks, as the gateway sees it, how much may be asked for, and how much of each quota is taken. */
 import type { Ledger } from '@cc-executor/job-log';
 import type { Result } from '@cc-executor/protocol';
+import type { Producer } from '@cc-executor/queue';
 import { accountsOf, inUnits } from '../quotas/accounts.ts';
 import { type Crowd, crowdQuotas } from '../quotas/crowd.ts';
-import type { Holder, HoldersOf } from '../quotas/holders.ts';
+import { type Holder, type HoldersOf, shareOf } from '../quotas/holders.ts';
 import type { Ceilings } from './ceilings.ts';
 import type { Operation } from './operation.ts';
 import { createCeilingsFor, furtherCeilings } from './own-ceilings.ts';
@@ -14,11 +15,13 @@ export function createMe({
   ceilings: operators,
   holdersOf,
   ledger,
+  producer,
   crowd,
 }: {
   ceilings: Ceilings;
   holdersOf: HoldersOf;
   ledger: Ledger;
+  producer: Pick<Producer, 'running'>;
   crowd: Crowd;
 }): Operation<'me'> {
   async function inLedger(holders: readonly Holder[]): Promise<Quota[]> {
@@ -29,6 +32,12 @@ export function createMe({
       const amounts = { limit: inUnits(account, limit), taken: inUnits(account, taken[i] ?? 0) };
       return { of, name, ...amounts, ...(resetsAt !== undefined && { resetsAt }) };
     });
+  }
+
+  async function atWorkers(tenant: string, holders: readonly Holder[]): Promise<Quota[]> {
+    const { running: limit } = shareOf(holders);
+    if (limit === undefined) return [];
+    return [{ of: 'tenant', name: 'running', limit, taken: await producer.running(tenant) }];
   }
 
   function here(holder: Holder): Quota[] {
@@ -42,7 +51,8 @@ export function createMe({
   return async ({ identity }) => {
     const { tenant, scopes, who, jobId } = identity;
     const holders = holdersOf(identity);
-    const quotas = [...(await inLedger(holders)), ...holders.flatMap(here)];
+    const [held, running] = await Promise.all([inLedger(holders), atWorkers(tenant, holders)]);
+    const quotas = [...held, ...running, ...holders.flatMap(here)];
     const own = jobId === undefined ? {} : { jobId };
     const ceilings = { ...ceilingsFor(identity), ...furtherCeilings(holders) };
     return { result: { tenant, scopes: [...scopes], who, ...own, ceilings, quotas } };

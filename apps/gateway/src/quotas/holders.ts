@@ -21,3 +21,9 @@ export function createHolders(authenticator: Pick<Authenticator, 'termsOf'>, quo
     return [holder, { of: 'key', account: `${identity.tenant}/${identity.who}`, limits: key }];
   };
 }
+
+/** How the jobs of a tenant share workers with those of others. */
+export function shareOf(holders: readonly Holder[]): Pick<Limits, 'weight' | 'running'> {
+  const { weight, running } = holders.find(({ of }) => of === 'tenant')?.limits ?? {};
+  return { weight, running };
+}

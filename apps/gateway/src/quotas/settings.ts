@@ -40,6 +40,11 @@ const quotaSettings = {
     positiveInt().optional(),
     'How many tokens they may take in a month',
   ),
+  running: quota(
+    'QUOTA_RUNNING',
+    positiveInt().optional(),
+    'How many jobs of a tenant workers may have at once; more of them wait while others go on',
+  ),
 } satisfies Record<QuotaName, Setting<number | undefined>>;
 
 /** By the names that they have among all settings. */

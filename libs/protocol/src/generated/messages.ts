@@ -75,6 +75,7 @@ export type RunSummary = {
 
 export type QueuedEvent = EventHead & {
   type: 'queued';
+  position?: number | undefined;
 };
 
 export type StartedEvent = EventHead & {
@@ -371,6 +372,7 @@ export type GetResult = {
   failure?: string | undefined;
   rerunOf?: string | undefined;
   tenant?: string | undefined;
+  position?: number | undefined;
   terminal?: JobEvent | undefined;
   listeners?: {
     id: string;

@@ -1,0 +1,41 @@
+-- include: turns
+-- Puts a job in its tenant's line, unless it is there already, or handed out.
+--   KEYS 1 BullMQ's list `wait`
+--   ARGV 1 jobId, 2 tenant, 3 priority, 4 until when it is too early (Unix ms), or 0,
+--        5 weight of the tenant, or '' (its weight, and how many may run, stay as they are), 6 how many of its jobs may run, or ''
+-- Returns {'made'} when it is in line, or handed out, since now; {'waits'} when it was before; {'taken'} when a worker has had it
+local job_id, tenant = ARGV[1], ARGV[2]
+local entry = redis.call('HMGET', bull .. job_id, 'timestamp', 'processedOn', 'finishedOn')
+if entry[1] and not entry[3] then
+  return { entry[2] and 'taken' or 'waits' }
+end
+if redis.call('ZSCORE', WAITING, job_id) or redis.call('ZSCORE', EARLY, job_id) then
+  return { 'waits' }
+end
+if entry[1] then
+  -- What has ended is kept for a while, to be shown; BullMQ would take the new entry for it.
+  redis.call('DEL', bull .. job_id)
+  redis.call('ZREM', bull .. 'completed', job_id)
+  redis.call('ZREM', bull .. 'failed', job_id)
+end
+end_turn(job_id)
+if ARGV[5] ~= '' then
+  local function set(name, value, default)
+    if value == default then
+      redis.call('HDEL', TURNS, name .. tenant)
+    else
+      redis.call('HSET', TURNS, name .. tenant, value)
+    end
+  end
+  set('weight ', ARGV[5], '1')
+  set('running ', ARGV[6], '')
+end
+if tonumber(ARGV[4]) > now then
+  redis.call('ZADD', EARLY, ARGV[4], job_id)
+  redis.call('HSET', EARLY_JOBS, job_id, tenant .. ' ' .. ARGV[3])
+  place(tenant)
+else
+  join_line(job_id, tenant, ARGV[3])
+end
+hand_out_all(0)
+return { 'made' }
