@@ -53,8 +53,13 @@ async function longestWait(client: Client): Promise<number> {
 
 function createSubmit(client: Client, key: string, queueMs: number) {
   function execute({ line, text }: Line) {
-    const { timeouts, ...asked } = parse(text);
-    const params = { idempotencyKey: `${key}:${line}`, ...asked, timeouts: { queueMs, ...timeouts } };
+    const { timeouts = {}, ...asked } = parse(text);
+    const isObject = typeof timeouts === 'object' && timeouts !== null;
+    const params = {
+      idempotencyKey: `${key}:${line}`,
+      ...asked,
+      timeouts: isObject ? { queueMs, ...timeouts } : timeouts,
+    };
     return client.execute(params as Parameters<Client['execute']>[0]);
   }
 
@@ -84,7 +89,7 @@ function createSubmit(client: Client, key: string, queueMs: number) {
         const terminal = await job.done();
         return { line, jobId, status: terminal.type, terminal } as BatchResult;
       } catch (error) {
-        if (!isOfLine(error)) throw error;
+        if (!isOfLine(error) || isOtherBatch(sent, error)) throw error;
         const { code, message } = error;
         return { line, ...(jobId === undefined ? {} : { jobId }), error: { code, message } };
       }
@@ -92,11 +97,16 @@ function createSubmit(client: Client, key: string, queueMs: number) {
   };
 }
 
+/** The line was another one when its key was the batch's before. */
+function isOtherBatch({ text }: Line, { code }: ClientError): boolean {
+  return code === 'idempotency_conflict' && parse(text).idempotencyKey === undefined;
+}
+
 function isOfLine(error: unknown): error is ClientError {
   return error instanceof ClientError && !error.retryable && !OF_ALL.includes(error.code);
 }
 
-function parse(text: string): { [name: string]: unknown; timeouts?: object } {
+function parse(text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };

@@ -11,8 +11,9 @@ const MAX_TITLE = 60;
 const MAX_METADATA = 40;
 /** Of an id in a narrow table: `job_` and eight digits, which other commands take, too. */
 const SHORT_ID = 12;
-/** What a narrow terminal can do without, first to last. */
+/** What a narrow terminal can do without, first to last; of titles the end goes before the third. */
 const DISPENSABLE = ['EVENTS', 'METADATA', 'COST', 'TOOK', 'CREATED'];
+const SHORTEST_TITLE = 16;
 
 /** Reads as many pages as `limit` needs. */
 export async function fetchJobs(
@@ -65,7 +66,8 @@ export function renderJobs(
     if (table.get(name)?.every((cell) => cell === '')) table.delete(name);
   }
   if (widthOf(table) > width) table.set('JOB', shortIds(jobs));
-  for (const name of DISPENSABLE) {
+  for (const [index, name] of DISPENSABLE.entries()) {
+    if (index >= 2) shortenTitles(table, width);
     if (widthOf(table) > width) table.delete(name);
   }
   const columns = [...table].map(([name, cells]) =>
@@ -79,6 +81,18 @@ export function renderJobs(
     return line.length > width ? `${line.slice(0, width - 1)}…` : line;
   });
   return `${[colors.bold(lines[0] ?? ''), ...lines.slice(1)].join('\n')}\n`;
+}
+
+/** By as much as does not fit, if enough is left of them. */
+function shortenTitles(table: Map<string, string[]>, width: number): void {
+  const titles = table.get('TITLE');
+  if (titles === undefined) return;
+  const room = longest('TITLE', titles) - Math.max(0, widthOf(table) - width);
+  if (room >= SHORTEST_TITLE)
+    table.set(
+      'TITLE',
+      titles.map((title) => oneLine(title, room)),
+    );
 }
 
 function longest(name: string, cells: string[]): number {

@@ -109,4 +109,15 @@ describe('the table of jobs', () => {
     for (const [i, { jobId }] of jobs.entries())
       expect(lines[i + 1]?.startsWith(jobId.slice(0, 12))).toBe(true);
   });
+
+  it('would rather shorten titles than leave out when a job came, and how long it took', () => {
+    const wordy = [
+      describedJob(1, { title: 'Translate the invoice of the customer, and then all the others, too' }),
+      describedJob(2, { status: 'completed', startedAt: NOW - 2_000, endedAt: NOW }),
+    ];
+    const [head, first] = renderJobs(wordy, NOW, { width: 80 }).split('\n');
+    expect(head).toMatch(/^JOB +STATUS +CREATED +TOOK +TITLE$/);
+    expect(first).toMatch(/Translate the invoice .*…$/);
+    expect(first).toHaveLength(80);
+  });
 });
