@@ -73,12 +73,13 @@ describe('cc-executor run', () => {
     expect(stderr).not.toContain(text);
   });
 
-  it('steers a terminal with nothing that an answer holds, and changes no byte in a pipe', async ({
+  it('renders Markdown on a terminal, which nothing that an answer holds steers, and changes no byte in a pipe', async ({
     skip,
   }) => {
     const [script] = findPrograms(['script'], process.env.PATH);
     if (script === undefined) return skip('there is no script(1) on PATH, which gives a program a terminal');
-    const text = `${nonce()}\u001b]0;owned\u0007\u009b2J\r\u202e\ttext\n`;
+    const bold = nonce();
+    const text = `**${bold}**\u001b]0;owned\u0007\u009b2J\r\u202e\ttext\n`;
     const args = ['run', '--quiet', demo({ text })];
     expect((await expectExit(0, args)).stdout).toBe(text);
     const { stdout } = await promisify(execFile)(
@@ -89,12 +90,14 @@ describe('cc-executor run', () => {
           PATH: process.env.PATH,
           XDG_STATE_HOME: process.env.XDG_STATE_HOME,
           CC_EXECUTOR_URL: stack.url(),
+          TERM: 'xterm-256color',
           ...{ NODE: process.execPath, MAIN: main, PROMPT: demo({ text }) },
         },
       },
     );
     const shown = text
-      .replace('\u001b', '␛')
+      .replace(`**${bold}**`, `\u001b[1m${bold}\u001b[22m`)
+      .replace('\u001b]', '␛]')
       .replace('\u0007', '␇')
       .replace('\u009b', '<U+009B>')
       .replace('\r', '␍')

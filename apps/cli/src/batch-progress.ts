@@ -1,5 +1,6 @@
 /** How far a batch is, on standard error: a bar that is drawn over on a terminal, a line for each tenth elsewhere. */
 import type { Writable } from 'node:stream';
+import { columnsOf } from './wrap.ts';
 
 const BAR_CELLS = 20;
 
@@ -23,7 +24,7 @@ export function createBatchProgress(stream: Writable & { isTTY?: boolean; column
       const text = `${ended}/${lines} ended, ${running} running, ${ended - completed} not completed`;
       if (stream.isTTY) {
         // A line that wraps cannot be drawn over: the bar makes way for the counts.
-        const columns = (stream.columns ?? DEFAULT_COLUMNS) - 1;
+        const columns = (columnsOf(stream) ?? DEFAULT_COLUMNS) - 1;
         const cells = Math.max(0, Math.min(BAR_CELLS, columns - text.length - 1));
         const filled = Math.floor(share * cells);
         const bar = cells === 0 ? '' : `${'█'.repeat(filled)}${'░'.repeat(cells - filled)} `;

@@ -8,6 +8,7 @@ import { type JobFilter, readFilter } from './job-filter.ts';
 import { fetchJobs, renderJobs } from './job-table.ts';
 import { withClient } from './open-client.ts';
 import { UsageError } from './usage-error.ts';
+import { columnsOf } from './wrap.ts';
 
 const SHOWN = 20;
 /** More are not counted. */
@@ -37,7 +38,7 @@ export async function cancelMany({ url, yes = false, ...named }: CancelOptions):
 }
 
 function show(jobs: Job[], hasMore: boolean): void {
-  process.stderr.write(renderJobs(jobs.slice(0, SHOWN), Date.now(), { width: process.stderr.columns }));
+  process.stderr.write(renderJobs(jobs.slice(0, SHOWN), Date.now(), { width: columnsOf(process.stderr) }));
   const more = jobs.length - SHOWN;
   if (more > 0) process.stderr.write(`and ${hasMore ? 'more than ' : ''}${more} more\n`);
 }

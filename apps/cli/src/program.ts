@@ -107,7 +107,8 @@ function createProgram(): Command {
 
 /** On a narrow terminal what an option does stands below it: beside it there is no room for words. */
 function formatHelpItem(this: Help, term: string, termWidth: number, text: string, help: Help): string {
-  const columns = help.helpWidth ?? WIDE;
+  // 0 of a terminal that does not say.
+  const columns = help.helpWidth || WIDE;
   if (columns >= WIDE) return Help.prototype.formatItem.call(this, term, termWidth, text, help);
   const indent = ' '.repeat(6);
   return `  ${term}\n${help.boxWrap(text, columns - indent.length).replace(/^/gm, indent)}`;

@@ -9,7 +9,7 @@ import { type ColorStream, type Colors, colorsFor, hasColors } from './colors.ts
 import { oneLine } from './format.ts';
 import { harmlessOn } from './harmless.ts';
 import { createMarkdown } from './markdown.ts';
-import { wrapFor } from './wrap.ts';
+import { columnsOf, wrapFor } from './wrap.ts';
 
 export type Screen = {
   readonly colors: Colors;
@@ -51,7 +51,7 @@ export function createScreen(
   const isShared = stdout.isTTY === true && stderr.isTTY === true;
   const isRendered = !json && !plain && hasColors(stdout);
   const markdown = isRendered
-    ? createMarkdown(colorsFor(stdout), stdout.columns ?? DEFAULT_COLUMNS)
+    ? createMarkdown(colorsFor(stdout), columnsOf(stdout) ?? DEFAULT_COLUMNS)
     : undefined;
   let spinner: Spinner | undefined;
   let isAtLineStart = true;
@@ -97,7 +97,7 @@ export function createScreen(
     wait(line) {
       if (isSilent || stderr.isTTY !== true) return;
       // A line that wraps leaves its beginning behind.
-      const text = oneLine(line, (stderr.columns ?? DEFAULT_COLUMNS) - SPINNER_CELLS);
+      const text = oneLine(line, (columnsOf(stderr) ?? DEFAULT_COLUMNS) - SPINNER_CELLS);
       // Signals are ours: a first Ctrl-C cancels the job.
       if (!spinner) spinner = yoctoSpinner({ text, stream: stderr, handleSignals: false }).start();
       else spinner.text = text;

@@ -1,6 +1,8 @@
 /** Breaks lines between words, where a terminal would break them anywhere. Colours take no room. */
 import { stripVTControlCharacters } from 'node:util';
 
+type Sized = { isTTY?: boolean; columns?: number };
+
 /** How many cells of a terminal it takes, as far as letters are one wide. */
 export function cellsOf(text: string): number {
   return stripVTControlCharacters(text).length;
@@ -30,10 +32,15 @@ export function wrapLine(line: string, columns: number, hang = '  '): string {
   return [...lines, begun].join('\n');
 }
 
+/** How wide a terminal is; undefined of what is none, and of one that does not say (0). */
+export function columnsOf({ isTTY, columns }: Sized): number | undefined {
+  return isTTY && columns ? columns : undefined;
+}
+
 /** Each line of a text, for a stream: only a terminal has an edge. */
-export function wrapFor(stream: { isTTY?: boolean; columns?: number }, text: string): string {
-  const { isTTY, columns } = stream;
-  if (!isTTY || columns === undefined) return text;
+export function wrapFor(stream: Sized, text: string): string {
+  const columns = columnsOf(stream);
+  if (columns === undefined) return text;
   return text
     .split('\n')
     .map((line) => wrapLine(line, columns))

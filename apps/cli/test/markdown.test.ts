@@ -2,6 +2,7 @@ import pc from 'picocolors';
 import { describe, expect, it } from 'vitest';
 import { createMarkdown } from '../src/markdown.ts';
 import { createScreen } from '../src/screen.ts';
+import { wrapFor } from '../src/wrap.ts';
 
 const [plain, colored] = [pc.createColors(false), pc.createColors(true)];
 
@@ -39,6 +40,12 @@ describe('Markdown on a terminal', () => {
     ['no word, and no code', '12345678901234\n```\none two three\n```', '12345678901234\none two three\n'],
   ])('breaks between words: %s', (_what, text, shown) => {
     expect(render(text, 11)).toBe(shown);
+  });
+
+  it('breaks nothing where a terminal does not say how wide it is', () => {
+    expect(wrapFor({ isTTY: true, columns: 0 }, 'one two')).toBe('one two');
+    expect(wrapFor({ isTTY: true, columns: 3 }, 'one two')).toBe('one\n  two');
+    expect(wrapFor({ columns: 3 }, 'one two')).toBe('one two');
   });
 
   it('leaves a table as it is written where it has no room', () => {

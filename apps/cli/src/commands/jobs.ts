@@ -50,10 +50,11 @@ export function registerJobs(program: Command): void {
 }
 
 async function listJobs({ limit, url, json, count, watch, ...named }: JobsOptions): Promise<void> {
-  const [{ withClient }, { fetchJobs, renderJobs }, { UsageError }] = await Promise.all([
+  const [{ withClient }, { fetchJobs, renderJobs }, { UsageError }, { columnsOf }] = await Promise.all([
     import('../open-client.ts'),
     import('../job-table.ts'),
     import('../usage-error.ts'),
+    import('../wrap.ts'),
   ]);
   const { stdout, stderr } = process;
   if (watch && (json || count || !stdout.isTTY))
@@ -68,7 +69,7 @@ async function listJobs({ limit, url, json, count, watch, ...named }: JobsOption
     for (;;) {
       const { jobs, hasMore } = await fetchJobs(client, { ...filter, limit });
       if (json) return void stdout.write(jobs.map((job) => `${JSON.stringify(job)}\n`).join(''));
-      const table = renderJobs(jobs, Date.now(), { width: stdout.columns });
+      const table = renderJobs(jobs, Date.now(), { width: columnsOf(stdout) });
       stdout.write(watch ? `${CLEAR_SCREEN}${table}` : table);
       if (hasMore) stderr.write(`There are more: --limit ${Math.min(limit * 5, MOST)}\n`);
       if (!watch) return;
