@@ -14,7 +14,7 @@ import { nonce } from './support/nonce.ts';
 import { memoryOf } from './support/processes.ts';
 
 /** A busy machine keeps a client from answering for a second. */
-const HEARTBEAT_MS = 600;
+const HEARTBEAT_MS = 1_000;
 /** All memory of a process: Node itself takes about 90 MB of it. */
 const PEAK_BOUND_MB = 320;
 /** The default of WORKER_CONCURRENCY, CLAUDE_MAX_EXECUTIONS and CLAUDE_MAX_PAUSED. */
@@ -247,7 +247,7 @@ function describeRealShapes(stack: () => ClaudeStack): void {
       const visitor = await connect();
       // Claude Code refuses commands that begin with a long sleep.
       const task = await visitor.execute(
-        `[[bash: head -c 2097152 /dev/zero | tr '\\000' x]] [[bash: s=sleep; $s 4; echo $((${a} - ${b}))]]`,
+        `[[bash: head -c 2097152 /dev/zero | tr '\\000' x]] [[bash: s=sleep; $s 7; echo $((${a} - ${b}))]]`,
       );
       await task.untilAlive(6);
       expect(await task.ended).toEqual({ status: 'COMPLETED', text: `The output is:\n${a - b}` });

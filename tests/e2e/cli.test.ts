@@ -291,7 +291,7 @@ describe('cc-executor batch', () => {
 
       async function killOnce(look: () => Promise<void> | void): Promise<void> {
         const child = cli(args);
-        await vi.waitFor(look, { timeout: 30_000, interval: 5 });
+        await vi.waitFor(look, { timeout: 60_000, interval: 5 });
         child.process.kill('SIGKILL');
         expect(await child.ended).toEqual({ code: null, signal: 'SIGKILL' });
       }
