@@ -44,33 +44,36 @@ async function setUp() {
   return { engine, api, claudeApi, runJob, memoryOf, ask };
 }
 
-test.each([
-  ['acme', 'rival'],
-  ['acme', 'default'],
-  ['default', 'acme'],
-])('a conversation of %s goes on for it alone, and to %s it is a missing one', async (owner, other) => {
+test('a conversation goes on for its tenant alone, and is a missing one to others', async () => {
   const { engine, claudeApi, runJob, memoryOf } = await setUp();
-  const first = await runJob(owner, {});
-  const { conversation = '', executionId = '' } = first;
-  expect(first).toMatchObject({ type: 'completed', conversation: expect.stringContaining('-') });
-  const told = async (id: string) =>
-    JSON.stringify((await runJob(other, { conversation: id })).error).replaceAll(id, 'ID');
-  expect(await told(conversation)).toBe(await told(randomUUID()));
-  expect(await told(conversation)).toContain('conversation_unknown');
-  expect(memoryOf(await runJob(owner, { conversation })).before).toBe(1);
-  expect(await claudeApi.transcript(executionId, owner)).toHaveProperty('sha256');
-  expect(await claudeApi.transcript(executionId, other)).toMatchObject({ reason: 'unknown_execution' });
-  // Where it has always been, for those who have no tenants.
-  const kept = existsSync(join(engine.workDir, '.claude', 'cc-executor', conversation));
-  expect(kept).toBe(owner === 'default');
+  const told = async (tenant: string, id: string) =>
+    JSON.stringify((await runJob(tenant, { conversation: id })).error).replaceAll(id, 'ID');
+  for (const [owner, others] of [
+    ['acme', ['rival', 'default']],
+    ['default', ['acme']],
+  ] as const) {
+    const first = await runJob(owner, {});
+    const { conversation = '', executionId = '' } = first;
+    expect(first).toMatchObject({ type: 'completed', conversation: expect.stringContaining('-') });
+    for (const other of others) {
+      expect(await told(other, conversation)).toBe(await told(other, randomUUID()));
+      expect(await told(other, conversation)).toContain('conversation_unknown');
+      const foreign = await claudeApi.transcript(executionId, other);
+      expect(foreign).toMatchObject({ reason: 'unknown_execution' });
+    }
+    expect(memoryOf(await runJob(owner, { conversation })).before).toBe(1);
+    expect(await claudeApi.transcript(executionId, owner)).toHaveProperty('sha256');
+    // Where it has always been, for those who have no tenants.
+    const kept = existsSync(join(engine.workDir, '.claude', 'cc-executor', conversation));
+    expect(kept).toBe(owner === 'default');
+  }
 });
 
 test('each tenant has its own workspace of a name', async () => {
   const { runJob, memoryOf } = await setUp();
-  for (const tenant of ['acme', 'rival', 'default']) {
-    expect(memoryOf(await runJob(tenant, { workspace: 'main' })).found).toEqual([]);
-    expect(memoryOf(await runJob(tenant, { workspace: 'main' })).found).toEqual(['kept']);
-  }
+  const found = async (tenant: string) => memoryOf(await runJob(tenant, { workspace: 'main' })).found;
+  for (const tenant of ['acme', 'rival', 'default']) expect(await found(tenant)).toEqual([]);
+  expect(await found('acme')).toEqual(['kept']);
 });
 
 test('an execution under way is as good as not there to others, who may use its id, too', async () => {
@@ -112,7 +115,9 @@ test('an execution under way is as good as not there to others, who may use its 
   expect(leftFolders(engine)).toEqual([]);
 });
 
-test.each(['', 'a b', '../up', 'a'.repeat(65), 'a, b'])('%j is no tenant', async (tenant) => {
+test('what is no name of a tenant is refused', async () => {
   const { ask } = await setUp();
-  expect(await ask(tenant, 'GET', '/executions/e/transcript')).toMatch(/^400 .*invalid_request/);
+  for (const tenant of ['', 'a b', '../up', 'a'.repeat(65), 'a, b']) {
+    expect(await ask(tenant, 'GET', '/executions/e/transcript')).toMatch(/^400 .*invalid_request/);
+  }
 });

@@ -124,7 +124,7 @@ export function createClaudeEngine(options: ClaudeEngineOptions): ClaudeEngine {
     const reasons = whyInReach({ logins: found, ...reach });
     const inReach = reasons.length === 0 ? [] : [`a tool can reach the login: ${reasons.join(', ')}`];
     const parts = [`Claude Code ${version}`, `${login}${target}`, containment.detail, ...gaps, ...inReach];
-    if (kept !== undefined) parts.push(`${kept.tenants ?? 'some'} tenants with credentials of their own`);
+    if (kept !== undefined) parts.push(`own credentials of tenants: ${kept.tenants ?? `by ${kept.source}`}`);
     return {
       ok: found.length > 0 || kept !== undefined,
       version,
