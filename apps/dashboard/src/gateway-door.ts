@@ -84,8 +84,10 @@ function askGateway(
   reply: HttpReply,
   { gatewayUrl, showContent, key }: GatewayDoorOptions & { key: string | undefined },
 ): Promise<IncomingMessage> {
-  const url = new URL(request.url, gatewayUrl);
-  const isEvents = url.pathname.endsWith('/events');
+  // Of what was asked for only the path: an address would name another host, which was to be shown the key.
+  const { pathname, search } = new URL(request.url, gatewayUrl);
+  const url = new URL(gatewayUrl);
+  const isEvents = pathname.endsWith('/events');
   const body = request.body === undefined ? undefined : JSON.stringify(request.body);
   const headers = {
     ...pick(request.headers, ASKED),
@@ -99,7 +101,8 @@ function askGateway(
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const send = url.protocol === 'https:' ? askSecurely : ask;
   // A connection of its own: none that the gateway may have closed meanwhile, and none is held by a long stream.
-  const asked = send(url, { method: request.method, headers, agent: false, timeout: ANSWER_MS });
+  const path = `${pathname}${search}`;
+  const asked = send(url, { method: request.method, path, headers, agent: false, timeout: ANSWER_MS });
   asked
     .on('timeout', () => asked.destroy(new Error(`no answer within ${ANSWER_MS / 1000} s`)))
     .on('error', reject)

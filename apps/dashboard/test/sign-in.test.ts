@@ -1,6 +1,6 @@
 /** Who may see the dashboard, and do what, where gateways ask who comes in. */
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import { createMetrics } from '@cc-executor/metrics';
@@ -23,6 +23,7 @@ const [VIEW = '', OPERATE = '', ADMIN = ''] = Object.keys(KEYS);
 const closers: (() => unknown)[] = [];
 let gateway: Server;
 let good: Set<string>;
+let isBusy: boolean;
 let asked: IncomingMessage[];
 let log: string;
 let base: string;
@@ -32,11 +33,12 @@ function answerAs({ url, headers }: IncomingMessage): [number, object] {
   const key = headers.authorization?.replace('Bearer ', '') ?? '';
   const holder = good.has(key) ? KEYS[key] : undefined;
   if (holder === undefined) return [401, { code: 'unauthenticated' }];
+  if (isBusy) return [429, { code: 'quota_exceeded' }];
   return [200, url === '/v1/me' ? { ...holder, who: key.split('.')[0] } : { jobs: [] }];
 }
 
 beforeEach(async () => {
-  [good, asked, log] = [new Set(Object.keys(KEYS)), [], ''];
+  [good, isBusy, asked, log] = [new Set(Object.keys(KEYS)), false, [], ''];
   gateway = createServer((request, response) => {
     asked.push(request);
     const [status, body] = answerAs(request);
@@ -143,6 +145,8 @@ describe('signing in', () => {
       '/jobs?q="><b>': '/jobs?q=%22%3E%3Cb%3E',
       '//evil.example': '/',
       'https://evil.example/': '/',
+      '/.//evil.example': '/',
+      'http://dashboard.invalid//evil.example': '/',
     };
     for (const [next, place] of Object.entries({ ...places, '/\\evil.example': '/', 'javascript:x': '/' })) {
       expect((await submitForm(VIEW, next)).headers.get('location'), next).toBe(place);
@@ -259,11 +263,30 @@ test('a session ends with its time, and the oldest with the newest beyond a thou
   const first = sessions.begin('one');
   now = 99;
   expect(sessions.keyOf(first)).toBe('one');
-  const names = Array.from({ length: 1_000 }, () => sessions.begin('other'));
-  expect([sessions.keyOf(first), sessions.keyOf(names[0] ?? '')]).toEqual([undefined, 'other']);
+  const names = Array.from({ length: 1_000 }, (_, each) => sessions.begin(`other ${each}`));
+  expect([sessions.keyOf(first), sessions.keyOf(names[0] ?? '')]).toEqual([undefined, 'other 0']);
   now = 199;
   expect(sessions.keyOf(names.at(-1) ?? '')).toBeUndefined();
   expect(sessions.keyOf('no name')).toBeUndefined();
+});
+
+test('who signs in again and again ends none but their own sessions', () => {
+  const sessions = createSessions({ lifeMs: 60_000 });
+  const [first, mine] = [sessions.begin('one'), sessions.begin('mine')];
+  const names = Array.from({ length: 1_000 }, () => sessions.begin('one'));
+  const held = [first, ...names].filter((name) => sessions.keyOf(name) !== undefined);
+  expect([sessions.keyOf(mine), held]).toEqual(['mine', names.slice(-50)]);
+});
+
+test('who has asked too much of late is not taken for nobody', async () => {
+  let now = 0;
+  const { port } = gateway.address() as AddressInfo;
+  const keyCheck = createKeyCheck({ gatewayUrl: `http://127.0.0.1:${port}`, now: () => now });
+  await keyCheck.holderOf(VIEW);
+  isBusy = true;
+  now = 5_000;
+  expect(await keyCheck.holderOf(VIEW)).toMatchObject({ who: 'key_r' });
+  await expect(keyCheck.holderOf(ADMIN)).rejects.toThrow('does not say whose a key is (429)');
 });
 
 test('what a gateway said of a key counts for seconds, and for minutes while none answers', async () => {
@@ -282,4 +305,21 @@ test('what a gateway said of a key counts for seconds, and for minutes while non
   expect(await keyCheck.holderOf(VIEW)).toBeDefined();
   now = 305_001;
   await expect(keyCheck.holderOf(VIEW)).rejects.toThrow('No gateway answers');
+});
+
+test('a request is handed on to no other host that it names, with the key of its sender', async () => {
+  const elsewhere: IncomingMessage[] = [];
+  const other = createServer((request, response) => {
+    elsewhere.push(request);
+    response.end('{}');
+  }).listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  closers.push(() => other.close());
+  const { cookie } = await signIn(VIEW);
+  const { hostname, port, host } = new URL(base);
+  const path = `http://127.0.0.1:${(other.address() as AddressInfo).port}/v1/jobs`;
+  const sent = request({ hostname, port, path, headers: { host, cookie } }).end();
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  await response.resume().toArray();
+  expect([response.statusCode, elsewhere.length]).toEqual([400, 0]);
 });

@@ -67,6 +67,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 
   const refuseForeign = createForeignCheck(options);
   app.addHook('onRequest', async (request, reply) => {
+    // A route is found for an address, too, though its host is none that was looked at.
+    if (/^https?:/i.test(request.url)) {
+      return sendFault({ statusCode: 400, message: 'ask for a path, not for an address' }, request, reply);
+    }
     const message = refuseForeign(request.headers, request.method);
     if (message !== undefined) return sendFault({ statusCode: 403, message }, request, reply);
   });

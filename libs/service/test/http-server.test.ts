@@ -51,6 +51,13 @@ describe('every service', () => {
     }
   });
 
+  test('is asked for paths alone: the host of an address is none that it has looked at', async () => {
+    const { port } = await start();
+    const rest = 'Host: localhost\r\nConnection: close\r\n\r\n';
+    for (const address of [`http://localhost:${port}/health`, 'HTTP://evil.example/health'])
+      expect(await exchange(port, `GET ${address} HTTP/1.1\r\n${rest}`)).toMatch(/^HTTP\/1\.1 400 /);
+  });
+
   test('is 503 at /ready when it is not, and lives on at /health', async () => {
     const health = createHealth({ service: 'x', checks: { no: async () => ({ ok: false }) } });
     const { url } = await start({ health });

@@ -10,7 +10,7 @@ type Role = 'view' | 'operate' | 'admin';
 
 export type Holder = { who: string; tenant: string; role: Role };
 
-/** No gateway can be asked. */
+/** No gateway says whose a key is. */
 export class GatewayAwayError extends Error {
   override readonly name = 'GatewayAwayError';
 }
@@ -45,10 +45,17 @@ export function createKeyCheck({
     const response = await fetch(new URL('/v1/me', gatewayUrl), { headers, signal }).catch(
       (error: Error) => error,
     );
+    const { origin } = new URL(gatewayUrl);
     if (response instanceof Error || response.status >= 500) {
-      throw new GatewayAwayError(`No gateway answers at ${new URL(gatewayUrl).origin}.`);
+      throw new GatewayAwayError(`No gateway answers at ${origin}.`);
     }
-    if (!response.ok) return undefined;
+    if (response.status === 401) return undefined;
+    // Such as 429: who has asked too much of late is not nobody.
+    if (!response.ok) {
+      throw new GatewayAwayError(
+        `The gateway at ${origin} does not say whose a key is (${response.status}).`,
+      );
+    }
     const { who, tenant, scopes } = (await response.json()) as {
       who: string;
       tenant: string;

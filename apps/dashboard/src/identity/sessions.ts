@@ -1,6 +1,7 @@
 /**
  * Who has signed in: for each session its key, which never leaves this process but for a gateway. A browser has a random name of it, and
- * here is only the digest of that. Sessions end with their time, with the process, and, beyond a bound, with the newest that begin.
+ * here is only the digest of that. Sessions end with their time, with the process, and, beyond a bound, with the newest that begin:
+ * of one key first, so that who has it ends no session of others.
  */
 import { createHash, randomBytes } from 'node:crypto';
 
@@ -13,6 +14,7 @@ export type Sessions = {
 };
 
 const MAX_SESSIONS = 1_000;
+const MAX_OF_KEY = 50;
 
 /** @param options.now in ms, never going back */
 export function createSessions({
@@ -27,6 +29,8 @@ export function createSessions({
 
   return {
     begin(key) {
+      const own = [...sessions].flatMap(([digest, session]) => (session.key === key ? [digest] : []));
+      for (const digest of own.slice(0, 1 - MAX_OF_KEY)) sessions.delete(digest);
       for (const [digest, { endsAt }] of sessions) {
         if (endsAt > now() && sessions.size < MAX_SESSIONS) break;
         sessions.delete(digest);

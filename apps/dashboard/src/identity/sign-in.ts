@@ -96,7 +96,8 @@ export function openSignIn(
 function placeOf(next: string | undefined): string {
   const here = 'http://dashboard.invalid';
   const url = URL.canParse(next ?? '', here) ? new URL(next ?? '', here) : undefined;
-  return url?.origin === here ? `${url.pathname}${url.search}` : '/';
+  // A browser takes what stands behind two slashes for a host.
+  return url?.origin === here && !url.pathname.startsWith('//') ? `${url.pathname}${url.search}` : '/';
 }
 
 function cookieOf({ headers }: HttpRequest, value: string, lifeMs: number): string {
