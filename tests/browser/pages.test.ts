@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { PROGRAMS, program } from './chromium.ts';
 import { describePlayground } from './playground.ts';
+import { describeSignIn } from './sign-in.ts';
 import { type Stage, seriousFaults, show, startStage, VIEWS } from './stage.ts';
 
 let stage: Stage;
@@ -167,6 +168,7 @@ describe('the pages', () => {
 });
 
 describe('the playground', () => describePlayground(() => stage));
+describe('signing in', () => describeSignIn(() => stage));
 
 /** As the board has them. */
 async function queueCounts() {

@@ -39,6 +39,7 @@ export type Demo = {
 export type Stage = {
   /** The dashboard's origin. */
   dashboard: string;
+  redisUrl: string;
   /** The jobs of the gateway's HTTP door. */
   gateway: string;
   /** A page in a browser of its own, which must not have complained, but as expected, when the test has ended. */
@@ -68,6 +69,7 @@ export async function startStage(): Promise<Stage> {
   return {
     gateway,
     dashboard,
+    redisUrl: redis.url,
     async openPage(options = {}, expected) {
       const context = await browser.newContext(options);
       context.setDefaultTimeout(15_000);

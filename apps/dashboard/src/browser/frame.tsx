@@ -1,6 +1,6 @@
 /** What every page has around it. */
 import type { ComponentChildren } from 'preact';
-import { isAdmin, visitor } from './session.ts';
+import { isAdmin, mayOperate, visitor } from './session.ts';
 
 const PLACES = [
   ['/', 'Overview'],
@@ -11,6 +11,10 @@ const PLACES = [
 /** What tells of all tenants. */
 const OF_ALL: readonly string[] = ['/', '/queues'];
 
+function isOffered(path: string): boolean {
+  return OF_ALL.includes(path) ? isAdmin : path !== '/playground' || mayOperate;
+}
+
 export function Frame({ children, title }: { children: ComponentChildren; title: string }) {
   document.title = `${title} · CC Executor`;
   const here = location.pathname;
@@ -19,7 +23,7 @@ export function Frame({ children, title }: { children: ComponentChildren; title:
       <header>
         <nav aria-label="Pages">
           <strong>CC Executor</strong>
-          {PLACES.filter(([path]) => isAdmin || !OF_ALL.includes(path)).map(([path, name]) => (
+          {PLACES.filter(([path]) => isOffered(path)).map(([path, name]) => (
             <a key={path} href={path} aria-current={path === here ? 'page' : undefined}>
               {name}
             </a>
