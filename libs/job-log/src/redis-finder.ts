@@ -28,6 +28,8 @@ export type Finder = (
 /** So many are looked at in one step of Redis: a millisecond or two. */
 const LOOKS = 1_000;
 const MOST = 100;
+/** Of many tenants the one that stands first is walked on, so often in one step. */
+const MORE_STEPS = 100;
 /** More ids do not begin alike: four digits are given at least. */
 const MOST_OF_PREFIX = 1_000;
 
@@ -35,12 +37,31 @@ export function createFinder({ redis, keys }: { redis: RedisConnection; keys: Ke
   const scripts = defineScripts(redis, 'find');
 
   return async (tenants, filter, behind) => {
-    const found = await Promise.all(tenants.map((tenant) => findOf(tenant, filter, behind)));
-    return found.length === 1 && found[0] ? found[0] : firstOf(merge(found));
+    const [only = ''] = tenants;
+    if (tenants.length === 1) return findOf(only, filter, behind, MOST);
+    const few = Math.max(2, Math.ceil(MOST / tenants.length));
+    const walks = await Promise.all(
+      tenants.map(async (tenant) => ({ tenant, ...(await findOf(tenant, filter, behind, few)) })),
+    );
+    for (let steps = 0; steps < MORE_STEPS; steps += 1) {
+      const { places, next } = merge(walks);
+      const first = walks.find((walk) => next !== undefined && walk.next === next);
+      if (first === undefined || places.length >= MOST) break;
+      const more = await findOf(first.tenant, filter, first.next, MOST);
+      first.places.push(...more.places);
+      first.next = more.next;
+    }
+    return firstOf(merge(walks));
   };
 
-  async function findOf(tenant: string, filter: ListFilter, behind: Standing | undefined): Promise<Found> {
-    const span = spanOf(filter, behind);
+  /** @param most how many to give */
+  async function findOf(
+    tenant: string,
+    filter: ListFilter,
+    behind: Standing | undefined,
+    most: number,
+  ): Promise<Found> {
+    const span = { ...spanOf(filter, behind), most };
     const named = [...Object.entries(filter.metadata ?? {}), ...conversationMembers(filter.conversation)];
     const members = named.map(([name, value]) => keys.member(tenant, name, value));
     if (filter.idPrefix !== undefined) return byPrefix(tenant, filter.idPrefix, members, span);
@@ -66,12 +87,12 @@ export function createFinder({ redis, keys }: { redis: RedisConnection; keys: Ke
     tenant: string,
     indexes: string[],
     text: string,
-    { from, behind, to }: Span,
+    { from, behind, to, most }: Span & { most: number },
   ): Promise<Found> {
     const walked =
       text === '' ? await smallestFirst(indexes, { from, to }) : [keys.texts(tenant), ...indexes];
-    const looks = walked.length > 1 ? LOOKS : MOST;
-    const [score, jobId, ...found] = await scripts.find(walked, [...[from, behind, to, looks, MOST], text]);
+    const looks = walked.length > 1 ? LOOKS : most;
+    const [score, jobId, ...found] = await scripts.find(walked, [...[from, behind, to, looks, most], text]);
     const places: Place[] = [];
     for (let i = 0; i < found.length; i += 2) {
       places.push({ tenant, jobId: String(found[i]), score: Number(found[i + 1]) });

@@ -125,9 +125,13 @@ export function describeList(twin: () => Twin): void {
       expect(newest.jobs.map(({ jobId, tenant }) => [jobId, tenant]).slice(0, 3)).toEqual(
         jobs.slice(0, 3).map(({ jobId, tenant }) => [jobId, tenant]),
       );
-      const all = jobs.map(({ jobId }) => jobId).sort();
+      const stored = await Promise.all(jobs.map(async ({ tenant, jobId }) => log.get(tenant, jobId)));
+      const inOrder = stored
+        .flatMap((found) => found?.job ?? [])
+        .sort((a, b) => b.createdAt - a.createdAt || (a.jobId < b.jobId ? 1 : -1))
+        .map(({ jobId }) => jobId);
       for (const limit of [40, 100])
-        expect((await listAll(log, everyTenant, { metadata, limit })).sort()).toEqual(all);
+        expect(await listAll(log, everyTenant, { metadata, limit })).toEqual(inOrder);
       expect(await listAll(log, everyTenant, { metadata, status: 'cancelled', limit: 10 })).toEqual([
         cancelled?.jobId,
       ]);
