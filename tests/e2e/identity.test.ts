@@ -52,8 +52,9 @@ afterAll(async () => {
 type Ran = { code: number; stdout: string; stderr: string };
 
 async function cli(args: string[], env: Record<string, string> = {}): Promise<Ran> {
+  const { PATH, XDG_CONFIG_HOME, XDG_STATE_HOME } = process.env;
   return run(process.execPath, [...quickStart(main), ...args], {
-    env: { PATH: process.env.PATH, AUTH_KEYS_FILE: file, ...env },
+    env: { PATH, XDG_CONFIG_HOME, XDG_STATE_HOME, AUTH_KEYS_FILE: file, ...env },
   }).then(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
     (failed: Ran) => failed,

@@ -60,6 +60,8 @@ async function runCommand({ command, folder }: CleanProject, node: string): Prom
       connection.notify('event', job.event(i + 1, body));
     const { stdout } = await program;
     if (stdout !== 'Hello.\n') throw new Error(stdout);
+    const refused: { stderr?: string } = await run(node, [command, 'up']).catch((error) => error);
+    if (!refused.stderr?.startsWith('The services are not in this package')) throw new Error(refused.stderr);
     return (await run(node, [command, '--version'])).stdout.trim();
   } finally {
     await gateway.close();

@@ -17,17 +17,22 @@ function replacements(version: string): Record<string, string> {
   };
 }
 
-/** Writes `dist/main.js`, and what it loads when it is needed. */
-export async function buildCommand(root: string, command: string, version: string): Promise<void> {
-  const replaced = Object.entries(replacements(version)).map(([path, code]) => [join(root, path), code]);
-  const codes = new Map(replaced as [string, string][]);
+/** Writes `dist/main.js`, and what it loads when it is needed. Throws when a module that is to be replaced is not there any more. */
+export async function buildCommand(command: string, version: string): Promise<void> {
+  const left = new Map(Object.entries(replacements(version)));
+  // A workspace may be reached by a link: paths end alike, and begin as they like.
+  function replace(id: string): string | undefined {
+    const [path, code] = [...left].find(([path]) => id.endsWith(`/${path}`)) ?? [];
+    if (path !== undefined) left.delete(path);
+    return code;
+  }
   const bundle = await rolldown({
     input: { main: join(command, 'src/packed-main.ts') },
     cwd: command,
     platform: 'node',
     logLevel: 'silent',
     plugins: [
-      { name: 'replaced', load: (id) => codes.get(id) },
+      { name: 'replaced', load: replace },
       { name: 'builtins', renderChunk: (code) => takeBuiltins(code) },
     ],
   });
@@ -36,4 +41,5 @@ export async function buildCommand(root: string, command: string, version: strin
   } finally {
     await bundle.close();
   }
+  if (left.size > 0) throw new Error(`there is no ${[...left.keys()].join(', ')}`);
 }

@@ -21,7 +21,7 @@ const WORKSPACE_ONLY = ['scripts', 'devDependencies', 'publishConfig'];
 
 async function build(): Promise<void> {
   const manifest = JSON.parse(readFileSync(manifestFile, 'utf8'));
-  if (manifest.bin) await buildCommand(root, library, manifest.version);
+  if (manifest.bin) await buildCommand(library, manifest.version);
   else {
     await buildScript(root, library, readManifest(manifest));
     await buildTypes(root, library, readManifest(manifest));
