@@ -2,22 +2,19 @@
  * What the dashboard's pages are tried on: the whole stack with 10,000 jobs, as `npm start` brings it up with the demo engine, and a
  * browser. `PAGES_SHOWN_IN=folder` puts there how pages look.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { createKeys, DEFAULT_KEY_PREFIX } from '@cc-executor/job-log';
 import { closeRedis, openRedis } from '@cc-executor/redis';
 import { createRedisWholeLog, startTestRedis, writeManyJobs } from '@cc-executor/testing';
 import { type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { expect, onTestFinished } from 'vitest';
 import { program } from './chromium.ts';
+import { startDemoStack } from './demo-stack.ts';
 
-const MAIN = fileURLToPath(new URL('../../apps/cli/src/main.ts', import.meta.url));
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 export const VIEWS: Record<string, BrowserContextOptions> = {
@@ -61,11 +58,11 @@ export async function startStage(): Promise<Stage> {
   closers.push(() => redis.close());
   closers.push(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   await writeJobs(redis.url);
-  const stack = await startStack(folder, redis.url);
+  const stack = await startDemoStack(folder, { REDIS_URL: redis.url });
   closers.push(stack.stop);
   const browser = await chromium.launch({ executablePath: program as string, args: ['--no-sandbox'] });
   closers.push(() => browser.close());
-  const { gateway, dashboard } = stack;
+  const { jobs: gateway, dashboard } = stack;
   return {
     gateway,
     dashboard,
@@ -99,30 +96,6 @@ export async function startStage(): Promise<Stage> {
       for (const close of closers.reverse()) await close();
     },
   };
-}
-
-/** `npm start`'s command, on free ports, with the demo engine. */
-async function startStack(folder: string, redisUrl: string) {
-  const ports = { CLAUDE_API_PORT: '0', GATEWAY_PORT: '0', DASHBOARD_PORT: '0' };
-  const places = { HOME: folder, CLAUDE_WORK_DIR: join(folder, 'work'), UP_DATA_DIR: join(folder, 'redis') };
-  const child = spawn(process.execPath, [MAIN, 'up'], {
-    env: { PATH: '/nowhere', CLAUDE_ENGINE: 'demo', NO_COLOR: '1', REDIS_URL: redisUrl, ...ports, ...places },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const ended = once(child, 'close');
-  function stop() {
-    child.kill('SIGTERM');
-    return ended;
-  }
-  let said = '';
-  for await (const text of child.stdout.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
-    said += text;
-    if (said.includes('Ctrl-C')) break;
-  }
-  child.stdout.resume();
-  const gateway = `http:${/ws:(\S+)\/ws\b/.exec(said)?.[1]}/v1/jobs`;
-  const dashboard = /dashboard +(http:\S+)/.exec(said)?.[1] ?? said;
-  return { gateway, dashboard, stop };
 }
 
 async function writeJobs(url: string): Promise<void> {

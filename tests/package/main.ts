@@ -1,6 +1,6 @@
 /**
  * `npm run test:package`: the packed SDK, its hooks and the command in an empty project with what others use, fetched from the npm registry: each Node.js
- * it is promised for, esbuild and Vite, the AI SDK, and the two checkers of packages. Takes minutes and a network, so it is no part
+ * it is promised for, esbuild and Vite, the AI SDK, React 18 and 19 in a browser, and the two checkers of packages. Takes minutes and a network, so it is no part
  * of `npm test`. Ends with the totals, and with 1 when something failed.
  */
 import { readFile, writeFile } from 'node:fs/promises';
@@ -15,6 +15,7 @@ import {
   startScriptedGateway,
 } from '../../libs/client/test/scripted-gateway.ts';
 import { type CleanProject, makeCleanProject, run } from './clean-project.ts';
+import { REACT_PACKAGES, tryInBrowser } from './react-trial.ts';
 
 const NODES = { 20: '20.20.2', 22: '22.23.3', 24: '24.21.0', 26: '26.10.0' };
 const TOOLS = [
@@ -118,6 +119,7 @@ function checks(project: CleanProject): Record<string, () => Promise<unknown>> {
       return measure('esbuild.js');
     },
     'the AI SDK': () => runChat(project),
+    'the hooks and useChat in a browser': () => tryInBrowser(project),
     'the fault suite, as far as it is about the SDK, over both transports': async () => {
       const vitest = ['tools/runtime/run.mjs', '--bin', 'vitest', 'run', '--root', '.'];
       const { stdout } = await run(
@@ -167,7 +169,8 @@ try {
   const nodes = Object.entries(NODES).map(
     ([major, version]) => `node${major}@npm:node-${process.platform}-${process.arch}@${version}`,
   );
-  await project.npm('install', ...TOOLS, ...nodes);
+  // Two Reacts are one too many for npm.
+  await project.npm('install', '--legacy-peer-deps', ...TOOLS, ...REACT_PACKAGES, ...nodes);
   await writeFile(join(project.folder, 'entry.js'), "export { createClient } from '@cc-executor/client';\n");
   await writeFile(join(project.folder, 'vite.config.js'), VITE_CONFIG);
   for (const [name, check] of Object.entries(checks(project))) {
