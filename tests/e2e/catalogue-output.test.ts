@@ -9,7 +9,7 @@ import { memoryOf } from './support/processes.ts';
 import { startScripts } from './support/scripts.ts';
 import { answer, closing, opening, piece } from './support/stream-lines.ts';
 
-const HEARTBEAT_MS = 200;
+const HEARTBEAT_MS = 500;
 /** Node ends a process that needs more for its live objects. */
 const HEAP_LIMIT_MB = 96;
 const FLOOD_MB = 128;
