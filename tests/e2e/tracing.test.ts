@@ -33,7 +33,7 @@ beforeAll(async () => {
   await once(receiver, 'listening');
   hook = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`;
   const env = {
-    ...{ JOB_LEASE_MS: '2000', GATEWAY_SWEEP_MS: '100' },
+    ...{ JOB_LEASE_MS: '5000', GATEWAY_SWEEP_MS: '100' },
     ...{ WEBHOOK_SECRETS: `whsec_${Buffer.alloc(32, 7).toString('base64')}` },
     ...{ WEBHOOK_ALLOWED_TARGETS: '127.0.0.1', ...collector.env },
   };
