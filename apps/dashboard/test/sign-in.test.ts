@@ -201,6 +201,7 @@ test('what a page of elsewhere has a browser send with a session reaches no gate
   const pages: Record<string, string>[] = [
     { origin: 'http://127.0.0.1:1' },
     { origin: 'null' },
+    { origin: 'http://127.0.0.1:1', authorization: 'Basic YTpi' },
     { origin: base, 'sec-fetch-site': 'same-site' },
     { 'sec-fetch-site': 'cross-site' },
   ];
@@ -238,6 +239,9 @@ test('a proxy may show a key of its own', async () => {
   const authorization = `Bearer ${OPERATE}`;
   expect(await (await get('/jobs', { authorization })).text()).toContain('data-role="operate"');
   expect((await post('/v1/jobs/cancel', { authorization, origin: base })).status).toBe(200);
+  expect((await post('/v1/jobs/cancel', { authorization })).status).toBe(200);
+  const foreign = { authorization, origin: 'http://127.0.0.1:1' };
+  expect((await post('/v1/jobs/cancel', foreign)).status).toBe(403);
   expect((await get('/jobs', { authorization: 'Bearer nobody' })).status).toBe(303);
 });
 

@@ -50,15 +50,15 @@ export function openEntrance(
     const sessionKey = session && sessions.keyOf(session);
     const key = shown ?? sessionKey ?? token;
     const holder = key === undefined ? undefined : await keyCheck.holderOf(key);
+    if (holder === undefined && session !== undefined) sessions.end(session);
     return holder && { ...holder, key, session: sessionKey && session };
   }
 
   async function admit(request: HttpRequest, reply: HttpReply): Promise<HttpReply | undefined> {
     const visitor = await find(request.headers);
     if (visitor === undefined) return sendAway(request, reply);
-    // Whoever shows a key themselves is no browser that was made to.
-    const isForeign = visitor.key !== undefined && request.headers.authorization === undefined;
-    if (isForeign && !isSafe(request) && !isSameOrigin(request.headers)) {
+    // Also with a key that is shown: a proxy adds it to whatever a browser was made to send.
+    if (visitor.key !== undefined && !isSafe(request) && !isSameOrigin(request.headers)) {
       const detail = 'Pages of elsewhere may not do this here.';
       return refuse(reply, { status: 403, code: 'forbidden', detail });
     }
