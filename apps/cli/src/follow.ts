@@ -20,13 +20,15 @@ export async function followJob(
     onEnd,
   }: { screen: Screen; json: boolean; onEnd?: ((event: TerminalEvent) => void) | undefined },
 ): Promise<number> {
-  const stops = [tellTroubles(client, screen)];
+  const stopTelling = tellTroubles(client, screen);
+  let stopCounting = () => {};
   const renderer = createRenderer(screen.colors);
   const render = json ? renderJson : renderer.render;
   try {
     for await (const event of job.events()) {
+      stopCounting();
       if (event.type === 'queued' && screen.isWatched)
-        stops.push(watchQueue(client, job, { queued: event, tell: screen.wait }));
+        stopCounting = watchQueue(client, job, { queued: event, tell: screen.wait });
       const { text, freshLine, warnings = [], notes = [], waiting } = render(event);
       if (text !== undefined) await screen.write(text, freshLine);
       if (isTerminalEvent(event)) {
@@ -46,7 +48,8 @@ export async function followJob(
     // Attached after the terminal event: there was nothing to show.
     return exitCodeOfEnd(await job.done());
   } finally {
-    for (const stop of stops) stop();
+    stopTelling();
+    stopCounting();
     screen.stop();
     await screen.finish();
   }
