@@ -23,6 +23,7 @@ const NO_OPTIONS = [
     'onDisconnect',
     'attach',
     'batches',
+    'traceparent',
   ],
 ];
 const options = Object.keys(executeParamsSchema.shape).filter((name) => !NO_OPTIONS.includes(name));
