@@ -112,6 +112,22 @@ export function describePlayground(stageOf: () => Stage): void {
     expect(await page.getByAltText('dot.png').count()).toBe(1);
   });
 
+  test.each([
+    ['data-content="shown"', 'data-content="hidden"', /DASHBOARD_SHOW_CONTENT is off/],
+    ['data-role="admin"', 'data-role="view"', /needs the scope write/],
+  ])('where %s is %s, it says why it is not offered', async (shown, told, why) => {
+    const page = await stageOf().openPage();
+    await page.route('**/playground', async (route) => {
+      const response = await route.fetch();
+      const document = await response.text();
+      expect(document).toContain(shown);
+      await route.fulfill({ response, body: document.replace(shown, told) });
+    });
+    await page.goto(`${stageOf().dashboard}/playground`);
+    await page.getByText(why).waitFor();
+    expect(await page.locator('textarea').count()).toBe(0);
+  });
+
   test('what the gateway refuses is told in its words', async () => {
     const page = await open('', 'phone, light', /status of 400/);
     await page.getByLabel('permissionMode').fill('no mode');
