@@ -6,7 +6,7 @@ import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { keysSettings, loadConfig, setting, text, urlText } from '@cc-executor/runtime/settings';
 import { globalOptions } from './global-options.ts';
-import { readLocalToken } from './local-token.ts';
+import { readLocalToken, whyNotShown } from './local-token.ts';
 import { DEFAULT_PROFILE, type Profile, profileOf, readProfiles } from './profiles.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -101,10 +101,20 @@ export function readUrl(option: string | undefined): string {
   return completeUrl(findUrl(option).value);
 }
 
-/** The token for this address as an option of a client. Errors: as of `findToken`. */
-export function tokenOptions(url: string): { token?: string } {
-  const token = findToken(url)?.value;
-  return token === undefined ? {} : { token };
+/**
+ * The token for this address as an option of a client, which asks for it at each connection. Errors: as of `findToken`; of the
+ * function `Error`, when it is not to be shown to what listens there.
+ */
+export function tokenOptions(url: string): { token?: () => string } {
+  const token = findToken(url);
+  if (token === undefined) return {};
+  return {
+    token() {
+      const reason = token.origin === 'stack' ? whyNotShown(url) : undefined;
+      if (reason !== undefined) throw new Error(reason);
+      return token.value;
+    },
+  };
 }
 
 /** `http://host` is `ws://host/ws`. Errors: `UsageError`. */

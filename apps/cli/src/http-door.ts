@@ -17,9 +17,9 @@ export async function askHttpDoor(
   const base = url.href.replace(/\/(?:ws)?$/, '');
   const { token } = tokenOptions(address);
   const headers = new Headers(init.headers);
-  if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
   let response: Response;
   try {
+    if (token !== undefined) headers.set('authorization', `Bearer ${token()}`);
     response = await fetch(`${base}/v1/${path}`, { ...init, headers });
   } catch (error) {
     const { cause, message } = error as Error;
