@@ -3,10 +3,13 @@
  * whichever state it is: by text, by code, and by how long that takes.
  */
 import { randomUUID } from 'node:crypto';
-import type { Identity } from '@cc-executor/identity';
+import { Readable } from 'node:stream';
+import type { FilesAnswer } from '@cc-executor/claude-api-client';
+import type { Identity, Limits } from '@cc-executor/identity';
 import { createEpoch, createJobId, httpOperations, type Method, methods } from '@cc-executor/protocol';
 import { connectWire, needs, type WireClient } from '@cc-executor/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createFiles } from '../src/operations/files.ts';
 import { completed, provideRig, type Rig, type TestGateway, takeJob, untilTrue } from './harness.ts';
 
 let rig: Rig;
@@ -137,10 +140,23 @@ describe('a key with the scope admin', () => {
   let gateway: TestGateway;
   let client: WireClient;
 
+  /** Of claude-api: which execution, and whose, a diff was wanted of. */
+  let diffed: unknown[];
+  let limits: Limits;
+
   beforeEach(async () => {
     const standing = () => 'good' as const;
+    [diffed, limits] = [[], {}];
+    const claudeApi = {
+      files: () => Promise.reject(new Error('no files are asked for')),
+      async diff(...[executionId, tenant]: [string, string, AbortSignal]): Promise<FilesAnswer> {
+        diffed.push([executionId, tenant]);
+        return { status: 200, headers: {}, body: Readable.from([Buffer.from('diff')]) };
+      },
+    };
     gateway = await rig.gateway({
-      keyring: { identify: () => admin, standing, termsOf: () => ({ tenant: {} }) },
+      keyring: { identify: () => admin, standing, termsOf: () => ({ tenant: {}, key: limits }) },
+      files: createFiles({ claudeApi }),
     });
     client = await connectWire(gateway.url, { headers });
   });
@@ -190,6 +206,23 @@ describe('a key with the scope admin', () => {
     const { result } = await client.request('cancelMany', { status: 'queued' });
     expect(result.jobs).toEqual([{ jobId, status: 'cancelled', accepted: true }]);
     expect((await rig.log.get(STRANGER, jobId))?.job.status).toBe('cancelled');
+  });
+
+  test('is shown what it has changed, as its tenant is', async () => {
+    const jobId = await createForeignJob();
+    const diff = { bytes: 4, files: 1, sha256: '0'.repeat(64) };
+    await (await takeJob(rig.log, jobId)).end({ ...completed, executionId: 'execution-1', diff });
+    const response = await fetch(`http://127.0.0.1:${gateway.port}/v1/jobs/${jobId}/diff`, { headers });
+    expect([response.status, await response.text()]).toEqual([200, 'diff']);
+    expect(diffed).toEqual([['execution-1', STRANGER]]);
+  });
+
+  test('has its own limits once, however many tenants it acts for', async () => {
+    limits = { jobs: 1 };
+    const jobId = await createForeignJob();
+    expect((await client.request('rerun', { jobId, attach: false })).error).toBeUndefined();
+    const { error } = await client.request('execute', { prompt: 'x', attach: false });
+    expect(error.data.code).toBe('quota_exceeded');
   });
 
   test('may look at a batch, and cancel it', async () => {

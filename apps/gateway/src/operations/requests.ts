@@ -24,8 +24,13 @@ export type Requests = {
   perform<M extends Method>(session: Session, call: Call<M>): Promise<Answer<M>>;
   /** The same as a part of a request that is under way: quotas on requests have counted that. */
   performPart<M extends Method>(session: Session, call: Call<M>): Promise<Answer<M>>;
-  /** Does what a door does by several of these; errors and count are those of one, under this name. */
-  attempt<T>(session: Session, name: OperationName, work: () => Promise<T>, jobId?: string): Promise<T>;
+  /** Does what a door does by several of these, in the session of whose job that is; errors and count are those of one, under this name. */
+  attempt<T>(
+    session: Session,
+    name: OperationName,
+    work: (acting: Session) => Promise<T>,
+    jobId?: string,
+  ): Promise<T>;
   /** Counts what a door refused because it asks for no operation. */
   countRefusal(session: Pick<Session, 'door'>, error: ProtocolError): void;
 };

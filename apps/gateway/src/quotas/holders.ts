@@ -5,7 +5,7 @@ import type { Quotas } from './settings.ts';
 
 export type Holder = {
   of: 'tenant' | 'key';
-  /** By which the ledger knows it. No two holders have the same: a tenant's name has no slash. */
+  /** By which the ledger knows it: a key by its id, for whichever tenant it acts. No two holders have the same: a tenant's name has no slash. */
   account: string;
   limits: Limits;
 };
@@ -18,7 +18,7 @@ export function createHolders(authenticator: Pick<Authenticator, 'termsOf'>, quo
     const { tenant, key } = authenticator.termsOf(identity);
     const holder: Holder = { of: 'tenant', account: identity.tenant, limits: { ...quotas, ...tenant } };
     if (key === undefined) return [holder];
-    return [holder, { of: 'key', account: `${identity.tenant}/${identity.who}`, limits: key }];
+    return [holder, { of: 'key', account: `/${identity.who}`, limits: key }];
   };
 }
 

@@ -4,6 +4,7 @@ import type { FilesAnswer, FilesRequest } from '@cc-executor/claude-api-client';
 import type { TerminalEvent } from '@cc-executor/protocol';
 import { encodePath, encodeQuery } from '../../operations/files.ts';
 import type { OperationName } from '../../operations/scopes.ts';
+import type { Session } from '../../operations/session.ts';
 import { createBatch } from '../batch.ts';
 import type { HttpContext } from './context.ts';
 import type { Exchange } from './exchange.ts';
@@ -64,7 +65,7 @@ export function createFileHandlers({ requests, files }: HttpContext): FileHandle
     async diffJob(exchange, { jobId }) {
       const { session } = exchange;
       const { result: job } = await requests.perform(session, { method: 'get', params: { jobId } });
-      const read = () => files.jobDiff(session, job, signalOf(exchange));
+      const read = (acting: Session) => files.jobDiff(acting, job, signalOf(exchange));
       const answer = await requests.attempt(session, 'diffJob', read, jobId);
       const { diff: kept } = (job.terminal ?? {}) as Partial<TerminalEvent>;
       await pass(exchange, answer, kept && { 'repr-digest': digestHeader(kept.sha256) });
