@@ -9,7 +9,7 @@ import type { JobEvent } from '@cc-executor/protocol';
 import { type Stack, startStack, type WireClient } from '@cc-executor/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { fixture, runNode } from './support/child.ts';
-import { type ClaudeStack, claudeKinds, startClaudeStack, useClaudeStack } from './support/claude.ts';
+import { type ClaudeStack, describeClaudeKinds } from './support/claude.ts';
 import { bothDoors, type Door, dialectDoor, doors, nativeDoor, type Task } from './support/doors.ts';
 import { RESTLESS, watchLeftovers } from './support/leftovers.ts';
 import { nonce } from './support/nonce.ts';
@@ -192,42 +192,43 @@ describe('control with the demo engine', () => {
   });
 });
 
-describe.each(claudeKinds)('control with the %s CLI', (kind) => {
-  const stack = useClaudeStack(kind, { env, claudeEnv: { CLAUDE_STOP_GRACE_MS: '500' } });
+/** A shell with two sleeping children, one of them in a session of its own; found by their odd duration. */
+function sleepers({ home, claudeApi }: ClaudeStack) {
+  const duration = `86400.${randomInt(1e9, 1e10)}`;
+  const begun = join(home, `begun-${nonce()}`);
+  // Claude Code refuses commands that begin with a long sleep.
+  const command = `s=sleep; $s ${duration} & setsid $s ${duration} & : > ${begun}; wait`;
+  return {
+    prompt: `Run this. [[bash: ${command}]]`,
+    async untilAsleep(): Promise<number[]> {
+      // To look for a file costs nothing; to look through all processes does.
+      await vi.waitFor(() => expect(existsSync(begun)).toBe(true), 20_000);
+      await vi.waitFor(() => expect(sleepingPids(duration)).toHaveLength(2), {
+        timeout: 10_000,
+        interval: 200,
+      });
+      const pids = new Set([...descendants(claudeApi!.pid), ...processesWith(duration)]);
+      pids.delete(process.pid);
+      expect(pids.size).toBeGreaterThanOrEqual(4);
+      return [...pids];
+    },
+  };
+}
+
+async function untilDead(pids: number[]): Promise<void> {
+  await vi.waitFor(() => expect(pids.filter(isAlive)).toEqual([]), 10_000);
+}
+
+const claudeEnv = { CLAUDE_STOP_GRACE_MS: '500' };
+
+describeClaudeKinds('control of processes', { env, claudeEnv }, (kind, stack) => {
   // The real one takes its time: one run of it is looked at through both doors.
   const visited = kind === 'real' ? [bothDoors] : doors;
-
-  /** A shell with two sleeping children, one of them in a session of its own; found by their odd duration. */
-  function sleepers() {
-    const duration = `86400.${randomInt(1e9, 1e10)}`;
-    const begun = join(stack().home, `begun-${nonce()}`);
-    // Claude Code refuses commands that begin with a long sleep.
-    const command = `s=sleep; $s ${duration} & setsid $s ${duration} & : > ${begun}; wait`;
-    return {
-      prompt: `Run this. [[bash: ${command}]]`,
-      async untilAsleep(on = stack()): Promise<number[]> {
-        // To look for a file costs nothing; to look through all processes does.
-        await vi.waitFor(() => expect(existsSync(begun)).toBe(true), 20_000);
-        await vi.waitFor(() => expect(sleepingPids(duration)).toHaveLength(2), {
-          timeout: 10_000,
-          interval: 200,
-        });
-        const pids = new Set([...descendants(on.claudeApi!.pid), ...processesWith(duration)]);
-        pids.delete(process.pid);
-        expect(pids.size).toBeGreaterThanOrEqual(4);
-        return [...pids];
-      },
-    };
-  }
-
-  async function untilDead(pids: number[]): Promise<void> {
-    await vi.waitFor(() => expect(pids.filter(isAlive)).toEqual([]), 10_000);
-  }
 
   it.each(visited)(
     'a cancelled parent with two sleeping children leaves none, through $name',
     async (door) => {
-      const { prompt, untilAsleep } = sleepers();
+      const { prompt, untilAsleep } = sleepers(stack());
       const visitor = await door.connect(stack());
       const task = await visitor.execute(prompt);
       const pids = await untilAsleep();
@@ -239,7 +240,7 @@ describe.each(claudeKinds)('control with the %s CLI', (kind) => {
   );
 
   it('a job past its limit leaves none', async () => {
-    const { prompt, untilAsleep } = sleepers();
+    const { prompt, untilAsleep } = sleepers(stack());
     const { wire, close } = await nativeDoor.connect(stack());
     const { result } = await wire.request('execute', { prompt, timeouts: { idleMs: 3_000 } });
     const pids = await untilAsleep();
@@ -252,32 +253,12 @@ describe.each(claudeKinds)('control with the %s CLI', (kind) => {
   });
 
   it('a client of the dialect that was killed leaves none after the grace', async () => {
-    const { prompt, untilAsleep } = sleepers();
+    const { prompt, untilAsleep } = sleepers(stack());
     const client = runNode([fixture('prototype-client.mjs'), stack().dialectUrl(), prompt]);
     await client.untilOutput(/RUNNING job_/);
     const pids = await untilAsleep();
     client.process.kill('SIGKILL');
     await untilDead(pids);
-  });
-
-  it("claude-api's own time-out ends the job as failed and leaves none", async () => {
-    const { prompt, untilAsleep } = sleepers();
-    // The children have to be there before.
-    const limitMs = kind === 'real' ? '12000' : '6000';
-    const impatient = await startClaudeStack(kind, {
-      env: RESTLESS,
-      claudeEnv: { CLAUDE_EXECUTION_TIMEOUT_MS: limitMs, CLAUDE_STOP_GRACE_MS: '300' },
-    });
-    try {
-      const visitor = await dialectDoor.connect(impatient);
-      const task = await visitor.execute(prompt);
-      const pids = await untilAsleep(impatient);
-      expect(await task.ended).toMatchObject({ status: 'FAILED', code: 'upstream_error' });
-      await untilDead(pids);
-      await visitor.close();
-    } finally {
-      await impatient.close();
-    }
   });
 
   /** A command that counts in a file of its workspace, and how far it has come. */
@@ -346,6 +327,21 @@ describe.each(claudeKinds)('control with the %s CLI', (kind) => {
       await playControl(door, stack(), `[[text: ${text}]] [[chunks: 10]] [[delay: ${STEP_MS}]]`, step);
     });
   }
+});
+
+/** The children have to be there before. */
+const impatient = { CLAUDE_EXECUTION_TIMEOUT_MS: '12000', CLAUDE_STOP_GRACE_MS: '300' };
+
+describeClaudeKinds("claude-api's own time-out", { claudeEnv: impatient }, (_kind, stack) => {
+  it('ends the job as failed and leaves none', async () => {
+    const { prompt, untilAsleep } = sleepers(stack());
+    const visitor = await dialectDoor.connect(stack());
+    const task = await visitor.execute(prompt);
+    const pids = await untilAsleep();
+    expect(await task.ended).toMatchObject({ status: 'FAILED', code: 'upstream_error' });
+    await untilDead(pids);
+    await visitor.close();
+  });
 });
 
 function sleepingPids(duration: string): number[] {

@@ -7,7 +7,7 @@ import { createHash, randomInt } from 'node:crypto';
 import { connectWire, type Stack, startStack, type WireClient } from '@cc-executor/testing';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { fixture, runNode } from './support/child.ts';
-import { type ClaudeStack, claudeKinds, useClaudeStack } from './support/claude.ts';
+import { type ClaudeStack, describeClaudeKinds } from './support/claude.ts';
 import { bothDoors, type Door, dialectDoor, doors, nativeDoor, type Visitor } from './support/doors.ts';
 import { RESTLESS, watchLeftovers } from './support/leftovers.ts';
 import { nonce } from './support/nonce.ts';
@@ -109,9 +109,9 @@ function digestOf(text: string) {
   return { length: text.length, sha256: createHash('sha256').update(text).digest('hex') };
 }
 
-describe.each(claudeKinds)('the catalogue with the %s CLI', (kind) => {
-  const stack = useClaudeStack(kind, { env: { GATEWAY_HEARTBEAT_MS: String(HEARTBEAT_MS) } });
+const env = { GATEWAY_HEARTBEAT_MS: String(HEARTBEAT_MS) };
 
+describeClaudeKinds('the catalogue', { env }, (kind, stack) => {
   // The real one takes its time: one run of it is looked at through both doors.
   describe.each(kind === 'real' ? [bothDoors] : doors)('through $name', (door) => {
     async function connect(): Promise<Visitor> {

@@ -41,7 +41,7 @@ const GRANTED = { CLAUDE_ALLOW_SYSTEM_PROMPT: 'yes', CLAUDE_REQUEST_SETTINGS: 'l
 describe('the real Claude Code', () => {
   const stack = useClaudeStack('real', {
     claudeEnv: { CLAUDE_REQUEST_ENV: 'HIDDEN', ...GRANTED },
-    env: { LOG_LEVEL: 'trace', SERVICE_REPORT_MS: '100', ...GRANTED },
+    env: { LOG_LEVEL: 'trace', SERVICE_REPORT_MS: '500', ...GRANTED },
   });
 
   async function run(prompt: string, params: object): Promise<TerminalEvent> {

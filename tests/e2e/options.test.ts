@@ -5,24 +5,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Client, createClient } from '@cc-executor/client';
 import type { ExecuteParams } from '@cc-executor/protocol';
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
-import { claudeKinds, useClaudeStack } from './support/claude.ts';
+import { afterAll, expect, it, onTestFinished } from 'vitest';
+import { describeClaudeKinds } from './support/claude.ts';
 import { nonce } from './support/nonce.ts';
 
 const workspaces = mkdtempSync(join(tmpdir(), 'cc-executor-workspaces-'));
 afterAll(() => rmSync(workspaces, { recursive: true, force: true, maxRetries: 3 }));
 
-describe.each(claudeKinds)('options, with the %s CLI', (kind) => {
-  const stack = useClaudeStack(kind, {
-    claudeEnv: {
-      CLAUDE_MAX_TURNS: '5',
-      CLAUDE_MAX_BUDGET_USD: '2',
-      CLAUDE_MODELS: 'sonnet,opus',
-      CLAUDE_REQUEST_ENV: 'GREETING',
-      CLAUDE_WORKSPACES_DIR: workspaces,
-    },
-  });
+const claudeEnv = {
+  CLAUDE_MAX_TURNS: '5',
+  CLAUDE_MAX_BUDGET_USD: '2',
+  CLAUDE_MODELS: 'sonnet,opus',
+  CLAUDE_REQUEST_ENV: 'GREETING',
+  CLAUDE_WORKSPACES_DIR: workspaces,
+};
 
+describeClaudeKinds('options', { claudeEnv }, (_kind, stack) => {
   function connect(): Client {
     const client = createClient({ url: stack().url() });
     onTestFinished(() => client.close());

@@ -12,7 +12,7 @@ import {
 } from '@cc-executor/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type FaultStack, startFaultStack } from './harness.ts';
-import { bringToMoments, completeUpstream, THREE_SLOTS } from './moments.ts';
+import { bringToMoments, THREE_SLOTS } from './moments.ts';
 import { shareFaultStack } from './shared-stack.ts';
 
 /** So often the victim asks, or for so long, once all of the crowd are at it. */
@@ -75,7 +75,10 @@ test.for(hostile)(
     if (plan('').mode === 'deaf') await needs('throughput')(context);
     const victim = await faults.client();
     const jobs = await bringToMoments(faults, victim, {
-      plans: { claimed: { chunks: 1, ends: ['pause'] }, streaming: { chunks: 250, paceMs: 10 } },
+      plans: {
+        claimed: { chunks: 1, ends: ['pause'] },
+        streaming: { chunks: 250, paceMs: 1, ends: ['pause'] },
+      },
     });
     const over = faults.recorder.fault(`clients ${name}`);
     const port = Number(faults.stack.gateways[0]?.ready.port);
@@ -85,7 +88,8 @@ test.for(hostile)(
     const accepted = await victim.execute({ prompt: faults.plan({ chunks: 4 }).prompt });
     const late = await faults.client();
     await late.attach(jobs.streaming);
-    await completeUpstream(faults, jobs.finishing);
+    const ends = [jobs.finishing, jobs.streaming].map((jobId) => victim.terminal(jobId));
+    await faults.upstream.releaseWhile(Promise.all(ends));
     expect(await victim.terminal(jobs.finishing)).toMatchObject({ type: 'completed' });
     await late.attach(jobs.finishing);
     expect(await late.terminal(jobs.finishing)).toMatchObject({ type: 'completed' });

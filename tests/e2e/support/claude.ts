@@ -3,7 +3,7 @@
  * stand-in model, or by a fixture in its place.
  */
 import { readdirSync } from 'node:fs';
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +16,7 @@ import {
   startStack,
   startStandInModel,
 } from '@cc-executor/testing';
-import { afterAll, beforeAll, beforeEach, expect, inject, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, vi } from 'vitest';
 import { RESTLESS, watchLeftovers } from './leftovers.ts';
 import { descendants } from './processes.ts';
 
@@ -36,7 +36,7 @@ export type ClaudeStack = Stack & {
 
 export type ClaudeKind = 'real' | 'fixture';
 
-export const claudeKinds: readonly ClaudeKind[] = ['fixture', 'real'];
+const KINDS: readonly ClaudeKind[] = ['fixture', 'real'];
 
 type Options = {
   claudeEnv?: Record<string, string>;
@@ -76,6 +76,25 @@ export function useClaudeStack(kind: ClaudeKind, options: Options = {}): () => C
   };
 }
 
+/** A suite for each kind of CLI, all on one stack, whose CLI is another one from suite to suite. */
+export function describeClaudeKinds(
+  name: string,
+  options: Options,
+  suite: (kind: ClaudeKind, stack: () => ClaudeStack) => void,
+): void {
+  describe(name, () => {
+    const stack = useClaudeStack('fixture', options);
+    describe.each(KINDS)('with the %s CLI', (kind) => {
+      const isMissing = kind === 'real' && realClaude === undefined;
+      beforeAll(async () => {
+        if (!isMissing) await installCli(kind, stack().home);
+      });
+      beforeEach(({ skip }) => skip(isMissing, NO_CLAUDE));
+      suite(kind, stack);
+    });
+  });
+}
+
 /** A job that was cancelled ends before the processes and the folder of its execution are gone. */
 async function untilNothingRuns({ home, claudeApi }: ClaudeStack): Promise<void> {
   const folders = () => readdirSync(join(home, 'work')).filter((name) => name.startsWith('execution-'));
@@ -92,7 +111,7 @@ export async function startClaudeStack(
 ): Promise<ClaudeStack> {
   const home = await mkdtemp(join(tmpdir(), 'cc-executor-claude-'));
   const model = await startStandInModel({ ...(script && { script }) });
-  const bin = kind === 'real' ? realClaude : await installFixture(home);
+  const bin = kind === 'real' ? realClaude : await installCli('fixture', home);
   if (bin === undefined) throw new Error(NO_CLAUDE);
   async function cleanUp(): Promise<void> {
     await model.close();
@@ -118,10 +137,12 @@ export async function startClaudeStack(
   }
 }
 
-async function installFixture(folder: string): Promise<string> {
-  const file = join(folder, 'claude');
+/** Makes a script of the CLI, in place of the one that is there. */
+async function installCli(kind: ClaudeKind, folder: string): Promise<string> {
   const fixture = fileURLToPath(new URL('../fixtures/claude.mjs', import.meta.url));
-  await writeFile(file, `#!/bin/sh\nexec '${process.execPath}' '${fixture}' "$@"\n`);
-  await chmod(file, 0o755);
+  const command = kind === 'real' ? `'${realClaude}'` : `'${process.execPath}' '${fixture}'`;
+  const file = join(folder, 'claude');
+  await writeFile(`${file}.new`, `#!/bin/sh\nexec ${command} "$@"\n`, { mode: 0o755 });
+  await rename(`${file}.new`, file);
   return file;
 }

@@ -31,5 +31,9 @@ export function claudeEnvironment(options: {
   };
 }
 
-/** For runs that live for a second, whose code Claude Code's runtime had better not optimize: it would never pay. */
-export const SHORT_LIVED = { BUN_JSC_useDFGJIT: '0', BUN_JSC_useConcurrentGC: '0' };
+/** For runs that live for a second, in which it would never pay to optimize code or to collect garbage ahead of need. */
+export const SHORT_LIVED = {
+  BUN_JSC_useDFGJIT: '0',
+  BUN_JSC_useConcurrentGC: '0',
+  BUN_GC_TIMER_DISABLE: '1',
+};
