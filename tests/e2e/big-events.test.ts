@@ -25,7 +25,6 @@ import {
 } from '@cc-executor/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { runNode } from './support/child.ts';
-import { RESTLESS } from './support/leftovers.ts';
 import { nonce } from './support/nonce.ts';
 import { enlarge, readRecording, writeReplayCli } from './support/replay-cli.ts';
 
@@ -54,7 +53,8 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'big.jsonl'), lines.map((line) => `${line}\n`).join(''));
   writeFileSync(join(folder, 'endless.jsonl'), endless.map((line) => `${line}\n`).join(''));
   const bounds = { JOB_MAX_OUTPUT_BYTES: String(MAX_OUTPUT_BYTES) };
-  stack = await startStack({ env: { ...RESTLESS, ...bounds }, upstream: { env } });
+  // A line of 15 MB keeps a worker from its lease for seconds where the machine is busy: that is the default one.
+  stack = await startStack({ env: bounds, upstream: { env } });
   proxy = await startFaultProxy({ target: { port: Number(new URL(stack.url()).port) } });
   await proxy.set({ toClient: { bytesPerSecond: SLOW_BYTES_PER_SECOND } });
   client = createClient({ url: stack.url() });
