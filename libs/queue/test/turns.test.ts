@@ -281,6 +281,19 @@ describe('after a crash', () => {
     expect(await handedOut()).toEqual(['acme/1']);
   });
 
+  it('a line that was taken out by hand holds up nobody, and its jobs come into line again', async () => {
+    const [first = ''] = await enter('lost', 2);
+    await enter('other', 1);
+    const own = bull.replace('jobs:', '');
+    await turns.enter({ jobId: 'lost/3', tenant: 'lost', priority: 0, notBefore: Date.now() + 50 });
+    await redis.del(`${own}line:lost`, `${own}early:jobs`);
+    await report(4);
+    expect(await handedOut()).toEqual(['other/1']);
+    expect(await turns.enter({ jobId: first, tenant: 'lost', priority: 0 })).toBe('made');
+    expect(await handedOut()).toEqual(['other/1', first]);
+    await expect.poll(() => turns.recount().then(turns.depth)).toMatchObject({ early: 0 });
+  });
+
   it('of all workers one job waits for whoever comes, also for one that says nothing of its slots', async () => {
     await enter('acme', 3);
     await turns.recount();

@@ -9,7 +9,7 @@ local entry = redis.call('HMGET', bull .. job_id, 'timestamp', 'processedOn', 'f
 if entry[1] and not entry[3] then
   return { entry[2] and 'taken' or 'waits' }
 end
-if redis.call('ZSCORE', WAITING, job_id) or redis.call('ZSCORE', EARLY, job_id) then
+if redis.call('ZSCORE', line_of(tenant), job_id) or redis.call('ZSCORE', EARLY, job_id) then
   return { 'waits' }
 end
 if entry[1] then

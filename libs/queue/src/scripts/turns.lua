@@ -80,6 +80,10 @@ end
 
 local function hand_out(tenant, turn)
   local job = redis.call('ZPOPMIN', line_of(tenant))
+  if not job[1] then
+    -- Its line was taken out by hand.
+    return place(tenant)
+  end
   redis.call('ZREM', WAITING, job[1])
   redis.call('HSET', OUT, job[1], tenant)
   redis.call('HINCRBY', TURNS, 'out ' .. tenant, 1)
@@ -98,10 +102,12 @@ end
 -- many are to wait there, whatever is known of workers.
 local function hand_out_all(at_least)
   for _, job_id in ipairs(redis.call('ZRANGEBYSCORE', EARLY, '-inf', exact(now), 'LIMIT', 0, 100)) do
-    local tenant, priority = string.match(redis.call('HGET', EARLY_JOBS, job_id), '^(%S+) (%S+)$')
+    local tenant, priority = string.match(redis.call('HGET', EARLY_JOBS, job_id) or '', '^(%S+) (%S+)$')
     redis.call('ZREM', EARLY, job_id)
     redis.call('HDEL', EARLY_JOBS, job_id)
-    join_line(job_id, tenant, priority)
+    if tenant then
+      join_line(job_id, tenant, priority)
+    end
   end
   if redis.call('EXISTS', READY) == 0 then
     return
