@@ -117,6 +117,16 @@ test('a job whose entry a worker has taken is looked at again after a lease: it 
   expect(await again.promise).toEqual({ jobIds: [jobId], at: claimedAt + LEASE_MS });
 });
 
+test('a job that a worker has given back goes before those that were never taken', async () => {
+  const [given, waits] = [await createJob(), await createJob()];
+  await gateway.producer.enqueue({ jobId: waits, tenant: TENANT, priority: 0 });
+  const attempt = await takeJob(rig.log, given);
+  expect(await rig.log.release(given, attempt.fence, true)).toBe('ok');
+  start({ producer: { ...gateway.producer, recount: async () => {} } });
+  await untilTrue(async () => (await gateway.producer.ahead(TENANT, given)) === 0);
+  expect(await gateway.producer.ahead(TENANT, waits)).toBe(1);
+});
+
 test('an entry that was confirmed and is lost is found by a round', async () => {
   const jobId = await createJob();
   await rig.log.enqueued(jobId);

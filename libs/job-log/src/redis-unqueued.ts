@@ -11,8 +11,15 @@ import { defineScripts } from './scripts.ts';
 /** What of a job's record matters to its queue entry. */
 export type QueueNeed =
   | { is: 'over' | 'running' }
-  /** `notBefore`: until then it waits for a usage limit to be lifted; 0 when it does not. */
-  | { is: 'queued'; priority: number; notBefore: number; tenant: string; mayBeAbandoned: boolean };
+  /** `notBefore`: until then it waits for a usage limit to be lifted; 0 when it does not. `hasBegun`: a worker has had it. */
+  | {
+      is: 'queued';
+      priority: number;
+      notBefore: number;
+      hasBegun: boolean;
+      tenant: string;
+      mayBeAbandoned: boolean;
+    };
 
 export type Unqueued = {
   /** Claims up to `limit` jobs whose entry must be looked for; another gateway does so after `holdMs`. */
@@ -53,8 +60,9 @@ export function createRedisUnqueued(options: {
       'tenant',
       'onDisconnect',
       'notBefore',
+      'startedAt',
     );
-    const [status, priority, tenant, onDisconnect, notBefore] = fields;
+    const [status, priority, tenant, onDisconnect, notBefore, startedAt] = fields;
     if (!status) return { is: 'over' };
     if (isTerminal(status as JobStatus)) {
       // Whoever ended it died before saying so.
@@ -65,7 +73,7 @@ export function createRedisUnqueued(options: {
     const mayBeAbandoned = onDisconnect === 'cancel';
     return {
       ...{ is: 'queued', priority: Number(priority), notBefore: Number(notBefore ?? 0) },
-      ...{ tenant: String(tenant), mayBeAbandoned },
+      ...{ hasBegun: Boolean(startedAt), tenant: String(tenant), mayBeAbandoned },
     };
   }
 

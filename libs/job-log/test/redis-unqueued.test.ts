@@ -86,11 +86,12 @@ it('says what of a record matters to its queue entry', async () => {
   const spec = { prompt: 'x', priority: 7, onDisconnect: 'cancel' } as const;
   const jobId = await queuedJob({ spec });
   expect(await unqueued.look(jobId)).toEqual({
-    ...{ is: 'queued', priority: 7, notBefore: 0, tenant: TENANT, mayBeAbandoned: true },
+    ...{ is: 'queued', priority: 7, notBefore: 0, hasBegun: false, tenant: TENANT, mayBeAbandoned: true },
   });
   await twin.log.begin(jobId, 1_000, 'worker-1');
   expect(await unqueued.look(jobId)).toEqual({ is: 'running' });
   await twin.log.release(jobId, 1, true);
+  expect(await unqueued.look(jobId)).toMatchObject({ is: 'queued', hasBegun: true });
   await twin.log.cancel(TENANT, jobId, 'client');
   expect(await unqueued.look(jobId)).toEqual({ is: 'over' });
   expect(await unqueued.look(createJobId())).toEqual({ is: 'over' });

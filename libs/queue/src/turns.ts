@@ -10,12 +10,16 @@ import { QUEUE_NAME, queuePrefix } from './queue-names.ts';
 /** How a tenant shares: its part beside others (1 unless said), and how many of its jobs workers may have at once. */
 export type Share = { weight?: number | undefined; running?: number | undefined };
 
-/** `share` is kept until told anew; `notBefore`: no worker is to have it before then (Unix ms). */
+/**
+ * `share` is kept until told anew; `keepsTurn`: it goes before all of its priority, having had its turn, which it lost with its worker;
+ * `notBefore`: no worker is to have it before then (Unix ms).
+ */
 export type EntryNeed = {
   jobId: string;
   tenant: string;
   priority: number;
   share?: Share;
+  keepsTurn?: boolean;
   notBefore?: number;
 };
 
@@ -56,9 +60,16 @@ export function createTurns(redis: RedisConnection, keyPrefix: string): Turns {
   const own = queuePrefix(keyPrefix);
   const keys = [`${own}:${QUEUE_NAME}:wait`];
   return {
-    async enter({ jobId, tenant, priority, share, notBefore = 0 }) {
+    async enter({ jobId, tenant, priority, share, keepsTurn = false, notBefore = 0 }) {
       const told = share ? [share.weight ?? 1, share.running ?? ''] : ['', ''];
-      const [state] = await defined.enter(keys, [jobId, tenant, priority, notBefore, ...told]);
+      const [state] = await defined.enter(keys, [
+        jobId,
+        tenant,
+        priority,
+        notBefore,
+        ...told,
+        keepsTurn ? '1' : '',
+      ]);
       return state as EntryState;
     },
     async leave(tenant, jobId) {

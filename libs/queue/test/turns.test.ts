@@ -249,6 +249,15 @@ describe('a job', () => {
     expect([await handedOut(), await turns.running('acme')]).toEqual([['acme/1'], 1]);
   });
 
+  it('that lost its worker goes before all of its priority, and not before others', async () => {
+    await enter('acme', 2);
+    await enter('acme', 1, { priority: 7 });
+    await turns.enter({ jobId: 'urgent', tenant: 'acme', priority: 0, keepsTurn: true });
+    await turns.enter({ jobId: 'again', tenant: 'acme', priority: 7, keepsTurn: true });
+    await report(5);
+    expect(await handedOut()).toEqual(['urgent', 'acme/1', 'acme/2', 'again', 'acme/7/1']);
+  });
+
   it('that leaves its line lets those behind it move up', async () => {
     const [first = '', second = '', third = ''] = await enter('acme', 3);
     await turns.leave('acme', second);

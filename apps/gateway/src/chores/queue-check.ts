@@ -106,9 +106,10 @@ export function startQueueCheck(options: QueueCheckOptions): QueueCheck {
 }
 
 function waitingOf(looks: Look[]): EntryNeed[] {
-  return looks.flatMap(({ jobId, need }) =>
-    need.is === 'queued'
-      ? [{ jobId, tenant: need.tenant, priority: need.priority, notBefore: need.notBefore }]
-      : [],
-  );
+  return looks.flatMap(({ jobId, need }) => {
+    if (need.is !== 'queued') return [];
+    const { tenant, priority, notBefore, hasBegun } = need;
+    // All that wait for a limit wait for the same: those that were never taken go first.
+    return [{ jobId, tenant, priority, notBefore, keepsTurn: hasBegun && notBefore === 0 }];
+  });
 }

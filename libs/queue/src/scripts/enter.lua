@@ -2,7 +2,8 @@
 -- Puts a job in its tenant's line, unless it is there already, or handed out.
 --   KEYS 1 BullMQ's list `wait`
 --   ARGV 1 jobId, 2 tenant, 3 priority, 4 until when it is too early (Unix ms), or 0,
---        5 weight of the tenant, or '' (its weight, and how many may run, stay as they are), 6 how many of its jobs may run, or ''
+--        5 weight of the tenant, or '' (its weight, and how many may run, stay as they are), 6 how many of its jobs may run, or '',
+--        7 '1' when it has had its turn, and lost it with its worker
 -- Returns {'made'} when it is in line, or handed out, since now; {'waits'} when it was before; {'taken'} when a worker has had it
 local job_id, tenant = ARGV[1], ARGV[2]
 local entry = redis.call('HMGET', bull .. job_id, 'timestamp', 'processedOn', 'finishedOn')
@@ -35,7 +36,7 @@ if tonumber(ARGV[4]) > now then
   redis.call('HSET', EARLY_JOBS, job_id, tenant .. ' ' .. ARGV[3])
   place(tenant)
 else
-  join_line(job_id, tenant, ARGV[3])
+  join_line(job_id, tenant, ARGV[3], ARGV[7] == '1')
 end
 hand_out_all(0)
 return { 'made' }

@@ -47,8 +47,10 @@ local function place(tenant)
   end
 end
 
-local function join_line(job_id, tenant, priority)
-  local place_in_line = tonumber(priority) * BAND + redis.call('HINCRBY', TURNS, 'sequence', 1)
+-- One that keeps its turn goes before all of its priority.
+local function join_line(job_id, tenant, priority, keeps_turn)
+  local arrival = keeps_turn and 0 or redis.call('HINCRBY', TURNS, 'sequence', 1)
+  local place_in_line = tonumber(priority) * BAND + arrival
   redis.call('ZADD', line_of(tenant), exact(place_in_line), job_id)
   redis.call('ZADD', WAITING, exact(now), job_id)
   place(tenant)
