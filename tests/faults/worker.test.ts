@@ -50,7 +50,9 @@ test('worker · SIGKILL · b c d e: what it had ends as worker_lost for everybod
     expect(second).toEqual(first);
   }
   await faults.startWorker();
-  expect(await one.terminal(jobs.queued)).toMatchObject({ type: 'completed', attempt: 1 });
+  for (const client of [one, other]) {
+    expect(await client.terminal(jobs.queued)).toMatchObject({ type: 'completed', attempt: 1 });
+  }
   await expectNoViolations();
 });
 
