@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 
 /** Whose workspaces, executions and conversations have at claude-api the names that they have here. */
 export const DEFAULT_TENANT = 'default';
-const MADE_HERE = /^tenant_[0-9a-f]{40}$/;
+const MADE_HERE = /^tenant_[0-9a-f]{40}$/i;
 
 /** The name at claude-api. No two tenants' workspaces have the same. */
 export function tenantWorkspace(tenant: string, workspace: string): string {
