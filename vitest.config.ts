@@ -13,48 +13,27 @@ const isolate = false;
 
 /**
  * All run together, at most this many files at a time, however many cores there are, so that time-outs mean something:
- * they wait more than they compute. Projects that differed in it would run one after the other.
+ * they wait more than they compute. And in one project: each would transform, and load in workers of its own, nearly all
+ * that the others do.
  */
 const maxWorkers = 6;
 
-/** Only for what hangs: a busy machine may take twenty times as long as a quiet one. */
-const common = {
-  ...{ isolate, retry, maxWorkers, testTimeout: 60_000, hookTimeout: 60_000 },
-  // By itself it gives up after a second.
-  expect: { poll: { timeout: 10_000 } },
-};
-
 export default defineConfig({
   test: {
+    ...{ isolate, retry, maxWorkers },
+    // Only for what hangs: a busy machine may take twenty times as long as a quiet one.
+    ...{ testTimeout: 120_000, hookTimeout: 90_000 },
+    // By itself it gives up after a second.
+    expect: { poll: { timeout: 10_000 } },
     reporters: ['default', './tools/totals-reporter.ts'],
     sequence: { sequencer: LongestFirst },
     globalSetup: ['redis', 'claude-code', 'bundles', 'home'].map((name) => `tests/setup/${name}.ts`),
-    projects: [
-      {
-        test: {
-          ...common,
-          name: 'unit',
-          include: [
-            'apps/*/test/**/*.test.ts',
-            'libs/*/test/**/*.test.ts',
-            'tests/*.test.ts',
-            'bench/test/*.test.ts',
-            'tests/chaos/*.test.ts',
-            'tests/fuzz/*.test.ts',
-            'tools/**/*.test.ts',
-          ],
-        },
-      },
-      {
-        test: {
-          ...common,
-          name: 'e2e',
-          include: ['tests/e2e/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 90_000,
-        },
-      },
-      { test: { ...common, name: 'faults', include: ['tests/faults/**/*.test.ts'] } },
+    include: [
+      '{apps,libs}/*/test/**/*.test.ts',
+      'tests/*.test.ts',
+      'tests/{chaos,e2e,faults,fuzz}/**/*.test.ts',
+      'bench/test/*.test.ts',
+      'tools/**/*.test.ts',
     ],
   },
 });

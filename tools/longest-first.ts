@@ -1,12 +1,12 @@
 /**
- * The order of test files. Project by project, because a worker that goes over to another project starts anew; the unit
- * tests come last, whose many short files fill the end of a run. Within a project those that take longest begin first,
- * so that no end waits for one of them alone. The others follow in vitest's own order.
+ * The order of test files. What takes longest begins first, so that no end waits for one of them alone: faults, then what
+ * runs everything, then the unit tests, whose many short files fill the end of a run; within each of these the files that
+ * are listed here. The others follow in vitest's own order.
  */
 import { relative } from 'node:path';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-const PROJECTS = ['faults', 'e2e', 'unit'];
+const FOLDERS = ['tests/compose/', 'tests/faults/', 'tests/e2e/', ''];
 
 export const LONGEST = [
   'tests/compose/cut-off.test.ts',
@@ -41,12 +41,13 @@ export const LONGEST = [
 
 export default class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId, project }: TestSpecification): number => {
-      const index = LONGEST.indexOf(relative(project.config.root, moduleId));
-      return index === -1 ? LONGEST.length : index;
+    const place = ({ moduleId, project }: TestSpecification): number => {
+      const file = relative(project.config.root, moduleId);
+      const folder = FOLDERS.findIndex((name) => file.startsWith(name));
+      const index = LONGEST.indexOf(file);
+      return folder * (LONGEST.length + 1) + (index === -1 ? LONGEST.length : index);
     };
-    const place = ({ project }: TestSpecification) => PROJECTS.indexOf(project.name);
     const sorted = await super.sort(files);
-    return sorted.sort((a, b) => place(a) - place(b) || rank(a) - rank(b));
+    return sorted.sort((a, b) => place(a) - place(b));
   }
 }
