@@ -64,7 +64,7 @@ test('a client that stops reading costs the gateway little memory, and loses not
   } finally {
     await gateway.stop();
   }
-}, 60_000);
+}, 120_000);
 
 test('who holds most is closed with 4004 when all together hold too much, and others are served', async () => {
   const gateway = await rig.gateway({ memoryBudgetBytes: 16 * MB });
