@@ -62,5 +62,6 @@ function shortenText(text: string, room: number): Short | undefined {
 }
 
 function bytesOf(value: unknown): number {
-  return Buffer.byteLength(JSON.stringify(value) ?? '');
+  // In a list, what JSON does not know is null.
+  return Buffer.byteLength(JSON.stringify(value) ?? 'null');
 }

@@ -190,5 +190,6 @@ test('whatever a value is, it is never longer than it may be', () => {
         expect(Array.isArray(short)).toBe(Array.isArray(value));
       },
     ),
+    { examples: [[{ list: [undefined, '', undefined], more: 8.6936e-320, rest: [] }, 40]] },
   );
 });
