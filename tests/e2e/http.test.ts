@@ -142,6 +142,7 @@ describe('the OpenAPI document', () => {
       headers: { 'content-type': 'application/x-ndjson', 'idempotency-key': 'b' },
     });
     const { batchId } = await (await fetch(`${apiOf(0)}/batches`, lines('{"prompt":"hi"}\n{}'))).json();
+    const file = '/workspaces/w/files/a/b.txt';
     const asked: Record<HttpOperationName, Asked[]> = {
       submitJob: [
         { path: '/jobs?wait=60', init: post('{"prompt":"hi"}'), status: 201 },
@@ -203,13 +204,9 @@ describe('the OpenAPI document', () => {
       batchResults: [{ path: `/batches/${batchId}/results`, status: 200 }],
       cancelBatch: [{ path: `/batches/${batchId}/cancel`, init: post(), status: 200 }],
       putFile: [
-        { path: '/workspaces/w/files/a/b.txt', init: { method: 'PUT', body: 'text' }, status: 201 },
-        { path: '/workspaces/w/files/a/b.txt', init: { method: 'PUT', body: 'more' }, status: 200 },
-        {
-          path: '/workspaces/w/files/a/b.txt',
-          init: { method: 'PUT', body: 'more', headers: { 'if-none-match': '*' } },
-          status: 412,
-        },
+        { path: file, init: { method: 'PUT', body: 'text' }, status: 201 },
+        { path: file, init: { method: 'PUT', body: 'more' }, status: 200 },
+        { path: file, init: { method: 'PUT', body: 'more', headers: { 'if-none-match': '*' } }, status: 412 },
       ],
       listFiles: [
         { path: '/workspaces/w/files?recursive=true&limit=1', status: 200 },
@@ -217,8 +214,8 @@ describe('the OpenAPI document', () => {
         { path: '/workspaces/w/files?path=..%2F', status: 400 },
       ],
       readFile: [
-        { path: '/workspaces/w/files/a/b.txt', status: 200 },
-        { path: '/workspaces/w/files/a/b.txt', init: { headers: { range: 'bytes=1-2' } }, status: 206 },
+        { path: file, status: 200 },
+        { path: file, init: { headers: { range: 'bytes=1-2' } }, status: 206 },
         { path: '/workspaces/w/files/a', status: 403 },
       ],
       diffJob: [
@@ -235,6 +232,7 @@ describe('the OpenAPI document', () => {
       ],
       getOpenApi: [{ path: '/openapi.json', status: 200 }],
       getDocs: [{ path: '/docs', status: 200 }],
+      getSdkDocs: [{ path: '/docs/sdk', status: 200 }],
     };
     const operations = Object.values<Record<string, Described>>(document.paths).flatMap((path) =>
       Object.values(path),

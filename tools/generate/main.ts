@@ -1,6 +1,7 @@
 /**
  * Writes the documentation that follows from the code: docs/configuration.md, docs/schema/*.json, docs/openapi.json,
- * docs/asyncapi.json, docs/sdk.md, the tables of options, and the messages as plain TypeScript.
+ * docs/asyncapi.json, docs/sdk.md and what the gateway's page of it is made of, the tables of options, and the messages
+ * as plain TypeScript.
  * With --check it writes nothing, names the files that differ and exits with 1.
  */
 import { relative } from 'node:path';
@@ -23,7 +24,7 @@ const files: GeneratedFiles = {
     ...typeScript,
     ...generateReference(root, typeScript),
   ]),
-  ownedFolders: ['docs/schema', 'libs/protocol/src/generated'],
+  ownedFolders: ['docs/schema', 'libs/protocol/src/generated', 'apps/gateway/src/doors/http/generated'],
 };
 
 const differing = compareFiles(root, files);

@@ -1,4 +1,5 @@
 /** The HTTP door: every operation, what is refused and how, and who may ask. Streams are in http-streams.test.ts. */
+import { readFileSync } from 'node:fs';
 import { createJobId, httpOperations, MAX_FRAME_BYTES, protocolErrors } from '@cc-executor/protocol';
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
@@ -298,20 +299,38 @@ describe('a web page', () => {
   });
 });
 
-test('the reference is a page that fetches nothing, and names every operation, schema and error', async () => {
-  const document = await (await fetch(`${base}/openapi.json`)).json();
-  const response = await fetch(`${base}/docs`);
+/** Reads a page that fetches nothing, and all of whose links lead somewhere. */
+async function readPage(path: string): Promise<{ page: string; ids: (string | undefined)[] }> {
+  const response = await fetch(base + path);
   const page = await response.text();
   expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
   expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
-  expect(page).not.toMatch(/src=|@import|url\(|<script|<link|https?:/);
+  expect(page).not.toMatch(/src=|@import|url\(|<script|<link|="\w+:/);
   const ids = [...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
-  expect(ids).toEqual(
-    expect.arrayContaining([...Object.keys(httpOperations), ...Object.keys(protocolErrors)]),
-  );
-  expect(ids).toEqual(expect.arrayContaining(Object.keys(document.components.schemas)));
   const targets = [...page.matchAll(/href="#([^"]+)"/g)].map(([, target]) => target);
   expect(targets.filter((target) => !ids.includes(target))).toEqual([]);
+  const others = [...page.matchAll(/href="([^"#]+)/g)].map(([, target = '']) => target);
+  expect(others).not.toEqual([]);
+  for (const target of others) expect((await fetch(new URL(target, response.url))).status, target).toBe(200);
+  return { page, ids };
+}
+
+test('the reference is a page that fetches nothing, and names every operation, schema and error', async () => {
+  const document = await (await fetch(`${base}/openapi.json`)).json();
+  const { schemas } = document.components;
+  const names = [...Object.keys(httpOperations), ...Object.keys(protocolErrors), ...Object.keys(schemas)];
+  expect((await readPage('/docs')).ids).toEqual(expect.arrayContaining(names));
+});
+
+test('the reference of the SDK is such a page, too, and has what docs/sdk.md has, in its order', async () => {
+  const text = readFileSync(new URL('../../../docs/sdk.md', import.meta.url), 'utf8');
+  const headings = [...text.matchAll(/^##+ (.+)$/gm)].map(([, name]) => name);
+  const { page, ids } = await readPage('/docs/sdk');
+  expect(ids).toEqual(headings);
+  const entities: Record<string, string> = { '&lt;': '<', '&gt;': '>', '&quot;': '"', '&amp;': '&' };
+  const said = page.replaceAll(/<[^>]+>/g, '').replaceAll(/&\w+;/g, (entity) => entities[entity] ?? entity);
+  const blocks = [...text.matchAll(/^```ts\n([\s\S]*?)\n```$/gm)].map(([, code = '']) => code);
+  expect(blocks.filter((code) => !said.includes(code))).toEqual([]);
 });
 
 test('requests are counted by operation and outcome, and what is none as `none`', async () => {

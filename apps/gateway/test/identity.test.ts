@@ -125,6 +125,7 @@ describe('without a good token', () => {
   test('the description of the door can be read', async () => {
     expect((await http('/openapi.json')).status).toBe(200);
     expect((await http('/docs')).status).toBe(200);
+    expect((await http('/docs/sdk')).status).toBe(200);
   });
 });
 

@@ -66,6 +66,12 @@ const inForm = (type: string, said: string) => ({
   200: { description: said, content: { [type]: undefined } },
 });
 const plain = { inPath: nothing, inQuery: nothing, inHeaders: z.object({}) };
+const publicPage = {
+  ...plain,
+  method: 'GET',
+  isPublic: true,
+  answers: inForm('text/html', 'A page without external assets.'),
+} as const;
 const ofJob = { ...plain, inPath: jobPath };
 const ofBatch = { ...plain, inPath: z.strictObject({ batchId: batchIdSchema }) };
 const idempotencyKey = z.string().min(1).max(256);
@@ -366,14 +372,8 @@ export const httpOperations = {
     summary: 'Gives this document.',
     answers: ok('OpenAPI 3.1.', z.record(z.string(), z.unknown())),
   },
-  getDocs: {
-    ...plain,
-    method: 'GET',
-    path: '/v1/docs',
-    isPublic: true,
-    summary: 'Shows this document as a page.',
-    answers: { 200: { description: 'A page without external assets.', content: { 'text/html': undefined } } },
-  },
+  getDocs: { ...publicPage, path: '/v1/docs', summary: 'Shows this document as a page.' },
+  getSdkDocs: { ...publicPage, path: '/v1/docs/sdk', summary: 'Shows what the SDK exports, as a page.' },
 } as const satisfies Record<string, HttpOperation>;
 
 export type HttpOperationName = keyof typeof httpOperations;

@@ -5,7 +5,9 @@ import { streamEvents } from './event-stream.ts';
 import type { Exchange } from './exchange.ts';
 import { createFileHandlers } from './files.ts';
 import { digestHeader } from './headers.ts';
-import { PAGE_POLICY, referencePage } from './reference-page.ts';
+import { PAGE_POLICY } from './page.ts';
+import { referencePage } from './reference-page.ts';
+import { sdkPage } from './sdk-page.ts';
 import { createSocketTurns } from './socket-turns.ts';
 import { createStreamFormats } from './stream-formats.ts';
 import { submitJob } from './submit.ts';
@@ -102,11 +104,14 @@ export function createHandlers(context: HttpContext): Handlers {
     async getOpenApi(exchange) {
       exchange.answerJson(200, document());
     },
-    async getDocs(exchange) {
-      const headers = { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': PAGE_POLICY };
-      exchange.answer(200, headers, referencePage(document()));
-    },
+    getDocs: async (exchange) => sendPage(exchange, referencePage(document())),
+    getSdkDocs: async (exchange) => sendPage(exchange, sdkPage()),
   };
+}
+
+function sendPage(exchange: Exchange, html: string): void {
+  const headers = { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': PAGE_POLICY };
+  exchange.answer(200, headers, html);
 }
 
 /** Of these texts those that were sent. */

@@ -1,5 +1,6 @@
 /** The reference of the HTTP door as a page, made of its OpenAPI document; it fetches nothing. */
 import { protocolErrors } from '@cc-executor/protocol';
+import { escapeHtml, page, prose } from './page.ts';
 
 type Parameter = { name: string; in: string; required: boolean; schema: object };
 type Operation = {
@@ -14,15 +15,6 @@ type Document = {
   paths: Record<string, Record<string, Operation>>;
   components: { schemas: Record<string, object> };
 };
-
-const STYLE = `body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}
-code,pre{font:14px/1.4 ui-monospace,monospace}pre{overflow:auto;padding:.5rem;border:1px solid #8886}
-table{border-collapse:collapse}td,th{text-align:left;vertical-align:top;padding:.2rem .8rem .2rem 0}
-h2{margin-top:2.5rem}:target{outline:2px solid}`;
-
-/** The page needs nothing but its own style. */
-export const PAGE_POLICY =
-  "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
 
 /** Makes the page of an OpenAPI document. */
 export function referencePage(openApi: object): string {
@@ -42,19 +34,17 @@ export function referencePage(openApi: object): string {
       escapeHtml(description),
     ]),
   );
-  return `<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>${escapeHtml(info.title)}: HTTP reference</title><style>${STYLE}</style>
-<h1>${escapeHtml(info.title)}: HTTP reference</h1>
-<p>${escapeHtml(info.description)} Version ${escapeHtml(info.version)}; as OpenAPI 3.1: <a href="openapi.json">openapi.json</a>.</p>
+  return page(
+    `${info.title}: HTTP reference`,
+    `<p>${escapeHtml(info.description)} Version ${escapeHtml(info.version)}; as OpenAPI 3.1: <a href="openapi.json">openapi.json</a>.
+In JavaScript: <a href="docs/sdk">what the SDK exports</a>.</p>
 ${operations.join('\n')}
-<h2>Errors</h2>
+<h2 id="errors">Errors</h2>
 <p>As <code>application/problem+json</code>; programs read <code>code</code>. What is retryable has <code>Retry-After</code>.</p>
 <table>${row(['code', 'status', 'retryable', 'meaning'], 'th')}${errors.join('')}</table>
 <h2>Schemas</h2>
-${schemas.join('\n')}
-</html>
-`;
+${schemas.join('\n')}`,
+  );
 }
 
 function describeOperation(method: string, path: string, operation: Operation): string {
@@ -95,14 +85,4 @@ function json(schema: object): string {
 
 function row(cells: readonly string[], tag = 'td'): string {
   return `<tr>${cells.map((cell) => `<${tag}>${cell}</${tag}>`).join('')}</tr>`;
-}
-
-/** Text in which backquotes mark what is code. */
-function prose(text: string): string {
-  return escapeHtml(text).replaceAll(/`([^`]+)`/g, '<code>$1</code>');
-}
-
-function escapeHtml(text: string): string {
-  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-  return text.replaceAll(/[&<>"]/g, (sign) => entities[sign] ?? sign);
 }
