@@ -10,7 +10,7 @@ const names = new Set(sdkReference.flatMap(({ declared }) => declared.map(({ nam
 export function sdkPage(): string {
   const packages = sdkReference.map(({ name, declared }) => {
     const contents = declared.map((each) => `<a href="#${each.name}">${each.name}</a>`);
-    return `<h2 id="${name}"><code>${name}</code></h2>
+    return `<h2 id="${name}"><a href="#${name}">${name}</a></h2>
 <p>${contents.join(', ')}</p>
 ${declared.map(describeExport).join('\n')}`;
   });
