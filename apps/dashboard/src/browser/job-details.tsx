@@ -22,7 +22,7 @@ export function Facts({ job, now }: { job: GetResult; now: number }) {
         {startedAt !== undefined && `, ${formatDuration((endedAt ?? now) - startedAt)} since it started`}
       </Fact>
       {times.map(([name, ms]) => ms !== undefined && <Fact name={name}>{formatDuration(ms)}</Fact>)}
-      <Fact name="attempts">{job.attempt}</Fact>
+      <Fact name="attempt">{job.attempt}</Fact>
       {costUsd !== undefined && <Fact name="cost">{formatCost(costUsd)}</Fact>}
       {failure && <Fact name="failure">{failure}</Fact>}
       {end?.type === 'failed' && <Fact name="in words">{end.error.message}</Fact>}

@@ -6,10 +6,12 @@ import { useCopying } from './copying.ts';
 import { Frame, Status, Trouble } from './frame.tsx';
 import { useFresh } from './fresh.ts';
 import { getJob, type Operation } from './gateway.ts';
+import { gatewayOrigin } from './gateway-origin.ts';
+import { codeOfJob } from './job-code.ts';
 import { Costs, Delivery, Facts, Tools } from './job-details.tsx';
 import { noteOf } from './jobs-page.tsx';
 import { type LiveStory, useStory } from './live-story.ts';
-import { mayOperate } from './session.ts';
+import { mayOperate, visitor } from './session.ts';
 import { Waterfall } from './waterfall.tsx';
 
 export function JobPage({ jobId }: { jobId: string }) {
@@ -55,10 +57,7 @@ function Actions({ jobId, job }: { jobId: string; job: GetResult | undefined }) 
     resume: !isOver && isPaused,
     rerun: isOver,
   };
-  const copies = {
-    curl: `curl -sSN -H 'Accept: application/x-ndjson' ${location.origin}/v1/jobs/${jobId}/events`,
-    CLI: `npx cc-executor explain ${jobId}`,
-  };
+  const copies = codeOfJob(jobId, { origin: gatewayOrigin(), asksWho: visitor !== undefined });
 
   return (
     <div class="buttons">

@@ -176,7 +176,7 @@ function Table({ page, jobs, now, chosen, choose }: TableProps) {
           <th>Status</th>
           <th>Age</th>
           <th>Took</th>
-          <th>Attempts</th>
+          <th>Attempt</th>
           <th>Cost</th>
         </tr>
       </thead>
@@ -213,7 +213,7 @@ function Table({ page, jobs, now, chosen, choose }: TableProps) {
               {formatAge(job.createdAt, now)}
             </td>
             <td data-label="took">{tookOf(job, now)}</td>
-            <td data-label="attempts">{job.attempt}</td>
+            <td data-label="attempt">{job.attempt}</td>
             <td data-label="cost">{job.costUsd === undefined ? '' : formatCost(job.costUsd)}</td>
           </tr>
         ))}

@@ -7,25 +7,23 @@ import {
   type SourceValue,
 } from '@cc-executor/claude-options';
 import type { ExecuteParams } from '@cc-executor/client';
+import { type Code, keyIn } from '../job-code.ts';
 import type { Attachment } from './attachments.ts';
-
-export type RequestCode = Record<'curl' | 'SDK' | 'CLI', string>;
 
 type Surroundings = {
   /** The gateway's, as `http://127.0.0.1:8003`. */
   origin: string;
-  /** The gateway asks who comes in. The command line finds its token in CC_EXECUTOR_TOKEN by itself. */
+  /** The gateway asks who comes in. */
   asksWho: boolean;
   attachments: readonly Attachment[];
 };
 
-export function codeOf(params: ExecuteParams, surroundings: Surroundings): RequestCode {
+export function codeOf(params: ExecuteParams, surroundings: Surroundings): Code {
   const { origin, asksWho, attachments } = surroundings;
   const files = attachments.map(({ name, mediaType }) => ({ mediaType, data: `base64 of ${name}` }));
   const shown = files.length > 0 ? { ...params, attachments: files as FileValue[] } : params;
   const api = `${origin}/v1/jobs`;
-  const header = asksWho ? ' -H "Authorization: Bearer $CC_EXECUTOR_TOKEN"' : '';
-  const token = asksWho ? ", token: 'of your key'" : '';
+  const { header, member } = keyIn(asksWho);
   return {
     curl: [
       `JOB=$(curl -sS${header} --json ${quote(JSON.stringify(shown, undefined, 2))} \\`,
@@ -35,7 +33,7 @@ export function codeOf(params: ExecuteParams, surroundings: Surroundings): Reque
     SDK: [
       "import { createClient } from '@cc-executor/client';",
       '',
-      `const client = createClient({ url: ${JSON.stringify(origin)}${token} });`,
+      `const client = createClient({ url: ${JSON.stringify(origin)}${member} });`,
       `const job = await client.execute(${JSON.stringify(shown, undefined, 2)});`,
       'for await (const event of job.events()) {',
       "  if (event.type === 'output') process.stdout.write(event.text);",

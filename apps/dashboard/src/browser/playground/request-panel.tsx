@@ -2,12 +2,14 @@
 import type { ExecuteParams } from '@cc-executor/client';
 import { useState } from 'preact/hooks';
 import { useCopying } from '../copying.ts';
+import { gatewayOrigin } from '../gateway-origin.ts';
+import type { Code } from '../job-code.ts';
 import { visitor } from '../session.ts';
 import type { Attachment } from './attachments.ts';
-import { codeOf, type RequestCode } from './request-code.ts';
+import { codeOf } from './request-code.ts';
 
 export function RequestPanel(props: { params: ExecuteParams; attachments: readonly Attachment[] }) {
-  const [form, setForm] = useState<keyof RequestCode>('curl');
+  const [form, setForm] = useState<keyof Code>('curl');
   const [said, copy] = useCopying();
   const code = codeOf(props.params, {
     origin: gatewayOrigin(),
@@ -18,7 +20,7 @@ export function RequestPanel(props: { params: ExecuteParams; attachments: readon
     <>
       <h2>The same request</h2>
       <div class="buttons">
-        {(Object.keys(code) as (keyof RequestCode)[]).map((name) => (
+        {(Object.keys(code) as (keyof Code)[]).map((name) => (
           <button key={name} type="button" aria-pressed={name === form} onClick={() => setForm(name)}>
             {name}
           </button>
@@ -34,12 +36,4 @@ export function RequestPanel(props: { params: ExecuteParams; attachments: readon
       </pre>
     </>
   );
-}
-
-/** The gateway's address as seen from here: a name that only its own network knows is taken for this page's. */
-function gatewayOrigin(): string {
-  const url = new URL(document.documentElement.dataset.gateway ?? location.origin);
-  const isFarther = url.hostname.includes('.') && !/^127\./.test(url.hostname);
-  if (!isFarther) url.hostname = location.hostname;
-  return url.origin;
 }
