@@ -324,7 +324,7 @@ describe('cc-executor batch', () => {
       writeFileSync(file, `${'\n'.repeat(999)}${JSON.stringify(quick)}`);
       expect((await expectExit(2, args)).stderr).toContain('holds other results');
       expect(readFileSync(out, 'utf8')).toBe(before);
-      expect((await expectExit(2, ['batch', 'run', file, '--out', file])).stderr).toContain('other things');
+      expect((await expectExit(2, ['batch', file, '--out', file])).stderr).toContain('other things');
     },
   );
 });

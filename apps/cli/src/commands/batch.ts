@@ -9,8 +9,8 @@ const MOST_AT_A_TIME = 500;
 const HELP = `
 Examples:
   $ printf '{"prompt": "one"}\\n{"prompt": "two"}\\n' > jobs.jsonl
-  $ cc-executor batch run jobs.jsonl --out results.jsonl
-  $ cc-executor batch run jobs.jsonl --out results.jsonl --concurrency 4
+  $ cc-executor batch jobs.jsonl --out results.jsonl
+  $ cc-executor batch jobs.jsonl --out results.jsonl --concurrency 4
   $ cc-executor batch submit jobs.jsonl
   $ cc-executor batch get BATCH
   $ cc-executor batch results BATCH --wait | jq -r .terminal.text`;
@@ -39,7 +39,7 @@ export function registerBatch(program: Command): void {
       process.exitCode = await submitBatch(file, options);
     });
   batch
-    .command('run')
+    .command('run', { isDefault: true })
     .description(
       'submit a job for each line of a file, and write what became of each; the same command again goes on where it was interrupted',
     )
