@@ -65,7 +65,7 @@ const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
   'libs/react': ['client'],
   'libs/service': ['fleet', 'redis', 'metrics', 'runtime'],
   'libs/fleet': ['redis'],
-  'libs/identity': [],
+  'libs/identity': ['runtime'],
   'libs/job-log': ['protocol', 'redis', 'signals'],
   'libs/queue': ['redis', 'runtime'],
   'libs/claude-api-client': ['claude-options', 'claude-stream', 'protocol', 'runtime'],

@@ -1,8 +1,5 @@
-/**
- * The keys that are good now: those of the file, read again when it has changed, also when another was renamed to its
- * place. One that cannot be read changes nothing: the keys of the last good one go on, and `fault` says so.
- */
-import { statSync } from 'node:fs';
+/** The keys that are good now: those of the file, or, while that cannot be read, of the last good one. */
+import { openLastGoodFile } from '@cc-executor/runtime/last-good-file';
 import type { Identity, Standing } from './identity.ts';
 import { identifyKey, standingOfKey } from './key.ts';
 import { type Key, type KeyFile, readKeyFile } from './key-file.ts';
@@ -34,48 +31,32 @@ export function openKeyring(options: {
   onRead: (outcome: { keys: number } | { fault: string }) => void;
 }): Keyring {
   const { path, everyMs, onRead } = options;
-  let seen = versionOf(path);
-  let file = readKeyFile(path);
-  let keys = byId(file);
-  let fault: string | undefined;
+  const kept = openLastGoodFile({
+    path,
+    read(from) {
+      const file = readKeyFile(from);
+      return { file, keys: byId(file) };
+    },
+    onRead: (outcome) => onRead('fault' in outcome ? outcome : { keys: outcome.value.keys.size }),
+  });
 
-  function look(): void {
-    const version = versionOf(path);
-    if (version === seen) return;
-    seen = version;
-    try {
-      file = readKeyFile(path);
-      keys = byId(file);
-      fault = undefined;
-      onRead({ keys: keys.size });
-    } catch (error) {
-      fault = (error as Error).message;
-      onRead({ fault });
-    }
-  }
-
-  const timer = setInterval(look, everyMs);
+  const timer = setInterval(kept.look, everyMs);
   timer.unref();
   return {
-    identify: (token) => identifyKey(keys, token, Date.now()),
-    standing: (identity) => standingOfKey(keys, identity, Date.now()),
-    termsOf: ({ tenant, proof }) => ({
-      tenant: file.tenants?.[tenant]?.limits ?? {},
-      key: proof.kind === 'key' ? keys.get(proof.id)?.limits : undefined,
-    }),
-    fault: () => fault,
+    identify: (token) => identifyKey(kept.value().keys, token, Date.now()),
+    standing: (identity) => standingOfKey(kept.value().keys, identity, Date.now()),
+    termsOf({ tenant, proof }) {
+      const { file, keys } = kept.value();
+      return {
+        tenant: file.tenants?.[tenant]?.limits ?? {},
+        key: proof.kind === 'key' ? keys.get(proof.id)?.limits : undefined,
+      };
+    },
+    fault: kept.fault,
     close: () => clearInterval(timer),
   };
 }
 
 function byId({ keys }: KeyFile): ReadonlyMap<string, Key> {
   return new Map(keys.map((key) => [key.id, key]));
-}
-
-/** What changes when the file, or its mode, does. */
-function versionOf(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
-  return stat === undefined
-    ? 'missing'
-    : [stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join(':');
 }

@@ -1,9 +1,7 @@
-/**
- * The credentials of all tenants in one text: a variable, or a file that is looked at each time somebody asks, and read again
- * when it has changed. One that cannot be read changes nothing: those of the last good one go on, and `fault` says so.
- */
+/** The credentials of all tenants in one text: a variable, or a file, which is looked at each time somebody asks. */
 import { readFileSync, statSync } from 'node:fs';
 import type { Logger } from '@cc-executor/runtime';
+import { openLastGoodFile } from '@cc-executor/runtime/last-good-file';
 import type { Environment } from '../cli-environment.ts';
 import { EntryFault, parseEntries } from './entry.ts';
 import type { CredentialStore } from './store.ts';
@@ -23,32 +21,25 @@ export function openVariable(name: string, environment: Environment, salt: strin
 
 /** Errors: `EntryFault`, when the first one is not good. */
 export function openFile(path: string, salt: string, logger: Logger): CredentialStore {
-  let seen = versionOf(path);
-  let entries = read(path, salt);
-  let fault: string | undefined;
-
-  function look(): void {
-    const version = versionOf(path);
-    if (version === seen) return;
-    seen = version;
-    try {
-      entries = read(path, salt);
-      fault = undefined;
-      logger.info({ tenants: entries.size }, 'credentials of tenants were read again');
-    } catch (error) {
-      fault = (error as Error).message;
-      logger.warn({ fault }, 'credentials of tenants cannot be read: those of before go on');
-    }
-  }
+  const kept = openLastGoodFile({
+    path,
+    read: (from) => read(from, salt),
+    onRead(outcome) {
+      if ('fault' in outcome) {
+        logger.warn(outcome, 'credentials of tenants cannot be read: those of before go on');
+      } else logger.info({ tenants: outcome.value.size }, 'credentials of tenants were read again');
+    },
+  });
 
   return {
     async find(tenant) {
-      look();
-      return entries.get(tenant);
+      kept.look();
+      return kept.value().get(tenant);
     },
     describe() {
-      look();
-      return { source: 'file', tenants: entries.size, ...(fault !== undefined && { fault }) };
+      kept.look();
+      const fault = kept.fault();
+      return { source: 'file', tenants: kept.value().size, ...(fault !== undefined && { fault }) };
     },
   };
 }
@@ -63,10 +54,4 @@ function read(path: string, salt: string) {
     if (error instanceof EntryFault) throw error;
     throw new EntryFault(`it cannot be read (${(error as NodeJS.ErrnoException).code})`);
   }
-}
-
-/** What changes when the file, or its mode, does. */
-function versionOf(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
-  return stat === undefined ? '' : [stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join(':');
 }
