@@ -6,14 +6,14 @@ import { randomInt } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JobEvent } from '@cc-executor/protocol';
-import { type Stack, startStack, type WireClient } from '@cc-executor/testing';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { Stack, WireClient } from '@cc-executor/testing';
+import { describe, expect, it, vi } from 'vitest';
 import { fixture, runNode } from './support/child.ts';
 import { type ClaudeStack, describeClaudeKinds } from './support/claude.ts';
 import { bothDoors, type Door, dialectDoor, doors, nativeDoor, type Task } from './support/doors.ts';
-import { RESTLESS, watchLeftovers } from './support/leftovers.ts';
 import { nonce } from './support/nonce.ts';
 import { descendants, isAlive, isStopped, processesWith } from './support/processes.ts';
+import { useStack } from './support/shared-stack.ts';
 
 const GRACE_MS = 300;
 const HEARTBEAT_MS = 250;
@@ -21,7 +21,6 @@ const STEP_MS = 500;
 /** Longer than three steps take. */
 const SILENT_HEARTBEATS = 7;
 const env = {
-  ...RESTLESS,
   GATEWAY_ABANDON_GRACE_MS: String(GRACE_MS),
   GATEWAY_HEARTBEAT_MS: String(HEARTBEAT_MS),
 };
@@ -83,30 +82,17 @@ async function playControl(door: Door, stack: Stack, prompt: string, step: strin
 }
 
 describe('control with the demo engine', () => {
-  let stack: Stack;
-  let nothingLeft: () => Promise<void>;
-
-  beforeAll(async () => {
-    stack = await startStack({ env });
-    nothingLeft = watchLeftovers(stack);
-  });
-  afterAll(async () => {
-    try {
-      await nothingLeft();
-    } finally {
-      await stack.close();
-    }
-  });
+  const stack = useStack({ env });
 
   async function untilCancelledUpstream(jobId: string): Promise<void> {
-    const { status } = await stack.claudeApi!.untilLog(
+    const { status } = await stack().claudeApi!.untilLog(
       (line) => line.event === 'execution_ended' && String(line.executionId).startsWith(jobId),
     );
     expect(status).toBe('cancelled');
   }
 
   it.each(doors)('CANCEL between timed steps ends in CANCELLED, through $name', async (door) => {
-    const visitor = await door.connect(stack);
+    const visitor = await door.connect(stack());
     const text = nonce();
     const task = await visitor.execute(steps(text));
     await task.untilText(text);
@@ -123,7 +109,7 @@ describe('control with the demo engine', () => {
     ['idle', { idleMs: 400 }],
   ])('a job past its %s limit is timed_out, and keeps what it had put out', async (limit, timeouts) => {
     const text = nonce();
-    const { wire, close } = await nativeDoor.connect(stack);
+    const { wire, close } = await nativeDoor.connect(stack());
     const prompt = demo({ text, hang: true });
     const { result } = await wire.request('execute', { prompt, timeouts });
     const events = await wire.untilTerminal(result.jobId);
@@ -133,12 +119,12 @@ describe('control with the demo engine', () => {
   });
 
   it('the job of a client of the dialect that was killed is cancelled after the grace', async () => {
-    const client = runNode([fixture('prototype-client.mjs'), stack.dialectUrl(), steps(nonce())]);
+    const client = runNode([fixture('prototype-client.mjs'), stack().dialectUrl(), steps(nonce())]);
     const [, jobId] = await client.untilOutput(/RUNNING (job_\w+)/);
     const killedAt = Date.now();
     client.process.kill('SIGKILL');
     await client.ended;
-    const { wire, close } = await nativeDoor.connect(stack);
+    const { wire, close } = await nativeDoor.connect(stack());
     // Looking is not listening: an attachment would keep the job alive.
     await vi.waitFor(async () => {
       const { result } = await wire.request('get', { jobId });
@@ -153,17 +139,17 @@ describe('control with the demo engine', () => {
     'ten steps, PAUSE, silence, RESUME, CANCEL end in CANCELLED, through $name',
     async (door) => {
       const step = nonce();
-      await playControl(door, stack, steps(step), step);
+      await playControl(door, stack(), steps(step), step);
     },
   );
 
   it.each(doors)(
     'a job that was paused and resumed completes with its whole answer, through $name',
     async (door) => {
-      const visitor = await door.connect(stack);
+      const visitor = await door.connect(stack());
       const text = nonce();
       const task = await visitor.execute(demo({ text, repeat: 10, delayMs: 150 }));
-      const watcher = await watch(stack, task);
+      const watcher = await watch(stack(), task);
       await task.untilText(text);
       await task.pause();
       const pausedSeq = await watcher.untilEvent('paused');
@@ -176,7 +162,7 @@ describe('control with the demo engine', () => {
   );
 
   it('a paused job is past none of its limits, and ends when the pause is too long', async () => {
-    const { wire, close } = await nativeDoor.connect(stack);
+    const { wire, close } = await nativeDoor.connect(stack());
     const timeouts = { idleMs: 400, totalMs: 1_500, pausedMs: 2_500 };
     const prompt = demo({ text: 'x ', repeat: 100, delayMs: 100 });
     const { result } = await wire.request('execute', { prompt, timeouts });

@@ -4,14 +4,14 @@
  * computed from random values by a real shell wherever it can be, so that it cannot have been guessed or echoed.
  */
 import { createHash, randomInt } from 'node:crypto';
-import { connectWire, type Stack, startStack, type WireClient } from '@cc-executor/testing';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { connectWire, type WireClient } from '@cc-executor/testing';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { fixture, runNode } from './support/child.ts';
 import { type ClaudeStack, describeClaudeKinds } from './support/claude.ts';
 import { bothDoors, type Door, dialectDoor, doors, nativeDoor, type Visitor } from './support/doors.ts';
-import { RESTLESS, watchLeftovers } from './support/leftovers.ts';
 import { nonce } from './support/nonce.ts';
 import { memoryOf } from './support/processes.ts';
+import { useStack } from './support/shared-stack.ts';
 
 /** A busy machine keeps a client from answering for a second. */
 const HEARTBEAT_MS = 1_000;
@@ -268,20 +268,7 @@ function describeRealShapes(stack: () => ClaudeStack): void {
 }
 
 describe('many at once', () => {
-  let stack: Stack;
-  let nothingLeft: () => Promise<void>;
-
-  beforeAll(async () => {
-    stack = await startStack({ env: RESTLESS });
-    nothingLeft = watchLeftovers(stack);
-  });
-  afterAll(async () => {
-    try {
-      await nothingLeft();
-    } finally {
-      await stack.close();
-    }
-  });
+  const stack = useStack();
 
   const echo = (text: string) => `demo:${JSON.stringify({ text: `${text} `, repeat: 20, delayMs: 5 })}`;
   const echoed = (text: string) => `${text} `.repeat(20);
@@ -296,7 +283,8 @@ describe('many at once', () => {
   }
 
   describe.each(doors)('through $name', (door) => {
-    const connect = (count: number) => Promise.all(Array.from({ length: count }, () => door.connect(stack)));
+    const connect = (count: number) =>
+      Promise.all(Array.from({ length: count }, () => door.connect(stack())));
     const closeAll = (visitors: Visitor[]) => Promise.all(visitors.map((visitor) => visitor.close()));
 
     it.each([5, 10])('serves %i connections, each with its own answer', async (count) => {
@@ -314,13 +302,13 @@ describe('many at once', () => {
   });
 
   it('serves ten executes at once on one native connection', async () => {
-    const visitor = await nativeDoor.connect(stack);
+    const visitor = await nativeDoor.connect(stack());
     await expectEchoes([visitor], 10);
     await visitor.close();
   });
 
   it('refuses a second task on one connection of the dialect, and finishes the first', async () => {
-    const visitor = await dialectDoor.connect(stack);
+    const visitor = await dialectDoor.connect(stack());
     const text = nonce();
     const first = await visitor.execute(echo(text));
     await visitor.execute('a second one');
@@ -345,7 +333,7 @@ describe('many at once', () => {
   }
 
   it('with the defaults of every service, eight paused jobs of somebody who left hold up nobody, and more than that are not paused', async () => {
-    const attacker = await connectWire(stack.url());
+    const attacker = await connectWire(stack().url());
     const paused: string[] = [];
     for (let count = 0; count < SLOTS; count += 1) {
       const jobId = await startStreaming(attacker, 600);
@@ -355,7 +343,7 @@ describe('many at once', () => {
     }
     await attacker.close();
 
-    const victim = await connectWire(stack.url());
+    const victim = await connectWire(stack().url());
     const jobs = await Promise.all(Array.from({ length: SLOTS }, () => startStreaming(victim, 1)));
     for (const jobId of jobs) expect((await victim.untilTerminal(jobId)).at(-1)?.type).toBe('completed');
 

@@ -8,31 +8,18 @@ import { promisify } from 'node:util';
 import { type Client, createClient } from '@cc-executor/client';
 import { findPrograms } from '@cc-executor/local-redis';
 import { emptyFold, foldEvents, foldedText, type JobEvent } from '@cc-executor/protocol';
-import { connectWire, freePort, type Stack, startStack } from '@cc-executor/testing';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { connectWire, freePort } from '@cc-executor/testing';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Child, type ChildOptions, runNode } from './support/child.ts';
-import { RESTLESS, watchLeftovers } from './support/leftovers.ts';
 import { nonce } from './support/nonce.ts';
+import { useStack } from './support/shared-stack.ts';
 
 const main = fileURLToPath(new URL('../../apps/cli/src/main.ts', import.meta.url));
 
-let stack: Stack;
-let nothingLeft: () => Promise<void>;
-
-beforeAll(async () => {
-  stack = await startStack({ env: RESTLESS });
-  nothingLeft = watchLeftovers(stack);
-});
-afterAll(async () => {
-  try {
-    await nothingLeft();
-  } finally {
-    await stack.close();
-  }
-});
+const stack = useStack();
 
 function cli(args: string[], { env, ...options }: ChildOptions = {}): Child {
-  return runNode([main, ...args], { ...options, env: { CC_EXECUTOR_URL: stack.url(), ...env } });
+  return runNode([main, ...args], { ...options, env: { CC_EXECUTOR_URL: stack().url(), ...env } });
 }
 
 /** Runs a command to its end, which must be this exit code. */
@@ -56,7 +43,7 @@ const eventsOf = (stdout: string): JobEvent[] =>
     .map((line) => JSON.parse(line));
 
 async function getJob(jobId: string) {
-  const wire = await connectWire(stack.url());
+  const wire = await connectWire(stack().url());
   const { result } = await wire.request('get', { jobId });
   await wire.close();
   return result;
@@ -89,7 +76,7 @@ describe('cc-executor run', () => {
         env: {
           PATH: process.env.PATH,
           XDG_STATE_HOME: process.env.XDG_STATE_HOME,
-          CC_EXECUTOR_URL: stack.url(),
+          CC_EXECUTOR_URL: stack().url(),
           TERM: 'xterm-256color',
           ...{ NODE: process.execPath, MAIN: main, PROMPT: demo({ text }) },
         },
@@ -286,7 +273,7 @@ describe('cc-executor batch', () => {
       writeFileSync(file, numbers.map((line) => `${JSON.stringify(lineOf(line))}\n`).join(''));
       const args = ['batch', 'run', file, '--out', out, ...flags];
       const wholeLines = () => readFileSync(out, 'utf8').split('\n').slice(0, -1);
-      const wire = await connectWire(stack.url());
+      const wire = await connectWire(stack().url());
       onTestFinished(() => wire.close());
 
       async function killOnce(look: () => Promise<void> | void): Promise<void> {
@@ -331,7 +318,7 @@ describe('cc-executor batch', () => {
 
 describe('a job of the demo engine', () => {
   function connect(): Client {
-    const client = createClient({ url: stack.url() });
+    const client = createClient({ url: stack().url() });
     onTestFinished(() => client.close());
     return client;
   }
