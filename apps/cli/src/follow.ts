@@ -21,14 +21,13 @@ export async function followJob(
   }: { screen: Screen; json: boolean; onEnd?: ((event: TerminalEvent) => void) | undefined },
 ): Promise<number> {
   const stopTelling = tellTroubles(client, screen);
-  let stopCounting = () => {};
+  let stopWatching = () => {};
   const renderer = createRenderer(screen.colors);
   const render = json ? renderJson : renderer.render;
   try {
     for await (const event of job.events()) {
-      stopCounting();
-      if (event.type === 'queued' && screen.isWatched)
-        stopCounting = watchQueue(client, job, { queued: event, tell: screen.wait });
+      stopWatching();
+      if (event.type === 'queued' && screen.isWatched) stopWatching = watchQueue(client, job, screen.wait);
       const { text, freshLine, warnings = [], notes = [], waiting } = render(event);
       if (text !== undefined) await screen.write(text, freshLine);
       if (isTerminalEvent(event)) {
@@ -49,7 +48,7 @@ export async function followJob(
     return exitCodeOfEnd(await job.done());
   } finally {
     stopTelling();
-    stopCounting();
+    stopWatching();
     screen.stop();
     await screen.finish();
   }

@@ -7,6 +7,7 @@ import { isTerminalEvent } from '@cc-executor/protocol/plain';
 import { noticeTexts, tellingInput } from '@cc-executor/timeline';
 import type { Colors } from './colors.ts';
 import { formatClock, formatCost, formatCount, formatDuration, oneLine } from './format.ts';
+import { describeWait } from './queue-position.ts';
 
 export type Rendering = {
   /** For standard output. */
@@ -64,7 +65,10 @@ export function createRenderer(colors: Colors): Renderer {
       if (isTerminalEvent(event)) return renderEnd(event);
       switch (event.type) {
         case 'queued':
-          return { notes: [colors.dim(`● queued  ${event.jobId}`)], waiting: 'waiting for a worker' };
+          return {
+            notes: [colors.dim(`● queued  ${event.jobId}`)],
+            waiting: describeWait(event.position),
+          };
         case 'started':
           return renderStart(event, colors);
         case 'output':

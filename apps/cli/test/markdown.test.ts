@@ -1,3 +1,4 @@
+import { Writable } from 'node:stream';
 import pc from 'picocolors';
 import { describe, expect, it } from 'vitest';
 import { createMarkdown } from '../src/markdown.ts';
@@ -82,17 +83,14 @@ describe('Markdown on a terminal', () => {
 describe('an answer on a terminal', () => {
   function terminal(hasColors = true) {
     let text = '';
-    const stream = {
-      isTTY: true,
-      columns: 80,
-      hasColors: () => hasColors,
-      write(data: string, done?: () => void) {
+    const stream = new Writable({
+      write(data, _encoding, done) {
         text += data;
-        done?.();
-        return true;
+        done();
       },
-    };
-    return { streams: { stdout: stream, stderr: stream } as never, text: () => text };
+    });
+    const shown = Object.assign(stream, { isTTY: true, columns: 80, hasColors: () => hasColors });
+    return { streams: { stdout: shown, stderr: shown }, text: () => text };
   }
 
   it('has the colours of its Markdown, and no sequence of its own', async () => {
