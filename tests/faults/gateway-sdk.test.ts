@@ -9,7 +9,7 @@ import {
 } from '@cc-executor/client';
 import type { JobEvent } from '@cc-executor/protocol';
 import { describeViolations, freePort, planText, type ServiceProcess } from '@cc-executor/testing';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type FaultStack, startFaultStack } from './harness.ts';
 import { THREE_SLOTS } from './moments.ts';
 import { shareFaultStack } from './shared-stack.ts';
@@ -142,6 +142,8 @@ test.each(OVER)(
     await firstGateway().exited;
     await faults.proxies.gatewayRedis.reset();
     over();
+    // As long as it has not heard of that, it is connected, and says so.
+    await vi.waitFor(() => expect(client.state).not.toBe('connected'));
     const late = [client.execute({ prompt: faults.plan().prompt }), client.connect()];
     const waiting = jobs.flatMap(({ events, done }): Promise<unknown>[] => [events, done]);
     const ends = await Promise.allSettled([...pending, ...late, ...waiting]);
