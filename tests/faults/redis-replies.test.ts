@@ -131,7 +131,8 @@ describe('with one worker', () => {
     };
     const page = await callsOf(faults.redis, 'range');
     const whileRunning = await Promise.all([attachLosing(page), client.terminal(jobId)]);
-    const whenEnded = [await attachLosing(page), await attachLosing(commandContains('hmget', jobId))];
+    const position = await callsOf(faults.redis, 'own');
+    const whenEnded = [await attachLosing(page), await attachLosing(position)];
     for (const terminal of [...whileRunning, ...whenEnded])
       expect(terminal).toMatchObject({ type: 'completed' });
     await expectAsWithoutFault(faults, jobId, prompt);

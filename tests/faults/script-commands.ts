@@ -5,7 +5,7 @@ import { scriptSource } from '../../libs/redis/src/script.ts';
 
 export type Script = Extract<
   ScriptName,
-  'accept' | 'reserve' | 'begin' | 'append' | 'appendWhenFull' | 'renew' | 'cancel' | 'range'
+  'accept' | 'reserve' | 'begin' | 'append' | 'appendWhenFull' | 'renew' | 'cancel' | 'own' | 'range'
 >;
 
 /**

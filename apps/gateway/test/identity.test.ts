@@ -4,7 +4,13 @@ import type { IncomingMessage } from 'node:http';
 import { Readable, Writable } from 'node:stream';
 import type { FilesAnswer, FilesRequest } from '@cc-executor/claude-api-client';
 import { tenantWorkspace } from '@cc-executor/claude-options/tenant-workspace';
-import { createFailedLogins, type Identity, type Scope, type Standing } from '@cc-executor/identity';
+import {
+  createFailedLogins,
+  type Identity,
+  type Scope,
+  type Standing,
+  type Terms,
+} from '@cc-executor/identity';
 import { createJobId, type Method, methods } from '@cc-executor/protocol';
 import { createLogger } from '@cc-executor/runtime';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -14,6 +20,7 @@ import { provideRig, type Rig, type TestGateway, untilTrue } from './harness.ts'
 
 let rig: Rig;
 let standing: Standing;
+let terms: Terms;
 let gateway: TestGateway;
 
 provideRig((made) => {
@@ -28,11 +35,11 @@ const keyring = {
     return { tenant, scopes: [scope as Scope], who: token, proof: { kind: 'key', id: 'key_0', secret: '' } };
   },
   standing: () => standing,
-  termsOf: () => ({ tenant: {} }),
+  termsOf: () => terms,
 };
 
 beforeEach(async () => {
-  standing = 'good';
+  [standing, terms] = ['good', { tenant: {} }];
   gateway = await rig.gateway({ keyring });
 });
 
@@ -241,10 +248,12 @@ test('what is changed, and what is denied, stands in the audit log, without what
   const jobId = await submit('acme:write');
   await http(`/jobs/${jobId}`, 'acme:read');
   await http(`/jobs/${jobId}/cancel`, 'acme:read', { method: 'POST' });
+  await ticketFor('operators:admin', { jobId });
   const audited = lines.filter(({ event }) => event === 'audit');
   expect(audited).toMatchObject([
     { who: 'acme:write', tenant: 'acme', method: 'execute', outcome: 'ok', jobId },
     { who: 'acme:read', tenant: 'acme', method: 'cancel', outcome: 'forbidden', jobId },
+    { who: 'operators:admin', of: 'acme', method: 'createTicket', outcome: 'ok', jobId },
   ]);
   expect(JSON.stringify(audited)).not.toContain('prompt');
 });
@@ -305,6 +314,27 @@ describe('a ticket', () => {
       expect((await ask(socket, method, params)).error?.data.code).toBe('forbidden');
     }
     socket.terminate();
+  });
+
+  test.each([undefined, ['read']])(
+    "for one job of any tenant is an operator's to give, with scopes %s, and is bound to that tenant",
+    async (scopes) => {
+      const jobId = await submit('acme:write');
+      const ticket = await ticketFor('operators:admin', { jobId, scopes });
+      const socket = mustBeOpen(await open(gateway.url, { protocols: ['cc-executor.v1', ticket] }));
+      expect(await ask(socket, 'attach', { jobId })).toHaveProperty('result');
+      expect(await ask(socket, 'me', {})).toMatchObject({ result: { tenant: 'acme', jobId } });
+      const foreign = await ticketFor('rival:write', { jobId });
+      const blind = mustBeOpen(await open(gateway.url, { protocols: ['cc-executor.v1', foreign] }));
+      expect((await ask(blind, 'get', { jobId })).error?.data.code).toBe('job_not_found');
+      for (const each of [socket, blind]) each.terminate();
+    },
+  );
+
+  test('costs what a request costs', async () => {
+    terms = { tenant: { costPerMinute: 2 } };
+    for (const status of [201, 201, 429])
+      expect((await http('/tickets', 'acme:read', { method: 'POST' })).status).toBe(status);
   });
 
   test('is not in Redis by its name, nor with what it opens', async () => {

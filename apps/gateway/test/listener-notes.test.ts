@@ -1,6 +1,8 @@
 /** What a job's record says of who listened: through each door, whatever became of it. */
 import type { ListenerNote } from '@cc-executor/protocol';
+import { createLogger } from '@cc-executor/runtime';
 import { expect, test } from 'vitest';
+import { createListenerNotes } from '../src/listening/listener-notes.ts';
 import { completed, output, provideRig, type Rig, TENANT, takeJob } from './harness.ts';
 
 let rig: Rig;
@@ -56,6 +58,17 @@ test('who listens is known at once, and who only looks on, through either door, 
     ['http', true],
   ]);
   for (const { state } of ended) expect(state).toBe('ended');
+});
+
+test('who asks for the job of another has no note of it written', async () => {
+  const jobId = await rig.createJob();
+  const logger = createLogger({ name: 'test', level: 'silent', format: 'json' });
+  const notes = createListenerNotes({ listenLog: rig.log, logger, intervalMs: 60_000 });
+  notes.begin({ tenant: TENANT, jobId }, { door: 'native', afterSeq: 0 });
+  await notes.settle('stranger', jobId);
+  expect((await rig.log.get(TENANT, jobId))?.listeners).toEqual([]);
+  await notes.settle(TENANT, jobId);
+  expect((await rig.log.get(TENANT, jobId))?.listeners).toHaveLength(1);
 });
 
 test('a gateway that stops leaves its notes', async () => {

@@ -8,6 +8,7 @@ import type { FilesAnswer } from '@cc-executor/claude-api-client';
 import type { Identity, Limits } from '@cc-executor/identity';
 import { createEpoch, createJobId, httpOperations, type Method, methods } from '@cc-executor/protocol';
 import { connectWire, needs, type WireClient } from '@cc-executor/testing';
+import type { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createFiles } from '../src/operations/files.ts';
 import { completed, provideRig, type Rig, type TestGateway, takeJob, untilTrue } from './harness.ts';
@@ -76,17 +77,20 @@ async function overHttp(
   id: string,
   { headers = {}, but }: { headers?: Record<string, string>; but?: string } = {},
 ): Promise<[string, string, number, string][]> {
-  const routes = Object.values(httpOperations).filter(
-    ({ path }) => path.includes(`{${name}}`) && !(but && path.endsWith(but)),
-  );
+  const routes = routesOfOne(name).filter(({ path }) => !(but && path.endsWith(but)));
   const all: [string, string, number, string][] = [];
-  for (const { method, path } of routes) {
-    const url = `http://127.0.0.1:${port}${path.replace(`{${name}}`, id).replace('{seq}', '1')}`;
-    const response = await fetch(url, { method, headers });
-    all.push([method, path, response.status, await response.text()]);
+  for (const route of routes) {
+    const response = await fetch(urlOf(port, route, id), { method: route.method, headers });
+    all.push([route.method, route.path, response.status, await response.text()]);
   }
   return all;
 }
+
+const routesOfOne = (name: 'jobId' | 'batchId') =>
+  Object.values(httpOperations).filter(({ path }) => path.includes(`{${name}}`));
+
+const urlOf = (port: number, { path }: { path: string }, id: string) =>
+  `http://127.0.0.1:${port}${path.replace('{seq}', '1').replace(/\{\w+\}/, id)}`;
 
 test.each(Object.keys(states))('a job that is %s', async (state) => {
   const gateway = await rig.gateway();
@@ -108,8 +112,10 @@ test.each(Object.keys(states))('a job that is %s', async (state) => {
   expect(await rig.countListeners(jobId)).toBe(0);
 });
 
+const createBatchId = () => `batch_${randomUUID().replaceAll('-', '')}`;
+
 async function createForeignBatch({ redis }: TestGateway): Promise<string> {
-  const batchId = `batch_${randomUUID().replaceAll('-', '')}`;
+  const batchId = createBatchId();
   await redis.hset(rig.keys.batch(batchId), 'tenant', STRANGER, 'createdAt', 1, 'lastLine', 1);
   await redis.hset(rig.keys.batchLines(batchId), '1', createJobId());
   return batchId;
@@ -119,7 +125,7 @@ test('a batch', async () => {
   const gateway = await rig.gateway();
   const client = await rig.connect(gateway);
   const batchId = await createForeignBatch(gateway);
-  const missing = `batch_${randomUUID().replaceAll('-', '')}`;
+  const missing = createBatchId();
   const asked = await overNative(client, 'batchId', batchId);
   expect(asked).toEqual(await overNative(client, 'batchId', missing));
   expect(asked).toHaveLength(3);
@@ -242,6 +248,43 @@ test('to name another tenant is forbidden, be there one or not; to name the own 
     for (const { error } of await Promise.all(refusals)) expect(error.data.code, method).toBe('forbidden');
     expect((await client.request(method, { tenant: 'default' })).error).toBeUndefined();
     expect((await client.request(method, { tenant: '*' })).error.data.code).toBe('forbidden');
+  }
+});
+
+/** What a request has Redis told, and tell, in bytes: the least of some, for the gateway asks it other things meanwhile. */
+async function trafficOf({ redis }: TestGateway, request: () => Promise<unknown>): Promise<[number, number]> {
+  const { stream } = redis as Redis;
+  const samples: [number, number][] = [];
+  for (let i = 0; i < 5; i += 1) {
+    const [read, written] = [stream.bytesRead, stream.bytesWritten];
+    await request();
+    samples.push([stream.bytesRead - read, stream.bytesWritten - written]);
+  }
+  return samples.reduce((least, each) => (each[0] + each[1] < least[0] + least[1] ? each : least));
+}
+
+test('has Redis tell as little as one that is not there, at both doors', async () => {
+  const gateway = await rig.gateway();
+  const client = await rig.connect(gateway);
+  const jobId = await createForeignJob();
+  await states.completed?.(jobId);
+  const batchId = await createForeignBatch(gateway);
+  for (const [name, foreign, missing] of [
+    ['jobId', jobId, createJobId()],
+    ['batchId', batchId, createBatchId()],
+  ] as const) {
+    for (const method of methodsOfOne(name)) {
+      const ask = (id: string) => () => client.request(method, { [name]: id, ...further[method] });
+      const traffic = await trafficOf(gateway, ask(foreign));
+      expect(traffic, method).toEqual(await trafficOf(gateway, ask(missing)));
+      if (method !== 'detach') expect(traffic[0], method).toBeGreaterThan(0);
+    }
+    for (const route of routesOfOne(name)) {
+      const ask = (id: string) => async () =>
+        (await fetch(urlOf(gateway.port, route, id), { method: route.method })).text();
+      const traffic = await trafficOf(gateway, ask(foreign));
+      expect(traffic, `${route.method} ${route.path}`).toEqual(await trafficOf(gateway, ask(missing)));
+    }
   }
 });
 

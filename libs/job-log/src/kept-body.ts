@@ -33,9 +33,9 @@ export function fieldsOf(bodies: readonly KeptBody[]): { fields: string[]; bytes
 }
 
 /** Reads what the two fields hold. */
-export function pageOf(size: string | null | undefined, text: string | null | undefined): BodyPage {
+export function pageOf(size: string | undefined, text: string | undefined): BodyPage {
   if (!size) return { code: 'no_body' };
   const [bytes, sha256 = ''] = size.split(' ');
-  if (text === null || text === undefined) return { code: 'no_page' };
+  if (text === undefined) return { code: 'no_page' };
   return { code: 'page', bytes: Number(bytes), sha256, text };
 }

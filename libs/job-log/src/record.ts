@@ -4,7 +4,7 @@ import type { RedisConnection } from '@cc-executor/redis';
 import type { OwnedJob } from './job-log.ts';
 
 /** What of a record `jobOfRecord` needs: small, whatever was asked for. Metadata and spec are fields of their own. */
-const jobFields = [
+export const jobFields = [
   ...['tenant', 'status', 'epoch', 'fence', 'seq', 'cancelBy', 'pauseWish'],
   ...['createdAt', 'startedAt', 'endedAt', 'pausedAt', 'notBefore', 'deadline', 'rerunOf'],
   ...['title', 'costUsd', 'failure'],
@@ -13,14 +13,9 @@ const jobFields = [
 type Fields = Record<string, string | undefined>;
 
 /** Reads these fields of a record, and no others: a prompt can be long. */
-export async function readFields(
-  redis: RedisConnection,
-  recordKey: string,
-  ...further: string[]
-): Promise<Fields> {
-  const names = [...jobFields, ...further];
-  const values = await redis.hmget(recordKey, ...names);
-  return Object.fromEntries(names.map((name, i) => [name, values[i] ?? undefined]));
+export async function readFields(redis: RedisConnection, recordKey: string): Promise<Fields> {
+  const values = await redis.hmget(recordKey, ...jobFields);
+  return Object.fromEntries(jobFields.map((name, i) => [name, values[i] ?? undefined]));
 }
 
 /** The job of a record's fields, with metadata when that is among them; undefined when there is none, or it is another tenant's. */

@@ -7,9 +7,11 @@ import { type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
 import type { JobBatch, JobBatches, LineEnd, NoteCode, UnfinishedLine } from './job-batches.ts';
 import type { Keys } from './keys.ts';
 import { LONGEST_LIFE_MS } from './longest-life.ts';
+import { createOwnFields } from './own-fields.ts';
 import { defineScripts } from './scripts.ts';
 
 const counted: readonly (LineEnd | 'refused')[] = [...terminalStatuses, 'expired', 'refused'];
+const batchFields = ['createdAt', 'lastLine', 'sha256', ...counted] as const;
 
 /** @param options.retentionMs how long an ended job can be read, in ms */
 export function createRedisJobBatches(options: {
@@ -19,6 +21,7 @@ export function createRedisJobBatches(options: {
 }): JobBatches {
   const { redis, keys, retentionMs } = options;
   const scripts = defineScripts(redis, 'batchOpen', 'batchNote', 'batchChange', 'batchCount');
+  const own = createOwnFields(redis);
   const ttlMs = retentionMs + LONGEST_LIFE_MS;
   const keysOf = (batchId: string) => [
     keys.batch(batchId),
@@ -27,8 +30,8 @@ export function createRedisJobBatches(options: {
   ];
 
   async function get(tenant: string, batchId: string): Promise<JobBatch | undefined> {
-    const fields = await redis.hgetall(keys.batch(batchId));
-    if (fields.tenant !== tenant) return undefined;
+    const fields = await own(tenant, keys.batch(batchId), batchFields);
+    if (fields === undefined) return undefined;
     return {
       createdAt: Number(fields.createdAt),
       lastLine: Number(fields.lastLine ?? 0),

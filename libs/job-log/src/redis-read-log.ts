@@ -4,7 +4,8 @@ import { type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
 import type { JobSpec, Page, Position, ReadLog, StoredJob, Stretch } from './job-log.ts';
 import { type BodyPage, bodyFields, pageOf } from './kept-body.ts';
 import type { Keys } from './keys.ts';
-import { jobOfRecord, readFields } from './record.ts';
+import { createOwnFields } from './own-fields.ts';
+import { jobFields, jobOfRecord } from './record.ts';
 import { createFinder } from './redis-finder.ts';
 import { createJobIndex } from './redis-index.ts';
 import { countJobs, listJobs } from './redis-list.ts';
@@ -12,7 +13,10 @@ import { defineRange } from './scripts.ts';
 import { isWhole, parseHead, type StoredBatch } from './stored-batch.ts';
 import { deliveryOf, webhookFields, webhookOf } from './webhook-log.ts';
 
-const listenerFields = ['listeners', 'moreListeners'];
+const storedFields = [
+  ...[...jobFields, 'metadata', 'onDisconnect', 'listeners', 'moreListeners'],
+  ...webhookFields,
+];
 
 /** @param options.retentionMs how long an ended job can be read, in ms */
 export function createRedisReadLog(options: {
@@ -23,6 +27,7 @@ export function createRedisReadLog(options: {
   const { redis, keys } = options;
   const listing = { redis, keys, find: createFinder(options), index: createJobIndex(options) };
   const readRange = defineRange(redis);
+  const own = createOwnFields(redis);
 
   async function range(
     tenant: string,
@@ -51,9 +56,9 @@ export function createRedisReadLog(options: {
     const found = new Map<string, Position>();
     await Promise.all(
       jobIds.map(async (jobId) => {
-        const fields = await redis.hmget(keys.record(jobId), 'tenant', 'epoch', 'seq', 'status');
-        const [owner, epoch, seq, status] = fields;
-        if (owner !== tenant || !epoch || !status) return;
+        const { epoch, seq, status } =
+          (await own(tenant, keys.record(jobId), ['epoch', 'seq', 'status'])) ?? {};
+        if (!epoch || !status) return;
         found.set(jobId, { epoch, lastSeq: Number(seq), status: status as JobStatus });
       }),
     );
@@ -61,8 +66,7 @@ export function createRedisReadLog(options: {
   }
 
   async function get(tenant: string, jobId: string): Promise<StoredJob | undefined> {
-    const further = ['metadata', 'onDisconnect', ...listenerFields, ...webhookFields];
-    const record = await readFields(redis, keys.record(jobId), ...further);
+    const record = (await own(tenant, keys.record(jobId), storedFields)) ?? {};
     const job = jobOfRecord(tenant, jobId, record);
     if (!job) return undefined;
     // The last events of a job that runs can be as long as what a tool printed.
@@ -88,17 +92,11 @@ export function createRedisReadLog(options: {
     return (await redis.hget(keys.record(jobId), 'tenant')) ?? undefined;
   }
 
-  /** Before anything large is read: how long that takes would tell who asks that it is there. */
-  async function isOf(tenant: string, jobId: string): Promise<boolean> {
-    return (await ownerOf(jobId)) === tenant;
-  }
-
   async function spec(tenant: string, jobId: string): Promise<JobSpec | undefined> {
-    if (!(await isOf(tenant, jobId))) return undefined;
-    const [asked, ...apart] = await redis.hmget(keys.record(jobId), 'spec', 'metadata', 'webhook');
-    if (!asked) return undefined;
-    const [metadata, webhook] = apart.map((text) => (text ? JSON.parse(text) : undefined));
-    return { ...JSON.parse(asked), ...(metadata && { metadata }), ...(webhook && { webhook }) };
+    const found = await own(tenant, keys.record(jobId), ['spec', 'metadata', 'webhook']);
+    if (!found?.spec) return undefined;
+    const [metadata, webhook] = [found.metadata, found.webhook].map((text) => text && JSON.parse(text));
+    return { ...JSON.parse(found.spec), ...(metadata && { metadata }), ...(webhook && { webhook }) };
   }
 
   async function body(
@@ -106,9 +104,9 @@ export function createRedisReadLog(options: {
     jobId: string,
     { seq, offset }: { seq: number; offset: number },
   ): Promise<BodyPage | undefined> {
-    if (!(await isOf(tenant, jobId))) return undefined;
-    const [size, text] = await redis.hmget(keys.record(jobId), ...bodyFields(seq, offset));
-    return pageOf(size, text);
+    const names = bodyFields(seq, offset);
+    const found = await own(tenant, keys.record(jobId), names);
+    return found && pageOf(found[names[0]], found[names[1]]);
   }
 
   return {

@@ -23,6 +23,7 @@ const scripts = {
   pause: 1,
   listened: 1,
   range: 2,
+  own: 1,
   claim: 2,
   reschedule: 4,
   free: 2,

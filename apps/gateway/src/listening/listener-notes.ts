@@ -16,8 +16,8 @@ type ListenerPart = Pick<ListenerNote, 'door' | 'afterSeq' | 'watches'>;
 export type ListenerNotes = {
   /** Somebody begins to listen. The returned function is called when that is over. */
   begin(job: { tenant: string; jobId: string }, listener: ListenerPart): EndNote;
-  /** Resolves when what there is about a job has been written, or could not be: who reads it then finds it. */
-  settle(jobId: string): Promise<void>;
+  /** Resolves when what there is about a tenant's job has been written, or could not be: who reads it then finds it. */
+  settle(tenant: string, jobId: string): Promise<void>;
   /** Writes what there is. Idempotent. */
   close(): Promise<void>;
 };
@@ -70,7 +70,10 @@ export function createListenerNotes({
       put(job, { ...note, lastSeq: listener.afterSeq, state: 'listening' });
       return (state, lastSeq) => put(job, { ...note, lastSeq, state, until: now() });
     },
-    settle: writeOf,
+    async settle(tenant, jobId) {
+      // For another the job is missing: that has to take as long, whoever listens to it.
+      if (unwritten.get(jobId)?.tenant === tenant) await writeOf(jobId);
+    },
     async close() {
       if (!closed) {
         clearTimeout(timer);

@@ -20,7 +20,7 @@ export function createGet({
   showTitles: boolean;
 }): Operation<'get'> {
   return async ({ tenant, identity, reads }, { jobId }) => {
-    await listenerNotes.settle(jobId);
+    await listenerNotes.settle(tenant, jobId);
     const stored = await reads.take(() => readLog.get(tenant, jobId));
     if (!stored) throw new ProtocolError('job_not_found');
     const job = shownJob(stored.job, { showTitles, showTenant: seesAll(identity) });

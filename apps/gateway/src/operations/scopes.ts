@@ -3,7 +3,9 @@ import { type Identity, includesScope, type Scope } from '@cc-executor/identity'
 import { type Method, ProtocolError } from '@cc-executor/protocol';
 
 /** Methods, and what the HTTP door does besides. */
-export type OperationName = Method | 'submitBatch' | 'putFile' | 'packFiles' | 'diffFiles' | 'diffJob';
+export type OperationName = Method | HttpOnly;
+
+type HttpOnly = 'submitBatch' | 'putFile' | 'packFiles' | 'diffFiles' | 'diffJob' | 'createTicket';
 
 const neededScopes: Readonly<Record<OperationName, Scope>> = {
   execute: 'write',
@@ -32,11 +34,12 @@ const neededScopes: Readonly<Record<OperationName, Scope>> = {
   packFiles: 'read',
   diffFiles: 'read',
   diffJob: 'read',
+  createTicket: 'read',
 };
 
-/** Whether it changes something. */
+/** Whether it changes something, or lets somebody in who does. */
 export function isChange(name: OperationName): boolean {
-  return neededScopes[name] !== 'read' && name !== 'overview';
+  return name === 'createTicket' || (neededScopes[name] !== 'read' && name !== 'overview');
 }
 
 /**
