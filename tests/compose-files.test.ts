@@ -7,6 +7,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
+import { settings as claudeApi } from '../apps/claude-api/src/config.ts';
+import { settings as dashboard } from '../apps/dashboard/src/config.ts';
+import { settings as gateway } from '../apps/gateway/src/config.ts';
+import { settings as worker } from '../apps/worker/src/config.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const read = (path: string) => readFileSync(`${root}${path}`, 'utf8');
@@ -50,6 +54,21 @@ const DOCKERFILES = {
   worker: 'Dockerfile.worker',
   'claude-api': 'apps/claude-api/Dockerfile',
   dashboard: 'apps/dashboard/Dockerfile',
+};
+
+const apps = { gateway, worker, 'claude-api': claudeApi, dashboard };
+
+/** What operators of compose do not set in .env, with its app, by why not. */
+const NOT_GIVEN: Record<string, RegExp> = {
+  'containers have their own': / (\w+_PORT|REDIS_KEY_PREFIX|CLAUDE_API_PATH|CLAUDE_BIN|METRICS)$/,
+  'nobody outside reaches it by a name': /^(worker|claude-api) ALLOWED_HOSTS$/,
+  'it has the digest': /^claude-api CLAUDE_API_TOKEN$/,
+  'traces need a collector, and so an override file': / OTEL_/,
+  'it needs a volume, a network, a program or a secret besides, and so an override file':
+    / (CLAUDE_(ADD_DIR_ROOTS|MCP_FOLDER|HIDDEN_PATHS|PASS_ENV|CREDENTIALS_MAX_AGE_MS|CODE_OAUTH_TOKEN)|ANTHROPIC_AUTH_TOKEN|DURABILITY)$/,
+  'it opens what compose keeps closed': / CLAUDE_(RESTRICTED|SLASH_COMMANDS)$/,
+  'it bounds, times or chooses what an override file may':
+    / (CLAUDE_(\w+_MAX|\w+_MAX_BYTES|\w+_TIMEOUT_MS|(PING|STOP_GRACE|EXIT_GRACE|VERIFIABLE)_MS|KEEP_TRANSCRIPTS|PERMISSION_MODE|FALLBACK_MODEL|EFFORT)|GATEWAY_(MEMORY_BUDGET|ABANDON_GRACE_MS|SWEEP_MS)|WEBHOOK_(TIMEOUT|RETRY)_MS|WORKER_CONNECT_TIMEOUT_MS|REDIS_FULL_PERCENT)$/,
 };
 
 /** A variable's default, or the value itself. */
@@ -159,6 +178,25 @@ describe('docker-compose.yml', () => {
     }
     for (const { file } of Object.values(compose.configs))
       expect(existsSync(`${root}${file}`), file).toBe(true);
+  });
+
+  test.each(Object.entries(apps))(
+    '%s is given each of its settings, unless there is a reason why not',
+    (app, settings) => {
+      const given = Object.keys(compose.services[app]?.environment ?? {});
+      const isGiven = ({ env }: { env: string }) => given.includes(env) || given.includes(`${env}_FILE`);
+      const isExcused = ({ env }: { env: string }) =>
+        Object.values(NOT_GIVEN).some((names) => names.test(`${app} ${env}`));
+      const unlike = Object.values(settings).filter((each) => isGiven(each) === isExcused(each));
+      expect(unlike.map(({ env }) => env)).toEqual([]);
+    },
+  );
+
+  test('what stands in a file, and is not named, is not set', () => {
+    const { environment: claudeApi } = compose.services['claude-api']!;
+    expect(claudeApi?.CLAUDE_CREDENTIALS).toMatch(/^\$\{CLAUDE_CREDENTIALS_DIR:\+file:/);
+    const { environment: dashboard } = compose.services.dashboard!;
+    expect(dashboard?.DASHBOARD_TOKEN_FILE).toMatch(/^\$\{DASHBOARD_TOKEN_FILE:\+\/run\/secrets\//);
   });
 
   test('.env.example explains each variable, with its default, and no other', () => {

@@ -4,8 +4,10 @@
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readKeyFile } from '@cc-executor/identity';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { settings as claudeApi } from '../apps/claude-api/src/config.ts';
@@ -195,10 +197,11 @@ describe('apps', () => {
       );
       for (const [variable, value] of own) {
         if (name === 'claude-api' && FOR_CLAUDE_CODE.includes(variable)) continue;
-        const setting = known.get(variable.replace(/_FILE$/, ''));
+        const isSecret = known.get(variable.replace(/_FILE$/, ''))?.secret === true;
+        if (isSecret && variable.endsWith('_FILE')) continue;
+        const setting = known.get(variable);
         expect(setting, variable).toBeDefined();
-        if (variable.endsWith('_FILE')) expect(setting?.secret, variable).toBe(true);
-        else expect(setting?.schema.safeParse(value).success, `${variable}=${value}`).toBe(true);
+        expect(setting?.schema.safeParse(value).success, `${variable}=${value}`).toBe(true);
       }
       for (const [variable, value] of fromMap) {
         const setting = known.get(variable);
@@ -206,6 +209,25 @@ describe('apps', () => {
       }
     },
   );
+
+  test('gateways and the dashboard ask alike, by keys that a secret may have', () => {
+    expect(find('ConfigMap', 'cc-executor').data?.AUTH_MODE).toBe('none');
+    for (const app of ['gateway', 'dashboard']) {
+      const own = podOf('Deployment', app).containers[0].env?.map(({ name }) => name);
+      expect(own, app).not.toContain('AUTH_MODE');
+    }
+    // As a pod's user finds it: root's, and of a group that it is in.
+    expect(podOf('Deployment', 'gateway').volumes).toContainEqual({
+      name: 'keys',
+      secret: { secretName: 'cc-executor-keys', optional: true, defaultMode: 0o440 },
+    });
+    expect(podOf('Deployment', 'gateway').securityContext).toHaveProperty('fsGroup');
+    const example = find('Secret', 'cc-executor-keys').stringData?.['keys.json'];
+    const file = join(mkdtempSync(join(tmpdir(), 'keys-')), 'keys.json');
+    onTestFinished(() => rmSync(dirname(file), { recursive: true }));
+    writeFileSync(file, example ?? '', { mode: 0o600 });
+    expect(readKeyFile(file).keys).toEqual([]);
+  });
 
   test('are given time to drain: longer than they take for it', () => {
     const seconds = (app: string, variable: string) => {

@@ -12,11 +12,10 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
+import { whyNotPrivate } from '@cc-executor/runtime/private-file';
 import { z } from 'zod';
 import { scopes, tenantSchema } from './identity.ts';
 import { keyLimitsSchema, limitsSchema } from './limits.ts';
-
-const OTHERS = 0o077;
 
 const time = z.number().int().nonnegative();
 
@@ -68,9 +67,8 @@ export function readKeyFile(path: string): KeyFile {
 
 function readJson(path: string): unknown {
   try {
-    if (process.platform !== 'win32' && (statSync(path).mode & OTHERS) !== 0) {
-      throw new KeyFileError(`${path} can be read or written by others: chmod 600 ${path}`);
-    }
+    const why = whyNotPrivate(path);
+    if (why !== undefined) throw new KeyFileError(`${path} ${why}`);
     return JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
     if (error instanceof KeyFileError) throw error;

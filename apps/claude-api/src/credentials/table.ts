@@ -1,12 +1,11 @@
 /** The credentials of all tenants in one text: a variable, or a file, which is looked at each time somebody asks. */
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { Logger } from '@cc-executor/runtime';
 import { openLastGoodFile } from '@cc-executor/runtime/last-good-file';
+import { whyNotPrivate } from '@cc-executor/runtime/private-file';
 import type { Environment } from '../cli-environment.ts';
 import { EntryFault, parseEntries } from './entry.ts';
 import type { CredentialStore } from './store.ts';
-
-const OTHERS = 0o077;
 
 /** Errors: `EntryFault`. */
 export function openVariable(name: string, environment: Environment, salt: string): CredentialStore {
@@ -46,9 +45,8 @@ export function openFile(path: string, salt: string, logger: Logger): Credential
 
 function read(path: string, salt: string) {
   try {
-    if ((statSync(path).mode & OTHERS) !== 0) {
-      throw new EntryFault(`it can be read or written by others: chmod 600 ${path}`);
-    }
+    const why = whyNotPrivate(path);
+    if (why !== undefined) throw new EntryFault(`it ${why}`);
     return parseEntries(readFileSync(path, 'utf8'), salt);
   } catch (error) {
     if (error instanceof EntryFault) throw error;
