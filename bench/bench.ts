@@ -27,6 +27,8 @@ export type Bench = {
   /** How large the case is: in full, or as small as it can be to show that it works. */
   size<T>(sizes: { full: T; smoke: T }): T;
   system(name: SystemName): Promise<System>;
+  /** Another one, so that what it does is not in the way of the first; whoever starts it stops it. */
+  startClient(): Promise<LoadClient>;
   /** The same as the system of this name. */
   product(): Promise<Product>;
   /** Another one than `system` gives; whoever starts it closes it. */
@@ -95,6 +97,7 @@ export async function openBench({ rounds, isSmoke, onWarning, onFault }: BenchOp
     rounds: isSmoke ? 1 : rounds,
     size: (sizes) => (isSmoke ? sizes.smoke : sizes.full),
     system,
+    startClient: startLoadClient,
     product: () => system('product') as Promise<Product>,
     startProduct: (more = {}) => startProduct({ upstreamUrl, ...more }),
     compare: (names, { label, task, plan, warmUp = plan, steady, rounds: own = rounds }) => {

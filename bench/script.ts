@@ -12,9 +12,13 @@ export type Script = {
 
 const MARK = 'bench ';
 
-/** The prompt that makes the upstream do it. */
-export function promptFor(script: Script): string {
-  return `${MARK}${JSON.stringify(script)}`;
+/**
+ * The prompt that makes the upstream do it.
+ *
+ * @param length of the prompt in characters, where it is to be longer than it has to
+ */
+export function promptFor(script: Script, length = 0): string {
+  return `${MARK}${JSON.stringify(script)}`.padStart(length, 'x');
 }
 
 /** The script in a prompt. Throws when there is none. */

@@ -96,10 +96,18 @@ function atFullSpeed(response: ServerResponse, answer: Answer): void {
   else response.once('drain', () => atFullSpeed(response, answer));
 }
 
+/** Executions that stand still. At full speed none does. */
+const paused = new Set<string>();
+
 function paced(response: ServerResponse, answer: Answer, { chunks, rate }: Script): void {
-  const startedAt = performance.now();
+  let startedAt = performance.now();
   const timer = setInterval(
     () => {
+      // What it did not say meanwhile it does not say at once afterwards.
+      if (paused.has(answer.executionId) && !response.destroyed) {
+        startedAt = performance.now() - ((chunks - answer.left) * 1_000) / rate;
+        return;
+      }
       const due = 1 + Math.floor(((performance.now() - startedAt) * rate) / 1_000);
       const lines = answer.lines(due - (chunks - answer.left));
       if (lines !== '') response.write(lines);
@@ -122,6 +130,13 @@ function answerScript(response: ServerResponse, script: Script): void {
 }
 
 const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+  const [, id, wish] = /^\/executions\/([^/]+)\/(pause|resume)$/.exec(request.url ?? '') ?? [];
+  if (request.method === 'POST' && id !== undefined) {
+    if (wish === 'pause') paused.add(id);
+    else paused.delete(id);
+    response.end('{}');
+    return;
+  }
   if (request.method !== 'POST' || !request.url?.startsWith('/execute/')) {
     response.writeHead(request.method === 'GET' ? 200 : 404, { 'content-type': 'application/json' });
     response.end('{"status":"ok","ready":true}');

@@ -36,7 +36,7 @@ type Result = {
   wanted: number;
 };
 
-async function openAndClose(bench: Bench, name: 'bare' | 'product'): Promise<Idle & { loopLagMs: number }> {
+export async function openAndClose(bench: Bench, name: 'bare' | 'product' | 'keys'): Promise<Idle & { loopLagMs: number }> {
   const { connections, waitMs } = bench.size(SIZES);
   const system = await bench.system(name);
   const { targets, processes } = system;
@@ -49,9 +49,9 @@ async function openAndClose(bench: Bench, name: 'bare' | 'product'): Promise<Idl
   await sleep(SETTLE_MS);
   const before = residentMb(pid) ?? Number.NaN;
   const opened = await bench.client.run('openIdle', { targets, connections });
-  if (name === 'product') await readLoopLagMs(targets[0]!.url);
+  if (name !== 'bare') await readLoopLagMs(targets[0]!.url);
   await sleep(waitMs);
-  const loopLagMs = name === 'product' ? await readLoopLagMs(targets[0]!.url) : Number.NaN;
+  const loopLagMs = name === 'bare' ? Number.NaN : await readLoopLagMs(targets[0]!.url);
   const kbEach = (((residentMb(pid) ?? Number.NaN) - before) * 1_024) / connections;
   const { faults } = await bench.client.run('closeIdle', undefined);
   for (const fault of faults) bench.fault(`${name}: ${fault}`);

@@ -8,11 +8,13 @@ import { fullSpeed } from './full-speed.ts';
 import { growth } from './growth.ts';
 import { idleConnections } from './idle-connections.ts';
 import { largeJobs } from './large-jobs.ts';
+import { neighbours } from './neighbours.ts';
 import { paced } from './paced.ts';
 import { pickUp } from './pick-up.ts';
 import { redisMemory } from './redis-memory.ts';
 import { replay } from './replay.ts';
 import { scaleOut } from './scale-out.ts';
+import { tenants } from './tenants.ts';
 import { tinyJobs } from './tiny-jobs.ts';
 
 export const cases: readonly AnyCase[] = [
@@ -29,5 +31,7 @@ export const cases: readonly AnyCase[] = [
   largeJobs,
   pickUp,
   redisMemory,
+  tenants,
+  neighbours,
   coldStart,
 ];

@@ -9,6 +9,8 @@ export type Target = {
   readonly url: string;
   /** Asks for events in batches, as the SDK does. */
   readonly inBatches?: boolean;
+  /** Of a key, where the product asks who comes in. */
+  readonly token?: string;
 };
 
 export type Connection = {
@@ -20,6 +22,8 @@ export type Connection = {
    */
   ask<R>(method: string, params: object, onResult?: (result: R) => void): Promise<R>;
   readonly isOpen: boolean;
+  /** Reads nothing any more. */
+  pause(): void;
   close(): Promise<void>;
 };
 
@@ -39,9 +43,10 @@ export function openConnection(target: Target, onFrame: OnFrame): Promise<Connec
   return target.kind === 'socket.io' ? openSocketIo(target.url, onFrame) : openWebSocket(target, onFrame);
 }
 
-async function openWebSocket({ kind, url, inBatches }: Target, onFrame: OnFrame): Promise<Connection> {
+async function openWebSocket({ kind, url, inBatches, token }: Target, onFrame: OnFrame): Promise<Connection> {
   const subprotocols = kind === 'native' ? ['cc-executor.v1'] : [];
-  const ws = new WebSocket(url, subprotocols, { perMessageDeflate: false });
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const ws = new WebSocket(url, subprotocols, { perMessageDeflate: false, headers });
   const waiting = new Map<number, { onResult(result: unknown): void; onError(error: Error): void }>();
   let lastId = 0;
 
@@ -81,8 +86,10 @@ async function openWebSocket({ kind, url, inBatches }: Target, onFrame: OnFrame)
     get isOpen() {
       return ws.readyState === ws.OPEN;
     },
+    pause: () => ws.pause(),
     async close() {
       if (ws.readyState === ws.CLOSED) return;
+      ws.resume();
       const closed = once(ws, 'close');
       ws.close();
       const timer = setTimeout(() => ws.terminate(), CLOSE_MS);
@@ -109,6 +116,9 @@ async function openSocketIo(url: string, onFrame: OnFrame): Promise<Connection> 
     },
     get isOpen() {
       return socket.connected;
+    },
+    pause() {
+      throw new Error('Socket.IO has no such thing');
     },
     async close() {
       socket.close();

@@ -7,13 +7,17 @@ import { awaitEnd } from './await-end.ts';
 import { fanOut } from './fan-out.ts';
 import { closeIdle, openIdle } from './idle.ts';
 import { makeJob } from './make-job.ts';
+import { beginNoise, endNoise } from './noise.ts';
 import { openLoop } from './open-loop.ts';
 import { replay } from './replay.ts';
 import { runJobs } from './run-jobs.ts';
 import { storm } from './storm.ts';
 import type { Mark } from './task.ts';
 
-const tasks = { awaitEnd, closeIdle, fanOut, makeJob, openIdle, openLoop, replay, runJobs, storm };
+const tasks = {
+  ...{ awaitEnd, closeIdle, fanOut, makeJob, openIdle, openLoop, replay, runJobs, storm },
+  ...{ beginNoise, endNoise },
+};
 
 export type Tasks = typeof tasks;
 export type TaskName = keyof Tasks;

@@ -4,7 +4,7 @@ import { monotonicUs } from '../clock.ts';
 import { promptFor, type Script } from '../script.ts';
 import { openConnection, type Target } from './connection.ts';
 import { createEventReader, type EventReader } from './event-reader.ts';
-import { type Quantiles, quantiles } from './quantiles.ts';
+import { quantiles } from './quantiles.ts';
 import { createFaults, type Mark, type Outcome, timed } from './task.ts';
 
 export type OpenLoop = {
@@ -12,6 +12,8 @@ export type OpenLoop = {
   perSecond: number;
   jobs: number;
   script: Script;
+  /** Asks for each job when it has ended. */
+  looks?: boolean;
 };
 
 export type OpenLoopFigures = {
@@ -27,20 +29,43 @@ export type OpenLoopFigures = {
   /** Both together. */
   begunP50Ms: number;
   begunP99Ms: number;
+  /** From sending `execute` to the first chunk, and to the terminal event. */
+  firstP50Ms: number;
+  firstP99Ms: number;
+  endedP50Ms: number;
+  endedP99Ms: number;
+  /** From sending `get` to its answer; NaN where nobody looks. */
+  lookedP50Ms: number;
+  lookedP99Ms: number;
 };
 
 const JOB_ID = '"jobId":"';
 
 export async function openLoop(plan: OpenLoop, mark: Mark): Promise<Outcome<OpenLoopFigures>> {
-  const { targets, perSecond, jobs, script } = plan;
+  const { targets, perSecond, jobs, script, looks = false } = plan;
   const prompt = promptFor(script);
   const faults = createFaults();
-  const accepted: number[] = [];
-  const pickedUp: number[] = [];
-  const begun: number[] = [];
+  const times = {
+    ...{ accepted: [] as number[], pickedUp: [] as number[], begun: [] as number[] },
+    ...{ first: [] as number[], ended: [] as number[], looked: [] as number[] },
+  };
   const readers = new Map<string, EventReader>();
   const done = Promise.withResolvers<void>();
-  let ended = 0;
+  let settled = 0;
+
+  function settle(): void {
+    settled += 1;
+    if (settled === jobs) done.resolve();
+  }
+
+  function look(jobId: string): void {
+    const sentAtUs = monotonicUs();
+    const answered = () => times.looked.push(monotonicUs() - sentAtUs);
+    connection
+      .ask('get', { jobId }, answered)
+      .catch((error: Error) => faults.add(`a job was not shown: ${error.message}`))
+      .finally(settle);
+  }
 
   /** The answer comes before any event of its job. */
   function follow(jobId: string, sentAtUs: number, acceptedAtUs: number): void {
@@ -49,14 +74,16 @@ export async function openLoop(plan: OpenLoop, mark: Mark): Promise<Outcome<Open
       onOutput(stampUs) {
         if (!isFirst) return;
         isFirst = false;
-        pickedUp.push(Math.max(0, stampUs - acceptedAtUs));
-        begun.push(stampUs - sentAtUs);
+        times.pickedUp.push(Math.max(0, stampUs - acceptedAtUs));
+        times.begun.push(stampUs - sentAtUs);
+        times.first.push(monotonicUs() - sentAtUs);
       },
       onEnd(type) {
         if (type !== 'completed') faults.add(`a job ended as ${type}`);
         readers.delete(jobId);
-        ended += 1;
-        if (ended === jobs) done.resolve();
+        times.ended.push(monotonicUs() - sentAtUs);
+        if (looks) look(jobId);
+        else settle();
       },
       onFault: faults.add,
     });
@@ -73,7 +100,7 @@ export async function openLoop(plan: OpenLoop, mark: Mark): Promise<Outcome<Open
     connection
       .ask<{ jobId: string }>('execute', { prompt }, ({ jobId }) => {
         const acceptedAtUs = monotonicUs();
-        accepted.push(acceptedAtUs - sentAtUs);
+        times.accepted.push(acceptedAtUs - sentAtUs);
         follow(jobId, sentAtUs, acceptedAtUs);
       })
       .catch((error: Error) => faults.add(`a job was refused: ${error.message}`));
@@ -89,24 +116,25 @@ export async function openLoop(plan: OpenLoop, mark: Mark): Promise<Outcome<Open
   }
 
   const { elapsedMs, isLate } = await timed(mark, () => void keepAsking(), done.promise);
-  if (isLate) faults.add(`only ${ended} of ${jobs} jobs ended in time`);
+  if (isLate) faults.add(`only ${settled} of ${jobs} jobs ended in time`);
   await connection.close();
-  const [acceptance, pickUp, beginning] = [accepted, pickedUp, begun].map(quantiles) as [
-    Quantiles,
-    Quantiles,
-    Quantiles,
-  ];
+  const { accepted, pickedUp, begun, first, ended, looked } = times;
   return {
     figures: {
-      items: ended,
+      items: ended.length,
       elapsedMs,
-      acceptedP50Ms: acceptance.p50Ms,
-      acceptedP99Ms: acceptance.p99Ms,
-      pickedUpP50Ms: pickUp.p50Ms,
-      pickedUpP99Ms: pickUp.p99Ms,
-      begunP50Ms: beginning.p50Ms,
-      begunP99Ms: beginning.p99Ms,
+      ...named('accepted', accepted),
+      ...named('pickedUp', pickedUp),
+      ...named('begun', begun),
+      ...named('first', first),
+      ...named('ended', ended),
+      ...named('looked', looked),
     },
     faults: faults.kept,
   };
+}
+
+function named<N extends string>(name: N, timesUs: readonly number[]) {
+  const { p50Ms, p99Ms } = quantiles(timesUs);
+  return { [`${name}P50Ms`]: p50Ms, [`${name}P99Ms`]: p99Ms } as Record<`${N}P50Ms` | `${N}P99Ms`, number>;
 }

@@ -3,6 +3,7 @@ import { startTestRedis } from '@cc-executor/testing';
 import type { Target } from '../client/connection.ts';
 import { startProduct } from './product.ts';
 import { startProgram } from './program.ts';
+import { startTenants } from './tenants.ts';
 
 export type System = {
   readonly targets: readonly Target[];
@@ -11,10 +12,13 @@ export type System = {
   close(): Promise<void>;
 };
 
-/** `batches` is the product, too, read in batches as the SDK does. */
+const PLENTY = 1_000_000_000;
+
+/** `batches` is the product, too, read in batches as the SDK does; `keys` is the product with keys, and with every limit. */
 export type SystemName =
   | 'product'
   | 'batches'
+  | 'keys'
   | 'naive'
   | 'corked'
   | 'bare'
@@ -26,6 +30,8 @@ export function startSystem(name: Exclude<SystemName, 'batches'>, upstreamUrl: s
   switch (name) {
     case 'product':
       return startProduct({ upstreamUrl });
+    case 'keys':
+      return startTenants({ upstreamUrl }, manyTenants());
     case 'naive':
     case 'corked':
     case 'bare':
@@ -37,6 +43,16 @@ export function startSystem(name: Exclude<SystemName, 'batches'>, upstreamUrl: s
     default:
       return name satisfies never;
   }
+}
+
+/** A hundred keys. Every limit is there to be looked after, and none is reached. */
+function manyTenants() {
+  const held = ['jobs', 'bytes', 'running', 'attachments', 'requests', 'costPerMinute'];
+  const spent = ['usdPerDay', 'usdPerMonth', 'tokensPerDay', 'tokensPerMonth'];
+  const quotas = Object.fromEntries([...held, ...spent].map((name) => [name, PLENTY]));
+  const ceilings = { 'timeouts.totalMs': 3_600_000, maxAttempts: 3, maxTurns: 100, maxBudgetUsd: 1 };
+  const one = { keys: 10, limits: { ...quotas, ...ceilings } };
+  return Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`tenant-${index}`, one]));
 }
 
 async function startBridge(file: string, upstreamUrl: string): Promise<System> {
