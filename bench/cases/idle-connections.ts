@@ -36,7 +36,10 @@ type Result = {
   wanted: number;
 };
 
-export async function openAndClose(bench: Bench, name: 'bare' | 'product' | 'keys'): Promise<Idle & { loopLagMs: number }> {
+export async function openAndClose(
+  bench: Bench,
+  name: 'bare' | 'product' | 'keys',
+): Promise<Idle & { loopLagMs: number }> {
   const { connections, waitMs } = bench.size(SIZES);
   const system = await bench.system(name);
   const { targets, processes } = system;

@@ -1,9 +1,9 @@
 /** N: what a tenant notices of another one that is at its limits on every axis at once, and beyond. */
 import type { Bench } from '../bench.ts';
-import type { OpenLoopFigures } from '../client/open-loop.ts';
 import { defineCase } from '../case.ts';
-import { atLeast, atMost } from '../goals.ts';
 import type { NoiseFigures } from '../client/noise.ts';
+import type { OpenLoopFigures } from '../client/open-loop.ts';
+import { atLeast, atMost } from '../goals.ts';
 import type { Measured } from '../measure/measure.ts';
 import { median } from '../measure/statistics.ts';
 import { startTenants } from '../systems/tenants.ts';

@@ -43,7 +43,8 @@ const jobMs = ({ jobs }: Result, name: Name) => jobs[name].cpuPerItemUs.all / 1_
 
 export const tenants = defineCase<Result>({
   name: 'T',
-  title: 'tenants: 100 keys with every limit, beside nobody asked: 10,000 connections, 500 upgrades and 100 jobs a second',
+  title:
+    'tenants: 100 keys with every limit, beside nobody asked: 10,000 connections, 500 upgrades and 100 jobs a second',
   goals: [
     atMost(
       1.05,
@@ -114,7 +115,15 @@ export const tenants = defineCase<Result>({
     },
     {
       title: 'jobs of one chunk',
-      columns: ['µs of CPU a job', 'gateway', 'worker', 'redis', 'accepted p50 ms', 'of the rounds', 'p99 ms'],
+      columns: [
+        'µs of CPU a job',
+        'gateway',
+        'worker',
+        'redis',
+        'accepted p50 ms',
+        'of the rounds',
+        'p99 ms',
+      ],
       rows: systemRows(jobs, ({ median, rounds, cpuPerItemUs }) => [
         ...['all', 'gateway', 'worker', 'redis'].map((name) => figure(cpuPerItemUs[name])),
         figure(median.acceptedP50Ms, 2),

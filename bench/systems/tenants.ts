@@ -37,8 +37,7 @@ export async function startTenants<N extends string>(
     ...product,
     targets: targetsFor(made.map(({ token }) => token)),
     processes: product.processes,
-    targetsOf: (tenant) =>
-      targetsFor(made.filter((one) => one.tenant === tenant).map(({ token }) => token)),
+    targetsOf: (tenant) => targetsFor(made.filter((one) => one.tenant === tenant).map(({ token }) => token)),
     async close() {
       await product.close();
       await rm(folder, { recursive: true });

@@ -1,4 +1,5 @@
 /** What reading may cost: Redis's replies, how many are asked for at once, and what happens when its buffers overrun. */
+import type { ReadLog } from '@cc-executor/job-log';
 import { createEpoch, createJobId } from '@cc-executor/protocol';
 import type { TestRedis, WholeLog } from '@cc-executor/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -93,7 +94,7 @@ describe('a list', () => {
 
 test('no more reads are under way in a gateway at once than it may have, and all are done, in order', async () => {
   const { seen, wrapped } = countAtOnce(rig.log, 'get');
-  const limited = limitReads(wrapped, 4);
+  const limited = limitReads(wrapped, { maxReads: 4, maxReadsOfTenant: 4 });
   const [jobId = ''] = await createJobs(1, 'x');
   const done: number[] = [];
   const reads = Array.from({ length: 100 }, async (_, i) => {
@@ -105,6 +106,28 @@ test('no more reads are under way in a gateway at once than it may have, and all
   await Promise.all(reads);
   expect(seen).toEqual({ now: 0, most: 4 });
   expect(done).toHaveLength(100);
+});
+
+test('a tenant has few reads under way, and another one waits for none of those that it has asked for', async () => {
+  const begun: { whose: string; end: () => void }[] = [];
+  const get: ReadLog['get'] = (whose) =>
+    new Promise((resolve) => begun.push({ whose, end: () => resolve(undefined) }));
+  const limited = limitReads({ ...rig.log, get }, { maxReads: 6, maxReadsOfTenant: 4 });
+  const names = () => begun.map(({ whose }) => whose).join(' ');
+  const ask = (whose: string) => limited.get(whose, 'job');
+  const asked = Array.from({ length: 100 }, () => ask('loud'));
+  expect(names()).toBe('loud loud loud loud');
+  asked.push(ask('quiet'), ask('quiet'), ask('quiet'), ask('third'));
+  expect(names()).toBe('loud loud loud loud quiet quiet');
+  // Each that ends makes room for whoever's turn it is.
+  const ended = async (count: number) => {
+    for (const { end } of begun.splice(0, count)) end();
+    await new Promise(setImmediate);
+  };
+  await ended(3);
+  expect(names()).toBe('loud quiet quiet loud quiet third');
+  while (begun.length > 0) await ended(6);
+  await Promise.all(asked);
 });
 
 describe('when Redis cuts off a connection whose output buffer overran', () => {

@@ -40,7 +40,7 @@ beforeEach(async () => {
           return mayRead;
         },
       },
-      turns: createTurns(),
+      turns: createTurns().of('acme'),
     },
   );
 });

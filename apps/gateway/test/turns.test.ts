@@ -10,7 +10,7 @@ function work(ms: number): void {
 }
 
 test('requests of one connection are begun one after another, not while somebody is calling', async () => {
-  const turns = createTurns();
+  const turns = createTurns().of('acme');
   let left = 3;
   const turn = turns.add(() => {
     left -= 1;
@@ -23,7 +23,7 @@ test('requests of one connection are begun one after another, not while somebody
 });
 
 test('who asks rarely is next, beside many that ask without end, however long each of their requests takes', async () => {
-  const turns = createTurns();
+  const turns = createTurns().of('acme');
   const begun: string[] = [];
   let isOver = false;
   for (let i = 0; i < 20; i += 1) {
@@ -50,7 +50,7 @@ test('who asks rarely is next, beside many that ask without end, however long ea
 });
 
 test('those who ask without end share the time, not the number of requests', async () => {
-  const turns = createTurns();
+  const turns = createTurns().of('acme');
   const begun = { long: 0, short: 0 };
   const add = (name: keyof typeof begun, ms: number) =>
     turns.add(() => {
@@ -64,7 +64,7 @@ test('those who ask without end share the time, not the number of requests', asy
 });
 
 test('who was idle has no claim to all the time that it did not use', async () => {
-  const turns = createTurns();
+  const turns = createTurns().of('acme');
   const begun: string[] = [];
   const add = (name: string, count: number): Turn => {
     let left = count;
@@ -85,7 +85,7 @@ test('who was idle has no claim to all the time that it did not use', async () =
 });
 
 test('other things have their turn meanwhile', async () => {
-  const turns = createTurns();
+  const turns = createTurns().of('acme');
   let begun = 0;
   turns
     .add(() => {
@@ -99,7 +99,7 @@ test('other things have their turn meanwhile', async () => {
 });
 
 test('who has left is not asked again', async () => {
-  const turns = createTurns();
+  const turns = createTurns().of('acme');
   let begun = 0;
   const leaving = turns.add(() => {
     begun += 1;
@@ -116,4 +116,35 @@ test('who has left is not asked again', async () => {
     .want();
   await untilTrue(() => isLater);
   expect(begun).toBe(0);
+});
+
+test('a tenant waits for none of the many connections of another one, which share what that has', async () => {
+  const turns = createTurns();
+  const begun: string[] = [];
+  let isOver = false;
+  const flood = (name: string) => {
+    const busy = turns.of('loud').add(() => {
+      begun.push(name);
+      work(1);
+      return !isOver;
+    });
+    busy.want();
+  };
+  for (let i = 0; i < 50; i += 1) flood(`loud ${i}`);
+  let left = 100;
+  const quiet = turns.of('quiet').add(() => {
+    begun.push('quiet');
+    work(1);
+    left -= 1;
+    return left > 0;
+  });
+  await untilTrue(() => begun.length >= 100);
+  const comesAt = begun.length;
+  quiet.want();
+  await untilTrue(() => left === 0);
+  isOver = true;
+  const loud = begun.slice(comesAt, begun.lastIndexOf('quiet')).filter((name) => name !== 'quiet');
+  // As much time for one as for the other, and that of the fifty goes round.
+  expect(loud.length).toBeLessThan(150);
+  expect(new Set(loud).size).toBeGreaterThan(10);
 });

@@ -10,6 +10,11 @@ const FINGERPRINT_LENGTH = 16;
 /** What the secret of an unknown id is compared with: that takes as long as with a known one. */
 const NOBODY: Key['secrets'] = [{ sha256: '0'.repeat(64) }];
 
+type Secret = Key['secrets'][number];
+
+/** Who has shown a secret: the same for all connections that come with it, of which there may be many. */
+const identities = new WeakMap<Secret, Identity>();
+
 type NewKey = {
   label: string;
   tenant: string;
@@ -64,14 +69,22 @@ export function identifyKey(
   const digest = createHash('sha256')
     .update(token.slice(dot + 1))
     .digest();
-  let secret: Key['secrets'][number] | undefined;
+  let secret: Secret | undefined;
   for (const candidate of key?.secrets ?? NOBODY) {
     if (timingSafeEqual(digest, Buffer.from(candidate.sha256, 'hex'))) secret = candidate;
   }
   if (key === undefined || secret === undefined || isPast(secret.until, now) || isPast(key.expiresAt, now))
     return undefined;
-  const { id, tenant, scopes } = key;
-  return { tenant, scopes, who: id, proof: { kind: 'key', id, secret: fingerprintOf(secret) } };
+  return identityOf(key, secret);
+}
+
+function identityOf({ id, tenant, scopes }: Key, secret: Secret): Identity {
+  const known = identities.get(secret);
+  if (known) return known;
+  const proof = { kind: 'key', id, secret: fingerprintOf(secret) } as const;
+  const identity: Identity = { tenant, scopes, who: id, proof };
+  identities.set(secret, identity);
+  return identity;
 }
 
 /** Whether an identity that a key gave still holds, as the key is now. */
@@ -96,7 +109,7 @@ function mustHave(keys: readonly Key[], id: string): void {
   if (!keys.some((key) => key.id === id)) throw new KeyFileError(`there is no key ${id}`);
 }
 
-function fingerprintOf({ sha256 }: Key['secrets'][number]): string {
+function fingerprintOf({ sha256 }: Secret): string {
   return sha256.slice(0, FINGERPRINT_LENGTH);
 }
 

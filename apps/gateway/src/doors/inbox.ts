@@ -6,7 +6,7 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { MemoryBudget } from './memory-budget.ts';
-import type { Turns } from './turns.ts';
+import type { TenantTurns } from './turns.ts';
 
 /** Requests of one connection that may be under way at once, and what their frames may have in bytes; one may always. */
 const MAX_UNDER_WAY = 64;
@@ -47,7 +47,7 @@ export function createInbox(
   webSocket: WebSocket,
   stream: Duplex,
   take: (message: Buffer, isBinary: boolean) => Promise<void>,
-  watch: { mayTake(): boolean; memory: Pick<MemoryBudget, 'grew' | 'mayRead'>; turns: Turns },
+  watch: { mayTake(): boolean; memory: Pick<MemoryBudget, 'grew' | 'mayRead'>; turns: TenantTurns },
 ): Inbox {
   const waiting: { message: Buffer; isBinary: boolean }[] = [];
   let waitingBytes = 0;

@@ -21,7 +21,7 @@ import { createInbox } from './inbox.ts';
 import { createLiveness } from './liveness.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { createOutbox } from './outbox.ts';
-import type { Turns } from './turns.ts';
+import type { TenantTurns } from './turns.ts';
 import { overWebSocket } from './web-socket-carrier.ts';
 
 const MAX_MALFORMED = 20;
@@ -30,10 +30,11 @@ const MAX_WAITING_BYTES = 2 * 1024 * 1024;
 /** How long a client may take to read its close frame, and what goes before, and to answer it. */
 const FAREWELL_MS = 1_000;
 
-/** What a door is given besides its connection. The logger becomes one that names the connection. */
+/** What a door is given besides its connection. The logger becomes one that names the connection, and says these fields. */
 export type SocketContext = Omit<DoorContext, 'connectionId' | 'outbox' | 'close'> & {
   memory: MemoryBudget;
-  turns: Turns;
+  turns: TenantTurns;
+  logFields: object;
 };
 
 export type Connection = Beating & {
@@ -52,7 +53,7 @@ export function runConnection(
   onClose: (reason: CloseReason | 'client') => void,
 ): Connection {
   const connectionId = createConnectionId();
-  const logger = context.logger.child({ connectionId });
+  const logger = context.logger.child({ ...context.logFields, connectionId });
   const { memory } = context;
   const liveness = createLiveness();
   let malformed = 0;

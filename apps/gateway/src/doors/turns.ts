@@ -1,6 +1,7 @@
 /**
- * Whose request is begun next, among all connections of a gateway: that of the connection on which least time was spent.
- * So a client that asks rarely does not wait for those that ask without end, however much each of their requests takes.
+ * Whose request is begun next, among all connections of a gateway: one of the tenant on which least time was spent, and of that
+ * tenant's the connection on which least was. So a client that asks rarely does not wait for those that ask without end, however
+ * much each of their requests takes, and a tenant not for another one, however many connections that has.
  * Between slices whatever else is due has its turn: sockets, answers of Redis, timers.
  */
 
@@ -10,7 +11,14 @@ const CREDIT_MS = 50;
 /** A request is never counted as less: there are clocks that stand still for so short a time. */
 const LEAST_MS = 0.01;
 
+/** More tenants than this are not remembered without a reason. */
+const MAX_IDLE = 1_000;
+
 export type Turns = {
+  of(tenant: string): TenantTurns;
+};
+
+export type TenantTurns = {
   /** Adds a connection. `begin` begins one of its requests, and says whether it wants to begin another. */
   add(begin: () => boolean): Turn;
 };
@@ -22,12 +30,13 @@ export type Turn = {
   leave(): void;
 };
 
-type Member = { begin: () => boolean; spentMs: number };
+type Spender = { spentMs: number };
+type Connection = Spender & { begin: () => boolean };
+type Tenant = Spender & { line: Line<Connection> };
 
 export function createTurns(): Turns {
-  const wanting = new Set<Member>();
-  /** The most that was spent on a member whose turn it was: who comes now has no claim to all that it did not use before. */
-  let spentMs = 0;
+  const known = new Map<string, Tenant>();
+  const line = createLine<Tenant>();
   let isDue = false;
 
   function runSoon(): void {
@@ -39,35 +48,86 @@ export function createTurns(): Turns {
   function run(): void {
     isDue = false;
     let now = performance.now();
-    for (const end = now + SLICE_MS; wanting.size > 0 && now < end; ) {
-      const member = leastSpent();
-      spentMs = Math.max(spentMs, member.spentMs);
-      if (!member.begin()) wanting.delete(member);
+    for (const end = now + SLICE_MS; now < end; ) {
+      const tenant = line.next();
+      const connection = tenant?.line.next();
+      if (tenant === undefined || connection === undefined) return;
+      if (!connection.begin()) remove(tenant, connection);
       const before = now;
       now = performance.now();
-      member.spentMs += Math.max(now - before, LEAST_MS);
+      const tookMs = Math.max(now - before, LEAST_MS);
+      connection.spentMs += tookMs;
+      tenant.spentMs += tookMs;
     }
-    if (wanting.size > 0) runSoon();
+    if (!line.isEmpty()) runSoon();
   }
 
-  function leastSpent(): Member {
-    let least: Member | undefined;
-    for (const member of wanting) if (!least || member.spentMs < least.spentMs) least = member;
-    return least as Member;
+  function remove(tenant: Tenant, connection: Connection): void {
+    tenant.line.remove(connection);
+    if (tenant.line.isEmpty()) line.remove(tenant);
+  }
+
+  function tenantOf(name: string): Tenant {
+    const found = known.get(name);
+    if (found) return found;
+    if (known.size >= MAX_IDLE) {
+      for (const [other, tenant] of known)
+        if (line.hasCredit(tenant) && tenant.line.isEmpty()) known.delete(other);
+    }
+    const tenant = { spentMs: 0, line: createLine<Connection>() };
+    known.set(name, tenant);
+    return tenant;
   }
 
   return {
-    add(begin) {
-      const member = { begin, spentMs: 0 };
-      return {
-        want() {
-          if (wanting.has(member)) return;
-          member.spentMs = Math.max(member.spentMs, spentMs - CREDIT_MS);
-          wanting.add(member);
-          runSoon();
-        },
-        leave: () => wanting.delete(member),
-      };
+    of: (name) => ({
+      add(begin) {
+        const connection = { begin, spentMs: 0 };
+        let tenant: Tenant | undefined;
+        return {
+          want() {
+            tenant = tenantOf(name);
+            tenant.line.add(connection);
+            line.add(tenant);
+            runSoon();
+          },
+          leave() {
+            if (tenant) remove(tenant, connection);
+          },
+        };
+      },
+    }),
+  };
+}
+
+type Line<S extends Spender> = {
+  add(one: S): void;
+  remove(one: S): void;
+  /** Of those that are in it the one on which least was spent. */
+  next(): S | undefined;
+  isEmpty(): boolean;
+  /** Whether all that was spent on it is long made up for: it could as well be new. */
+  hasCredit(one: S): boolean;
+};
+
+function createLine<S extends Spender>(): Line<S> {
+  const wanting = new Set<S>();
+  /** The most that was spent on one whose turn it was: who comes now has no claim to all that it did not use before. */
+  let spentMs = 0;
+  return {
+    add(one) {
+      if (wanting.has(one)) return;
+      one.spentMs = Math.max(one.spentMs, spentMs - CREDIT_MS);
+      wanting.add(one);
     },
+    remove: (one) => void wanting.delete(one),
+    next() {
+      let least: S | undefined;
+      for (const one of wanting) if (!least || one.spentMs < least.spentMs) least = one;
+      spentMs = Math.max(spentMs, least?.spentMs ?? 0);
+      return least;
+    },
+    isEmpty: () => wanting.size === 0,
+    hasCredit: (one) => one.spentMs <= spentMs - CREDIT_MS,
   };
 }

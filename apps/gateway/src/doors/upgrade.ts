@@ -20,6 +20,7 @@ import { errorAnswer } from './error-answer.ts';
 import { createEventFrames } from './event-frames.ts';
 import { openNativeDoor } from './native.ts';
 import { type Connection, runConnection, type SocketContext } from './socket.ts';
+import type { Turns } from './turns.ts';
 
 const CLOSING = '503 Service Unavailable';
 /** Fragments that a message may come in: each is an object, however short it is. */
@@ -45,7 +46,10 @@ export type WebSocketDoorsOptions = {
   metrics: Pick<GatewayMetrics, 'connections' | 'connectionsOpened' | 'connectionsClosed'>;
   logger: Logger;
   /** What every connection is given. */
-  context: Omit<SocketContext, 'openSession'> & { openSessionAs: OpenSessionAs };
+  context: Omit<SocketContext, 'openSession' | 'turns' | 'logFields'> & {
+    openSessionAs: OpenSessionAs;
+    turns: Turns;
+  };
 };
 
 type DoorPlan = {
@@ -88,7 +92,12 @@ export function createWebSocketDoors(options: WebSocketDoorsOptions): WebSocketD
     // The drain may have begun meanwhile.
     if (isClosing) return hangUp(path, stream, CLOSING);
     stream.off('error', forget);
-    const own = { ...context, openSession: context.openSessionAs(identity), logger: loggerFor(identity) };
+    const own = {
+      ...context,
+      openSession: context.openSessionAs(identity),
+      turns: context.turns.of(identity.tenant),
+      logFields: fieldsOf(identity),
+    };
     webSockets.handleUpgrade(request, stream, head, (webSocket) => {
       const connection = runConnection(webSocket, stream, door.open, own, (reason) => {
         connections.delete(connection);
@@ -104,10 +113,6 @@ export function createWebSocketDoors(options: WebSocketDoorsOptions): WebSocketD
       const leave = heartbeats.add(connection);
       const discharge = admissions.add(identity, connection.close);
     });
-  }
-
-  function loggerFor({ who, tenant, proof }: Identity): Logger {
-    return proof.kind === 'none' ? logger : logger.child({ who, tenant });
   }
 
   function asRefusal(error: unknown): ProtocolError {
@@ -160,6 +165,11 @@ export function createWebSocketDoors(options: WebSocketDoorsOptions): WebSocketD
       webSockets.close();
     },
   };
+}
+
+/** What the log lines of a connection say of who it is. */
+function fieldsOf({ who, tenant, proof }: Identity): object {
+  return proof.kind === 'none' ? {} : { who, tenant };
 }
 
 function offers(request: IncomingMessage, subprotocol: string): boolean {

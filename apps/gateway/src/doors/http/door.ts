@@ -77,7 +77,7 @@ export function createHttpDoor(
       const watch = { grew: exchange.tookBody, mayRead: context.memory.mayRead };
       const hasBody = operation.method === 'POST' && !operation.lines;
       const text = hasBody ? await counted(() => readBody(exchange.request, watch)) : '';
-      await turns.take(exchange.request.socket, async () => {
+      await turns.take(exchange.request.socket, identity.tenant, async () => {
         const input = await counted(() => readInput(operation, reply.request, text));
         // The table's schemas are those that the handler's input is inferred from.
         await (handlers[name] as (exchange: Exchange, input: object) => Promise<void>)(exchange, input);

@@ -10,32 +10,37 @@ import type { Turn, Turns } from '../turns.ts';
 const MAX_UNDER_WAY = 16;
 
 export type SocketTurns = {
-  /** Begins the work when its connection's turn has come. Rejects with `ConnectionClosedError` when that is closed. */
-  take(socket: Socket, work: () => Promise<void>): Promise<void>;
+  /**
+   * Begins the work when the turn of its connection has come, among those of the tenant. Rejects with `ConnectionClosedError` when
+   * that is closed.
+   */
+  take(socket: Socket, tenant: string, work: () => Promise<void>): Promise<void>;
 };
 
-export function createSocketTurns(turns: Turns): SocketTurns {
-  const queues = new WeakMap<Socket, { waiting: (() => void)[]; underWay: number; turn: Turn }>();
+type Queue = { waiting: (() => void)[]; turn: Turn };
 
-  function queueOf(socket: Socket) {
-    const known = queues.get(socket);
-    if (known) return known;
+export function createSocketTurns(turns: Turns): SocketTurns {
+  // A proxy sends the requests of several tenants over one connection.
+  const sockets = new WeakMap<Socket, { underWay: number; queues: Map<string, Queue> }>();
+
+  function openQueue(tenant: string): Queue {
     const waiting: (() => void)[] = [];
-    const turn = turns.add(() => {
+    const turn = turns.of(tenant).add(() => {
       waiting.shift()?.();
       return waiting.length > 0;
     });
-    const queue = { waiting, underWay: 0, turn };
-    queues.set(socket, queue);
-    return queue;
+    return { waiting, turn };
   }
 
   return {
-    async take(socket, work) {
-      const queue = queueOf(socket);
-      queue.underWay += 1;
+    async take(socket, tenant, work) {
+      const own = sockets.get(socket) ?? { underWay: 0, queues: new Map<string, Queue>() };
+      sockets.set(socket, own);
+      const queue = own.queues.get(tenant) ?? openQueue(tenant);
+      own.queues.set(tenant, queue);
+      own.underWay += 1;
       try {
-        if (queue.underWay > MAX_UNDER_WAY) socket.destroy();
+        if (own.underWay > MAX_UNDER_WAY) socket.destroy();
         await new Promise<void>((resolve, reject) => {
           // Begun in here, and not when the promise is found settled: the time that it takes is its connection's.
           queue.waiting.push(() => {
@@ -45,7 +50,7 @@ export function createSocketTurns(turns: Turns): SocketTurns {
           queue.turn.want();
         });
       } finally {
-        queue.underWay -= 1;
+        own.underWay -= 1;
       }
     },
   };

@@ -33,7 +33,9 @@ export async function submitBatch(
     job instanceof ProtocolError || traceparent === undefined ? job : { traceparent, ...job };
   const add = async (taken: BodyLine) => {
     // As any request: a batch takes its turn among those of all connections, line by line.
-    await turns.take(request.socket, () => submission.add(taken.line, within(jobOf(taken))));
+    await turns.take(request.socket, exchange.session.tenant, () =>
+      submission.add(taken.line, within(jobOf(taken))),
+    );
   };
   for await (const taken of body.lines) {
     // What came before is compared first: of another batch under the same key nothing is begun.
