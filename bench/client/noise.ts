@@ -19,7 +19,7 @@ export type Noise = {
   promptLength: number;
 };
 
-export type Axis = 'get' | 'list' | 'attach' | 'execute' | 'pause' | 'verify' | 'junk' | 'visit' | 'deaf';
+type Axis = 'get' | 'list' | 'attach' | 'execute' | 'pause' | 'verify' | 'junk' | 'visit' | 'deaf';
 
 export type NoiseFigures = Figures & { refused: number } & Readonly<Record<Axis, number>>;
 
