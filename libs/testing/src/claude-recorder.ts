@@ -16,8 +16,8 @@ export type ClaudeRecording = RecordedEnding & { lines: string[] };
 
 export type RecordClaudeOptions = {
   bin: string;
-  /** With directives for the stand-in model. */
-  prompt: string;
+  /** With directives for the stand-in model. Several are turns of one session: each is sent when its predecessor has a result. */
+  prompt: string | readonly string[];
   args?: readonly string[];
   /** An undefined value takes a variable away. */
   env?: Readonly<Record<string, string | undefined>>;
@@ -35,6 +35,8 @@ export function recordedEndings(): Record<string, RecordedEnding> {
 
 /** Runs it once, in a folder and a home of its own, whose paths are made neutral in what it printed. */
 export async function recordClaude(options: RecordClaudeOptions): Promise<ClaudeRecording> {
+  const { prompt } = options;
+  const isSession = typeof prompt !== 'string';
   const base = await mkdtemp(join(tmpdir(), 'cc-executor-recording-'));
   const [home, cwd] = [join(base, 'home'), join(base, 'workspace')];
   await Promise.all([mkdir(home), mkdir(cwd)]);
@@ -47,6 +49,7 @@ export async function recordClaude(options: RecordClaudeOptions): Promise<Claude
         '--output-format=stream-json',
         '--verbose',
         '--include-partial-messages',
+        ...(isSession ? ['--input-format=stream-json'] : []),
         ...(options.args ?? []),
       ],
       {
@@ -56,12 +59,18 @@ export async function recordClaude(options: RecordClaudeOptions): Promise<Claude
         detached: true,
       },
     );
-    child.stdin.end(options.prompt);
+    const turns = isSession ? [...prompt].map(userLine) : [prompt];
+    const sendTurn = () => {
+      child.stdin.write(turns.shift() ?? '');
+      if (turns.length === 0) child.stdin.end();
+    };
+    sendTurn();
     const exited = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
     const lines: string[] = [];
     let killed = false;
     for await (const line of createInterface({ input: child.stdout })) {
       lines.push(neutral(line, { base, home, cwd }));
+      if (turns.length > 0 && JSON.parse(line).type === 'result') sendTurn();
       if (killed || options.kill === undefined || !line.includes(options.kill.at)) continue;
       killed = true;
       process.kill(-child.pid!, options.kill.signal);
@@ -72,6 +81,10 @@ export async function recordClaude(options: RecordClaudeOptions): Promise<Claude
     await model.close();
     await rm(base, { recursive: true, force: true, maxRetries: 3 });
   }
+}
+
+function userLine(content: string): string {
+  return `${JSON.stringify({ type: 'user', message: { role: 'user', content } })}\n`;
 }
 
 /** Claude Code names the folder of a project's transcripts after its path, with a dash for what is not a letter. */
