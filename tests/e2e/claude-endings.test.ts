@@ -84,7 +84,7 @@ exec '${'bin' in claude ? claude.bin : 'false'}' "$@"
       partial: false,
       error: {
         code: 'claude_auth',
-        message: expect.stringContaining('set ANTHROPIC_API_KEY'),
+        message: expect.stringMatching(/set ANTHROPIC_API_KEY, or CLAUDE_CODE_OAUTH_TOKEN/),
         retrySafe: true,
       },
     });

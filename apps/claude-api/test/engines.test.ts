@@ -163,29 +163,4 @@ describe('the real Claude Code', () => {
     expect(leftFolders(engine)).toEqual([]);
     expect(model.requests.filter((call) => call.ending === undefined)).toEqual([]);
   });
-
-  test('a tool that was not allowed is refused', async () => {
-    const { engine } = await realEngine();
-    const api = await startApi(engine);
-    const lines = await api.lines({ question: '[[bash: touch it-ran]]' });
-    expect(soleCompletion(lines).status).toBe('success');
-    const result = lines.find((line) => line.type === 'result');
-    expect(result?.permission_denials).toMatchObject([{ tool_name: 'Bash' }]);
-  });
-
-  test('an overloaded model is an error of its own kind, although the result says success', async () => {
-    const { engine } = await realEngine();
-    const api = await startApi(engine);
-    const lines = await api.lines({ question: '[[status: 529]]' });
-    expect(lines.find((line) => line.type === 'result')?.subtype).toBe('success');
-    expect(soleCompletion(lines)).toMatchObject({ status: 'error', error: { code: 'claude_overloaded' } });
-  });
-
-  test('an answer that was begun anew counts once', async () => {
-    const { engine } = await realEngine();
-    const api = await startApi(engine);
-    const lines = await api.lines({ question: '[[drop-after: 5]] [[chunks: 20]]' });
-    const answer = Array.from({ length: 20 }, (_, index) => `w${index} `).join('');
-    expect(soleCompletion(lines)).toMatchObject({ status: 'success', bytes: answer.length });
-  });
 });

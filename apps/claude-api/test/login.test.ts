@@ -103,24 +103,12 @@ test('variables of cloud providers and gateways reach Claude Code', async () => 
 describe('the real Claude Code', () => {
   beforeEach(({ skip }) => skip(realCli === undefined, MISSING));
 
-  async function failure(options: { credentials?: Credentials; question?: string }) {
-    const { model, engine } = await realEngine(options.credentials && { credentials: options.credentials });
-    const api = await startApi(engine);
-    const complete = soleCompletion(await api.lines({ question: options.question ?? 'hello' }));
-    return { error: complete.error as { code: string; message: string }, requests: model.requests.length };
-  }
-
   test('without a login fails with what to do, before it asks a model', async () => {
-    const { error, requests } = await failure({ credentials: none });
-    expect(error.code).toBe('claude_auth');
-    expect(error.message).toContain('set ANTHROPIC_API_KEY');
-    expect(requests).toBe(0);
-  });
-
-  test('with a key that is refused fails with what to do', async () => {
-    const { error } = await failure({ question: '[[status: 401]]' });
-    expect(error.code).toBe('claude_auth');
-    expect(error.message).toContain('CLAUDE_CODE_OAUTH_TOKEN');
+    const { model, engine } = await realEngine({ credentials: none });
+    const api = await startApi(engine);
+    const error = { code: 'claude_auth', message: expect.stringContaining('set ANTHROPIC_API_KEY') };
+    expect(soleCompletion(await api.lines({ question: 'hello' }))).toMatchObject({ error });
+    expect(model.requests).toEqual([]);
   });
 
   test('works with a login that is stored in the home folder, though its own configuration folder has none', async () => {
@@ -136,10 +124,5 @@ describe('the real Claude Code', () => {
     const api = await startApi(engine);
     expect(soleCompletion(await api.lines({ question: 'hello' })).error).toBeUndefined();
     expect(model.requests.length).toBeGreaterThan(0);
-  });
-
-  test('works with a long-lived token', async () => {
-    const { error } = await failure({ credentials: { ...none, oauthToken: 'sk-ant-oat01-fake' } });
-    expect(error).toBeUndefined();
   });
 });

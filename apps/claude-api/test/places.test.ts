@@ -206,21 +206,19 @@ describe('the real Claude Code', () => {
   beforeEach(({ skip }) => skip(realCli === undefined, MISSING));
 
   const said = (lines: readonly Line[]) => lines.find((line) => line.type === 'result')?.result;
+  const cwdOf = (lines: readonly Line[]) => lines.find((line) => line.subtype === 'init')?.cwd;
 
-  test('remembers what was said before, in a fresh folder and in a workspace', async () => {
+  // In a fresh folder: where its transcripts are looked at.
+  test('remembers in a workspace what was said before', async () => {
     const { model: standIn, engine } = await realEngine({ workspacesDir: temporaryFolder() });
     const api = await startApi(engine);
-    for (const options of [{}, { workspace: 'w' }]) {
-      const first = await api.lines({ question: 'my number is 4711', ...options });
-      const { conversation } = soleCompletion(first);
-      const second = await api.lines({ question: 'what was it?', conversation });
-      expect(said(second)).toBe('You said: what was it?');
-      expect(soleCompletion(second)).toMatchObject({ status: 'success', conversation });
-      expect(JSON.stringify(standIn.requests.at(-1)?.body)).toContain('my number is 4711');
-      expect(second.find((line) => line.subtype === 'init')?.cwd).toBe(
-        first.find((line) => line.subtype === 'init')?.cwd,
-      );
-    }
+    const first = await api.lines({ question: 'my number is 4711', workspace: 'w' });
+    const { conversation } = soleCompletion(first);
+    const second = await api.lines({ question: 'what was it?', conversation });
+    expect(said(second)).toBe('You said: what was it?');
+    expect(soleCompletion(second)).toMatchObject({ status: 'success', conversation });
+    expect(JSON.stringify(standIn.requests.at(-1)?.body)).toContain('my number is 4711');
+    expect(cwdOf(second)).toBe(cwdOf(first));
     expect(leftFolders(engine)).toEqual([]);
   });
 });

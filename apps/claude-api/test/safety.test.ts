@@ -67,24 +67,20 @@ describe('with safe defaults the real Claude Code', () => {
     expect(model.requests[0]?.tools).toEqual(expect.not.arrayContaining(['Bash', 'Write', 'Agent']));
   });
 
-  test('does not put files from elsewhere into the prompt, and runs no commands of its own', async () => {
-    const { secret, model, api } = await setUp();
-    await api.lines({ question: `look at @${secret} and @link and @inside.txt`, workspace: 'w' });
+  test("puts no files from elsewhere into the prompt, runs no hooks or MCP servers of a workspace, nor takes its permissions, and runs no commands of Claude Code's own", async () => {
+    const { folder, secret, model, api } = await setUp();
+    const question = `look at @${secret} and @link and @inside.txt`;
+    const looked = await api.lines({ question, workspace: 'w' });
+    expect(soleCompletion(looked).status).toBe('success');
+    const init = looked.find((line) => line.subtype === 'init');
+    expect(init).toMatchObject({ permissionMode: 'default', mcp_servers: [] });
+    expect(['hook-ran', 'mcp-ran'].filter((name) => existsSync(join(folder, name)))).toEqual([]);
     const sent = JSON.stringify(model.requests.map(({ body }) => body));
     expect(sent).toContain('inside-1234');
     expect(sent).not.toContain('unguessable-4711');
-    for (const question of ['/config verbose=true', '/model opus', '/add-dir /']) {
-      const lines = await api.lines({ question, workspace: 'w' });
+    for (const command of ['/config verbose=true', '/model opus', '/add-dir /']) {
+      const lines = await api.lines({ question: command, workspace: 'w' });
       expect(lines.find((line) => line.type === 'result')?.result).toContain("isn't available");
     }
-  });
-
-  test("does not run a workspace's hooks or MCP servers, nor take its permissions", async () => {
-    const { folder, api } = await setUp();
-    const lines = await api.lines({ question: 'hello', workspace: 'w' });
-    expect(soleCompletion(lines).status).toBe('success');
-    const init = lines.find((line) => line.subtype === 'init');
-    expect(init).toMatchObject({ permissionMode: 'default', mcp_servers: [] });
-    expect(['hook-ran', 'mcp-ran'].filter((name) => existsSync(join(folder, name)))).toEqual([]);
   });
 });

@@ -9,6 +9,7 @@ import {
   claudeEngine,
   isComplete,
   isDelta,
+  leftFolders,
   openProfile,
   readUntil,
   silentLogger,
@@ -24,49 +25,48 @@ describe('the real Claude Code', () => {
 
   const prompts: Record<string, string> = {
     'a short answer': '[[text: grün 🚀 €]]',
-    'an answer in many pieces': '[[chunks: 200]]',
+    'an answer in many pieces, after a retry': '[[status: 529 1]] [[chunks: 200]]',
     'a long answer': '[[size: 300000]]',
-    'tools at work': '[[bash: echo 42]] [[bash: seq 1 50]]',
-    'an answer that was begun anew': '[[drop-after: 5]] [[chunks: 20]]',
-    'an answer after a retry': '[[status: 529 1]]',
+    'tools at work, and an answer that was begun anew':
+      '[[bash: echo 42]] [[bash: seq 1 50]] [[drop-after: 5]] [[chunks: 20]] [[delay: 20]]',
     'a failure': '[[status: 400]]',
   };
 
-  test('what was streamed is what its transcript says, for each execution of a conversation', async () => {
-    const { engine } = await realEngine();
+  test('what was streamed is what its transcript says, for each execution of a conversation, which remembers; one that was changed afterwards no longer matches', async () => {
+    const { engine, home, model } = await realEngine();
     const api = await startApi(engine);
     let conversation: unknown;
+    const folders = new Set<unknown>();
+    const digests: unknown[] = [];
     for (const [index, question] of Object.values(prompts).entries()) {
       const executionId = `e${index}`;
-      const body = { question, executionId, allowedTools: ['Bash'], conversation };
-      const complete = soleCompletion(await api.lines(body));
+      const lines = await api.lines({ question, executionId, allowedTools: ['Bash'], conversation });
+      const complete = soleCompletion(lines);
       ({ conversation } = complete);
       const { status, body: found } = await api.transcript(executionId);
       expect(status).toBe(200);
       expect([question, found.bytes, found.sha256]).toEqual([question, complete.bytes, complete.digest]);
       expect(found).toMatchObject({ execution_id: executionId, conversation });
+      expect(JSON.stringify(model.requests.at(-1)?.body)).toContain('grün 🚀 €');
+      folders.add(lines.find(({ subtype }) => subtype === 'init')?.cwd);
+      digests.push(complete.digest);
     }
+    expect(folders.size).toBe(1);
+    expect(leftFolders(engine)).toEqual([]);
     expect((await api.transcript('e0')).body.blocks).toEqual(['grün 🚀 €']);
     expect((await api.transcript('e1')).body.blocks).toEqual([
       Array.from({ length: 200 }, (_, index) => `w${index} `).join(''),
     ]);
-  });
 
-  test('a transcript that was changed afterwards no longer matches', async () => {
-    const { engine, home } = await realEngine();
-    const api = await startApi(engine);
-    const question = '[[text: the truth]]';
-    const complete = soleCompletion(await api.lines({ question, executionId: 'one' }));
-    const projects = join(home, '.claude', 'cc-executor', String(complete.conversation), 'projects');
+    const projects = join(home, '.claude', 'cc-executor', String(conversation), 'projects');
     const folder = join(projects, readdirSync(projects)[0]!);
-    const file = join(folder, `${complete.conversation}.jsonl`);
-    const tampered = readFileSync(file, 'utf8').replaceAll('"text":"the truth"', '"text":"the false"');
-    writeFileSync(file, tampered);
-    const { body } = await api.transcript('one');
-    expect(body.blocks).toEqual(['the false']);
-    expect(body.sha256).not.toBe(complete.digest);
+    const file = join(folder, `${conversation}.jsonl`);
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll('"text":"grün 🚀 €"', '"text":"rot"'));
+    const { body } = await api.transcript('e0');
+    expect(body.blocks).toEqual(['rot']);
+    expect(body.sha256).not.toBe(digests[0]);
     rmSync(file);
-    expect((await api.transcript('one')).body).toMatchObject({ error: { reason: 'transcript_missing' } });
+    expect((await api.transcript('e0')).body).toMatchObject({ error: { reason: 'transcript_missing' } });
   });
 });
 
