@@ -12,6 +12,7 @@ import {
   untilTrue,
 } from './harness.ts';
 
+/** Longer than Redis takes to hear that a gateway has unsubscribed: until then there is a listener. */
 const GRACE_MS = 100;
 
 let rig: Rig;
@@ -142,7 +143,7 @@ test('an abandoned job is seen to even if Redis does not answer at that moment',
 test('a job that ended while its client listened is not looked at again', async () => {
   const asked: string[] = [];
   const gateway = await rig.gateway({
-    abandonGraceMs: 1,
+    abandonGraceMs: GRACE_MS,
     wrapLog: (log) => ({
       ...log,
       get(tenant, jobId) {
