@@ -198,8 +198,8 @@ test('a supervisor killed with SIGKILL leaves no child and no Redis', async (con
   const held = await Promise.all([redisPort, childPort].map(holdConnection));
   child.kill('SIGKILL');
   await Promise.all(held.map(({ ended }) => ended));
-  await expect.poll(() => isRefused(redisPort)).toBe(true);
-  expect(await isRefused(childPort)).toBe(true);
+  // A process that ends may close what it has accepted before its door.
+  for (const port of [redisPort, childPort]) await expect.poll(() => isRefused(port)).toBe(true);
 });
 
 test('a supervisor told to stop stops the child before Redis and exits with 0', async (context) => {
