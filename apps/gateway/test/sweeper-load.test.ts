@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { createRedisSweep } from '@cc-executor/job-log';
 import { createEpoch, createJobId } from '@cc-executor/protocol';
-import { needs, startTestRedis, type TestRedis } from '@cc-executor/testing';
+import { needs, onBusyMachine, startTestRedis, type TestRedis } from '@cc-executor/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Sweeper, startSweeper } from '../src/chores/sweeper.ts';
 import {
@@ -22,6 +22,8 @@ const SWEEP_MS = 1_000;
 const LEASE_MS = 1_000;
 /** Jobs that end in a second, while the lost ones are looked for. */
 const RATE = 1_000;
+/** Of these at once: who makes up for more takes from the sweeper, in the same process, what it needs to be in time. */
+const MOST_AT_ONCE = RATE / 10;
 
 let server: TestRedis;
 let rig: Rig;
@@ -85,8 +87,9 @@ function endJobs(): () => Promise<number> {
   const running = (async () => {
     for (const startedAt = performance.now(); !stopped; ) {
       const missing = Math.floor(((performance.now() - startedAt) / 1_000) * RATE) - count;
-      await repeat(missing, finish);
-      count += missing;
+      const ending = Math.min(missing, MOST_AT_ONCE);
+      await repeat(ending, finish);
+      count += ending;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   })();
@@ -120,16 +123,18 @@ test(
       logger: silent,
     });
     const stop = endJobs();
-    for (let i = 0; i < 3; i += 1) {
+    const loseOne = async () => {
       const [lost, unwanted] = await Promise.all([accept(), accept({ queueMs: LEASE_MS })]);
       await takeJob(rig.log, lost, LEASE_MS);
-      const [lostMs, unwantedMs] = await Promise.all([
-        msUntil(lost, 'failed'),
-        msUntil(unwanted, 'timed_out'),
-      ]);
-      expect(lostMs).toBeLessThan(LEASE_MS + 2 * SWEEP_MS);
-      expect(unwantedMs).toBeLessThan(LEASE_MS + 2 * SWEEP_MS);
-    }
+      return Promise.all([msUntil(lost, 'failed'), msUntil(unwanted, 'timed_out')]);
+    };
+    // At three moments between two sweeps.
+    const losing = [0, 1, 2].map(async (i) => {
+      await new Promise((resolve) => setTimeout(resolve, (i * SWEEP_MS) / 3));
+      return loseOne();
+    });
+    const tookMs = (await Promise.all(losing)).flat();
+    expect(Math.max(...tookMs)).toBeLessThan(onBusyMachine(LEASE_MS + 2 * SWEEP_MS));
     expect(await stop()).toBeGreaterThan(RATE);
   },
   60_000 + 10 * JOBS,
