@@ -1,5 +1,5 @@
 /**
- * A copy of apps/ and libs/ with one of the product's checks taken out: services started from it are the product
+ * A copy of apps/ and libs/ with some of the product's checks taken out: services started from it are the product
  * without, say, its fence. Each line that makes such a check carries a mark, `@mutation NAME`, wherever it stands and
  * however it is written: in Lua an `if … then`, in TypeScript the `const … = …;` of what the check found.
  */
@@ -18,11 +18,11 @@ export type Mutant = {
 const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
 const SCOPE = '@cc-executor';
 
-/** Makes the copy, without the check that is marked so. Throws when no line carries the mark, or one that is no check. */
-export async function createMutant(mark: string): Promise<Mutant> {
+/** Makes the copy, without the checks that are marked so. Throws when no line carries a mark, or one that is no check. */
+export async function createMutant(...marks: string[]): Promise<Mutant> {
   const folder = await mkdtemp(join(tmpdir(), 'cc-executor-mutant-'));
   await cp(join(REPOSITORY, 'package.json'), join(folder, 'package.json'));
-  let found = 0;
+  const missing = new Set(marks);
   const names = { apps: await namesIn('apps'), libs: await namesIn('libs') };
   const scope = join(folder, 'node_modules', SCOPE);
   await mkdir(scope, { recursive: true });
@@ -30,7 +30,7 @@ export async function createMutant(mark: string): Promise<Mutant> {
     for (const name of members) {
       const copy = join(folder, kind, name);
       await cp(join(REPOSITORY, kind, name, 'src'), join(copy, 'src'), { recursive: true });
-      found += await takeOut(join(copy, 'src'), mark);
+      for (const mark of await takeOut(join(copy, 'src'), marks)) missing.delete(mark);
       await cp(join(REPOSITORY, kind, name, 'package.json'), join(copy, 'package.json'));
       // Ours resolve to the copy; a link to the repository's folder of links would lead back to the originals.
       await symlink(copy, join(scope, name));
@@ -41,24 +41,26 @@ export async function createMutant(mark: string): Promise<Mutant> {
       await symlink(join(REPOSITORY, 'node_modules', name), join(folder, 'node_modules', name));
     }
   }
-  if (found === 0) throw new Error(`nothing in the product is marked @mutation ${mark}`);
+  if (missing.size > 0)
+    throw new Error(`nothing in the product is marked @mutation ${[...missing].join(', ')}`);
   return {
     root: pathToFileURL(`${folder}/`),
     close: () => rm(folder, { recursive: true, force: true }),
   };
 }
 
-/** Takes the check out of every line with the mark; returns how many there were. */
-async function takeOut(folder: string, mark: string): Promise<number> {
-  let found = 0;
+/** Takes the checks out of every line with one of the marks; returns which there were. */
+async function takeOut(folder: string, marks: string[]): Promise<Set<string>> {
+  const found = new Set<string>();
   for (const name of await readdir(folder, { recursive: true })) {
     if (!/\.(?:lua|ts)$/.test(name)) continue;
     const text = await readFile(join(folder, name), 'utf8');
-    const lines = text.split('\n');
-    const changed = lines.map((line) => (line.endsWith(` @mutation ${mark}`) ? withoutCheck(line) : line));
-    const count = changed.filter((line, i) => line !== lines[i]).length;
-    if (count > 0) await writeFile(join(folder, name), changed.join('\n'));
-    found += count;
+    const changed = text.replace(/^.* @mutation (.+)$/gm, (line, mark: string) => {
+      if (!marks.includes(mark)) return line;
+      found.add(mark);
+      return withoutCheck(line);
+    });
+    if (changed !== text) await writeFile(join(folder, name), changed);
   }
   return found;
 }
