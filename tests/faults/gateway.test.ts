@@ -50,7 +50,8 @@ async function killAfterDroppedReply(): Promise<void> {
 /** The promise is 5 s; a worker has to take it, too. */
 const ENQUEUED_WITHIN_MS = 6_000;
 const RECORD_WRITTEN = ['eval', '"type":"queued"'];
-const ENQUEUED = ['eval', 'job_', '{cce:queue}:jobs:wait'];
+/** The id as an argument: a connection's first call of any script of the queue holds its text, which speaks of a `job_id`. */
+const ENQUEUED = ['eval', '\r\njob_', '{cce:queue}:jobs:wait'];
 
 for (const [name, texts] of [
   ['the record is written', RECORD_WRITTEN],
