@@ -13,6 +13,7 @@ import {
 import type { AbandonWatch } from './chores/abandon-watch.ts';
 import { createHttpDoor } from './doors/http/door.ts';
 import { createMemoryBudget } from './doors/memory-budget.ts';
+import { createRounds } from './doors/rounds.ts';
 import { createTurns } from './doors/turns.ts';
 import { createWebSocketDoors } from './doors/upgrade.ts';
 import { createAdmissions } from './identity/admissions.ts';
@@ -120,6 +121,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     logger,
     memory,
     turns: createTurns(),
+    rounds: createRounds(),
   };
   const webSockets = createWebSocketDoors({
     ...options,

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createBatch } from '../src/doors/batch.ts';
 import { createOutbox, type Outbox } from '../src/doors/outbox.ts';
+import { createRounds } from '../src/doors/rounds.ts';
 import { textFrame } from '../src/doors/text-frame.ts';
 import { overWebSocket } from '../src/doors/web-socket-carrier.ts';
 import { connectPair, type SocketPair } from './fixtures/socket-pair.ts';
@@ -31,12 +33,19 @@ beforeEach(async () => {
     onGrown(bytes) {
       grownBytes += bytes;
     },
+    rounds: createRounds(),
   });
 });
 afterEach(() => pair.close());
 
 const frame = (i: number) => `${i} ${'x'.repeat(64 * 1024)}`;
 const numbers = () => received.map((text) => Number.parseInt(text, 10));
+const fakeStream = {
+  cork: () => undefined,
+  uncork: () => undefined,
+  writableLength: 0,
+  writableNeedDrain: false,
+};
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 test('sends texts and batches in their order', async () => {
@@ -50,13 +59,42 @@ test('sends texts and batches in their order', async () => {
   expect(outbox.takenBytes()).toBeGreaterThanOrEqual(12);
 });
 
-test('sends what is gathered in one piece at the end of the tick', async () => {
-  outbox.gather();
-  outbox.send('0');
-  expect(pair.stream.writableCorked).toBe(1);
+test('hands over all of a tick at its end, also to those who would wait', async () => {
+  const stream = pair.stream as Socket;
+  const before = stream.bytesWritten;
+  outbox.sendPatiently(createBatch([textFrame('0')]));
   outbox.send('1');
+  expect(stream.bytesWritten).toBe(before);
+  expect(outbox.waitingBytes()).toBe(6);
+  await new Promise<void>((resolve) => process.nextTick(resolve));
+  expect(stream.bytesWritten).toBe(before + 6);
+  expect(outbox.waitingBytes()).toBe(0);
   await untilTrue(() => received.length === 2);
-  expect(pair.stream.writableCorked).toBe(0);
+  expect(received).toEqual(['0', '1']);
+});
+
+test('says that there is room again when all was taken at once, and nothing drains', async () => {
+  const all = createOutbox(
+    {
+      stream: { ...fakeStream, on: () => pair.stream },
+      isOpen: () => true,
+      frame: textFrame,
+      write: () => undefined,
+      ping: () => undefined,
+    },
+    {
+      roomBytes: () => 10,
+      onRoom() {
+        rooms += 1;
+      },
+      onGrown: () => undefined,
+      rounds: createRounds(),
+    },
+  );
+  all.send('more than ten');
+  expect(all.hasRoom()).toBe(false);
+  await untilTrue(() => rooms === 1);
+  expect(all.hasRoom()).toBe(true);
 });
 
 test('keeps what a client does not take, counts it, and says when there is room again', async () => {

@@ -83,16 +83,16 @@ export async function attach(
   const start: Position = { epoch: firstPage.epoch, lastSeq: firstPage.lastSeq, status: firstPage.status };
   for (const position of [start, ...early]) learn(position);
 
-  function onPublication({ batch, ...position }: Publication): void {
+  function onPublication(publication: Publication): void {
     if (logEpoch === undefined) {
-      early.push(position);
+      early.push(publication);
       return;
     }
-    if (state === 'closed' || position.epoch !== logEpoch) return;
-    learn(position);
+    if (state === 'closed' || publication.epoch !== logEpoch) return;
+    learn(publication);
     // Otherwise the log is read anyway: knowing that there is more is enough.
     if (state !== 'live' || !listener.hasRoom()) return;
-    if (batch) take(batch);
+    if (publication.batch) take(publication.batch);
     if (isBehind()) void read();
   }
 

@@ -27,7 +27,10 @@ export function openNativeDoor(context: DoorContext, framesOf: EventFrames): Doo
   const session = context.openSession(
     { door: 'native', canReturn: true, logger },
     {
-      events: (batch, isTogether) => outbox.send(framesOf(batch, isTogether)),
+      events(batch, isTogether) {
+        if (isTogether) outbox.sendPatiently(framesOf(batch, isTogether));
+        else outbox.send(framesOf(batch, isTogether));
+      },
       snapshot: (page) => notify('snapshot', page),
       lost: (jobId, lastSeq, reason) => notify('job_lost', { jobId, lastSeq, reason }),
       hasRoom: outbox.hasRoom,
@@ -52,7 +55,6 @@ export function openNativeDoor(context: DoorContext, framesOf: EventFrames): Doo
     const { id } = parsed.request;
     try {
       const { result, begin, mustReturn } = await requests.perform(session, parsed.request);
-      if (begin) outbox.gather();
       if (id !== undefined) outbox.send(resultFrame(id, result));
       begin?.();
       if (mustReturn) context.close('internal');

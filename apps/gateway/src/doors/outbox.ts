@@ -1,11 +1,11 @@
 /**
- * The sending side of one connection. Frames wait here, and are handed to its carrier in small pieces: so what the client
- * has taken shows, a ping overtakes what waits, and what is held is known. The first piece of a tick goes out at once, and
- * all that follow in one system call.
+ * The sending side of one connection. Frames wait here until the end of the tick, and are handed to the carrier in small
+ * pieces, as it takes them: so what the client has taken shows, a ping overtakes what waits, and what is held is known.
  * Nothing is ever refused: whoever has much to send asks `hasRoom` first, and goes on at `onRoom`.
  */
 import type { Writable } from 'node:stream';
 import { type Batch, createBatch } from './batch.ts';
+import type { Rounds } from './rounds.ts';
 
 /** After so many bytes the client is pinged: its pongs tell that it reads, however much the network holds. */
 const PING_EVERY_BYTES = 64 * 1024;
@@ -26,8 +26,8 @@ export type Carrier = {
 export type Outbox = {
   /** Sends a text frame, or a batch of them; does nothing when the carrier is closed. */
   send(frame: string | Batch): void;
-  /** What is sent in this tick goes out in one system call, from the first piece on. */
-  gather(): void;
+  /** The same, but it may wait for what follows. */
+  sendPatiently(batch: Batch): void;
   hasRoom(): boolean;
   /** How much may wait before `hasRoom` says no, in bytes. */
   roomBytes(): number;
@@ -43,20 +43,6 @@ export type Outbox = {
   clear(): void;
 };
 
-let ticks = 1;
-let isTickOver = true;
-
-/** A number for what runs until the next tick, the same for all outboxes. */
-function currentTick(): number {
-  if (!isTickOver) return ticks;
-  isTickOver = false;
-  ticks += 1;
-  process.nextTick(() => {
-    isTickOver = true;
-  });
-  return ticks;
-}
-
 export function createOutbox(
   carrier: Carrier,
   watch: {
@@ -65,6 +51,7 @@ export function createOutbox(
     /** Called when there is room again. */
     onRoom(): void;
     onGrown(bytes: number): void;
+    rounds: Rounds;
   },
 ): Outbox {
   const { stream } = carrier;
@@ -74,18 +61,8 @@ export function createOutbox(
   let queuedBytes = 0;
   let sentBytes = 0;
   let pingedAtBytes = 0;
-  let corked = false;
-  let lastTick = 0;
-
-  function cork(): void {
-    if (corked) return;
-    corked = true;
-    stream.cork();
-    process.nextTick(() => {
-      corked = false;
-      stream.uncork();
-    });
-  }
+  let isDue = false;
+  let isDuePatiently = false;
 
   function handOver(takesMore: () => boolean): void {
     while (queue.length > 0 && takesMore()) {
@@ -101,10 +78,6 @@ export function createOutbox(
   }
 
   function transmit(piece: Buffer): void {
-    // Most connections send one piece in a tick: they need no cork.
-    const tick = currentTick();
-    if (tick === lastTick) cork();
-    lastTick = tick;
     carrier.write(piece);
     sentBytes += piece.length;
     if (sentBytes - pingedAtBytes < PING_EVERY_BYTES) return;
@@ -121,16 +94,50 @@ export function createOutbox(
     if (hasRoom()) watch.onRoom();
   });
 
+  /** In one system call. */
+  function depart(): void {
+    const [first] = queue;
+    if (!first) return;
+    const wasFull = !hasRoom();
+    const isOne = queue.length === 1 && first.pieces.length === 1;
+    if (!isOne) stream.cork();
+    handOver(isReady);
+    if (!isOne) stream.uncork();
+    // What the network takes at once is followed by no 'drain'.
+    if (wasFull && hasRoom()) watch.onRoom();
+  }
+
+  function departNow(): void {
+    isDue = false;
+    depart();
+  }
+
+  function departAtLast(): void {
+    isDuePatiently = false;
+    depart();
+  }
+
+  function add(batch: Batch): void {
+    queue.push(batch);
+    queuedBytes += batch.bytes;
+    watch.onGrown(batch.bytes);
+  }
+
   return {
     send(frame) {
       if (!carrier.isOpen()) return;
-      const batch = typeof frame === 'string' ? createBatch([carrier.frame(frame)]) : frame;
-      queue.push(batch);
-      queuedBytes += batch.bytes;
-      handOver(isReady);
-      watch.onGrown(batch.bytes);
+      add(typeof frame === 'string' ? createBatch([carrier.frame(frame)]) : frame);
+      if (isDue) return;
+      isDue = true;
+      watch.rounds.join(departNow);
     },
-    gather: cork,
+    sendPatiently(batch) {
+      if (!carrier.isOpen()) return;
+      add(batch);
+      if (isDue || isDuePatiently) return;
+      isDuePatiently = true;
+      watch.rounds.joinPatiently(departAtLast);
+    },
     hasRoom,
     roomBytes: watch.roomBytes,
     waitingBytes,

@@ -21,6 +21,7 @@ import { createInbox } from './inbox.ts';
 import { createLiveness } from './liveness.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { createOutbox } from './outbox.ts';
+import type { Rounds } from './rounds.ts';
 import type { TenantTurns } from './turns.ts';
 import { overWebSocket } from './web-socket-carrier.ts';
 
@@ -34,6 +35,7 @@ const FAREWELL_MS = 1_000;
 export type SocketContext = Omit<DoorContext, 'connectionId' | 'outbox' | 'close'> & {
   memory: MemoryBudget;
   turns: TenantTurns;
+  rounds: Rounds;
   logFields: object;
 };
 
@@ -65,6 +67,7 @@ export function runConnection(
     roomBytes: memory.sendRoom,
     onRoom: () => resume(),
     onGrown: memory.grew,
+    rounds: context.rounds,
   });
   const door = openDoor({ ...context, connectionId, outbox, logger, close, openSession });
   const inbox = createInbox(

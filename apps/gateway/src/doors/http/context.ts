@@ -8,6 +8,7 @@ import type { Requests } from '../../operations/requests.ts';
 import type { OpenSessionAs } from '../../operations/session.ts';
 import type { SubmitBatch } from '../../operations/submit-batch.ts';
 import type { MemoryBudget } from '../memory-budget.ts';
+import type { Rounds } from '../rounds.ts';
 import type { Turns } from '../turns.ts';
 
 export type HttpContext = {
@@ -19,6 +20,7 @@ export type HttpContext = {
   heartbeats: Heartbeats;
   memory: MemoryBudget;
   turns: Turns;
+  rounds: Rounds;
   metrics: Pick<GatewayMetrics, 'connections' | 'connectionsOpened' | 'connectionsClosed'>;
   logger: Logger;
   /** Whether no stream is begun any more. */

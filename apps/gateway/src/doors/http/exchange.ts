@@ -98,6 +98,7 @@ export function openExchange(reply: HttpReply, identity: Identity, context: Http
       roomBytes: memory.sendRoom,
       onRoom: guard(() => session.attachments.resume()),
       onGrown: memory.grew,
+      rounds: context.rounds,
     },
   );
   const session = context.openSessionAs(identity)(
