@@ -15,14 +15,21 @@ import { expect, onTestFinished } from 'vitest';
 import { program } from './chromium.ts';
 import { startDemoStack } from './demo-stack.ts';
 
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+/** What passes is not listed, which would take as long again. */
+const RUN_AXE = "axe.run({ resultTypes: ['violations'], selectors: false })";
 
-export const VIEWS: Record<string, BrowserContextOptions> = {
-  'desktop, light': { viewport: { width: 1280, height: 800 }, colorScheme: 'light' },
-  'desktop, dark': { viewport: { width: 1280, height: 800 }, colorScheme: 'dark' },
-  'phone, light': { viewport: { width: 390, height: 844 }, colorScheme: 'light', hasTouch: true },
-  'phone, dark': { viewport: { width: 390, height: 844 }, colorScheme: 'dark', hasTouch: true },
-};
+const [desktop, phone] = [
+  { width: 1280, height: 800 },
+  { width: 390, height: 844 },
+];
+/** A page knows them by its style sheet alone. */
+export const VIEWS = {
+  'desktop, light': { viewport: desktop, colorScheme: 'light' },
+  'desktop, dark': { viewport: desktop, colorScheme: 'dark' },
+  'phone, light': { viewport: phone, colorScheme: 'light' },
+  'phone, dark': { viewport: phone, colorScheme: 'dark' },
+} as const;
 
 export type Demo = {
   text: string;
@@ -108,6 +115,29 @@ async function writeJobs(url: string): Promise<void> {
   await closeRedis(redis);
 }
 
+/** In every view it fits, and has no serious fault for anybody. */
+export async function expectFine(page: Page, name: string): Promise<void> {
+  for (const [view, { viewport, colorScheme }] of Object.entries(VIEWS)) {
+    await page.setViewportSize(viewport);
+    await page.emulateMedia({ colorScheme });
+    const isFitting = await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
+    expect(isFitting, `${name}, ${view}`).toBe(true);
+    expect(await seriousFaults(page), `${name}, ${view}`).toEqual([]);
+    await show(page, `${view} ${name}`);
+  }
+}
+
+type Finding = { id: string; impact: string; nodes: { html: string }[] };
+
+export async function seriousFaults(page: Page): Promise<string[]> {
+  // Apart from the page, whose policy lets nothing be added to it.
+  if (!(await page.evaluate("'axe' in globalThis"))) await page.evaluate(AXE);
+  const found = (await page.evaluate(RUN_AXE)) as { violations: Finding[] };
+  return found.violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
+}
+
 export async function show(page: Page, name: string): Promise<void> {
   const folder = process.env.PAGES_SHOWN_IN;
   if (folder !== undefined)
@@ -115,15 +145,4 @@ export async function show(page: Page, name: string): Promise<void> {
       join(folder, `${name.replaceAll(/\W+/g, '-')}.png`),
       await page.screenshot({ fullPage: name.endsWith('overview') }),
     );
-}
-
-type Finding = { id: string; impact: string; nodes: { html: string }[] };
-
-/** Run apart from the page, whose policy lets nothing be added to it. */
-export async function seriousFaults(page: Page): Promise<string[]> {
-  await page.evaluate(readFileSync(AXE, 'utf8'));
-  const found = (await page.evaluate('axe.run()')) as { violations: Finding[] };
-  return found.violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
 }
