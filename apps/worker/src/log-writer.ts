@@ -17,7 +17,8 @@ import { spentOf } from './spending.ts';
 
 /** Larger batches would hold up Redis for others. */
 const MAX_BATCH_EVENTS = 512;
-const MAX_BATCH_LENGTH = 1024 * 1024;
+/** In UTF-16 units, of three bytes at most: so a batch of several is published whole (shared.lua), and nobody has to read it from the log. */
+const MAX_BATCH_LENGTH = 256 * 1024;
 /** Whoever reads a terminal event reads its batch: it shares that with no more than this. */
 const MAX_LENGTH_BEFORE_END = 64 * 1024;
 /** Above this the source is asked to wait (UTF-16 units). */
@@ -163,10 +164,12 @@ export function createLogWriter({
   function takeBatch() {
     let count = 0;
     let length = 0;
-    while (count < pending.length && count < MAX_BATCH_EVENTS && length < MAX_BATCH_LENGTH) {
+    while (count < pending.length && count < MAX_BATCH_EVENTS) {
       const { json, kept, change, end } = pending[count] as Pending;
+      const longer = length + json.length + (kept?.bytes ?? 0);
+      if (count > 0 && longer > MAX_BATCH_LENGTH) break;
       if (end && length > MAX_LENGTH_BEFORE_END) break;
-      length += json.length + (kept?.bytes ?? 0);
+      length = longer;
       count += 1;
       // The record changes with it, once a batch.
       if (change) break;

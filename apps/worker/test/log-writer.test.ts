@@ -94,16 +94,18 @@ describe('batching', () => {
     await writer.flushed();
   });
 
-  test('a batch is bounded in events and in length', async () => {
+  test('a batch is bounded in events and in length, so that it is published whole', async () => {
     const { log, batches, letThrough } = gatedLog(memory);
     const writer = writerOn(log);
     for (let i = 0; i < 1_300; i += 1) writer.write(output(`${i}`));
     for (let i = 0; i < 6; i += 1) writer.write(output('x'.repeat(400_000)));
+    for (let i = 0; i < 20; i += 1) writer.write(output('終'.repeat(16_384)));
     const flushed = writer.flushed();
     while ((await Promise.race([flushed.then(() => 'all'), turn()])) !== 'all') letThrough();
-    expect(batches.map(({ bodies }) => bodies.length)).toEqual([512, 512, 279, 3]);
-    expect(await texts()).toHaveLength(1_306);
-    expect((await events()).map(({ seq }) => seq)).toEqual(Array.from({ length: 1_307 }, (_, i) => i + 1));
+    expect(batches.map(({ bodies }) => bodies.length)).toEqual([512, 512, 276, 1, 1, 1, 1, 1, 1, 15, 5]);
+    expect(Math.max(...batches.map(({ bodies }) => Buffer.byteLength(bodies.join())))).toBeLessThan(2 ** 20);
+    expect(await texts()).toHaveLength(1_326);
+    expect((await events()).map(({ seq }) => seq)).toEqual(Array.from({ length: 1_327 }, (_, i) => i + 1));
   });
 
   test('an event about pausing is the last of its batch, and changes the record with it', async () => {
@@ -368,7 +370,7 @@ test('whoever writes faster than Redis takes it waits until there is room', asyn
   });
   await turn();
   expect(hasRoom).toBe(false);
-  for (let i = 0; i < 3; i += 1) {
+  for (let i = 0; i < 9; i += 1) {
     letThrough();
     await turn();
     expect(hasRoom).toBe(false);
