@@ -196,6 +196,16 @@ it('shows on the dashboard each what their key may see and do', async () => {
   ] as const)
     expect((await asOnlooker(path, method)).status, path).toBe(403);
 
+  // What an operator hands on of it opens no more than that job, also with less than a key sees all with.
+  const handedOn = await fetch(`http://127.0.0.1:${stack.gateways[0]?.ready.port}/v1/tickets`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${operator.token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ jobId, scopes: ['read'] }),
+  });
+  const { ticket } = await handedOn.json();
+  secrets.add(ticket);
+  expect((await connect(ticket).get(jobId)).status).toMatch(/queued|running/);
+
   const asOperator = await signIn(operator.token);
   const listed = await (await asOperator('/v1/jobs?status=unfinished')).json();
   expect(listed.jobs).toMatchObject([{ jobId, tenant: 'acme' }]);

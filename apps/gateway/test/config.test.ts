@@ -33,6 +33,14 @@ test('a gateway that takes the tokens of an issuer needs to know it, and takes n
   expect(loadGatewayConfig).toThrow(/has HS256/);
   vi.stubEnv('AUTH_JWT_ALGORITHMS', 'ES256');
   expect(loadGatewayConfig()).toMatchObject({ authMode: 'jwt', jwtAlgorithms: ['ES256'] });
+  for (const own of ['https://issuer.example/jwks', 'http://127.0.0.1:9/jwks', 'http://localhost/jwks']) {
+    vi.stubEnv('AUTH_JWT_JWKS', own);
+    expect(loadGatewayConfig().jwks).toBe(own);
+  }
+  for (const open of ['http://issuer.example/jwks', 'HTTP://issuer/jwks', 'http://127.0.0.1.example/jwks']) {
+    vi.stubEnv('AUTH_JWT_JWKS', open);
+    expect(loadGatewayConfig).toThrow(/AUTH_JWT_JWKS is http/);
+  }
 });
 
 test('a Redis Cluster cannot be asked for a replica: DURABILITY=replicated is refused with it', () => {

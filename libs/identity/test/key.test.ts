@@ -71,6 +71,11 @@ test('a key that is gone is revoked; one that may do something else now has expi
   expect(standingOfKey(ring([key]), { ...identity, scopes: ['read'] }, NOW)).toBe('good');
   expect(standingOfKey(ring([{ ...key, tenant: 'other' }]), identity, NOW)).toBe('expired');
   expect(() => revokeKey([key], 'key_0')).toThrow(KeyFileError);
+  const ofAnother = { ...identity, tenant: 'other', jobId: 'job_0' };
+  expect(standingOfKey(ring([key]), ofAnother, NOW)).toBe('expired');
+  const sees = { ...key, scopes: ['admin' as const] };
+  expect(standingOfKey(ring([sees]), ofAnother, NOW)).toBe('good');
+  expect(standingOfKey(ring([sees]), { ...identity, tenant: 'other' }, NOW)).toBe('expired');
 });
 
 test('the file is private, whole, and changed by one at a time', () => {

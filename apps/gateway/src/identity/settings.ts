@@ -1,6 +1,14 @@
 /** The settings of how clients prove who they are. */
 import { jwtAlgorithms } from '@cc-executor/identity';
-import { type authSettings, type Config, keysSettings, listOf, setting, text } from '@cc-executor/runtime';
+import {
+  type authSettings,
+  type Config,
+  keysSettings,
+  listOf,
+  namesLoopback,
+  setting,
+  text,
+} from '@cc-executor/runtime';
 
 export const identitySettings = {
   ...keysSettings,
@@ -64,7 +72,17 @@ export function findIdentityFaults({ authMode, ...config }: Partial<IdentityConf
   const missing = Object.entries(needed).filter(([, value]) => value === undefined);
   const unknown = (config.jwtAlgorithms ?? []).filter((name) => !jwtAlgorithms.includes(name));
   return [
+    ...(isOpenWay(jwks)
+      ? ['AUTH_JWT_JWKS is http: who is on the way could put keys there; expected https, or a file']
+      : []),
     ...missing.map(([name]) => `AUTH_MODE=jwt needs ${name}`),
     ...unknown.map((name) => `AUTH_JWT_ALGORITHMS has ${name}; expected some of ${jwtAlgorithms.join(', ')}`),
   ];
+}
+
+/** Whether others could answer in the place of who is asked. */
+function isOpenWay(address: string | undefined): boolean {
+  if (address === undefined || !URL.canParse(address)) return false;
+  const { protocol, host } = new URL(address);
+  return protocol === 'http:' && !namesLoopback(host);
 }
