@@ -3,7 +3,17 @@ import { createEpoch } from '@cc-executor/protocol';
 import { RedisUnavailableError } from '@cc-executor/redis';
 import type { TestRedis, WireClient } from '@cc-executor/testing';
 import { expect, test } from 'vitest';
-import { completed, output, provideRig, type Rig, takeJob, untilTrue } from './harness.ts';
+import { createHeartbeats } from '../src/listening/heartbeats.ts';
+import {
+  completed,
+  freshMetrics,
+  output,
+  provideRig,
+  type Rig,
+  silent,
+  takeJob,
+  untilTrue,
+} from './harness.ts';
 
 const HEARTBEAT_MS = 200;
 
@@ -235,4 +245,39 @@ test('a job whose record is no record any longer is lost to its listeners; the o
   const attempt = await takeJob(rig.log, sound);
   await attempt.end(completed);
   await client.untilTerminal(sound);
+});
+
+test('many connections beat a few at a time, between which others have their turn; who has gone is left out', async () => {
+  const count = 1_200;
+  const slots = 20;
+  const heartbeats = createHeartbeats({
+    readLog: { positions: async () => new Map() },
+    intervalMs: HEARTBEAT_MS,
+    metrics: freshMetrics(),
+    logger: silent,
+  });
+  const beaten = new Set<number>();
+  let inTurn = 0;
+  let most = 0;
+  function endTurn(): void {
+    inTurn = 0;
+  }
+  const leave = Array.from({ length: count }, (_, i) =>
+    heartbeats.add({
+      attachments: () => [],
+      beat() {
+        if (inTurn === 0) setImmediate(endTurn);
+        inTurn += 1;
+        most = Math.max(most, inTurn);
+        beaten.add(i);
+        // They stand in one slot, as its first and its last.
+        if (i < slots) leave[count - slots + i]!();
+      },
+      setDegraded: () => undefined,
+    }),
+  );
+  await untilTrue(() => beaten.size >= count - slots);
+  heartbeats.close();
+  expect(Math.max(...beaten)).toBe(count - slots - 1);
+  expect(most).toBeLessThanOrEqual(50);
 });

@@ -18,8 +18,13 @@ import {
   resultFrame,
 } from '@cc-executor/protocol';
 import { ConnectionClosedError } from '../listening/read-turns.ts';
+import { createBatch } from './batch.ts';
 import type { Door, DoorContext } from './door.ts';
 import type { EventFrames } from './event-frames.ts';
+import { textFrame } from './text-frame.ts';
+
+/** Most connections listen to nothing: this is made once for all of them. */
+const IDLE_HEARTBEAT = createBatch([textFrame(notificationFrame('heartbeat', { jobs: [] }))]);
 
 /** Opens the native protocol on a connection. */
 export function openNativeDoor(context: DoorContext, framesOf: EventFrames): Door {
@@ -87,7 +92,8 @@ export function openNativeDoor(context: DoorContext, framesOf: EventFrames): Doo
         const position = positions.get(jobId);
         return position ? [{ jobId, seq: position.lastSeq, status: position.status }] : [];
       });
-      notify('heartbeat', { jobs });
+      if (jobs.length === 0) outbox.send(IDLE_HEARTBEAT);
+      else notify('heartbeat', { jobs });
     },
     setDegraded: (reason) => (reason === undefined ? notify('restored', {}) : notify('degraded', { reason })),
     goAway: (reason, reconnectAfterMs) => notify('goaway', { reason, reconnectAfterMs }),

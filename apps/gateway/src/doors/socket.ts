@@ -156,8 +156,14 @@ export function runConnection(
       if (webSocket.isPaused && outgoing.waitingBytes === 0) liveness.answered();
       const gone = liveness.beat(outgoing);
       if (gone) return dismiss(gone);
+      // With the heartbeat, in one system call.
+      stream.cork();
       webSocket.ping();
-      door.beat(positions);
+      try {
+        door.beat(positions);
+      } finally {
+        context.rounds.join(() => stream.uncork());
+      }
     }),
     setDegraded: guard(door.setDegraded),
     goAway: guard(door.goAway),

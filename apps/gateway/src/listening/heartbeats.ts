@@ -13,7 +13,7 @@ import { createDegradation } from './degradation.ts';
 export type Beating = {
   attachments(): Iterable<Attachment>;
   /** Takes the true positions of its attached jobs; a job without a record is missing from the map. */
-  beat(positions: Map<string, Position>): void;
+  beat(positions: ReadonlyMap<string, Position>): void;
   /** Says what is wrong with Redis, or that it has recovered. */
   setDegraded(reason: string | undefined): void;
 };
@@ -34,6 +34,9 @@ export type Heartbeats = {
 };
 
 const SLOTS = 20;
+/** Of a slot's connections so many beat at a time; between them whatever else is due has its turn. */
+const BEATS_AT_ONCE = 25;
+const NO_POSITIONS: ReadonlyMap<string, Position> = new Map();
 
 export function createHeartbeats({
   readLog,
@@ -64,43 +67,49 @@ export function createHeartbeats({
     degradation.set('unreadable', unreadable);
   }
 
-  /** Resolves with whether Redis told the positions. */
-  async function check(connections: Iterable<Beating>, beat: boolean): Promise<boolean> {
-    const members = [...connections];
+  /** Tells attachments their true positions; resolves with these, undefined when Redis did not tell them. */
+  async function check(members: readonly Beating[]): Promise<ReadonlyMap<string, Position> | undefined> {
     const jobIds = jobIdsByTenant(members);
-    let positions: Map<string, Position> | undefined;
-    if (jobIds.size > 0) {
-      positions = await readPositions(jobIds).catch((err) => {
-        logger.debug({ err }, 'positions could not be checked');
-        // One record that cannot be read is no outage: each attachment looks into its own log.
-        return isCurable(err) ? undefined : new Map();
-      });
-      setUnreadable(positions === undefined);
-    }
+    if (jobIds.size === 0) return NO_POSITIONS;
+    const positions = await readPositions(jobIds).catch((err) => {
+      logger.debug({ err }, 'positions could not be checked');
+      // One record that cannot be read is no outage: each attachment looks into its own log.
+      return isCurable(err) ? undefined : NO_POSITIONS;
+    });
+    setUnreadable(positions === undefined);
+    if (positions === undefined) return undefined;
     for (const member of members) {
-      if (positions) {
-        // A copy: an attachment that ends takes itself out.
-        for (const attachment of [...member.attachments()]) {
-          const wasBehind = attachment.checkPosition(positions.get(attachment.jobId)); // @mutation position
-          if (wasBehind) metrics.rereads.inc();
-        }
+      // A copy: an attachment that ends takes itself out.
+      for (const attachment of [...member.attachments()]) {
+        const wasBehind = attachment.checkPosition(positions.get(attachment.jobId)); // @mutation position
+        if (wasBehind) metrics.rereads.inc();
       }
-      if (beat) member.beat(positions ?? new Map());
     }
-    return jobIds.size === 0 || positions !== undefined;
+    return positions;
+  }
+
+  async function beatAll(slot: Set<Beating>, positions: ReadonlyMap<string, Position>): Promise<void> {
+    let beaten = 0;
+    for (const member of [...slot]) {
+      if (beaten > 0 && beaten % BEATS_AT_ONCE === 0) await new Promise(setImmediate);
+      beaten += 1;
+      // It may have gone meanwhile.
+      if (slot.has(member)) member.beat(positions);
+    }
   }
 
   async function checkAll(): Promise<boolean> {
     const members = slots.flatMap((slot) => [...slot]);
     const one = isUnreadable ? members.find((member) => isListening(member)) : undefined;
     // In an outage one position tells as much as thousands.
-    return (one === undefined || (await check([one], false))) && check(members, false);
+    if (one && !(await check([one]))) return false;
+    return (await check(members)) !== undefined;
   }
 
   const catchUp = createCatchUp(checkAll);
 
   /** Of all tenants: no two of them have a job in common. */
-  async function readPositions(jobIds: Map<string, Set<string>>): Promise<Map<string, Position>> {
+  async function readPositions(jobIds: Map<string, Set<string>>): Promise<ReadonlyMap<string, Position>> {
     const found = await Promise.all([...jobIds].map(([tenant, ids]) => readLog.positions(tenant, [...ids])));
     return new Map(found.flatMap((positions) => [...positions]));
   }
@@ -109,12 +118,13 @@ export function createHeartbeats({
   async function beat(slot: Set<Beating>): Promise<void> {
     if (waiting.has(slot)) {
       setUnreadable(true);
-      for (const member of [...slot]) member.beat(new Map());
-      return;
+      return beatAll(slot, NO_POSITIONS);
     }
     waiting.add(slot);
-    if (!(await check(slot, true))) catchUp.checkSoon();
+    const positions = await check([...slot]);
     waiting.delete(slot);
+    if (!positions) catchUp.checkSoon();
+    await beatAll(slot, positions ?? NO_POSITIONS);
   }
 
   const timer = setInterval(() => {

@@ -27,7 +27,7 @@ type ExchangeListener = {
   events(batch: StoredBatch): void;
   snapshot?(page: SnapshotPage): void;
   lost(lastSeq: number, reason: string): void;
-  beat?(positions: Map<string, Position>): void;
+  beat?(positions: ReadonlyMap<string, Position>): void;
   setDegraded?(reason: string | undefined): void;
   /** The gateway closes soon. */
   goAway(reconnectAfterMs: number): void;
