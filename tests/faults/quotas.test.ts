@@ -7,6 +7,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type FaultStack, LEASE_MS, startFaultStack } from './harness.ts';
 
 const JOBS = 8;
+const ATTACHMENTS = 3;
+const REQUESTS = 2;
 /** What each job reserves of its budget; upstream never says what one has cost. */
 const RESERVED = 10_000;
 const WANTED = 60;
@@ -19,11 +21,20 @@ for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
   local status = redis.call('HGET', 'cce:{' .. id .. '}:record', 'status')
   if status == 'queued' or status == 'running' then unfinished = unfinished + 1 end
 end
-return { unfinished, tonumber(redis.call('HGET', KEYS[2], 'default jobs') or 0), redis.call('ZCARD', KEYS[1]) }`;
+local function taken(name)
+  return tonumber(redis.call('HGET', KEYS[2], 'default ' .. name) or 0)
+end
+return { unfinished, taken('jobs'), redis.call('ZCARD', KEYS[1]), taken('attachments'), taken('requests') }`;
 
 let faults: FaultStack;
 beforeAll(async () => {
-  const env = { QUOTA_JOBS: `${JOBS}`, QUOTA_USD_PER_DAY: '1000', WORKER_CONCURRENCY: '2' };
+  const env = {
+    QUOTA_JOBS: `${JOBS}`,
+    QUOTA_USD_PER_DAY: '1000',
+    QUOTA_ATTACHMENTS: `${ATTACHMENTS}`,
+    QUOTA_REQUESTS: `${REQUESTS}`,
+    WORKER_CONCURRENCY: '2',
+  };
   faults = await startFaultStack({ gateways: 2, workers: 3, direct: true, env });
 });
 afterAll(() => faults.close());
@@ -32,28 +43,55 @@ test('are never passed, and free again in the end, whoever dies', { timeout: 60_
   const { stack, redis } = faults;
   const look = async () => {
     const seen = (await redis.admin.eval(LOOK, 2, keys.jobs('default'), keys.ledger)) as number[];
-    const [unfinished = 0, taken = 0, all = 0] = seen;
+    const [unfinished = 0, taken = 0, all = 0, attachments = 0, requests = 0] = seen;
     expect(unfinished).toBeLessThanOrEqual(JOBS);
+    expect(attachments).toBeLessThanOrEqual(ATTACHMENTS);
+    expect(requests).toBeLessThanOrEqual(REQUESTS);
     // Charged and settled in the steps that make a job and end it.
     expect(taken).toBe(unfinished);
-    return { taken, all };
+    return { taken, all, underWay: attachments + requests };
   };
-  const counts = { accepted: 0, refused: 0, unanswered: 0 };
+  const counts = { accepted: 0, listening: 0 };
+  const refused = { jobs: 0, attachments: 0, requests: 0 };
+
+  /** Undefined: nobody answered, or with a refusal. */
+  async function ask(gateway: number, path: string, init?: RequestInit): Promise<Response | undefined> {
+    const url = `http://127.0.0.1:${stack.gateways[gateway]?.ready.port}/v1/jobs${path}`;
+    const response = await fetch(url, init).catch(() => undefined);
+    if (response === undefined || response.ok) return response;
+    const { code, detail } = (await response.json()) as { code: string; detail: string };
+    expect(code).toBe('quota_exceeded');
+    refused[/quota (\w+)/.exec(detail)?.[1] as keyof typeof refused] += 1;
+    return undefined;
+  }
+
+  const post = (gateway: number, body: object) =>
+    ask(gateway, '', {
+      ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
+      body: JSON.stringify({ maxBudgetUsd: RESERVED / 1e6, ...body }),
+    });
 
   async function submit(gateway: number): Promise<void> {
     const { prompt } = faults.plan({ chunks: 1 + Math.floor(Math.random() * 8), paceMs: 10 });
-    const response = await fetch(`http://127.0.0.1:${stack.gateways[gateway]?.ready.port}/v1/jobs`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ prompt, maxBudgetUsd: RESERVED / 1e6 }),
-    }).catch(() => undefined);
-    if (response === undefined) counts.unanswered += 1;
-    else if (response.status === 201) counts.accepted += 1;
-    else {
-      expect(await response.json()).toMatchObject({ code: 'quota_exceeded' });
-      counts.refused += 1;
-    }
+    const response = await post(gateway, { prompt });
+    if (response) counts.accepted += 1;
     await response?.text().catch(() => '');
+  }
+
+  // It does not end, whoever dies: so a stream ends only because of its listener, or of its gateway.
+  const endless = { prompt: faults.plan({ chunks: 10_000 }).prompt, retry: 'always', maxAttempts: 2 };
+  const listenedTo = (await (await post(0, endless))?.json()) as { jobId: string };
+
+  async function listen(gateway: number): Promise<void> {
+    const away = new AbortController();
+    const stream = await ask(gateway, `/${listenedTo.jobId}/events`, { signal: away.signal });
+    if (!stream) return;
+    counts.listening += 1;
+    expect(counts.listening).toBeLessThanOrEqual(ATTACHMENTS);
+    const reader = stream.body?.getReader();
+    for (let chunks = Math.random() * 3; chunks > 0; chunks -= 1) await reader?.read().catch(() => undefined);
+    counts.listening -= 1;
+    away.abort();
   }
 
   /** As fast as it is answered, until enough has been accepted. */
@@ -64,6 +102,10 @@ test('are never passed, and free again in the end, whoever dies', { timeout: 60_
     }
   }
 
+  async function listenOn(gateway: number): Promise<void> {
+    while (counts.accepted < WANTED) await listen(gateway);
+  }
+
   const killAt = Math.floor(WANTED * (0.2 + 0.5 * Math.random()));
   async function kill(): Promise<void> {
     await expect.poll(() => counts.accepted, { timeout: 30_000, interval: 5 }).toBeGreaterThanOrEqual(killAt);
@@ -71,19 +113,23 @@ test('are never passed, and free again in the end, whoever dies', { timeout: 60_
     await Promise.all([stack.workers[0]?.exited, stack.gateways[1]?.exited]);
     await faults.revive();
   }
-  await Promise.all([press(0), press(0), press(1), press(1), kill()]);
+  const both = [0, 1, 0, 1];
+  await Promise.all([...both.map(press), ...both.map(listenOn), kill()]);
 
   // Only with all places taken.
-  expect(counts.refused).toBeGreaterThan(0);
+  for (const count of Object.values(refused)) expect(count).toBeGreaterThan(0);
+  await expect.poll(() => ask(0, `/${listenedTo.jobId}/cancel`, { method: 'POST' })).toBeDefined();
   await expect.poll(async () => (await look()).taken, { timeout: 10 * LEASE_MS, interval: 50 }).toBe(0);
+  await expect.poll(async () => (await look()).underWay, { timeout: 10_000, interval: 50 }).toBe(0);
   expect(await redis.admin.hlen(keys.charged)).toBe(0);
   const { all } = await look();
   expect(all).toBeGreaterThanOrEqual(counts.accepted);
-  // Every job that was accepted, answered or not, has kept what it had reserved, and nothing else is there.
+  // Every job that was accepted, answered or not, has kept what it had reserved, the endless one for two attempts, and nothing else
+  // is there.
   const ledger = await redis.admin.hgetall(keys.ledger);
   const spent = Object.entries(ledger).map(([account, amount]) => {
     expect(account).toMatch(/^default usd \d{4}-\d\d-\d\d$/);
     return Number(amount);
   });
-  expect(spent.reduce((sum, one) => sum + one, 0)).toBe(all * RESERVED);
+  expect(spent.reduce((sum, one) => sum + one, 0)).toBe((all + 1) * RESERVED);
 });

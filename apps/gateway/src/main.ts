@@ -9,6 +9,7 @@ import {
   createRedisJobBatches,
   createRedisLedger,
   createRedisListenLog,
+  createRedisPlaceLedger,
   createRedisReadLog,
   createRedisSweep,
   createRedisTraceLog,
@@ -56,6 +57,7 @@ import { createOperations } from './operations/index.ts';
 import { createCeilingsFor } from './operations/own-ceilings.ts';
 import { createCrowd } from './quotas/crowd.ts';
 import { createHolders } from './quotas/holders.ts';
+import { createPlaces } from './quotas/places.ts';
 import { quotasOf } from './quotas/settings.ts';
 import { startGateway } from './server.ts';
 import { createServices } from './services.ts';
@@ -176,7 +178,8 @@ await runService({
     const listenerNotes = createListenerNotes({ listenLog: createRedisListenLog(kept), logger });
     const authenticator = createAuthenticator(tokenCheck, tickets);
     const holdersOf = createHolders(authenticator, quotasOf(config));
-    const crowd = createCrowd(holdersOf);
+    const places = createPlaces({ ledger: createRedisPlaceLedger({ redis, keys }) });
+    const crowd = createCrowd({ holdersOf, places });
     await roomWatch.look();
     const gateway = await startGateway({
       ...config,
@@ -210,6 +213,7 @@ await runService({
           holdersOf,
           ledger: createRedisLedger({ redis, keys }),
           crowd,
+          places,
           grants: config,
           showTitles: config.showTitles,
           vault: config.secretsKeys && createVault(config.secretsKeys),
@@ -241,6 +245,7 @@ await runService({
     return {
       async close() {
         await gateway.close();
+        await places.close();
         await claudeApi?.close();
         await reporter.close();
         keyring?.close();

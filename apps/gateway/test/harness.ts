@@ -12,6 +12,7 @@ import {
   createRedisFeed,
   createRedisJobBatches,
   createRedisLedger,
+  createRedisPlaceLedger,
   createRedisSweep,
   createRedisWebhookLog,
   createVault,
@@ -59,6 +60,7 @@ import { createOperations } from '../src/operations/index.ts';
 import { createCeilingsFor } from '../src/operations/own-ceilings.ts';
 import { createCrowd } from '../src/quotas/crowd.ts';
 import { createHolders } from '../src/quotas/holders.ts';
+import { createPlaces } from '../src/quotas/places.ts';
 import type { Quotas } from '../src/quotas/settings.ts';
 import { type Gateway, type GatewayOptions, startGateway } from '../src/server.ts';
 
@@ -207,7 +209,8 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
     const roomWatch = watchRoom(redis, { fullPercent: 90, everyMs: 50 });
     const authenticator = createAuthenticator(keyring, tickets);
     const holdersOf = createHolders(authenticator, quotas);
-    const crowd = createCrowd(holdersOf);
+    const places = createPlaces({ ledger: createRedisPlaceLedger({ redis, keys }) });
+    const crowd = createCrowd({ holdersOf, places });
     const started = await startGateway({
       ceilingsFor: createCeilingsFor(ceilings, holdersOf),
       host: '127.0.0.1',
@@ -249,6 +252,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
         holdersOf,
         ledger: createRedisLedger({ redis, keys }),
         crowd,
+        places,
         grants,
         showTitles,
         vault,
@@ -270,6 +274,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
     });
     gateways.push(async () => {
       await started.close();
+      await places.close();
       roomWatch.close();
       await producer.close();
       await feed.close();

@@ -22,7 +22,7 @@ function untilRestored(gateway: TestGateway): Promise<void> {
 
 test('without Redis every request is answered at once as unavailable, and all is well when it is back', async (context) => {
   await needs('persistence')(context);
-  const gateway = await rig.gateway({ heartbeatMs: 100 });
+  const gateway = await rig.gateway({ heartbeatMs: 100, quotas: { requests: 20 } });
   const client = await rig.connect(gateway);
   const { result } = await client.request('execute', { prompt: 'x' });
   const { jobId } = result;
@@ -47,6 +47,8 @@ test('without Redis every request is answered at once as unavailable, and all is
     expect(error).toMatchObject({ code: -32010, data: { code: 'unavailable', retryable: true } });
     expect(error.data.retryAfterMs).toBeGreaterThan(0);
   }
+  // What needs no Redis is done, also where Redis counts requests.
+  expect((await client.request('detach', { jobId: unattached })).result).toEqual({});
   // The connection is not to blame: it gets its heartbeats.
   const beats = () => client.messages.filter(({ method }) => method === 'heartbeat').length;
   const before = beats();

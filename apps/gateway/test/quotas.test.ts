@@ -1,8 +1,10 @@
 /** What a tenant and a key may hold: refused beyond it, at every door, told by `me`, and free again when it is over. */
 import type { Identity, Limits, Terms } from '@cc-executor/identity';
+import { createRedisPlaceLedger } from '@cc-executor/job-log';
 import { connectWire, type WireClient } from '@cc-executor/testing';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { createCrowd } from '../src/quotas/crowd.ts';
+import { createPlaces } from '../src/quotas/places.ts';
 import { completed, provideRig, type Rig, type TestGateway, takeJob } from './harness.ts';
 
 let rig: Rig;
@@ -29,8 +31,8 @@ beforeEach(async () => {
 
 const headers = { authorization: 'Bearer key_1' };
 
-async function connect(): Promise<WireClient> {
-  const client = await connectWire(gateway.url, { headers });
+async function connect({ url } = gateway): Promise<WireClient> {
+  const client = await connectWire(url, { headers });
   clients.push(client);
   await client.until(({ method }) => method === 'connected');
   return client;
@@ -147,9 +149,10 @@ test('a job that passes a ceiling of its key is refused, which is told at both d
   expect(await batch.text()).toContain('job_');
 });
 
-test('jobs that are listened to are counted over all connections of a tenant, until they are left', async () => {
+test('jobs that are listened to are counted over all gateways, until they are left', async () => {
   terms = { tenant: { jobs: 50, attachments: 1 } };
-  const [one, other] = [await connect(), await connect()];
+  const elsewhere = await rig.gateway({ keyring });
+  const [one, other] = [await connect(), await connect(elsewhere)];
   const { result } = await one.request('execute', { prompt: 'x' });
   const refused = await other.request('execute', { prompt: 'x' });
   expect(refused.error).toMatchObject({ data: { code: 'quota_exceeded', retryAfterMs: 100 } });
@@ -181,48 +184,48 @@ describe('the crowd at a gateway', () => {
   function crowdOf(limits: Limits) {
     let now = 0;
     const holder = { of: 'tenant', account: 'acme', limits } as const;
-    const crowd = createCrowd(
-      () => [holder],
-      () => now,
-    );
+    const ledger = createRedisPlaceLedger({ redis: gateway.redis, keys: rig.keys });
+    const places = createPlaces({ ledger });
+    onTestFinished(places.close);
+    const crowd = createCrowd({ holdersOf: () => [holder], places, now: () => now });
     return { crowd, holder, pass: (ms: number) => (now += ms) };
   }
 
-  test('pays for its requests by what they cost, and has more again as time passes', () => {
+  test('pays for its requests by what they cost, and has more again as time passes', async () => {
     const { crowd, holder, pass } = crowdOf({ costPerMinute: 60 });
-    for (let i = 0; i < 3; i += 1) crowd.ask(identity, 20)();
-    expect(() => crowd.ask(identity, 1)).toThrow(
-      expect.objectContaining({ code: 'quota_exceeded', retryAfterMs: 1_000 }),
-    );
+    for (let i = 0; i < 3; i += 1) await crowd.ask(identity, 20);
+    await expect(crowd.ask(identity, 1)).rejects.toMatchObject({
+      ...{ code: 'quota_exceeded', retryAfterMs: 1_000 },
+    });
     pass(1_000);
-    crowd.ask(identity, 1)();
-    expect(() => crowd.ask(identity, 20)).toThrow(expect.objectContaining({ retryAfterMs: 20_000 }));
-    expect(crowd.taken(holder, 'costPerMinute')).toBe(60);
+    await crowd.ask(identity, 1);
+    await expect(crowd.ask(identity, 20)).rejects.toMatchObject({ retryAfterMs: 20_000 });
+    expect(crowd.cost(holder)).toBe(60);
   });
 
-  test('has more again also while its requests are answered', () => {
+  test('has more again also while its requests are answered', async () => {
     const { crowd, pass, holder } = crowdOf({ requests: 1, costPerMinute: 60 });
-    const leave = crowd.ask(identity, 60);
+    const leave = await crowd.ask(identity, 60);
     pass(30_000);
     leave();
-    expect(crowd.taken(holder, 'costPerMinute')).toBe(30);
+    expect(crowd.cost(holder)).toBe(30);
   });
 
-  test('is let in to what costs more than there ever is, when nothing is taken', () => {
+  test('is let in to what costs more than there ever is, when nothing is taken', async () => {
     const { crowd, pass } = crowdOf({ costPerMinute: 10 });
-    crowd.ask(identity, 20)();
-    expect(() => crowd.ask(identity, 20)).toThrow();
+    await crowd.ask(identity, 20);
+    await expect(crowd.ask(identity, 20)).rejects.toThrow();
     pass(120_000);
-    crowd.ask(identity, 20)();
+    await crowd.ask(identity, 20);
   });
 
-  test('has no place left behind, however often one is left, nor by who was refused', () => {
-    const { crowd, holder } = crowdOf({ requests: 1, costPerMinute: 60 });
-    const leave = crowd.ask(identity, 20);
-    expect(() => crowd.ask(identity, 1)).toThrow(expect.objectContaining({ retryAfterMs: 100 }));
+  test('has no place left behind, however often one is left, nor by who was refused', async () => {
+    const { crowd } = crowdOf({ requests: 1, costPerMinute: 60 });
+    const leave = await crowd.ask(identity, 20);
+    await expect(crowd.ask(identity, 1)).rejects.toMatchObject({ retryAfterMs: 100 });
     for (const _ of [1, 2]) leave();
-    for (const _ of [1, 2]) crowd.ask(identity, 20)();
-    expect(() => crowd.ask(identity, 20)).toThrow();
-    expect(crowd.taken(holder, 'requests')).toBe(0);
+    for (const _ of [1, 2]) (await crowd.ask(identity, 20))();
+    await expect(crowd.ask(identity, 20)).rejects.toThrow();
+    await expect.poll(() => gateway.redis.hget(rig.keys.ledger, 'acme requests')).toBe(null);
   });
 });

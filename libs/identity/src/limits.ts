@@ -13,11 +13,11 @@ const quotas = {
   jobs: count.optional(),
   /** Of what they ask for. */
   bytes: count.optional(),
-  /** Jobs that are listened to at once, at one gateway; as the next two. */
+  /** Jobs that are listened to at once. */
   attachments: count.optional(),
   /** Requests that are being answered at once. */
   requests: count.optional(),
-  /** What requests of a minute may cost: most cost 1, those that read much, more. */
+  /** What requests of a minute may cost at one gateway: most cost 1, those that read much, more. */
   costPerMinute: count.optional(),
   /** Budgets, in UTC: reserved when a job is accepted, settled when it ends. */
   usdPerDay: amount.optional(),

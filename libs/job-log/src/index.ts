@@ -36,6 +36,7 @@ export { createRedisFeed } from './redis-feed.ts';
 export { createRedisJobBatches } from './redis-job-batches.ts';
 export { createRedisLedger } from './redis-ledger.ts';
 export { createRedisListenLog } from './redis-listen-log.ts';
+export { createRedisPlaceLedger, type PlaceGrant, type PlaceLedger } from './redis-places.ts';
 export { createRedisReadLog } from './redis-read-log.ts';
 export { type Claim, createRedisSweep, type JobSweep, type NextLook } from './redis-sweep.ts';
 export { createRedisTraceLog, type TraceLog } from './redis-trace-log.ts';

@@ -53,6 +53,10 @@ export type Keys = {
   ledger: string;
   /** Hash: by id, what a job is charged with that has not ended, as JSON. */
   charged: string;
+  /** Sorted set of the gateways that have places in accounts of the ledger, by when their lease lapses; on its slot. */
+  gateways: string;
+  /** Hash: how many places such a gateway has, by account. */
+  places(gateway: string): string;
   /** Set of the tenants that have such a list, on its slot. */
   tenants: string;
   /** String: 'jobId payloadHash since' of an idempotency key. */
@@ -102,6 +106,8 @@ export function createKeys(prefix: string): Keys {
     day: (date) => `${prefix}:{due}:day:${date}`,
     ledger: `${prefix}:{due}:ledger`,
     charged: `${prefix}:{due}:charged`,
+    gateways: `${prefix}:{due}:gateways`,
+    places: (gateway) => `${prefix}:{due}:places:${gateway}`,
     tenants: `${prefix}:{due}:tenants`,
     idempotency: (tenant, keyHash) => `${prefix}:idempotency:${tenant}:${keyHash}`,
     batch: (batchId) => `${prefix}:batch:{${batchId}}`,

@@ -38,6 +38,7 @@ const scripts = {
   admit: 1,
   block: 2,
   tried: 2,
+  places: 3,
   batchOpen: 1,
   batchNote: 3,
   batchChange: 1,
@@ -66,6 +67,7 @@ const runWhenFull: ReadonlySet<ScriptName> = new Set<ScriptName>([
   'admit',
   'block',
   'tried',
+  'places',
   'batchChange',
   'batchCount',
 ]);

@@ -43,6 +43,9 @@ type From = {
   watches?: boolean | undefined;
 };
 
+/** Leaves the place of an attachment; idempotent. */
+type Place = () => void;
+
 type Attaching = {
   attachment: Attachment;
   /** Of the snapshot with which it begins. */
@@ -55,14 +58,14 @@ const AROUND_EVENT_BYTES = 192;
 
 export type Attachments = {
   /**
-   * Attaches; nothing is delivered before the returned `begin` is called. Errors: `already_attached`,
-   * `too_many_attachments`, `quota_exceeded`, `job_not_found`, `epoch_mismatch`, `position_ahead`; what Redis throws.
+   * Attaches, in the place that was reserved for it, if one was; nothing is delivered before the returned `begin` is called. Errors:
+   * `already_attached`, `too_many_attachments`, `quota_exceeded`, `job_not_found`, `epoch_mismatch`, `position_ahead`; what Redis throws.
    */
-  add(job: JobOf, from: From): Promise<Attaching>;
+  add(job: JobOf, from: From, reserved?: Place): Promise<Attaching>;
   /** Stops listening, also while attaching is under way; false when it did not listen. */
   remove(jobId: string): boolean;
-  /** Errors: `too_many_attachments`, `quota_exceeded`, as `add` would be refused. */
-  refuseFull(): void;
+  /** Reserves a place for a job that there will be. Errors: `too_many_attachments`, `quota_exceeded`, as `add` would be refused; what Redis throws. */
+  reserve(): Promise<Place>;
   all(): Iterable<Attachment>;
   resume(): void;
   /** Idempotent. */
@@ -79,8 +82,8 @@ export function createAttachments(
     /** Lets an attachment that could not read its log read on soon. */
     readSoon: (attachment: Pick<Attachment, 'resume'>) => void;
     outlines: Outlines;
-    /** Counts one more of whose session it is; returns what ends that. Errors: `quota_exceeded`. */
-    takePlace: () => () => void;
+    /** Counts one more of whose session it is. Errors: `quota_exceeded`; what Redis throws. */
+    takePlace: () => Promise<Place>;
     /** Resumed and closed with the attachments. */
     reads: ReadTurns;
     listenerNotes: Pick<ListenerNotes, 'begin'>;
@@ -91,7 +94,7 @@ export function createAttachments(
 ): Attachments {
   const { door, readLog, feed, abandonWatch, readSoon, outlines, reads, listenerNotes } = parts;
   const { deliveryLag, logger } = parts;
-  const places = new Map<string, () => void>();
+  const places = new Map<string, Place>();
   const byJob = new Map<string, { attachment: Attachment; note: EndNote }>();
   // Attaching takes a moment: a second request for the same job meanwhile is refused as well. True: detached since.
   const pending = new Map<string, boolean>();
@@ -134,14 +137,22 @@ export function createAttachments(
     };
   }
 
-  async function add(job: JobOf, from: From): Promise<Attaching> {
+  async function add(job: JobOf, from: From, reserved?: Place): Promise<Attaching> {
     const { jobId } = job;
-    if (byJob.has(jobId) || pending.has(jobId)) throw new ProtocolError('already_attached');
-    refuseFull();
-    places.set(jobId, parts.takePlace());
+    if (byJob.has(jobId) || pending.has(jobId)) {
+      reserved?.();
+      throw new ProtocolError('already_attached');
+    }
+    if (!reserved) refuseFull();
     pending.set(jobId, false);
     try {
-      const position = await positionOf(job);
+      // In one round trip.
+      const [taking, looking] = [reserved ?? parts.takePlace(), positionOf(job)];
+      looking.catch(() => {
+        // Refused without a place, nobody asks for it.
+      });
+      places.set(jobId, await taking);
+      const position = await looking;
       if (!position) throw new ProtocolError('job_not_found');
       const { afterSeq, ...others } = from;
       if (afterSeq !== 'snapshot')
@@ -256,14 +267,17 @@ export function createAttachments(
 
   function refuseFull(): void {
     if (byJob.size + pending.size >= MAX_ATTACHMENTS) throw new ProtocolError('too_many_attachments');
-    const leave = parts.takePlace();
-    leave();
+  }
+
+  async function reserve(): Promise<Place> {
+    refuseFull();
+    return parts.takePlace();
   }
 
   return {
     add,
     remove,
-    refuseFull,
+    reserve,
     all: () => byJob.values().map(({ attachment }) => attachment),
     resume() {
       reads.resume();

@@ -22,12 +22,13 @@ export function createListen({ wishLog }: { wishLog: WishLog }): Listen {
   async function listen(
     session: Session,
     jobId: string,
-    isTogether: boolean | undefined,
+    { isTogether, place }: { isTogether: boolean | undefined; place: () => void },
   ): Promise<Omit<Submitted, 'result'>> {
     try {
       const { begin } = await session.attachments.add(
         { tenant: session.tenant, jobId },
         { afterSeq: 0, isTogether },
+        place,
       );
       return { begin };
     } catch (error) {
@@ -44,8 +45,11 @@ export function createListen({ wishLog }: { wishLog: WishLog }): Listen {
 
   return async (session, { attach, batches }, accept) => {
     if (attach === false) return { result: await accept() };
-    session.attachments.refuseFull();
-    const result = await accept();
-    return { result, ...(await listen(session, result.jobId, batches)) };
+    const place = await session.attachments.reserve();
+    const result = await accept().catch((error) => {
+      place();
+      throw error;
+    });
+    return { result, ...(await listen(session, result.jobId, { isTogether: batches, place })) };
   };
 }

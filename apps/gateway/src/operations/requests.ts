@@ -75,6 +75,16 @@ export function createRequests(options: {
     return withoutRoom(error.reason);
   }
 
+  /** Takes a place among the requests that are answered at once. Without Redis nobody knows them: then those that accept nothing are let in. */
+  async function enter({ identity }: Session, method: OperationName): Promise<(() => void) | undefined> {
+    try {
+      return await crowd.ask(identity, costOf(method));
+    } catch (error) {
+      if (accepting.has(method) || !(error instanceof RedisUnavailableError)) throw error;
+      return undefined;
+    }
+  }
+
   async function attempt<T>(
     session: Session,
     { method, params, isPart = false }: { method: OperationName; params: object; isPart?: boolean },
@@ -87,7 +97,7 @@ export function createRequests(options: {
     try {
       if (authenticator.standing(session.identity) !== 'good') throw new ProtocolError('unauthenticated');
       refuseBeyondScope(session.identity, method, jobId);
-      if (!isPart) leave = crowd.ask(session.identity, costOf(method));
+      if (!isPart) leave = await enter(session, method);
       if (accepting.has(method)) mayAccept();
       acting = await sessionFor(session, params);
       const answer = await work(acting);

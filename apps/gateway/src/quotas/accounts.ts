@@ -51,6 +51,15 @@ export function accountsOf(holders: readonly Holder[], now: number): Account[] {
   );
 }
 
+export type PlaceName = 'requests' | 'attachments';
+
+/** The accounts in which gateways take places, of those that have a limit. */
+export function placesIn(holders: readonly Holder[], name: PlaceName) {
+  return holders.flatMap(({ of, account, limits: { [name]: limit } }) =>
+    limit === undefined ? [] : [{ of, name, account: `${account} ${name}`, limit }],
+  );
+}
+
 /** What is taken, in the unit of the limit. */
 export function inUnits({ kind }: Pick<Account, 'kind'>, amount: number): number {
   return kind === 'usd' ? amount / MILLIONTHS : amount;

@@ -8,12 +8,12 @@ const quotaSettings = {
   attachments: quota(
     'QUOTA_ATTACHMENTS',
     positiveInt().optional(),
-    'How many jobs a tenant may listen to at one gateway',
+    'How many jobs a tenant may listen to at once, at all gateways together',
   ),
   requests: quota(
     'QUOTA_REQUESTS',
     positiveInt().optional(),
-    'How many requests of a tenant one gateway answers at once',
+    'How many requests of a tenant all gateways together answer at once',
   ),
   costPerMinute: quota(
     'QUOTA_COST_PER_MINUTE',
