@@ -14,7 +14,7 @@ const RESERVED = 10_000;
 const WANTED = 60;
 const keys = createKeys('cce');
 
-/** How many records say that their job has not ended, and what the ledger has, at one moment. */
+/** How many records say that their job has not ended, what the ledger has, and how far that is from what jobs have put out, at one moment. */
 const LOOK = `
 local unfinished = 0
 for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
@@ -24,7 +24,16 @@ end
 local function taken(name)
   return tonumber(redis.call('HGET', KEYS[2], 'default ' .. name) or 0)
 end
-return { unfinished, taken('jobs'), redis.call('ZCARD', KEYS[1]), taken('attachments'), taken('requests') }`;
+local counted, wrong = 0, 0
+local outputs = redis.call('HGETALL', KEYS[3])
+for i = 1, #outputs, 2 do
+  local bytes = tonumber(string.match(outputs[i + 1], '^%d+'))
+  local r = redis.call('HMGET', 'cce:{' .. outputs[i] .. '}:record', 'logBytes', 'bodyBytes')
+  if r[1] and tonumber(r[1]) + tonumber(r[2] or 0) ~= bytes then wrong = wrong + 1 end
+  counted = counted + bytes
+end
+return { unfinished, taken('jobs'), redis.call('ZCARD', KEYS[1]), taken('attachments'), taken('requests'),
+  taken('output'), taken('output') - counted, wrong }`;
 
 let faults: FaultStack;
 beforeAll(async () => {
@@ -33,6 +42,8 @@ beforeAll(async () => {
     QUOTA_USD_PER_DAY: '1000',
     QUOTA_ATTACHMENTS: `${ATTACHMENTS}`,
     QUOTA_REQUESTS: `${REQUESTS}`,
+    QUOTA_OUTPUT: '1gb',
+    JOB_RETENTION_MS: '3000',
     WORKER_CONCURRENCY: '2',
   };
   faults = await startFaultStack({ gateways: 2, workers: 3, direct: true, env });
@@ -42,14 +53,22 @@ afterAll(() => faults.close());
 test('are never passed, and free again in the end, whoever dies', { timeout: 60_000 }, async () => {
   const { stack, redis } = faults;
   const look = async () => {
-    const seen = (await redis.admin.eval(LOOK, 2, keys.jobs('default'), keys.ledger)) as number[];
-    const [unfinished = 0, taken = 0, all = 0, attachments = 0, requests = 0] = seen;
+    const seen = (await redis.admin.eval(
+      LOOK,
+      3,
+      keys.jobs('default'),
+      keys.ledger,
+      keys.outputs,
+    )) as number[];
+    const [unfinished = 0, taken = 0, all = 0, attachments = 0, requests = 0, ...output] = seen;
     expect(unfinished).toBeLessThanOrEqual(JOBS);
     expect(attachments).toBeLessThanOrEqual(ATTACHMENTS);
     expect(requests).toBeLessThanOrEqual(REQUESTS);
     // Charged and settled in the steps that make a job and end it.
     expect(taken).toBe(unfinished);
-    return { taken, all, underWay: attachments + requests };
+    const [outputs = 0, ...off] = output;
+    expect(off).toEqual([0, 0]);
+    return { taken, all, underWay: attachments + requests, outputs };
   };
   const counts = { accepted: 0, listening: 0 };
   const refused = { jobs: 0, attachments: 0, requests: 0 };
@@ -121,6 +140,8 @@ test('are never passed, and free again in the end, whoever dies', { timeout: 60_
   await expect.poll(() => ask(0, `/${listenedTo.jobId}/cancel`, { method: 'POST' })).toBeDefined();
   await expect.poll(async () => (await look()).taken, { timeout: 10 * LEASE_MS, interval: 50 }).toBe(0);
   await expect.poll(async () => (await look()).underWay, { timeout: 10_000, interval: 50 }).toBe(0);
+  // Gone with the last record.
+  await expect.poll(async () => (await look()).outputs, { timeout: 10_000, interval: 50 }).toBe(0);
   expect(await redis.admin.hlen(keys.charged)).toBe(0);
   const { all } = await look();
   expect(all).toBeGreaterThanOrEqual(counts.accepted);

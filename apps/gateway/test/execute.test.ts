@@ -172,6 +172,8 @@ test.each(['reserve', 'create', 'createReserved'] as const)(
   },
 );
 
+const ledger = { nextGone: async () => undefined };
+
 test('what could be neither enqueued nor listened to now is not accepted', async () => {
   let isReady = false;
   const enqueued: string[] = [];
@@ -181,6 +183,7 @@ test('what could be neither enqueued nor listened to now is not accepted', async
     connection: { ...connected, isReady: () => isReady },
     ceilings: noCeilings,
     holdersOf: () => [],
+    ledger,
     grants: noGrants,
     showTitles: true,
     vault,
@@ -217,6 +220,7 @@ test.each([
       connection: { ...connected, keepsOrder },
       ceilings: noCeilings,
       holdersOf: () => [],
+      ledger,
       grants: noGrants,
       showTitles: true,
       vault,
@@ -239,6 +243,7 @@ test('an accepted job whose gateway died before enqueueing it gets its entry fro
     connection: connected,
     ceilings: noCeilings,
     holdersOf: () => [],
+    ledger,
     grants: noGrants,
     showTitles: true,
     vault,
@@ -282,6 +287,7 @@ describe('environment variables and attachments', () => {
       connection: connected,
       ceilings: noCeilings,
       holdersOf: () => [],
+      ledger,
       grants: noGrants,
       showTitles: true,
       vault: keys,

@@ -5,7 +5,7 @@ import { connectWire, type WireClient } from '@cc-executor/testing';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { createCrowd } from '../src/quotas/crowd.ts';
 import { createPlaces } from '../src/quotas/places.ts';
-import { completed, provideRig, type Rig, type TestGateway, takeJob } from './harness.ts';
+import { completed, output, provideRig, type Rig, type TestGateway, takeJob } from './harness.ts';
 
 let rig: Rig;
 let gateway: TestGateway;
@@ -92,6 +92,29 @@ describe('what jobs hold', () => {
     terms = { tenant: {}, key: {} };
     expect((await submit({ prompt: 'x'.repeat(600) })).status).toBe(201);
   });
+});
+
+test('while jobs hold as much output as they may, nothing new is accepted, and what runs goes on', async () => {
+  terms = { tenant: { jobs: 50, output: 500 } };
+  const [first, other] = [await submit(), await submit()];
+  const attempt = await takeJob(rig.log, (await first.json()).jobId);
+  await attempt.write(output('x'.repeat(600)));
+  const refused = await submit();
+  expect(refused.status).toBe(429);
+  // Nobody knows when one will have ended.
+  expect(await refused.json()).toMatchObject({
+    ...{ code: 'quota_exceeded', retryAfterMs: 1_000 },
+    detail: expect.stringMatching(
+      /output of the tenant is reached: 6\d\d of 500 are taken, by the events of jobs/,
+    ),
+  });
+  await attempt.write(output('more'));
+  await (await takeJob(rig.log, (await other.json()).jobId)).write(output('of another'));
+  await attempt.end(completed);
+  const { 'tenant output': taken } = await quotas();
+  expect(taken).toEqual({ limit: 500, taken: expect.closeTo(824, -1) });
+  // Until what has ended is gone.
+  await expect.poll(async () => (await (await submit()).json()).retryAfterMs).toBeGreaterThan(50_000);
 });
 
 describe('a budget', () => {

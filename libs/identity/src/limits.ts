@@ -13,6 +13,8 @@ const quotas = {
   jobs: count.optional(),
   /** Of what they ask for. */
   bytes: count.optional(),
+  /** What the events of jobs take in Redis, those of ended ones too until they are gone, in bytes. */
+  output: count.optional(),
   /** Jobs that are listened to at once. */
   attachments: count.optional(),
   /** Requests that are being answered at once. */

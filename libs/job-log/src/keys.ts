@@ -8,7 +8,7 @@ import { controlChannel } from '@cc-executor/signals';
 export type Keys = {
   /** Hash: what the job is. Fields: epoch, tenant, status, fence, seq, spec (without metadata), metadata, totalMs, retry,
    * maxAttempts, priority, onDisconnect, keyHash, traceparent, createdAt, rerunOf, title, costUsd, spent, failure, conversation, startedAt, endedAt, deadline, endBy, attempts, lease, output,
-   * cancelBy, owner, begunAt, late, pauseWish, pausedAt, leftMs, notBefore, logBytes, bodyBytes, listeners, moreListeners, webhook, delivery; and, here so that they end with it, the pages of
+   * cancelBy, owner, begunAt, late, pauseWish, pausedAt, leftMs, notBefore, logBytes, bodyBytes, outputOf, listeners, moreListeners, webhook, delivery; and, here so that they end with it, the pages of
    * whole messages (kept-body.ts). */
   record(jobId: string): string;
   /** List: for each batch its head 'firstSeq attempt time', and the bodies of its events as JSON, one a line. */
@@ -53,6 +53,10 @@ export type Keys = {
   ledger: string;
   /** Hash: by id, what a job is charged with that has not ended, as JSON. */
   charged: string;
+  /** Hash: by id, how many bytes the output of a job takes that counts in accounts, and which these are; until its record is gone. */
+  outputs: string;
+  /** Sorted set of those that have ended, by when it is. */
+  outputsExpiring: string;
   /** Sorted set of the gateways that have places in accounts of the ledger, by when their lease lapses; on its slot. */
   gateways: string;
   /** Hash: how many places such a gateway has, by account. */
@@ -106,6 +110,8 @@ export function createKeys(prefix: string): Keys {
     day: (date) => `${prefix}:{due}:day:${date}`,
     ledger: `${prefix}:{due}:ledger`,
     charged: `${prefix}:{due}:charged`,
+    outputs: `${prefix}:{due}:outputs`,
+    outputsExpiring: `${prefix}:{due}:outputs:expiring`,
     gateways: `${prefix}:{due}:gateways`,
     places: (gateway) => `${prefix}:{due}:places:${gateway}`,
     tenants: `${prefix}:{due}:tenants`,

@@ -1,20 +1,21 @@
 /**
  * The ledger: what the jobs of a tenant, or of a key, hold, and what they took of budgets. A job is charged in the step that
- * creates it, and its charges are settled, once, in the step that ends it; on a cluster, in steps of the indexes' slot beside these.
+ * creates it, and its charges are settled, once, in the step that ends it; its output is counted in the step that writes it, and freed
+ * when its record is gone. On a cluster all that is done in steps of the indexes' slot beside these.
  */
 import { keepsOrder, type RedisConnection } from '@cc-executor/redis';
 import type { Keys } from './keys.ts';
 
 /**
  * What a job takes of an account that has a limit. When it ends `held` gives it back; a budget keeps what the job took instead,
- * and all of it when nobody knows.
+ * and all of it when nobody knows. `kept`: there has to be so much room, and what is counted is the output of the job.
  */
 export type Charge = {
   account: string;
   /** Whole; USD in millionths, as in all of the ledger. */
   amount: number;
   limit: number;
-  settledBy: 'held' | 'usd' | 'tokens';
+  settledBy: 'held' | 'kept' | 'usd' | 'tokens';
 };
 
 /** What a job took of budgets, as far as that is known. */
@@ -40,6 +41,8 @@ export class QuotaExceededError extends Error {
 export type Ledger = {
   /** What is taken of each of these accounts. */
   taken(accounts: readonly string[]): Promise<number[]>;
+  /** When output of a tenant's ended jobs is gone next, Unix ms; undefined when there is none. */
+  nextGone(tenant: string): Promise<number | undefined>;
 };
 
 /** As the scripts have it. */
@@ -48,6 +51,11 @@ export function writeCharges(charges: readonly Charge[]): string {
   return JSON.stringify(
     charges.map(({ account, amount, limit, settledBy }) => [account, amount, limit, settledBy]),
   );
+}
+
+/** The accounts that the output of a job with these charges counts in, as the scripts have them. */
+export function outputOf(charges: readonly Charge[]): string {
+  return charges.flatMap(({ account, settledBy }) => (settledBy === 'kept' ? account : [])).join('\n');
 }
 
 /** As the scripts have it. */

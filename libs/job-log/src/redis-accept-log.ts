@@ -6,7 +6,14 @@ import { DEFAULT_MAX_ATTEMPTS, isTerminal, type JobStatus } from '@cc-executor/p
 import { keepsOrder, type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
 import type { AcceptLog, Created, NewJob, Reservation } from './job-log.ts';
 import type { Keys } from './keys.ts';
-import { exceededOf, NOTHING_SPENT, QuotaExceededError, writeCharges, writeSpent } from './ledger.ts';
+import {
+  exceededOf,
+  NOTHING_SPENT,
+  outputOf,
+  QuotaExceededError,
+  writeCharges,
+  writeSpent,
+} from './ledger.ts';
 import { conversationMembers, findableMembers } from './list-query.ts';
 import { createJobIndex, unawaited } from './redis-index.ts';
 import { createReserve } from './redis-reservation.ts';
@@ -156,6 +163,7 @@ function ofRecord(
     rerunOf,
     title = '',
     traceparent = '',
+    charges = [],
   }: NewJob,
   reservation: Reservation | undefined,
   now: string | number = '',
@@ -171,6 +179,7 @@ function ofRecord(
     webhook === undefined ? '' : JSON.stringify(webhook),
     title,
     traceparent,
+    outputOf(charges),
   ];
 }
 

@@ -65,6 +65,7 @@ export function createJobIndex({
         ...[keys.jobs(tenant), keys.unfinished(tenant), keys.live(tenant), keys.ended(tenant, status)],
         ...[keys.expiring(tenant), keys.due, keys.claimed, keys.webhooks, keys.filed(tenant)],
         ...[keys.minute(minuteOf(at)), keys.day(dateOf(at)), keys.ledger, keys.charged],
+        ...[keys.outputs, keys.outputsExpiring],
         ...(member ? [keys.member(tenant, ...member)] : []),
       ],
       [
@@ -119,7 +120,7 @@ function parseEnding(body: string): TerminalBody | undefined {
 }
 
 /** Nobody waits for these: what an outage leaves, a sweeper puts right when the job is due. */
-export function unawaited(change: Promise<void>): void {
+export function unawaited(change: Promise<unknown>): void {
   change.catch(() => {
     // As above.
   });

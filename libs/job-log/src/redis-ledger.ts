@@ -15,12 +15,31 @@ export function createRedisLedger({ redis, keys }: { redis: RedisConnection; key
     return (await redis.hmget(keys.ledger, ...accounts)).map((amount) => Number(amount ?? 0));
   }
 
-  return { taken: (accounts) => tellErrorsApart(taken(accounts)) };
+  async function nextGone(tenant: string): Promise<number | undefined> {
+    const now = `(${Date.now()}`;
+    const [, at] = await redis.zrangebyscore(keys.expiring(tenant), now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1);
+    return at === undefined ? undefined : Number(at);
+  }
+
+  return {
+    taken: (accounts) => tellErrorsApart(taken(accounts)),
+    nextGone: (tenant) => tellErrorsApart(nextGone(tenant)),
+  };
+}
+
+/** Makes `JobSweep.expire`. */
+export function createExpire({ redis, keys }: { redis: RedisConnection; keys: Keys }) {
+  const { expire } = defineScripts(redis, 'expire');
+  return async (...jobIds: string[]): Promise<number> => {
+    const [freed] = await expire([keys.ledger, keys.outputs, keys.outputsExpiring], [STEP, ...jobIds]);
+    return Number(freed);
+  };
 }
 
 /** Makes `JobSweep.recount`. */
 export function createRecount({ redis, keys }: { redis: RedisConnection; keys: Keys }) {
   const { free } = defineScripts(redis, 'free');
+  const expire = createExpire({ redis, keys });
 
   /** Whoever was to settle it has died, or its record was never made: a sweeper has nothing to remember it by. */
   async function settleStray(jobId: string): Promise<number> {
@@ -31,8 +50,19 @@ export function createRecount({ redis, keys }: { redis: RedisConnection; keys: K
     return Number(settled);
   }
 
+  /** Nobody has said that it has ended, and its record is gone. */
+  async function freeStrayOutput(): Promise<number> {
+    let freed = 0;
+    for await (const fields of redis.hscanStream(keys.outputs, { count: STEP })) {
+      const jobIds = (fields as string[]).filter((_, i) => i % 2 === 0);
+      const isThere = await Promise.all(jobIds.map((jobId) => redis.exists(keys.record(jobId))));
+      freed += await expire(...jobIds.filter((_, i) => isThere[i] === 0));
+    }
+    return freed;
+  }
+
   return async (): Promise<number> => {
-    let settled = 0;
+    let settled = await freeStrayOutput();
     for await (const fields of redis.hscanStream(keys.charged, { count: STEP })) {
       const jobIds = (fields as string[]).filter((_, i) => i % 2 === 0);
       const indexes = jobIds.length > 0 ? [keys.due, keys.claimed] : [];

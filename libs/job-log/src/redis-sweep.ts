@@ -8,7 +8,7 @@ import type { Keys } from './keys.ts';
 import { ledgerBeside } from './ledger.ts';
 import { LONGEST_LIFE_MS } from './longest-life.ts';
 import { createJobIndex } from './redis-index.ts';
-import { createRecount } from './redis-ledger.ts';
+import { createExpire, createRecount } from './redis-ledger.ts';
 import { keepReservation } from './redis-reservation.ts';
 import { defineScripts } from './scripts.ts';
 
@@ -48,7 +48,9 @@ export type JobSweep = {
   countListeners(jobId: string): Promise<number>;
   /** Takes out of every tenant's indexes what has expired; returns how many. */
   prune(): Promise<number>;
-  /** Settles what jobs are charged with that nobody will settle any more; returns of how many. */
+  /** Frees what the output of jobs took in the ledger that is gone; returns of how many, a bounded number at once. */
+  expire(): Promise<number>;
+  /** Settles what jobs are charged with that nobody will settle any more, and frees their output; returns of how many. */
   recount(): Promise<number>;
   /** How many jobs the index holds: all that are not known to have ended. */
   size(): Promise<number>;
@@ -71,6 +73,7 @@ export function createRedisSweep({
   retentionMs: number;
 }): JobSweep {
   const index = createJobIndex({ redis, keys, retentionMs });
+  const expire = createExpire({ redis, keys });
   const recount = createRecount({ redis, keys });
   const scripts = defineScripts(redis, 'claim', 'settle', 'reschedule');
 
@@ -176,6 +179,7 @@ export function createRedisSweep({
     reschedule: (...args) => tellErrorsApart(reschedule(...args)),
     countListeners: (jobId) => tellErrorsApart(countListeners(jobId)),
     prune: () => tellErrorsApart(prune()),
+    expire: () => tellErrorsApart(expire()),
     recount: () => tellErrorsApart(recount()),
     size: () => tellErrorsApart(size()),
   };

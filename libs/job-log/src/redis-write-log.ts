@@ -32,6 +32,7 @@ export function createRedisWriteLog(options: {
     ...([
       'schedule',
       'scheduleWhenFull',
+      'output',
       'begin',
       'beginAtOnce',
       'append',
@@ -90,10 +91,12 @@ export function createRedisWriteLog(options: {
     const { jobId, fence, firstSeq, bodies, hasOutput, terminal, ending = {}, ageMs, change } = batch;
     const took = writeSpent(batch.spent ?? {});
     const kept = fieldsOf(batch.kept ?? []);
+    const ledger = ledgerBeside(redis, keys);
+    const beside = ledger.length > 0 ? [...ledger, keys.outputs] : [];
     // The end of a job, and what stands between it and its output, is little and always has room.
     const write = hasOutput ? scripts.append : scripts.appendWhenFull;
-    const [code, lastSeq, cancelBy, pauseWish, logBytes, tenant, status] = await write(
-      [keys.record(jobId), keys.log(jobId), ...(terminal ? ledgerBeside(redis, keys) : [])],
+    const [code, lastSeq, cancelBy, pauseWish, logBytes, tenant, status, outputOf, holds] = await write(
+      [keys.record(jobId), keys.log(jobId), ...beside],
       [
         keys.channel(jobId),
         fence,
@@ -112,6 +115,8 @@ export function createRedisWriteLog(options: {
         ...Object.entries(ending).flatMap(([name, value]) => (value === undefined ? [] : [name, value])),
       ],
     );
+    // Ahead of its end, which goes the same way.
+    if (outputOf) unawaited(scripts.output([keys.ledger, keys.outputs], [jobId, outputOf, Number(holds)]));
     if (terminal && (code === 'ok' || code === 'duplicate')) {
       const end = { body: bodies.at(-1) ?? '', conversation: ending.conversation, ageMs, spent: took };
       unawaited(index.ended(String(tenant), jobId, terminal, end));

@@ -39,6 +39,8 @@ const scripts = {
   block: 2,
   tried: 2,
   places: 3,
+  output: 2,
+  expire: 3,
   batchOpen: 1,
   batchNote: 3,
   batchChange: 1,
@@ -68,6 +70,8 @@ const runWhenFull: ReadonlySet<ScriptName> = new Set<ScriptName>([
   'block',
   'tried',
   'places',
+  'output',
+  'expire',
   'batchChange',
   'batchCount',
 ]);

@@ -1,8 +1,8 @@
 /** What jobs are charged with: held exactly, whoever asks at once, and settled once, whichever step ends the job. */
 import { randomUUID } from 'node:crypto';
 import type { TerminalStatus } from '@cc-executor/protocol';
-import { noLine } from '@cc-executor/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { needs, noLine } from '@cc-executor/testing';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   type Charge,
   createRedisAcceptLog,
@@ -125,6 +125,82 @@ describe('settles', () => {
     await way(job);
     // In the same step: who hears of the end finds room.
     expect(await taken()).toEqual([0, ...budgets]);
+  });
+});
+
+describe.each(['one server', 'a cluster'])('output, on %s,', (where) => {
+  const isCluster = where === 'a cluster';
+  const RETENTION_MS = 1_000;
+  let opening: Promise<RedisTwin> | undefined;
+  let own: RedisTwin;
+  if (isCluster) beforeEach(needs('cluster'));
+  beforeEach(async () => {
+    opening ??= openRedisTwin({ cluster: isCluster, retentionMs: RETENTION_MS });
+    own = await opening;
+  });
+  afterAll(async () => (await opening)?.close());
+
+  function kept(limit: number) {
+    const tenant = randomUUID();
+    const accounts = [`${tenant} output`, `/${tenant} output`];
+    const charges = accounts.map((account) => ({ account, amount: 1, limit, settledBy: 'kept' as const }));
+    const job = () => newJob({ tenant, charges });
+    return { job, taken: () => createRedisLedger(own).taken(accounts) };
+  }
+
+  /** Writes so much output, in two batches of which one is sent twice; returns what the log has of it. */
+  async function write({ jobId }: NewJob, bytes: number): Promise<number> {
+    const begun = await own.log.begin(jobId, 10_000, 'worker');
+    if (!('attempt' in begun)) throw new Error(begun.code);
+    const { fence } = begun.attempt;
+    const body = JSON.stringify({ type: 'output', text: 'x'.repeat(bytes / 2) });
+    let holds = 0;
+    for (const firstSeq of [2, 3, 3]) {
+      const batch = { jobId, fence, firstSeq, bodies: [body], hasOutput: true };
+      const { code, logBytes } = await own.log.append(batch);
+      expect(code).toMatch(/ok|duplicate/);
+      holds = logBytes;
+    }
+    return holds;
+  }
+
+  it('counts for all accounts, refuses what is new beyond the limit, and what runs goes on', async () => {
+    const { job, taken } = kept(1_000);
+    const [first, second] = [job(), job()];
+    await own.log.create(first);
+    await own.log.create(second);
+    const holds = await write(first, 1_200);
+    expect(holds).toBeGreaterThan(1_200);
+    await expect.poll(taken).toEqual([holds, holds]);
+    await expect(own.log.create(job())).rejects.toMatchObject({ charge: { limit: 1_000 }, taken: holds });
+    const more = await write(second, 400);
+    await expect.poll(taken).toEqual([holds + more, holds + more]);
+  });
+
+  it('is free again when its record is gone, and not before, whoever ended the job', async () => {
+    const { job, taken } = kept(1_000);
+    const [ended, lost] = [job(), job()];
+    for (const one of [ended, lost]) {
+      await own.log.create(one);
+      await write(one, 400);
+    }
+    const { jobId } = ended;
+    const batch = { jobId, fence: 1, firstSeq: 4, bodies: [completed], hasOutput: false };
+    expect(await own.log.append({ ...batch, terminal: 'completed' })).toMatchObject({ code: 'ok' });
+    const gone = await own.redis.pexpiretime(own.keys.record(jobId));
+    const { expire, recount } = createRedisSweep(own);
+    await expect.poll(() => own.redis.zscore(own.keys.outputsExpiring, jobId)).not.toBe(null);
+    expect(await expire()).toBe(0);
+    const [before] = await taken();
+    expect(before).toBeGreaterThan(800);
+    await expect.poll(expire, { timeout: 3 * RETENTION_MS }).toBe(1);
+    expect(await own.now()).toBeGreaterThanOrEqual(gone);
+    const [after = 0] = await taken();
+    expect(after).toBeLessThan(before! / 1.5);
+    // Its end was said to nobody.
+    await own.redis.del(own.keys.record(lost.jobId));
+    expect(await recount()).toBe(1);
+    expect(await taken()).toEqual([0, 0]);
   });
 });
 

@@ -54,6 +54,7 @@ export function startSweeper(options: SweeperOptions): Sweeper {
       while (mayBeMore && performance.now() >= quietUntil && performance.now() < stopAt) {
         mayBeMore = await settleSome();
       }
+      await sweep.expire();
       count += 1;
       if (count % PRUNE_EVERY === 0) {
         await sweep.prune();

@@ -7,6 +7,7 @@ import type { Grants } from '@cc-executor/claude-options';
 import type { Identity } from '@cc-executor/identity';
 import {
   type AcceptLog,
+  type Ledger,
   type NewJob,
   QuotaExceededError,
   type Secrets,
@@ -66,6 +67,7 @@ export function createAccept({
   producer,
   ceilings,
   holdersOf,
+  ledger,
   grants,
   vault,
   webhookTargets,
@@ -80,6 +82,7 @@ export function createAccept({
   producer: Pick<Producer, 'enqueue'>;
   ceilings: Ceilings;
   holdersOf: HoldersOf;
+  ledger: Pick<Ledger, 'nextGone'>;
   grants: Grants;
   /** Undefined: there is no key, and no secrets are taken. */
   vault: Vault | undefined;
@@ -199,9 +202,13 @@ export function createAccept({
         ? (newId: string) => void entries.set(newId, enqueue(needOf(newId)))
         : undefined;
     // Only here it may be repeated without a key, too: it is the same job.
-    const accepted = await evenIfCut(() => createForSure(job, entrusted, key, onSent)).catch((error) => {
-      throw error instanceof QuotaExceededError ? refusalOf(error, accounts, now) : error;
-    });
+    const accepted = await evenIfCut(() => createForSure(job, entrusted, key, onSent)).catch(
+      async (error) => {
+        if (!(error instanceof QuotaExceededError)) throw error;
+        const nextGone = error.charge.settledBy === 'kept' ? await ledger.nextGone(job.tenant) : undefined;
+        throw refusalOf(error, accounts, now, nextGone);
+      },
+    );
     const { jobId, created, epoch, status } = accepted;
     // Also for a job that was there: whoever accepted it may have died before this line.
     if (!isTerminal(status)) await (entries.get(jobId) ?? enqueue(needOf(jobId)));

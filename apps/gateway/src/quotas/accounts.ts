@@ -7,7 +7,7 @@ import type { Charge, QuotaExceededError } from '@cc-executor/job-log';
 import { DEFAULT_MAX_ATTEMPTS, type ExecuteParams, ProtocolError } from '@cc-executor/protocol';
 import type { Holder } from './holders.ts';
 
-type Kind = 'jobs' | 'bytes' | 'usd' | 'tokens';
+type Kind = 'jobs' | 'bytes' | 'output' | 'usd' | 'tokens';
 
 type Account = Omit<Charge, 'amount'> & {
   name: QuotaName;
@@ -22,9 +22,14 @@ const MILLIONTHS = 1_000_000;
 /** When jobs may have ended meanwhile, in ms. */
 const RETRY_MS = 1_000;
 
+const settledBy: Record<Kind, Charge['settledBy']> = {
+  ...{ jobs: 'held', bytes: 'held', output: 'kept', usd: 'usd', tokens: 'tokens' },
+};
+
 const kinds: { readonly [N in QuotaName]?: readonly [Kind, period?: 'day' | 'month'] } = {
   jobs: ['jobs'],
   bytes: ['bytes'],
+  output: ['output'],
   usdPerDay: ['usd', 'day'],
   usdPerMonth: ['usd', 'month'],
   tokensPerDay: ['tokens', 'day'],
@@ -43,7 +48,7 @@ export function accountsOf(holders: readonly Holder[], now: number): Account[] {
           ...{ name: name as QuotaName, of, kind },
           account: [account, kind, ...(span ? [span.name] : [])].join(' '),
           limit: kind === 'usd' ? Math.round(limit * MILLIONTHS) : limit,
-          settledBy: kind === 'usd' || kind === 'tokens' ? kind : ('held' as const),
+          settledBy: settledBy[kind],
           ...(span && { resetsAt: span.endsAt }),
         },
       ];
@@ -66,7 +71,8 @@ export function inUnits({ kind }: Pick<Account, 'kind'>, amount: number): number
 }
 
 /**
- * What a job is charged with. Nobody knows before how many tokens one takes: it is let in as long as there are some.
+ * What a job is charged with. Nobody knows before how many tokens one takes, and how much it puts out: it is let in as long as there
+ * is some left.
  *
  * Errors: `beyond_ceiling` for one that no account could ever have room for, or that may cost anything while there is a budget.
  */
@@ -85,6 +91,7 @@ export function chargesOf(accounts: readonly Account[], job: ExecuteParams): Cha
     bytes: () => Buffer.byteLength(JSON.stringify(job)),
     usd: () => Math.ceil((job.maxBudgetUsd ?? 0) * MILLIONTHS) * calls,
     tokens: () => 1,
+    output: () => 1,
   };
   return accounts.map((account) => {
     const { kind, limit, settledBy, of, name } = account;
@@ -100,17 +107,26 @@ export function chargesOf(accounts: readonly Account[], job: ExecuteParams): Cha
   });
 }
 
-/** A full account, as it is told. */
+/**
+ * A full account, as it is told.
+ *
+ * @param now Unix ms, as all times here
+ * @param nextGone when output of an ended job is gone next, if any is
+ */
 export function refusalOf(
   { charge, taken }: QuotaExceededError,
   accounts: readonly Account[],
   now: number,
+  nextGone: number | undefined,
 ): ProtocolError {
   const account = accounts.find((one) => one.account === charge.account);
   if (account === undefined) throw new Error(`no account ${charge.account}`);
   const [has, may, needs] = [taken, charge.limit, charge.amount].map((one) => inUnits(account, one));
-  const message = `The quota ${account.name} of the ${account.of} is reached: ${has} of ${may} are taken, and this needs ${needs}`;
-  return new ProtocolError('quota_exceeded', message, account.resetsAt ? account.resetsAt - now : RETRY_MS);
+  const isOutput = account.kind === 'output';
+  const why = isOutput ? 'by the events of jobs, until these expire' : `and this needs ${needs}`;
+  const message = `The quota ${account.name} of the ${account.of} is reached: ${has} of ${may} are taken, ${why}`;
+  const freeAt = account.resetsAt ?? (isOutput ? nextGone : undefined) ?? now;
+  return new ProtocolError('quota_exceeded', message, Math.max(RETRY_MS, freeAt - now));
 }
 
 function spanOf(period: 'day' | 'month', now: number): { name: string; endsAt: number } {

@@ -5,6 +5,11 @@ import { amount, byteSize, type Config, positiveInt, type Setting, setting } fro
 const quotaSettings = {
   jobs: quota('QUOTA_JOBS', positiveInt().optional(), 'How many unfinished jobs a tenant may have at once'),
   bytes: quota('QUOTA_BYTES', byteSize().optional(), 'How much the unfinished jobs of a tenant may ask for'),
+  output: quota(
+    'QUOTA_OUTPUT',
+    byteSize().optional(),
+    'How much the events of a tenant’s jobs may take in Redis until nothing new is accepted of it',
+  ),
   attachments: quota(
     'QUOTA_ATTACHMENTS',
     positiveInt().optional(),

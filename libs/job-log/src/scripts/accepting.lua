@@ -17,7 +17,7 @@ local function write_record(record, log, a, now)
     'totalMs', a[6], 'retry', a[7], 'priority', a[10], 'onDisconnect', a[11], 'createdAt', now,
     'deadline', string.format('%.0f', deadline), 'endBy', string.format('%.0f', deadline + tonumber(a[6])),
     'attempts', 0, 'maxAttempts', a[13] }
-  for name, value in pairs({ metadata = a[12], keyHash = a[15], rerunOf = a[16], webhook = a[17], title = a[18], traceparent = a[19] }) do
+  for name, value in pairs({ metadata = a[12], keyHash = a[15], rerunOf = a[16], webhook = a[17], title = a[18], traceparent = a[19], outputOf = a[20] }) do
     if value ~= '' then
       fields[#fields + 1], fields[#fields + 2] = name, value
     end

@@ -5,7 +5,8 @@
 --        9 now: the job's score in the list of jobs, so that list and record give one order,
 --        10 priority, 11 onDisconnect, 12 metadata (JSON) or '': apart from the spec, because lists show it,
 --        13 maxAttempts, 14 until when it may be created, or '', 15 hash of its idempotency key, or '',
---        16 the job that it asks for once more, or '', 17 webhook (JSON), or '', 18 its title, or '', 19 the traceparent of its client, or ''
+--        16 the job that it asks for once more, or '', 17 webhook (JSON), or '', 18 its title, or '', 19 the traceparent of its client, or '',
+--        20 the accounts that its output counts in, one a line, or ''
 -- Returns {'created' | 'exists', epoch, status}; 'created' also to the same epoch again: the reply was lost. {'lapsed'}
 -- when it is not there and may not be created any more
 return find_record(KEYS[1], ARGV) or write_record(KEYS[1], KEYS[2], ARGV, ARGV[9])

@@ -1,7 +1,16 @@
 -- The ledger: what jobs take of the accounts of tenants and keys. What a job is charged with stands under its id until it is
--- settled, which takes it away: so nothing counts twice, whatever is repeated. Amounts are whole numbers.
+-- settled, which takes it away: so nothing counts twice, whatever is repeated. So does what its output takes, until it is gone. Amounts
+-- are whole numbers.
 
--- Charges a job, `charges` being a JSON list of [account, amount, limit, what settles it]. One that is charged already stays so.
+-- No account is left that has nothing.
+local function change_account(ledger, account, change)
+  if redis.call('HINCRBY', ledger, account, string.format('%.0f', change)) <= 0 then
+    redis.call('HDEL', ledger, account)
+  end
+end
+
+-- Charges a job, `charges` being a JSON list of [account, amount, limit, what settles it]. One that is charged already stays so. What is
+-- settled as 'kept' is not charged: its output will be, so there only has to be room.
 -- Returns nothing when there is room for all, else 1 for the first, 2 …, and what its account has.
 local function charge(ledger, charged, job_id, charges)
   if charges == '' or redis.call('HEXISTS', charged, job_id) == 1 then
@@ -16,7 +25,9 @@ local function charge(ledger, charged, job_id, charges)
   end
   redis.call('HSET', charged, job_id, charges)
   for _, c in ipairs(wanted) do
-    redis.call('HINCRBY', ledger, c[1], string.format('%.0f', c[2]))
+    if c[4] ~= 'kept' then
+      redis.call('HINCRBY', ledger, c[1], string.format('%.0f', c[2]))
+    end
   end
 end
 
@@ -33,8 +44,8 @@ local function settle_charges(ledger, charged, job_id, spent)
   local took = { held = 0, usd = tonumber(usd or '-'), tokens = tonumber(tokens or '-') }
   for _, c in ipairs(cjson.decode(charges)) do
     local change = (took[c[4]] or c[2]) - c[2]
-    if change ~= 0 and redis.call('HINCRBY', ledger, c[1], string.format('%.0f', change)) <= 0 then
-      redis.call('HDEL', ledger, c[1])
+    if c[4] ~= 'kept' and change ~= 0 then
+      change_account(ledger, c[1], change)
     end
   end
   return 1
@@ -47,6 +58,27 @@ local function settle_at_end(keys, job_id, spent)
   else
     redis.call('HSET', keys[1], 'spent', spent)
   end
+end
+
+-- The output of a job takes `to` bytes now, where it took `from`; `accounts` are those that it counts in, one a line.
+local function count_output(ledger, outputs, job_id, accounts, from, to)
+  redis.call('HSET', outputs, job_id, string.format('%.0f', to) .. ' ' .. accounts)
+  for account in string.gmatch(accounts, '[^\n]+') do
+    redis.call('HINCRBY', ledger, account, string.format('%.0f', to - from))
+  end
+end
+
+-- Its output is gone. Returns 1 when it had been counted, else 0.
+local function free_output(ledger, outputs, job_id)
+  local bytes, accounts = string.match(redis.call('HGET', outputs, job_id) or '', '^(%d+) (.*)$')
+  if not bytes then
+    return 0
+  end
+  redis.call('HDEL', outputs, job_id)
+  for account in string.gmatch(accounts, '[^\n]+') do
+    change_account(ledger, account, -tonumber(bytes))
+  end
+  return 1
 end
 
 -- What a job took of a budget that nobody has told: nothing, if it was never begun.

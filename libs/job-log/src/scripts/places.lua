@@ -1,4 +1,4 @@
--- include: shared
+-- include: shared, ledger
 -- Says how many places a gateway has in accounts, as far as their limits let it. They are its own as long as its lease lasts; those
 -- of gateways whose lease has lapsed are free. Told again, it changes nothing.
 --   KEYS 1 ledger, 2 gateways by when their lease lapses, 3 hash: how many places this gateway has in each account
@@ -8,16 +8,10 @@
 local now = now_ms()
 local prefix = string.sub(KEYS[3], 1, -1 - #ARGV[1])
 
-local function add(account, change)
-  if redis.call('HINCRBY', KEYS[1], account, change) <= 0 then
-    redis.call('HDEL', KEYS[1], account)
-  end
-end
-
 for _, gateway in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now)) do
   local had = redis.call('HGETALL', prefix .. gateway)
   for i = 1, #had, 2 do
-    add(had[i], -tonumber(had[i + 1]))
+    change_account(KEYS[1], had[i], -tonumber(had[i + 1]))
   end
   redis.call('DEL', prefix .. gateway)
   redis.call('ZREM', KEYS[2], gateway)
@@ -32,7 +26,7 @@ for i = 3, #ARGV, 4 do
   -- What is in use is so, whatever the limit is by now.
   local has = math.max(tonumber(ARGV[i + 1]), math.min(tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]) - others))
   if has ~= had then
-    add(account, has - had)
+    change_account(KEYS[1], account, has - had)
     if has > 0 then
       redis.call('HSET', KEYS[3], account, has)
     else
