@@ -11,6 +11,7 @@ const ATTACHMENTS = 3;
 const REQUESTS = 2;
 /** What each job reserves of its budget; upstream never says what one has cost. */
 const RESERVED = 10_000;
+const TOKENS = 500;
 const WANTED = 60;
 const keys = createKeys('cce');
 
@@ -40,6 +41,8 @@ beforeAll(async () => {
   const env = {
     QUOTA_JOBS: `${JOBS}`,
     QUOTA_USD_PER_DAY: '1000',
+    QUOTA_TOKENS_PER_MONTH: '1000000000',
+    QUOTA_TOKENS_PER_JOB: `${TOKENS}`,
     QUOTA_ATTACHMENTS: `${ATTACHMENTS}`,
     QUOTA_REQUESTS: `${REQUESTS}`,
     QUOTA_OUTPUT: '1gb',
@@ -148,9 +151,10 @@ test('are never passed, and free again in the end, whoever dies', { timeout: 60_
   // Every job that was accepted, answered or not, has kept what it had reserved, the endless one for two attempts, and nothing else
   // is there.
   const ledger = await redis.admin.hgetall(keys.ledger);
-  const spent = Object.entries(ledger).map(([account, amount]) => {
-    expect(account).toMatch(/^default usd \d{4}-\d\d-\d\d$/);
-    return Number(amount);
-  });
-  expect(spent.reduce((sum, one) => sum + one, 0)).toBe((all + 1) * RESERVED);
+  const spent = { usd: 0, tokens: 0 };
+  for (const [account, amount] of Object.entries(ledger)) {
+    const kind = /^default (usd \d{4}-\d\d-\d\d|tokens \d{4}-\d\d)$/.exec(account)?.[1]?.split(' ')[0];
+    spent[kind as keyof typeof spent] += Number(amount);
+  }
+  expect(spent).toEqual({ usd: (all + 1) * RESERVED, tokens: (all + 1) * TOKENS });
 });

@@ -142,6 +142,27 @@ describe('a budget', () => {
     expect(month).toMatchObject({ limit: 100, taken: 4 });
   });
 
+  test('in tokens is reserved from what a job is said to take, and settled by what it took', async () => {
+    terms = { tenant: { jobs: 50, tokensPerDay: 100, tokensPerJob: 40 }, key: { tokensPerMonth: 1_000 } };
+    const { jobId } = await (await submit()).json();
+    expect((await submit()).status).toBe(201);
+    const refused = await (await submit()).json();
+    expect(refused.detail).toContain(
+      'tokensPerDay of the tenant is reached: 80 of 100 are taken, and this needs 40',
+    );
+    const { fence } = await takeJob(rig.log, jobId);
+    const end = { jobId, fence, firstSeq: 2, bodies: [JSON.stringify(completed)], hasOutput: false };
+    await rig.log.append({ ...end, terminal: 'completed', spent: { tokens: 7 } });
+    const { 'tenant tokensPerDay': day, 'key tokensPerMonth': month } = await quotas();
+    expect([day, month]).toMatchObject([{ taken: 47 }, { taken: 47 }]);
+    // As often as it may be begun.
+    expect((await submit({ retry: 'always', maxAttempts: 2 })).status).toBe(429);
+    terms.key = { tokensPerMonth: 100, tokensPerJob: 20 };
+    terms.tenant = { jobs: 50 };
+    expect((await submit({ retry: 'always', maxAttempts: 2 })).status).toBe(201);
+    expect((await quotas())['key tokensPerMonth']).toMatchObject({ taken: 87 });
+  });
+
   test('counts each time that a job may be begun', async () => {
     terms = { tenant: { jobs: 50, usdPerDay: 10 } };
     expect((await submit(budget({ retry: 'always', maxAttempts: 4 }))).status).toBe(201);

@@ -26,6 +26,8 @@ const quotas = {
   usdPerMonth: amount.optional(),
   tokensPerDay: count.optional(),
   tokensPerMonth: count.optional(),
+  /** What a job may take of the two, each time that it is begun: reserved in place of what nobody knows before. */
+  tokensPerJob: count.min(1).optional(),
   /** Jobs that workers may have at once; of a tenant alone, as what follows. */
   running: count.min(1).optional(),
 };

@@ -13,6 +13,8 @@ type Account = Omit<Charge, 'amount'> & {
   name: QuotaName;
   of: Holder['of'];
   kind: Kind;
+  /** Tokens that a job may take each time that it is begun, where that is said. */
+  perJob?: number | undefined;
   /** When all of a budget is there again. */
   resetsAt?: number;
 };
@@ -38,6 +40,7 @@ const kinds: { readonly [N in QuotaName]?: readonly [Kind, period?: 'day' | 'mon
 
 /** Those that have a limit. */
 export function accountsOf(holders: readonly Holder[], now: number): Account[] {
+  const ofTenant = holders.find(({ of }) => of === 'tenant')?.limits.tokensPerJob;
   return holders.flatMap(({ of, account, limits }) =>
     Object.entries(kinds).flatMap(([name, [kind, period]]) => {
       const limit = limits[name as QuotaName];
@@ -49,6 +52,7 @@ export function accountsOf(holders: readonly Holder[], now: number): Account[] {
           account: [account, kind, ...(span ? [span.name] : [])].join(' '),
           limit: kind === 'usd' ? Math.round(limit * MILLIONTHS) : limit,
           settledBy: settledBy[kind],
+          ...(kind === 'tokens' && { perJob: limits.tokensPerJob ?? ofTenant }),
           ...(span && { resetsAt: span.endsAt }),
         },
       ];
@@ -71,8 +75,8 @@ export function inUnits({ kind }: Pick<Account, 'kind'>, amount: number): number
 }
 
 /**
- * What a job is charged with. Nobody knows before how many tokens one takes, and how much it puts out: it is let in as long as there
- * is some left.
+ * What a job is charged with. Nobody knows before how much it puts out, and how many tokens it takes unless that is said: it is let in
+ * as long as there is some left.
  *
  * Errors: `beyond_ceiling` for one that no account could ever have room for, or that may cost anything while there is a budget.
  */
@@ -86,16 +90,16 @@ export function chargesOf(accounts: readonly Account[], job: ExecuteParams): Cha
     );
   }
   const calls = job.retry === 'always' ? (job.maxAttempts ?? DEFAULT_MAX_ATTEMPTS) : 1;
-  const amounts: Record<Kind, () => number> = {
+  const amounts: Record<Kind, (account: Account) => number> = {
     jobs: () => 1,
     bytes: () => Buffer.byteLength(JSON.stringify(job)),
     usd: () => Math.ceil((job.maxBudgetUsd ?? 0) * MILLIONTHS) * calls,
-    tokens: () => 1,
+    tokens: ({ perJob }) => (perJob === undefined ? 1 : perJob * calls),
     output: () => 1,
   };
   return accounts.map((account) => {
     const { kind, limit, settledBy, of, name } = account;
-    const amount = amounts[kind]();
+    const amount = amounts[kind](account);
     if (amount > limit) {
       const asked = `it asks for ${inUnits(account, amount)}`;
       throw new ProtocolError(

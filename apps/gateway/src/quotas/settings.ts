@@ -45,6 +45,11 @@ const quotaSettings = {
     positiveInt().optional(),
     'How many tokens they may take in a month',
   ),
+  tokensPerJob: quota(
+    'QUOTA_TOKENS_PER_JOB',
+    positiveInt().optional(),
+    'How many of these tokens are reserved for a job, each time that it may be begun, until it is known how many it took',
+  ),
   running: quota(
     'QUOTA_RUNNING',
     positiveInt().optional(),
