@@ -213,7 +213,6 @@ await runService({
           holdersOf,
           ledger: createRedisLedger({ redis, keys }),
           crowd,
-          places,
           grants: config,
           showTitles: config.showTitles,
           vault: config.secretsKeys && createVault(config.secretsKeys),

@@ -252,7 +252,6 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
         holdersOf,
         ledger: createRedisLedger({ redis, keys }),
         crowd,
-        places,
         grants,
         showTitles,
         vault,

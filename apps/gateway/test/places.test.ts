@@ -102,7 +102,6 @@ test('are taken from a gateway that is not heard of, and what it has in use coun
   // It knows that what it had may be others' by now.
   await expect(lost.take([tenant])).rejects.toThrow(RedisUnavailableError);
   lost.seen.isAway = false;
-  await lost.refresh();
   await expect.poll(() => taken(key)).toBe(2);
   const last = await other.take([key]);
   await expect(lost.take([key])).rejects.toThrow(NoPlaceError);

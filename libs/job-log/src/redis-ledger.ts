@@ -31,7 +31,10 @@ export function createRedisLedger({ redis, keys }: { redis: RedisConnection; key
 export function createExpire({ redis, keys }: { redis: RedisConnection; keys: Keys }) {
   const { expire } = defineScripts(redis, 'expire');
   return async (...jobIds: string[]): Promise<number> => {
-    const [freed] = await expire([keys.ledger, keys.outputs, keys.outputsExpiring], [STEP, ...jobIds]);
+    const [freed] = await expire(
+      [keys.ledger, keys.outputs, keys.outputsExpiring, keys.gateways, keys.places('')],
+      [STEP, ...jobIds],
+    );
     return Number(freed);
   };
 }

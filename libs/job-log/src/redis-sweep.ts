@@ -48,7 +48,7 @@ export type JobSweep = {
   countListeners(jobId: string): Promise<number>;
   /** Takes out of every tenant's indexes what has expired; returns how many. */
   prune(): Promise<number>;
-  /** Frees what the output of jobs took in the ledger that is gone; returns of how many, a bounded number at once. */
+  /** Frees what the output of jobs took in the ledger that is gone, and what gateways had that are; returns of how many jobs, a bounded number at once. */
   expire(): Promise<number>;
   /** Settles what jobs are charged with that nobody will settle any more, and frees their output; returns of how many. */
   recount(): Promise<number>;

@@ -40,7 +40,7 @@ const scripts = {
   tried: 2,
   places: 3,
   output: 2,
-  expire: 3,
+  expire: 5,
   batchOpen: 1,
   batchNote: 3,
   batchChange: 1,

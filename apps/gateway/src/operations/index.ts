@@ -20,7 +20,6 @@ import type { ListenerNotes } from '../listening/listener-notes.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import type { Crowd } from '../quotas/crowd.ts';
 import type { HoldersOf } from '../quotas/holders.ts';
-import type { Places } from '../quotas/places.ts';
 import { type AcceptConnection, createAccept } from './accept.ts';
 import { attach } from './attach.ts';
 import { createBatchResults } from './batch-results.ts';
@@ -63,7 +62,6 @@ export type OperationParts = {
   holdersOf: HoldersOf;
   ledger: Ledger;
   crowd: Crowd;
-  places: Places;
   grants: Grants;
   vault: Vault | undefined;
   files: Files;

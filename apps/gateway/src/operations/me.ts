@@ -5,7 +5,6 @@ import type { Producer } from '@cc-executor/queue';
 import { accountsOf, inUnits, placesIn } from '../quotas/accounts.ts';
 import type { Crowd } from '../quotas/crowd.ts';
 import { type Holder, type HoldersOf, shareOf } from '../quotas/holders.ts';
-import type { Places } from '../quotas/places.ts';
 import type { Ceilings } from './ceilings.ts';
 import type { Operation } from './operation.ts';
 import { createCeilingsFor, furtherCeilings } from './own-ceilings.ts';
@@ -18,17 +17,16 @@ export function createMe({
   ledger,
   producer,
   crowd,
-  places,
 }: {
   ceilings: Ceilings;
   holdersOf: HoldersOf;
   ledger: Ledger;
   producer: Pick<Producer, 'running'>;
   crowd: Pick<Crowd, 'cost'>;
-  places: Pick<Places, 'refresh'>;
 }): Operation<'me'> {
   async function inLedger(holders: readonly Holder[]): Promise<Quota[]> {
-    const accounts = accountsOf(holders, Date.now());
+    const places = [...placesIn(holders, 'requests'), ...placesIn(holders, 'attachments')];
+    const accounts = [...accountsOf(holders, Date.now()), ...places];
     const taken = await ledger.taken(accounts.map(({ account }) => account));
     return accounts.map((account, i) => {
       const { of, name, limit, resetsAt } = account;
@@ -43,15 +41,6 @@ export function createMe({
     return [{ of: 'tenant', name: 'running', limit, taken: await producer.running(tenant) }];
   }
 
-  /** What gateways have that are there. */
-  async function underWay(holders: readonly Holder[]): Promise<Quota[]> {
-    const accounts = [...placesIn(holders, 'requests'), ...placesIn(holders, 'attachments')];
-    if (accounts.length === 0) return [];
-    await places.refresh();
-    const taken = await ledger.taken(accounts.map(({ account }) => account));
-    return accounts.map(({ of, name, limit }, i) => ({ of, name, limit, taken: taken[i] ?? 0 }));
-  }
-
   function here(holder: Holder): Quota[] {
     const { costPerMinute: limit } = holder.limits;
     return limit === undefined
@@ -63,8 +52,8 @@ export function createMe({
   return async ({ identity }) => {
     const { tenant, scopes, who, jobId } = identity;
     const holders = holdersOf(identity);
-    const asked = [inLedger(holders), atWorkers(tenant, holders), underWay(holders)];
-    const quotas = [...(await Promise.all(asked)).flat(), ...holders.flatMap(here)];
+    const [held, running] = await Promise.all([inLedger(holders), atWorkers(tenant, holders)]);
+    const quotas = [...held, ...running, ...holders.flatMap(here)];
     const own = jobId === undefined ? {} : { jobId };
     const ceilings = { ...ceilingsFor(identity), ...furtherCeilings(holders) };
     return { result: { tenant, scopes: [...scopes], who, ...own, ceilings, quotas } };

@@ -9,15 +9,25 @@ import type { Holder } from './holders.ts';
 
 type Kind = 'jobs' | 'bytes' | 'output' | 'usd' | 'tokens';
 
-type Account = Omit<Charge, 'amount'> & {
+/** What is told of an account. */
+type Named = {
   name: QuotaName;
   of: Holder['of'];
-  kind: Kind;
-  /** Tokens that a job may take each time that it is begun, where that is said. */
-  perJob?: number | undefined;
+  account: string;
+  kind: Kind | PlaceName;
+  limit: number;
   /** When all of a budget is there again. */
   resetsAt?: number;
 };
+
+export type PlaceName = 'requests' | 'attachments';
+
+type Account = Omit<Charge, 'amount'> &
+  Named & {
+    kind: Kind;
+    /** Tokens that a job may take each time that it is begun, where that is said. */
+    perJob?: number | undefined;
+  };
 
 /** The ledger has USD in millionths. */
 const MILLIONTHS = 1_000_000;
@@ -60,17 +70,15 @@ export function accountsOf(holders: readonly Holder[], now: number): Account[] {
   );
 }
 
-export type PlaceName = 'requests' | 'attachments';
-
 /** The accounts in which gateways take places, of those that have a limit. */
-export function placesIn(holders: readonly Holder[], name: PlaceName) {
+export function placesIn(holders: readonly Holder[], name: PlaceName): Named[] {
   return holders.flatMap(({ of, account, limits: { [name]: limit } }) =>
-    limit === undefined ? [] : [{ of, name, account: `${account} ${name}`, limit }],
+    limit === undefined ? [] : [{ of, name, kind: name, account: `${account} ${name}`, limit }],
   );
 }
 
 /** What is taken, in the unit of the limit. */
-export function inUnits({ kind }: Pick<Account, 'kind'>, amount: number): number {
+export function inUnits({ kind }: Pick<Named, 'kind'>, amount: number): number {
   return kind === 'usd' ? amount / MILLIONTHS : amount;
 }
 

@@ -22,8 +22,6 @@ export class NoPlaceError extends Error {
 export type Places = {
   /** A place in each, or in none; returns what leaves them, which is idempotent. Errors: `NoPlaceError`; what Redis throws. */
   take(wanted: readonly PlaceIn[]): Promise<() => void>;
-  /** Frees what gateways had that have died. */
-  refresh(): Promise<void>;
   /** Gives back what nobody is in. Idempotent. */
   close(): Promise<void>;
 };
@@ -87,7 +85,7 @@ export function createPlaces({
         untold.add(own);
       }
       takings.push({ owns, resolve, reject });
-      void tell();
+      tell();
     });
   }
 
@@ -111,7 +109,7 @@ export function createPlaces({
   function giveBack(own: Own): void {
     if (wantedOf(own) < own.granted) {
       untold.add(own);
-      void tell();
+      tell();
     }
     if (own.used + own.waiting >= own.granted) return;
     resting.add(own);
@@ -129,10 +127,9 @@ export function createPlaces({
   }
 
   /** Tells Redis, one step after another. */
-  function tell(): Promise<void> {
+  function tell(): void {
     isAsked = true;
     telling ??= tellAll();
-    return telling;
   }
 
   async function tellAll(): Promise<void> {
@@ -194,13 +191,12 @@ export function createPlaces({
 
   // Within the lease, twice should one of them be lost; also what Redis has not heard of.
   const renewal = setInterval(() => {
-    if (all.size > 0) void tell();
+    if (all.size > 0) tell();
   }, leaseMs / 3);
   renewal.unref();
 
   return {
     take,
-    refresh: tell,
     async close() {
       clearInterval(renewal);
       clearTimeout(rest);

@@ -81,6 +81,18 @@ local function free_output(ledger, outputs, job_id)
   return 1
 end
 
+-- What gateways had whose lease has lapsed is free; `places` is what the keys of their places begin with.
+local function free_places(ledger, gateways, places, now)
+  for _, gateway in ipairs(redis.call('ZRANGEBYSCORE', gateways, '-inf', now)) do
+    local had = redis.call('HGETALL', places .. gateway)
+    for i = 1, #had, 2 do
+      change_account(ledger, had[i], -tonumber(had[i + 1]))
+    end
+    redis.call('DEL', places .. gateway)
+    redis.call('ZREM', gateways, gateway)
+  end
+end
+
 -- What a job took of a budget that nobody has told: nothing, if it was never begun.
 local function unsaid(attempts)
   return tonumber(attempts or 0) == 0 and '0 0' or '- -'

@@ -6,17 +6,7 @@
 --        wanted, and its limit
 -- Returns {1 when its lease had not lapsed, else 0, how many places it has in the first account, how many all have there, …}
 local now = now_ms()
-local prefix = string.sub(KEYS[3], 1, -1 - #ARGV[1])
-
-for _, gateway in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now)) do
-  local had = redis.call('HGETALL', prefix .. gateway)
-  for i = 1, #had, 2 do
-    change_account(KEYS[1], had[i], -tonumber(had[i + 1]))
-  end
-  redis.call('DEL', prefix .. gateway)
-  redis.call('ZREM', KEYS[2], gateway)
-end
-
+free_places(KEYS[1], KEYS[2], string.sub(KEYS[3], 1, -1 - #ARGV[1]), now)
 local is_new = redis.call('ZADD', KEYS[2], string.format('%.0f', tonumber(now) + tonumber(ARGV[2])), ARGV[1])
 local reply = { 1 - is_new }
 for i = 3, #ARGV, 4 do
