@@ -1,4 +1,5 @@
 /** What a WebSocket door (one way of speaking on a socket) is to the connection's socket, and what it is given. */
+import type { Identity } from '@cc-executor/identity';
 import type { CloseReason, ProtocolError, RequestId } from '@cc-executor/protocol';
 import type { Logger } from '@cc-executor/runtime';
 import type { Beating } from '../listening/heartbeats.ts';
@@ -10,6 +11,7 @@ import type { Outbox } from './outbox.ts';
 export type DoorContext = {
   connectionId: string;
   outbox: Outbox;
+  identity: Identity;
   openSession: OpenSession;
   requests: Requests;
   logger: Logger;

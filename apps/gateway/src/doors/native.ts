@@ -18,6 +18,7 @@ import {
   resultFrame,
 } from '@cc-executor/protocol';
 import { ConnectionClosedError } from '../listening/read-turns.ts';
+import type { Session } from '../operations/session.ts';
 import { createBatch } from './batch.ts';
 import type { Door, DoorContext } from './door.ts';
 import type { EventFrames } from './event-frames.ts';
@@ -29,20 +30,26 @@ const IDLE_HEARTBEAT = createBatch([textFrame(notificationFrame('heartbeat', { j
 /** Opens the native protocol on a connection. */
 export function openNativeDoor(context: DoorContext, framesOf: EventFrames): Door {
   const { outbox, requests, logger } = context;
-  const session = context.openSession(
-    { door: 'native', canReturn: true, logger },
-    {
-      events(batch, isTogether) {
-        if (isTogether) outbox.sendPatiently(framesOf(batch, isTogether));
-        else outbox.send(framesOf(batch, isTogether));
+  /** Opened by the first request: most connections of a crowd ask for nothing, and it takes a fifth of a connection's memory. */
+  let session: Session | undefined;
+
+  function openSession(): Session {
+    return context.openSession(
+      { door: 'native', canReturn: true, logger },
+      {
+        events(batch, isTogether) {
+          if (isTogether) outbox.sendPatiently(framesOf(batch, isTogether));
+          else outbox.send(framesOf(batch, isTogether));
+        },
+        snapshot: (page) => notify('snapshot', page),
+        lost: (jobId, lastSeq, reason) => notify('job_lost', { jobId, lastSeq, reason }),
+        hasRoom: outbox.hasRoom,
+        pageBytes: outbox.roomBytes,
       },
-      snapshot: (page) => notify('snapshot', page),
-      lost: (jobId, lastSeq, reason) => notify('job_lost', { jobId, lastSeq, reason }),
-      hasRoom: outbox.hasRoom,
-      pageBytes: outbox.roomBytes,
-    },
-  );
-  const { attachments } = session;
+    );
+  }
+
+  const attachments = () => session?.attachments.all() ?? [];
 
   function notify<M extends NotificationMethod>(method: M, params: Notification<M>): void {
     outbox.send(notificationFrame(method, params));
@@ -52,12 +59,13 @@ export function openNativeDoor(context: DoorContext, framesOf: EventFrames): Doo
     const parsed = parseRequest(text);
     if (!parsed.ok) {
       const { error, id } = parsed.rejection;
-      requests.countRefusal(session, error);
+      requests.countRefusal({ door: 'native' }, error);
       // What cannot be read may have been a request: it is answered. A notification's faults are its own.
       if (id !== undefined) outbox.send(errorFrame(id, error));
       return error.code === 'parse_error' || error.code === 'invalid_request' ? 'malformed' : 'taken';
     }
     const { id } = parsed.request;
+    session ??= openSession();
     try {
       const { result, begin, mustReturn } = await requests.perform(session, parsed.request);
       if (id !== undefined) outbox.send(resultFrame(id, result));
@@ -79,16 +87,16 @@ export function openNativeDoor(context: DoorContext, framesOf: EventFrames): Doo
     limits: {
       maxFrameBytes: MAX_FRAME_BYTES,
       maxAttachments: MAX_ATTACHMENTS,
-      ceilings: context.ceilingsFor(session.identity),
+      ceilings: context.ceilingsFor(context.identity),
     },
   });
 
   return {
     receive,
     refuse: (error, id) => outbox.send(errorFrame(id, error)),
-    attachments: attachments.all,
+    attachments,
     beat(positions) {
-      const jobs = [...attachments.all()].flatMap(({ jobId }) => {
+      const jobs = [...attachments()].flatMap(({ jobId }) => {
         const position = positions.get(jobId);
         return position ? [{ jobId, seq: position.lastSeq, status: position.status }] : [];
       });
@@ -97,7 +105,7 @@ export function openNativeDoor(context: DoorContext, framesOf: EventFrames): Doo
     },
     setDegraded: (reason) => (reason === undefined ? notify('restored', {}) : notify('degraded', { reason })),
     goAway: (reason, reconnectAfterMs) => notify('goaway', { reason, reconnectAfterMs }),
-    resume: attachments.resume,
-    close: attachments.close,
+    resume: () => session?.attachments.resume(),
+    close: () => session?.attachments.close(),
   };
 }

@@ -61,8 +61,7 @@ export function createOutbox(
   let queuedBytes = 0;
   let sentBytes = 0;
   let pingedAtBytes = 0;
-  let isDue = false;
-  let isDuePatiently = false;
+  let due: 'no' | 'patiently' | 'soon' = 'no';
 
   function handOver(takesMore: () => boolean): void {
     while (queue.length > 0 && takesMore()) {
@@ -94,8 +93,9 @@ export function createOutbox(
     if (hasRoom()) watch.onRoom();
   });
 
-  /** In one system call. */
+  /** In one system call. Called once more than needed where what waited patiently went with something else. */
   function depart(): void {
+    due = 'no';
     const [first] = queue;
     if (!first) return;
     const wasFull = !hasRoom();
@@ -105,16 +105,6 @@ export function createOutbox(
     if (!isOne) stream.uncork();
     // What the network takes at once is followed by no 'drain'.
     if (wasFull && hasRoom()) watch.onRoom();
-  }
-
-  function departNow(): void {
-    isDue = false;
-    depart();
-  }
-
-  function departAtLast(): void {
-    isDuePatiently = false;
-    depart();
   }
 
   function add(batch: Batch): void {
@@ -127,16 +117,16 @@ export function createOutbox(
     send(frame) {
       if (!carrier.isOpen()) return;
       add(typeof frame === 'string' ? createBatch([carrier.frame(frame)]) : frame);
-      if (isDue) return;
-      isDue = true;
-      watch.rounds.join(departNow);
+      if (due === 'soon') return;
+      due = 'soon';
+      watch.rounds.join(depart);
     },
     sendPatiently(batch) {
       if (!carrier.isOpen()) return;
       add(batch);
-      if (isDue || isDuePatiently) return;
-      isDuePatiently = true;
-      watch.rounds.joinPatiently(departAtLast);
+      if (due !== 'no') return;
+      due = 'patiently';
+      watch.rounds.joinPatiently(depart);
     },
     hasRoom,
     roomBytes: watch.roomBytes,

@@ -46,7 +46,7 @@ export type WebSocketDoorsOptions = {
   metrics: Pick<GatewayMetrics, 'connections' | 'connectionsOpened' | 'connectionsClosed'>;
   logger: Logger;
   /** What every connection is given. */
-  context: Omit<SocketContext, 'openSession' | 'turns' | 'logFields'> & {
+  context: Omit<SocketContext, 'identity' | 'openSession' | 'turns' | 'logFields'> & {
     openSessionAs: OpenSessionAs;
     turns: Turns;
   };
@@ -94,6 +94,7 @@ export function createWebSocketDoors(options: WebSocketDoorsOptions): WebSocketD
     stream.off('error', forget);
     const own = {
       ...context,
+      identity,
       openSession: context.openSessionAs(identity),
       turns: context.turns.of(identity.tenant),
       logFields: fieldsOf(identity),
