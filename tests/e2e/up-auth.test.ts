@@ -9,7 +9,9 @@ const folder = useFolder();
 
 it('lets in the command line by itself, curl by the file, the dashboard by signing in, and nobody else', async () => {
   const env = { HOME: folder(), XDG_STATE_HOME: join(folder(), 'state') };
-  const up = await startUp(folder(), { ...env, FETCH_REDIS: 'off', LOG_LEVEL: 'debug' }, ['--auth']);
+  // From the sources, as `npm start` does: other tests of it run bundles.
+  const options = { NODE_OPTIONS: undefined, FETCH_REDIS: 'off', LOG_LEVEL: 'debug' };
+  const up = await startUp(folder(), { ...env, ...options }, ['--auth']);
   const [, tokenFile = ''] = /key +(\S+)/.exec(up.child.stdout()) ?? [];
   expect(tokenFile).toBe(join(folder(), 'state', 'cc-executor', `token-${new URL(up.url).port}`));
   const token = (await readFile(tokenFile, 'utf8')).trim();

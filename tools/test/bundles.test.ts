@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
-import { findBundles } from '../bundles.ts';
+import { findBundles, PROGRAMS } from '../bundles.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 
@@ -17,8 +17,7 @@ function makeCheckout(): { root: string; write: (file: string, text: string) => 
     writeFileSync(join(root, file), text);
   };
   write('package-lock.json', '{}');
-  for (const program of ['claude-api', 'cli', 'gateway', 'worker']) write(`apps/${program}/src/main.ts`, '');
-  write('libs/testing/src/crowd-main.ts', '');
+  for (const program of PROGRAMS) write(`${program}.ts`, '');
   return { root, write };
 }
 

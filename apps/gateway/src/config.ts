@@ -26,7 +26,7 @@ import {
   urlText,
 } from '@cc-executor/runtime';
 import { tracingSettings } from '@cc-executor/tracing';
-import { webhookSettings } from '@cc-executor/webhooks';
+import { webhookSettings } from '@cc-executor/webhooks/settings';
 import { findIdentityFaults, identitySettings } from './identity/settings.ts';
 import { ceilingSettings } from './operations/ceilings.ts';
 import { quotaSettingsOfGateway } from './quotas/settings.ts';

@@ -8,7 +8,7 @@ export {
   type Standing,
   tenantSchema,
 } from './identity.ts';
-export { createJwtCheck, IssuerUnavailableError, jwtAlgorithms } from './jwt.ts';
+export { createJwtCheck, IssuerUnavailableError } from './jwt.ts';
 export { makeKey, revokeKey, rotateKey } from './key.ts';
 export { editKeyFile, type Key, type KeyFile, KeyFileError, readKeyFile } from './key-file.ts';
 export { type Keyring, openKeyring } from './keyring.ts';

@@ -14,20 +14,6 @@ import {
 import { type Identity, type Scope, type Standing, scopes, tenantSchema } from './identity.ts';
 import { limitsSchema, type Terms } from './limits.ts';
 
-/** Those of which only the issuer has the secret half. */
-export const jwtAlgorithms = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-];
-
 /** How far the clocks of issuer and gateway may be apart, in ms. */
 const LEEWAY_MS = 30_000;
 const FETCH_MS = 5_000;

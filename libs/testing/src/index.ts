@@ -34,7 +34,7 @@ export { killWithParent } from './kill-with-parent.ts';
 export { writeManyJobs } from './many-jobs.ts';
 export { createMemoryJobLog } from './memory-job-log.ts';
 export { createMemoryUsageBlock } from './memory-usage-block.ts';
-export { quickStart } from './quick-start.ts';
+export { quickStart, quickStarts } from './quick-start.ts';
 export { chooseClaude, type RealClaude } from './real-claude.ts';
 export {
   type CallEnd,

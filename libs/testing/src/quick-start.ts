@@ -21,3 +21,14 @@ export function quickStart(program: string, bundles = process.env.TEST_BUNDLES):
   cache.searchParams.set('folder', relative(ROOT, join(bundles, 'compiled')));
   return ['--import', cache.href, bundle];
 }
+
+/**
+ * What a program of ours has in its environment so that it, and each that it starts, is run from its bundle.
+ * @param bundles as above
+ */
+export function quickStarts(bundles = process.env.TEST_BUNDLES): { NODE_OPTIONS?: string } {
+  if (!bundles || !existsSync(bundles)) return {};
+  const preload = new URL('./run-bundles.mjs', import.meta.url);
+  preload.searchParams.set('folder', `${relative(ROOT, bundles)}/`);
+  return { NODE_OPTIONS: `--import ${preload}` };
+}

@@ -22,6 +22,7 @@ import { closeRedis, openRedis, type RedisConnection } from '@cc-executor/redis'
 import { fetchSettings, loadConfig } from '@cc-executor/runtime';
 import { freePort } from './free-port.ts';
 import { killWithParent } from './kill-with-parent.ts';
+import { quickStart } from './quick-start.ts';
 
 export type TestRedisOptions = {
   /** Keep data on disk, so that it survives `kill()` and `start()`. */
@@ -82,7 +83,7 @@ export async function startTestRedis(options: TestRedisOptions = {}): Promise<Te
   async function start(): Promise<void> {
     const [command, args] = binary
       ? [binary, await listArguments(port, directory, options)]
-      : [process.execPath, [embeddedScript, String(port), HOST]];
+      : [process.execPath, [...quickStart(embeddedScript), String(port), HOST]];
     child = spawn(command, args, { cwd: directory, stdio: ['pipe', 'pipe', 'pipe'] });
     killWithParent(child);
     await untilReady(child);

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { quickStarts } from '@cc-executor/testing';
 import { afterEach, beforeEach, expect, vi } from 'vitest';
 import { type Child, runNode } from './child.ts';
 import { nonce } from './nonce.ts';
@@ -29,6 +30,7 @@ export function launchUp(folder: string, env: NodeJS.ProcessEnv, args: readonly 
       GATEWAY_PORT: '0',
       DASHBOARD_PORT: '0',
       NO_COLOR: '1',
+      ...quickStarts(),
       ...env,
     },
   });

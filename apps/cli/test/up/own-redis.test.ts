@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import type { RedisChoice } from '@cc-executor/local-redis';
-import { chooseTestRedis, freePort, needs } from '@cc-executor/testing';
+import { chooseTestRedis, freePort, needs, quickStart } from '@cc-executor/testing';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { probeRedisServer, waitUntilReady } from '../../src/up/probes.ts';
 import { planRedis } from '../../src/up/stack-redis.ts';
@@ -58,7 +58,10 @@ function launch(
 async function launchRedis(chosen: RedisChoice = choice, where = { folder, port: 0 }) {
   const port = where.port || (await freePort());
   const { run } = planRedis(chosen, { host: '127.0.0.1', port, folder: where.folder, password: PASSWORD });
-  return { ...launch(['--import', watch, run?.script ?? '', ...(run?.args ?? [])], run?.env), port };
+  return {
+    ...launch(['--import', watch, ...quickStart(run?.script ?? ''), ...(run?.args ?? [])], run?.env),
+    port,
+  };
 }
 
 async function untilReady(port: number): Promise<void> {

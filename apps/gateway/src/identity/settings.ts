@@ -1,5 +1,5 @@
 /** The settings of how clients prove who they are. */
-import { jwtAlgorithms } from '@cc-executor/identity';
+import { jwtAlgorithms } from '@cc-executor/identity/jwt-algorithms';
 import {
   type authSettings,
   type Config,
