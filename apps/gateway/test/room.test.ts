@@ -1,8 +1,9 @@
 /** What clients of a gateway meet when its Redis has no room: memory, then disk. */
 import { rm } from 'node:fs/promises';
+import { createJobId } from '@cc-executor/protocol';
 import { needs, startTestRedis, type TestRedis, type WireClient } from '@cc-executor/testing';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { completed, createRig, output, type Rig, takeJob } from './harness.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { completed, createRig, output, type Rig, TENANT, takeJob } from './harness.ts';
 
 let server: TestRedis;
 let rig: Rig;
@@ -171,6 +172,42 @@ test('a Redis whose disk is full is named as such, and can be read', async () =>
     ['restored', undefined],
   ]);
   expect((await client.request('cancel', { jobId })).result.accepted).toBe(true);
+});
+
+test('all that only looks is answered by a Redis that takes no writes, also where it would tidy up', async () => {
+  const gateway = await rig.gateway();
+  const client = await rig.connect(gateway);
+  const jobId = await execute(client, { attach: false });
+  const batch = await fetch(`http://127.0.0.1:${gateway.port}/v1/batches`, {
+    method: 'POST',
+    headers: { 'idempotency-key': 'k', 'content-type': 'application/x-ndjson' },
+    body: '{"prompt":"x"}\n{"prompt":"y"}\n',
+  });
+  const { batchId } = await batch.json();
+  const { result } = await client.request('batchResults', { batchId });
+  await client.request('cancel', { jobId: result.results[0].jobId });
+  // One whose record has expired long ago.
+  await server.admin.zadd(rig.keys.jobs(TENANT), 1, createJobId());
+  const before = await client.request('getBatch', { batchId });
+  await client.request('cancel', { jobId: result.results[1].jobId });
+  await loseDisk();
+  await client.until(({ method }) => method === 'degraded');
+  const looks = { ...{ me: {}, list: {}, count: {}, get: { jobId }, attach: { jobId } } };
+  for (const [method, params] of Object.entries({
+    ...looks,
+    ...{ verify: { jobId }, eventBody: { jobId, seq: 1 }, batchResults: { batchId } },
+  })) {
+    const { error } = await client.request(method, params);
+    expect(error?.data.code ?? 'answered', method).toMatch(/^(answered|body_not_found)$/);
+  }
+  expect(before.result.counts).toMatchObject({ cancelled: 1, queued: 1 });
+  // What was looked at a moment ago is told again.
+  await vi.waitFor(async () => {
+    const again = await client.request('getBatch', { batchId });
+    expect(again.result?.counts).toMatchObject({ cancelled: 2, queued: 0 });
+  });
+  for (const method of ['pause', 'resume', 'rerun'] as const)
+    expect((await client.request(method, { jobId })).error.data.code, method).toBe('unavailable');
 });
 
 /** Of a gateway that has not looked yet. */

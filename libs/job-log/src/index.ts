@@ -1,7 +1,7 @@
 /** Record and log of a job. */
 export { type Attachment, type AttachOutcome, attach, type Listener } from './attachment.ts';
 export { MINUTE_MS } from './calendar.ts';
-export { type JobBatches, lineEndOf } from './job-batches.ts';
+export { type JobBatches, type LineEnd, lineEndOf } from './job-batches.ts';
 export type {
   AcceptLog,
   AppendCode,

@@ -2,7 +2,7 @@
  * Lists the jobs of a tenant, or of all, newest first, or counts them; those whose record has expired are taken out of the indexes on the way. Prompts are
  * not read, and metadata only of the jobs that are shown: a page is bounded in jobs, in bytes, and in work.
  */
-import type { RedisConnection } from '@cc-executor/redis';
+import { type RedisConnection, unlessItCanWrite } from '@cc-executor/redis';
 import type { JobCount, JobList, ListQuery, OwnedJob } from './job-log.ts';
 import type { Keys } from './keys.ts';
 import { everyTenant, hasStatus, isAskedFor, type ListFilter, type Reach } from './list-query.ts';
@@ -85,10 +85,8 @@ async function readJobs(
   }));
   const gone = found.filter(({ place, job }) => !job && Date.now() - place.score > GONE_AFTER_MS);
   for (const [tenant, of] of Map.groupBy(gone, ({ place }) => place.tenant)) {
-    await index.drop(
-      tenant,
-      of.map(({ place }) => place.jobId),
-    );
+    const jobIds = of.map(({ place }) => place.jobId);
+    await index.drop(tenant, jobIds).catch(unlessItCanWrite);
   }
   return found.flatMap(({ place, job }) => (job && hasStatus(job, query) ? [{ place, job }] : []));
 }

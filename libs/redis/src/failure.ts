@@ -95,6 +95,12 @@ export function isFull(error: unknown): boolean {
   return error instanceof RedisUnavailableError && error.reason === 'memory_full';
 }
 
+/** For what is only tidied up while reading: passes over that Redis takes no writes now; throws all else. */
+export function unlessItCanWrite(error: unknown): void {
+  const told = redisErrorOf(error);
+  if (!(told instanceof RedisUnavailableError) || told.reason === 'away') throw told;
+}
+
 /** Thrown by a mistake in code, not by the driver on purpose. */
 function isOfLanguage(error: Error): boolean {
   return [TypeError, SyntaxError, RangeError, ReferenceError].some((kind) => error instanceof kind);

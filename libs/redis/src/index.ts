@@ -21,6 +21,7 @@ export {
   RedisUnavailableError,
   redisErrorOf,
   tellErrorsApart,
+  unlessItCanWrite,
   wasCutShort,
 } from './failure.ts';
 export { type Memory, percentOf } from './memory.ts';

@@ -2,8 +2,9 @@
  * Get batch: counts of a batch's lines. Lines that have ended are counted once for all; only the others are looked at, and
  * once a second at most, however many ask.
  */
-import { type JobBatches, lineEndOf, type ReadLog } from '@cc-executor/job-log';
+import { type JobBatches, type LineEnd, lineEndOf, type ReadLog } from '@cc-executor/job-log';
 import { ProtocolError, type Result } from '@cc-executor/protocol';
+import { unlessItCanWrite } from '@cc-executor/redis';
 import type { Operation } from './operation.ts';
 
 const STEP = 500;
@@ -33,6 +34,7 @@ export function createGetBatch(parts: Parts): Operation<'getBatch'> {
 async function countLines({ jobBatches, readLog }: Parts, tenant: string, batchId: string): Promise<Found> {
   if (!(await jobBatches.get(tenant, batchId))) throw new ProtocolError('batch_not_found');
   const unfinished = { queued: 0, running: 0 };
+  const uncounted: LineEnd[] = [];
   for (let afterLine = 0; ; ) {
     const lines = await jobBatches.unfinished(batchId, afterLine, STEP);
     const positions = await readLog.positions(
@@ -46,7 +48,10 @@ async function countLines({ jobBatches, readLog }: Parts, tenant: string, batchI
       return end ? [{ line, end }] : [];
     });
     // Also without any: who looks at a batch keeps it.
-    await jobBatches.count(batchId, ended);
+    await jobBatches.count(batchId, ended).catch((error) => {
+      unlessItCanWrite(error);
+      uncounted.push(...ended.map(({ end }) => end));
+    });
     const last = lines.at(-1);
     if (last === undefined || lines.length < STEP) break;
     afterLine = last.line;
@@ -54,6 +59,7 @@ async function countLines({ jobBatches, readLog }: Parts, tenant: string, batchI
   const batch = await jobBatches.get(tenant, batchId);
   if (!batch) throw new ProtocolError('batch_not_found');
   const counts = { ...unfinished, ...batch.ended };
+  for (const end of uncounted) counts[end] += 1;
   const isRunning = unfinished.queued + unfinished.running > 0;
   return {
     batchId,
