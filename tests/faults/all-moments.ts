@@ -37,7 +37,7 @@ export type Met = {
   client: RecordingClient;
 };
 
-const PACE_MS = 20;
+const PACE_MS = 40;
 
 /** Two workers of two slots, and a second gateway whose Redis can be cut off alone. */
 export async function startOutageStack(options: FaultStackOptions = {}): Promise<OutageStack> {

@@ -148,7 +148,7 @@ test('client · half-open · d: a job that asked for it is cancelled once its on
 
 test('client · stops reading · a b d f g: for a while, and everything is there when it reads on', async () => {
   const client = await openClient();
-  const scene = await setScene(faults, { client, streamChunks: 50 });
+  const scene = await setScene(faults, { client, streamChunks: 25 });
   const late = await openClient();
   for (const { socket } of [client.wire, late.wire]) socket.pause();
   const { answer } = askUnanswered(faults, client);
@@ -165,7 +165,7 @@ test('client · stops reading · a b d f g: for a while, and everything is there
 
 test('client · stops reading · a b d f g: over HTTP for a while, and everything is there when it reads on', async () => {
   const client = openStreams();
-  const scene = await setSceneFor(client, faults, { streamChunks: 50 });
+  const scene = await setSceneFor(client, faults, { streamChunks: 25 });
   const late = openStreams();
   client.pause();
   const { answer } = askUnanswered(faults, client);

@@ -38,11 +38,11 @@ export async function setScene(
 export async function setSceneFor<C extends ListeningClient>(
   listener: C,
   faults: FaultStack,
-  { streamChunks = 200 }: { streamChunks?: number } = {},
+  { streamChunks = 100 }: { streamChunks?: number } = {},
 ): Promise<GatewayScene<C>> {
   const witness = await faults.client(1);
   const jobs = await bringToMoments(faults, listener, {
-    plans: { claimed: { chunks: 1, ends: ['pause'] }, streaming: { chunks: streamChunks, paceMs: 10 } },
+    plans: { claimed: { chunks: 1, ends: ['pause'] }, streaming: { chunks: streamChunks, paceMs: 20 } },
   });
   await witness.attach(jobs.finishing);
   return { jobs, client: listener, witness };

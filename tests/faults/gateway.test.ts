@@ -150,7 +150,7 @@ test('gateway · SIGTERM · a b d f g: it says so, closes with a code that says 
 
 test('gateway · stopped for four leases · a b d f g: others notice nothing, and its clients get the rest when it goes on', async () => {
   // Longer than the fault: a sweeper that wakes up must not end what it takes for lapsed.
-  const scene = await setScene(faults, { streamChunks: 700 });
+  const scene = await setScene(faults, { streamChunks: 350 });
   const { client, jobs, witness } = scene;
   const late = await faults.client(0);
   const over = faults.recorder.fault('gateway SIGSTOP');
@@ -179,7 +179,7 @@ async function killSubscribers(): Promise<void> {
 }
 
 test('gateway · subscriber socket killed · a b d f g: as long as it is away heartbeats bring what was published, and what waits for it goes on afterwards', async () => {
-  const { client, jobs } = await setScene(faults, { streamChunks: 300 });
+  const { client, jobs } = await setScene(faults, { streamChunks: 150 });
   const late = await faults.client(0);
   const over = faults.recorder.fault('subscriber killed and kept out');
   // Only new connections: the gateway's commands still get through.

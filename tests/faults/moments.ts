@@ -25,7 +25,7 @@ export async function bringToMoments(
   const calls = faults.upstream.calls().length;
   const start = (parts: PlanParts) => client.execute({ prompt: faults.plan(parts).prompt, ...params });
   const finishing = await start({ chunks: 4, ends: ['pause', 'complete'], ...plans.finishing });
-  const streaming = await start({ chunks: 1_000, paceMs: 10, ...plans.streaming });
+  const streaming = await start({ chunks: 500, paceMs: 20, ...plans.streaming });
   const claimed = await start({ ends: ['silent-headers', 'complete'], ...plans.claimed });
   for (const jobId of [finishing, streaming]) await untilOutput(client, jobId);
   await faults.upstream.untilCalls(calls + 3);

@@ -256,7 +256,7 @@ test('worker · blocked event loop · b c d e: for less than the lease, every jo
   const worker = faults.stack.workers[0] as ServiceProcess;
   const client = await faults.client();
   const jobs = await bringToMoments(faults, client, {
-    plans: { claimed: { chunks: 1, ends: ['pause'] }, streaming: { chunks: 200, paceMs: 10 } },
+    plans: { claimed: { chunks: 1, ends: ['pause'] }, streaming: { chunks: 100, paceMs: 20 } },
   });
   const over = faults.recorder.fault('worker blocked');
   await block(worker, FOR_LESS_THAN_THE_LEASE);
