@@ -17,8 +17,8 @@ import { shareFaultStack } from './shared-stack.ts';
 
 /** So often the victim asks, or for so long, once all of the crowd are at it. */
 const ANSWERS = 50;
-const WATCH_MS = 3_000;
-const ASK_EVERY_MS = 10;
+const WATCH_MS = 2_000;
+const ASK_EVERY_MS = 2;
 /** Of a gateway that shares two processors with the crowd and five other tests; `npm run fuzz` says what it is alone. */
 const P99_MS = 1_000;
 
