@@ -35,9 +35,9 @@ afterAll(() => stack.close());
 /** Starts a job that answers its nonces, and returns what is expected and what came. */
 async function runJob(wire: WireClient): Promise<{ expected: string; events: JobEvent[] }> {
   const word = `${nonce(16)} `;
-  const prompt = `demo:${JSON.stringify({ text: word, repeat: 20, delayMs: 20 })}`;
+  const prompt = `demo:${JSON.stringify({ text: word, repeat: 8, delayMs: 50 })}`;
   const { result } = await wire.request('execute', { prompt });
-  return { expected: word.repeat(20), events: await wire.untilTerminal(result.jobId) };
+  return { expected: word.repeat(8), events: await wire.untilTerminal(result.jobId) };
 }
 
 async function runRound(): Promise<void> {

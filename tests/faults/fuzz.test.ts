@@ -3,7 +3,7 @@ import { needs, onBusyMachine } from '@cc-executor/testing';
 import { expect, test } from 'vitest';
 import { runFuzz } from '../fuzz/run.ts';
 
-const FRAMES = 40_000;
+const FRAMES = 25_000;
 const MB = 1024 * 1024;
 
 test('frames of all kinds leave a gateway alive, near its memory baseline, and others with their answers', async (context) => {

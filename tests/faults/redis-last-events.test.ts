@@ -18,7 +18,7 @@ afterEach(() => faults?.close());
 test('after Redis was away for a second, everybody has their last events within three', async (context) => {
   await needs('persistence')(context);
   const env = { GATEWAY_HEARTBEAT_MS: '60000', WORKER_CONCURRENCY: String(JOBS / 2) };
-  faults = await startFaultStack({ gateways: 2, workers: 2, appendonly: true, env });
+  faults = await startFaultStack({ gateways: 2, workers: 2, appendonly: true, direct: true, env });
   const { redis, recorder, upstream } = faults;
   await redis.admin.config('SET', 'appendfsync', 'always');
   for (let round = 0; round < ROUNDS; round += 1) {

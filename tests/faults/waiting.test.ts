@@ -13,7 +13,7 @@ const env = {
   WORKER_DRAIN_GRACE_MS: '200',
 };
 
-const stack = shareFaultStack(() => startFaultStack({ env }));
+const stack = shareFaultStack(() => startFaultStack({ direct: true, env }));
 let faults: FaultStack;
 beforeEach(() => {
   faults = stack();
