@@ -107,10 +107,10 @@ test('a client that is gone before its `execute` is answered has left its job, t
     abandonGraceMs: GRACE_MS,
     wrapLog: (log) => ({
       ...log,
-      async positions(tenant, jobIds) {
-        reached.resolve(jobIds[0] ?? '');
+      async range(tenant, jobId, stretch) {
+        reached.resolve(jobId);
         await gone.promise;
-        return log.positions(tenant, jobIds);
+        return log.range(tenant, jobId, stretch);
       },
     }),
   });

@@ -58,7 +58,7 @@ const AROUND_EVENT_BYTES = 192;
 
 export type Attachments = {
   /**
-   * Attaches, in the place that was reserved for it, if one was; nothing is delivered before the returned `begin` is called. Errors:
+   * Attaches, in the place that was reserved for a job that has just been accepted, if one was; nothing is delivered before the returned `begin` is called. Errors:
    * `already_attached`, `too_many_attachments`, `quota_exceeded`, `job_not_found`, `epoch_mismatch`, `position_ahead`; what Redis throws.
    */
   add(job: JobOf, from: From, reserved?: Place): Promise<Attaching>;
@@ -145,7 +145,13 @@ export function createAttachments(
     }
     if (!reserved) refuseFull();
     pending.set(jobId, false);
+    const { afterSeq, ...others } = from;
     try {
+      if (reserved && afterSeq !== 'snapshot') {
+        // The job was accepted a moment ago: nothing need be asked before.
+        places.set(jobId, reserved);
+        return { ...(await attachTo(job, { ...others, afterSeq })), snapshotSeq: undefined };
+      }
       // In one round trip.
       const [taking, looking] = [reserved ?? parts.takePlace(), positionOf(job)];
       looking.catch(() => {
@@ -154,7 +160,6 @@ export function createAttachments(
       places.set(jobId, await taking);
       const position = await looking;
       if (!position) throw new ProtocolError('job_not_found');
-      const { afterSeq, ...others } = from;
       if (afterSeq !== 'snapshot')
         return { ...(await attachTo(job, { ...others, afterSeq })), snapshotSeq: undefined };
       const { status, lastSeq } = position;
