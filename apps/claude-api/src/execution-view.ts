@@ -9,6 +9,7 @@ import { basename, join, resolve } from 'node:path';
 import type { Environment } from './cli-environment.ts';
 import { settings } from './config.ts';
 import { conversationStoreOf, OPERATOR_NAMES } from './conversation-folders.ts';
+import { OF_TENANTS } from './mcp-configurations.ts';
 import type { View } from './view.ts';
 
 /** A stored login, and how those who renew it take turns. */
@@ -55,7 +56,9 @@ export function createExecutionViews(options: ViewOptions): ExecutionViews {
 
   async function viewOf(shown: readonly string[], keepsLogin: boolean): Promise<View> {
     const configurations = mcpFolder === undefined ? [] : await pathsIn(mcpFolder);
-    const others = configurations.filter((path) => path.endsWith('.json') && !shown.includes(path));
+    const others = configurations.filter(
+      (path) => basename(path) === OF_TENANTS || (path.endsWith('.json') && !shown.includes(path)),
+    );
     const kept = keepsLogin ? await allButLogin(configFolder) : [configFolder];
     return {
       hidden: [...hidden, ...root.hidden, ...others, ...kept],

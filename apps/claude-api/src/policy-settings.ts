@@ -124,7 +124,8 @@ export const policySettings = {
     env: 'CLAUDE_MCP_FOLDER',
     schema: text().optional(),
     defaultText: 'unset: none',
-    description: 'Folder of MCP configurations: mcpConfig "files" in a request means files.json in it.',
+    description:
+      'Folder of MCP configurations: mcpConfig "files" in a request means tenants/TENANT/files.json in it, of the tenant alone, or files.json, for all.',
   }),
   requestEnv: setting({
     env: 'CLAUDE_REQUEST_ENV',

@@ -4,9 +4,10 @@
  * variable that sets it.
  */
 import { realpathSync, statSync } from 'node:fs';
-import { join, sep } from 'node:path';
+import { sep } from 'node:path';
 import { type Ceiling, type ClaudeOptions, findUngranted, type Grants } from '@cc-executor/claude-options';
 import type { ExecutionRequest } from './engine.ts';
+import { findMcpConfiguration } from './mcp-configurations.ts';
 import type { ExecuteBody } from './request-schema.ts';
 
 export type Policy = Grants & {
@@ -40,7 +41,11 @@ export type PolicyRefusal = {
 type Options = Omit<ExecutionRequest, 'executionId' | 'tenant'>;
 
 /** What a request comes to under the policy, or why it is refused. */
-export function applyPolicy(body: ExecuteBody, policy: Policy): { options: Options } | PolicyRefusal {
+export function applyPolicy(
+  body: ExecuteBody,
+  policy: Policy,
+  tenant: string,
+): { options: Options } | PolicyRefusal {
   if (!policy.allowToolOptions && (body.allowedTools !== undefined || body.permissionMode !== undefined)) {
     const message = 'This server does not let requests choose allowedTools or permissionMode';
     return { code: 'tool_options_refused', message };
@@ -82,11 +87,10 @@ export function applyPolicy(body: ExecuteBody, policy: Policy): { options: Optio
     return real ?? path;
   });
   const mcpConfig = [body.mcpConfig ?? []].flat().map((name) => {
-    const file = join(policy.mcpFolder ?? '', `${name}.json`);
-    if (policy.mcpFolder === undefined || !isFile(file)) {
-      pass('CLAUDE_MCP_FOLDER', `there is no MCP configuration with the name ${name}`);
-    }
-    return file;
+    const { mcpFolder } = policy;
+    const file = mcpFolder === undefined ? undefined : findMcpConfiguration(mcpFolder, tenant, name);
+    if (file === undefined) pass('CLAUDE_MCP_FOLDER', `there is no MCP configuration with the name ${name}`);
+    return file ?? name;
   });
   for (const name of Object.keys(body.env ?? {})) {
     if (!policy.requestEnv.includes(name)) {
@@ -141,8 +145,4 @@ function realDirectory(path: string): string | undefined {
     // It is missing, or hidden from us.
     return undefined;
   }
-}
-
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }

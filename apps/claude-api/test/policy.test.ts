@@ -6,8 +6,9 @@ import { loadConfig } from '@cc-executor/runtime';
 import { describe, expect, test } from 'vitest';
 import { appName, settings } from '../src/config.ts';
 import { createDemoEngine } from '../src/demo-engine.ts';
-import type { Policy } from '../src/policy.ts';
+import { applyPolicy, type Policy } from '../src/policy.ts';
 import { choosePolicy, chooseProfile } from '../src/policy-choice.ts';
+import type { ExecuteBody } from '../src/request-schema.ts';
 import { claudeEngine, openPolicy, safeProfile, startApi, temporaryFolder } from './harness.ts';
 
 /** The arguments and variables that the CLI got. */
@@ -52,6 +53,28 @@ test('every option reaches the CLI, each bound to its flag', async () => {
     ]),
   );
   expect(env.TZ).toBe('UTC; rm -rf /');
+});
+
+test('an MCP configuration of a tenant is there for that alone, before one of its name for all', () => {
+  const mcpFolder = temporaryFolder();
+  for (const tenant of ['acme', 'rival']) mkdirSync(join(mcpFolder, 'tenants', tenant), { recursive: true });
+  for (const file of ['shared.json', 'both.json', 'tenants/acme/own.json', 'tenants/acme/both.json'])
+    writeFileSync(join(mcpFolder, file), '{}');
+  const found = (tenant: string, mcpConfig: string) => {
+    const allowed = applyPolicy(
+      { question: 'x', mcpConfig } as ExecuteBody,
+      { ...openPolicy, mcpFolder },
+      tenant,
+    );
+    return 'options' in allowed ? allowed.options.mcpConfig : allowed.message;
+  };
+  expect(found('acme', 'own')).toEqual([join(mcpFolder, 'tenants/acme/own.json')]);
+  expect(found('acme', 'both')).toEqual([join(mcpFolder, 'tenants/acme/both.json')]);
+  for (const tenant of ['rival', 'ACME', 'nobody']) {
+    expect(found(tenant, 'both')).toEqual([join(mcpFolder, 'both.json')]);
+    expect(found(tenant, 'shared')).toEqual([join(mcpFolder, 'shared.json')]);
+    expect(found(tenant, 'own')).toBe(String(found(tenant, 'missing')).replace('missing', 'own'));
+  }
 });
 
 test("the operator's defaults hold for requests that name nothing, and ceilings are defaults too", async () => {

@@ -138,17 +138,20 @@ describe.runIf(process.platform === 'linux')('in a view of its own', () => {
     ]) {
       writeFileSync(join(configFolder, name), `content of ${name}\n`);
     }
-    for (const name of ['named.json', 'other.json', 'server.py']) {
+    for (const tenant of ['default', 'rival'])
+      mkdirSync(join(mcpFolder, 'tenants', tenant), { recursive: true });
+    const ofTenants = ['tenants/default/own.json', 'tenants/default/other.json', 'tenants/rival/own.json'];
+    for (const name of ['named.json', 'other.json', 'server.py', ...ofTenants]) {
       writeFileSync(join(mcpFolder, name), `content of ${name}\n`);
     }
     const hunt = `
-      cat '${mcpFolder}'/*
+      cat '${mcpFolder}'/* '${mcpFolder}'/tenants/*/*.json '${mcpFolder}/tenants/rival/own.json' 2>/dev/null
       cat "$CLAUDE_CONFIG_DIR"/settings.json "$CLAUDE_CONFIG_DIR"/skills/one
       echo changed >> "$CLAUDE_CONFIG_DIR"/settings.json; rm '${configFolder}/skills/one'
       cat '${home}/.claude.json' '${configFolder}/history.jsonl' '${configFolder}/projects/theirs' /etc/hostname
       echo free > '${home}/free'`;
-    const found = await shell(hunt, 'mine', { mcpConfig: 'named' });
-    const shown = ['named.json', 'server.py', 'settings.json', 'skills/one'];
+    const found = await shell(hunt, 'mine', { mcpConfig: ['named', 'own'] });
+    const shown = ['named.json', 'server.py', 'tenants/default/own.json', 'settings.json', 'skills/one'];
     expect(found).toContain(shown.map((name) => `content of ${name}\n`).join(''));
     expect(found.match(/content of/g)).toHaveLength(shown.length);
     expect(found.match(/Read-only file system/g)?.length).toBeGreaterThanOrEqual(2);
@@ -156,7 +159,8 @@ describe.runIf(process.platform === 'linux')('in a view of its own', () => {
     expect(settings).toBe('content of settings.json\n');
     // What is nobody's stays as it is without a sandbox.
     expect(readFileSync(join(home, 'free'), 'utf8')).toBe('free\n');
-    expect(found).not.toContain(readFileSync('/etc/hostname', 'utf8').trim() || 'no name');
+    // Its lines, since a short name may stand in that of a folder by chance.
+    expect(found.split('\n')).not.toContain(readFileSync('/etc/hostname', 'utf8').trim() || 'no name');
   });
 
   test.each([

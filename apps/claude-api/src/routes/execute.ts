@@ -59,10 +59,10 @@ async function execute(
 
   const parsed = parseExecuteBody(request.body);
   if ('faults' in parsed) return refuseFaults(parsed.faults);
-  const allowed = applyPolicy(parsed.body, policy);
+  const tenant = tenantOf(request);
+  const allowed = applyPolicy(parsed.body, policy, tenant);
   if ('code' in allowed) return refuse({ statusCode: 403, ...allowed });
   const executionId = parsed.body.executionId ?? randomUUID();
-  const tenant = tenantOf(request);
   const accepted = { tenant, executionId, ...allowed.options, traceparent: span?.traceparent };
   const unable = executions.refuse(tenant, executionId);
   if (unable !== undefined) return refuse(unable);
