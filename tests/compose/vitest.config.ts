@@ -8,8 +8,8 @@ export default defineConfig({
     reporters: ['default', './tools/totals-reporter.ts'],
     include: ['tests/compose/**/*.test.ts'],
     globalSetup: ['tests/compose/support/global-setup.ts', 'tests/setup/home.ts'],
-    // Each has a stack of its own, which waits more than it computes.
-    maxWorkers: 3,
+    // Each has a stack of its own, which waits more than it computes. Files share what their worker has loaded.
+    ...{ maxWorkers: 3, isolate: false },
     sequence: { sequencer: LongestFirst },
     retry: process.env.CI ? 1 : 0,
     testTimeout: 120_000,

@@ -42,6 +42,9 @@ export async function restore(project: Project): Promise<void> {
     const containers = (await project.containers()).filter(({ service }) => SERVICES.includes(service));
     const paused = containers.filter(({ state }) => state === 'paused');
     if (paused.length > 0) await docker(['unpause', ...paused.map(({ id }) => id)]);
+    // Docker says so of what was paused until it asks again, which it does at once of what has just started.
+    const unwell = containers.filter(({ state, health }) => state === 'running' && health === 'unhealthy');
+    if (unwell.length > 0) await docker(['restart', '--timeout', '1', ...unwell.map(({ id }) => id)]);
     const services = containers.map(({ service }) => service).sort();
     const isWhole =
       services.join() === SERVICES.join() && containers.every(({ state }) => state === 'running');
