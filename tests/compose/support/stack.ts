@@ -42,7 +42,7 @@ export async function restore(project: Project): Promise<void> {
     const containers = (await project.containers()).filter(({ service }) => SERVICES.includes(service));
     const paused = containers.filter(({ state }) => state === 'paused');
     if (paused.length > 0) await docker(['unpause', ...paused.map(({ id }) => id)]);
-    // Docker says so of what was paused until it asks again, which it does at once of what has just started.
+    // What was paused counts as that until it is asked again, which is not soon; what has just started is asked at once.
     const unwell = containers.filter(({ state, health }) => state === 'running' && health === 'unhealthy');
     if (unwell.length > 0) await docker(['restart', '--timeout', '1', ...unwell.map(({ id }) => id)]);
     const services = containers.map(({ service }) => service).sort();
