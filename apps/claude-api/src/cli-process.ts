@@ -96,8 +96,10 @@ export async function runCliProcess(command: CliCommand, options: CliOptions): P
   const exit = await exited;
   ended.abort();
   off();
-  await killTree(started.tree());
+  // To look for what is left takes longer than all else that is to be done at the end of a run.
+  if (!started.isSealed) await killTree(started.tree());
   await started.release();
+  if (started.isSealed && child.signalCode !== null) await killTree(started.tree());
   running.delete(started);
   adjustReading();
   // A process that nothing here can find may still hold the pipes open: they are left to it.

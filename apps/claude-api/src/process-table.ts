@@ -11,6 +11,14 @@ export type Process = {
   readonly marker: string | undefined;
 };
 
+/** The children of a process that has one thread. Where the kernel keeps no list of them, it looks through all processes. */
+export async function readChildren(pid: number): Promise<number[]> {
+  const list = await readFile(`/proc/${pid}/task/${pid}/children`, 'latin1').catch(() => undefined);
+  if (list !== undefined) return numbersOf(list.split(' '));
+  const processes = await readProcesses();
+  return processes.filter(({ parent }) => parent === pid).map((child) => child.pid);
+}
+
 /** All living processes; none where there is no /proc. */
 export async function readProcesses(): Promise<Process[]> {
   if (process.platform !== 'linux') return [];

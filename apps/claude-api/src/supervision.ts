@@ -9,7 +9,7 @@ import type { Duplex } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { Containment } from './containment.ts';
 import { fencedView } from './fence.ts';
-import { MARKER_VARIABLE, readProcesses } from './process-table.ts';
+import { MARKER_VARIABLE, readChildren } from './process-table.ts';
 import { killHolders, type ProcessTree } from './process-tree.ts';
 import { VIEW_FAILED, type View, viewArguments } from './view.ts';
 
@@ -23,6 +23,8 @@ export type Exit = {
 export type Started = {
   /** Of a supervised program, its supervisor, whose standard streams are those of the program. */
   readonly child: ChildProcessWithoutNullStreams;
+  /** Nothing outlives its supervisor, unless what holds that one was killed: it has a PID namespace of its own. */
+  readonly isSealed: boolean;
   /** Rejects with the system's error when nothing could be started. */
   readonly ready: Promise<void>;
   /** Of the program, or of what held it, if that was ended first. */
@@ -66,18 +68,20 @@ export type Program = {
 };
 
 /** Starts it, in a process group of its own. */
-export function startSupervised(program: Program, { launcher, hides }: Containment): Started {
+export function startSupervised(program: Program, { kind, launcher, hides }: Containment): Started {
   if (launcher.length === 0) return startAlone(program);
-  if (hides === 'nothing') return startHeld(program, launcher);
+  const isSealed = kind === 'namespace';
+  if (hides === 'nothing') return { ...startHeld(program, launcher), isSealed };
   const { cwd, view = { hidden: [], shown: [], readOnly: [] } } = program;
   const had = hides === 'fenced' ? fencedView(view) : view;
-  return startHeld(program, [...launcher, ...viewArguments({ ...had, cwd })]);
+  return { ...startHeld(program, [...launcher, ...viewArguments({ ...had, cwd })]), isSealed };
 }
 
 function startAlone(program: Program): Started {
   const { child, ready, exited, root } = spawnProgram(program, [program.file, ...program.args]);
   return {
     child,
+    isSealed: false,
     ready,
     exited,
     tree: () => ({ marker: program.marker, group: child.pid!, root: root(), holders: [] }),
@@ -85,7 +89,7 @@ function startAlone(program: Program): Started {
   };
 }
 
-function startHeld(program: Program, launcher: readonly string[]): Started {
+function startHeld(program: Program, launcher: readonly string[]): Omit<Started, 'isSealed'> {
   const command = [...launcher, '/bin/sh', '-c', SUPERVISOR, SUPERVISOR_NAME, program.file, ...program.args];
   const { child, ready, exited, root } = spawnProgram(program, command);
   const line = child.stdio[3] as Duplex;
@@ -109,8 +113,8 @@ function startHeld(program: Program, launcher: readonly string[]): Started {
     }
     if (text !== '1') return void holders.add(Number(text));
     // The first of a namespace of its own; here it has another number.
-    const own = (await readProcesses()).find(({ parent }) => parent === child.pid);
-    if (own !== undefined) holders.add(own.pid);
+    const [own] = await readChildren(child.pid!);
+    if (own !== undefined) holders.add(own);
   }
 
   async function hearOfExit(): Promise<Exit> {
