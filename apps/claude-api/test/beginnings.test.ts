@@ -15,7 +15,6 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { findWay } from '../src/sources/way.ts';
 import {
   claudeEngine,
-  fakeCli,
   isComplete,
   type Line,
   leftFolders,
@@ -31,12 +30,17 @@ import { git, hasGit, serveSources, tar, tarEntry } from './sources.ts';
 const BOUNDS = { maxBytes: 100_000, maxNames: 50, timeoutMs: 20_000 };
 const DIFFS = { ...BOUNDS, keptMs: 60_000, diffMaxBytes: 100_000, diffTimeoutMs: 20_000 };
 
-/** A Claude Code that changes what it finds, and answers what that was. */
+/** A Claude Code that changes what it finds, and keeps what that was: a shell, which starts much faster than Node. */
 function changingCli(): string {
   const path = join(temporaryFolder(), 'claude');
-  const script =
-    '#!/bin/sh\nls -A >> "$0.seen"\nfor f in a ignored; do [ -f $f ] && echo changed > $f; done\necho new > new\n';
-  writeFileSync(path, `${script}exec '${fakeCli()}' "$@"\n`, { mode: 0o755 });
+  const script = `#!/bin/sh
+cat > /dev/null
+ls -A >> "$0.seen"
+for f in a ignored; do [ -f $f ] && echo changed > $f; done
+echo new > new
+echo '{"type":"result","subtype":"success","is_error":false,"result":"changed"}'
+`;
+  writeFileSync(path, script, { mode: 0o755 });
   return path;
 }
 
