@@ -5,7 +5,7 @@
  */
 import { createHash, randomInt } from 'node:crypto';
 import { connectWire, type WireClient } from '@cc-executor/testing';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { fixture, runNode } from './support/child.ts';
 import { type ClaudeStack, describeClaudeKinds } from './support/claude.ts';
 import { bothDoors, type Door, dialectDoor, doors, nativeDoor, type Visitor } from './support/doors.ts';
@@ -90,15 +90,6 @@ function computed(count: number, format = '%08x') {
   return { command, words };
 }
 
-/** A line of 10 KB, a hundred fast lines, and 8 KB without a line end, as far as Claude Code cuts nothing off. */
-function shapes() {
-  const [long, fast, open] = [computed(1280), computed(100, '%08x\\n'), computed(1024)];
-  return {
-    command: `${long.command}; echo; ${fast.command}; ${open.command}`,
-    expected: `${long.words.join('')}\n${fast.words.join('\n')}\n${open.words.join('')}`,
-  };
-}
-
 /** What the stand-in model says when it is asked for a size. */
 function filling(size: number): string {
   return 'abcdefghijklmno\n'.repeat(size / 16 + 1).slice(0, size);
@@ -108,6 +99,52 @@ function filling(size: number): string {
 function digestOf(text: string) {
   return { length: text.length, sha256: createHash('sha256').update(text).digest('hex') };
 }
+
+/** What one of several tasks at once does; it ends after so many heartbeats, and with such a text. */
+type Shape = { prompt: string; heartbeats?: number; expectText: (text: string) => void };
+
+const shapes: Record<string, () => Shape> = {
+  'a line of 10 KB, a hundred fast lines, and 8 KB without a line end come through unchanged'() {
+    // As far as Claude Code cuts nothing off.
+    const [long, fast, open] = [computed(1280), computed(100, '%08x\\n'), computed(1024)];
+    const expected = `${long.words.join('')}\n${fast.words.join('\n')}\n${open.words.join('')}`;
+    return {
+      prompt: `Run this. [[bash: ${long.command}; echo; ${fast.command}; ${open.command}]]`,
+      expectText: (text) => expect(digestOf(text.trim())).toEqual(digestOf(`The output is:\n${expected}`)),
+    };
+  },
+  'binary bytes spoil nothing but themselves'() {
+    const [a, b] = [randomInt(1e9), randomInt(1e9)];
+    return {
+      prompt: `Run this. [[bash: printf 'before=%d \\001\\033\\177\\377\\303\\050 after=%d' $((${a} + ${b})) $((${a} ^ ${b}))]]`,
+      expectText: (text) => expect(text).toMatch(new RegExp(`before=${a + b} [^]*\\( after=${a ^ b}`)),
+    };
+  },
+  'a line of 2 MB comes through unchanged'() {
+    // A length that nobody can guess; the command's own output would be cut by Claude Code.
+    const size = 2 * 1024 * 1024 + randomInt(100_000);
+    return {
+      prompt: `[[size: ${size}]] [[chunks: 40]]`,
+      expectText: (text) => expect(digestOf(text)).toEqual(digestOf(filling(size))),
+    };
+  },
+  'a command that puts out a line of 2 MB ends as any other; a silence of many heartbeats ends nothing, and every heartbeat comes'() {
+    const [a, b] = [randomInt(1e9), randomInt(1e9)];
+    return {
+      // Claude Code refuses commands that begin with a long sleep.
+      prompt: `[[bash: head -c 2097152 /dev/zero | tr '\\000' x]] [[bash: s=sleep; $s 10; echo $((${a} - ${b}))]]`,
+      heartbeats: 9,
+      expectText: (text) => expect(text).toBe(`The output is:\n${a - b}`),
+    };
+  },
+  '500 KB a second for some seconds come through, in bounded memory'() {
+    const size = 2_500_000 + randomInt(100_000);
+    return {
+      prompt: `[[size: ${size}]] [[chunks: 100]] [[delay: 50]]`,
+      expectText: (text) => expect(digestOf(text)).toEqual(digestOf(filling(size))),
+    };
+  },
+};
 
 const env = { GATEWAY_HEARTBEAT_MS: String(HEARTBEAT_MS) };
 
@@ -153,116 +190,75 @@ describeClaudeKinds('the catalogue', { env }, (kind, stack) => {
         .map((line) => JSON.parse(line));
     }
 
-    it('finds the computed value in the output, and its COMPLETED', async () => {
+    it('finds the computed value in the output, and its COMPLETED, and runs one command after another on one connection', async () => {
       const [a, b] = [randomInt(1e6), randomInt(1e6)];
-      const client = runClient(`Compute it with the shell. [[bash: echo "result: $((${a} * ${b}))"]]`);
+      const texts = [nonce(), nonce()];
+      const client = runClient(
+        `Compute it with the shell. [[bash: echo "result: $((${a} * ${b}))"]]`,
+        ...texts.map((text) => `Say it. [[text: ${text}]]`),
+      );
       expect(await client.ended).toEqual({ code: 0, signal: null });
-      const [report] = reportsOf(client.stdout());
-      expect(report?.text).toContain(`result: ${a * b}`);
-      expect(report?.statuses.at(0)).toBe('RUNNING');
-      expect(report?.statuses.filter((status) => status !== 'RUNNING')).toEqual(['COMPLETED']);
+      const [first, ...others] = reportsOf(client.stdout());
+      expect(first?.text).toContain(`result: ${a * b}`);
+      expect(first?.statuses.at(0)).toBe('RUNNING');
+      expect(first?.statuses.filter((status) => status !== 'RUNNING')).toEqual(['COMPLETED']);
+      expect(others.map(({ text }) => text)).toEqual(texts);
       expect(client.stderr()).not.toContain('error');
-    });
-
-    it('runs one command after another on one connection', async () => {
-      const texts = [nonce(), nonce(), nonce()];
-      const client = runClient(...texts.map((text) => `Say it. [[text: ${text}]]`));
-      expect(await client.ended).toEqual({ code: 0, signal: null });
-      expect(reportsOf(client.stdout()).map(({ text }) => text)).toEqual(texts);
     });
   });
 
-  if (kind === 'real') describeRealShapes(stack);
+  if (kind === 'real') describeTen(stack);
 });
 
 /** Many at once, and shapes of output. */
-function describeRealShapes(stack: () => ClaudeStack): void {
-  async function connectMany(door: Door, count: number): Promise<Visitor[]> {
-    const visitors = await Promise.all(Array.from({ length: count }, () => door.connect(stack())));
-    onTestFinished(async () => {
-      await Promise.all(visitors.map((visitor) => visitor.close()));
-    });
-    return visitors;
-  }
+function describeTen(stack: () => ClaudeStack): void {
+  const connectMany = (door: Door, count: number) =>
+    Promise.all(Array.from({ length: count }, () => door.connect(stack())));
+  const closeAll = (visitors: Visitor[]) => Promise.all(visitors.map((visitor) => visitor.close()));
 
-  /** As many tasks as asked for, spread over the visitors, each with a product of its own. */
-  async function expectProducts(visitors: Visitor[], count: number): Promise<void> {
-    const factors = Array.from({ length: count }, () => [randomInt(1e6), randomInt(1e6)] as const);
-    const tasks = await Promise.all(
-      factors.map(([a, b], index) =>
-        visitors[index % visitors.length]!.execute(`Compute it. [[bash: echo $((${a} * ${b}))]]`),
-      ),
-    );
-    const endings = await Promise.all(tasks.map((task) => task.ended));
-    expect(endings).toEqual(
-      factors.map(([a, b]) => ({ status: 'COMPLETED', text: `The output is:\n${a * b}` })),
-    );
-  }
+  describe('of ten tasks at once, after quick clients that left,', () => {
+    const open: Visitor[] = [];
+    let begun: ReturnType<typeof begin> | undefined;
 
-  it('serves ten tasks at once: five on one native connection, five on as many of the dialect, after quick ones that left', async () => {
-    for (const door of doors) for (const visitor of await connectMany(door, 5)) await visitor.close();
-    const [native] = await connectMany(nativeDoor, 1);
-    await expectProducts([...Array(5).fill(native), ...(await connectMany(dialectDoor, 5))], 10);
-  });
+    afterAll(() => closeAll(open));
 
-  // The real CLI takes its time: one run of it is looked at through both doors.
-  describe('shapes of output, through both doors at once', () => {
-    async function connect(): Promise<Visitor> {
-      const [visitor] = await connectMany(bothDoors, 1);
-      return visitor!;
+    async function begin() {
+      for (const door of doors) await closeAll(await connectMany(door, 5));
+      const [native] = await connectMany(nativeDoor, 1);
+      open.push(native!);
+      const runs = Object.entries(shapes).map(async ([name, make]) => {
+        const visitor = await bothDoors.connect(stack());
+        open.push(visitor);
+        const { prompt, ...expected } = make();
+        return [name, { ...expected, task: await visitor.execute(prompt) }] as const;
+      });
+      // The first eight run at once, the silent one among them.
+      const running = new Map(await Promise.all(runs));
+      const products = Array.from({ length: 5 }, async () => {
+        const [a, b] = [randomInt(1e6), randomInt(1e6)];
+        const task = await native!.execute(`Compute it. [[bash: echo $((${a} * ${b}))]]`);
+        return { task, text: `The output is:\n${a * b}` };
+      });
+      return { products: await Promise.all(products), running };
     }
 
-    it('a line of 10 KB, a hundred fast lines, and 8 KB without a line end come through unchanged', async () => {
-      const { command, expected } = shapes();
-      const visitor = await connect();
-      const task = await visitor.execute(`Run this. [[bash: ${command}]]`);
+    it.each(Object.keys(shapes))('in the dialect, and followed natively: %s', async (shape) => {
+      begun ??= begin();
+      const { task, heartbeats = 0, expectText } = (await begun).running.get(shape)!;
+      await task.untilAlive(heartbeats);
       const { status, text } = await task.ended;
-      expect(digestOf(text.trim())).toEqual(digestOf(`The output is:\n${expected}`));
-      expect(status).toBe('COMPLETED');
-    });
-
-    it('binary bytes spoil nothing but themselves', async () => {
-      const [a, b] = [randomInt(1e9), randomInt(1e9)];
-      const visitor = await connect();
-      const task = await visitor.execute(
-        `Run this. [[bash: printf 'before=%d \\001\\033\\177\\377\\303\\050 after=%d' $((${a} + ${b})) $((${a} ^ ${b}))]]`,
-      );
-      const { status, text } = await task.ended;
-      expect(text).toMatch(new RegExp(`before=${a + b} [^]*\\( after=${a ^ b}`));
-      expect(status).toBe('COMPLETED');
-    });
-
-    it('a line of 2 MB comes through unchanged', async () => {
-      // A length that nobody can guess; the command's own output would be cut by Claude Code.
-      const size = 2 * 1024 * 1024 + randomInt(100_000);
-      const visitor = await connect();
-      const task = await visitor.execute(`[[size: ${size}]] [[chunks: 40]]`);
-      const { status, text } = await task.ended;
-      expect(digestOf(text)).toEqual(digestOf(filling(size)));
-      expect(status).toBe('COMPLETED');
-    });
-
-    it('a command that puts out a line of 2 MB ends as any other; a silence of many heartbeats ends nothing, and every heartbeat comes', async () => {
-      const [a, b] = [randomInt(1e9), randomInt(1e9)];
-      const visitor = await connect();
-      // Claude Code refuses commands that begin with a long sleep.
-      const task = await visitor.execute(
-        `[[bash: head -c 2097152 /dev/zero | tr '\\000' x]] [[bash: s=sleep; $s 7; echo $((${a} - ${b}))]]`,
-      );
-      await task.untilAlive(6);
-      expect(await task.ended).toEqual({ status: 'COMPLETED', text: `The output is:\n${a - b}` });
-    });
-
-    it('500 KB a second for some seconds come through, in bounded memory', async () => {
-      const size = 2_500_000 + randomInt(100_000);
-      const visitor = await connect();
-      const task = await visitor.execute(`[[size: ${size}]] [[chunks: 100]] [[delay: 50]]`);
-      const { status, text } = await task.ended;
-      expect(digestOf(text)).toEqual(digestOf(filling(size)));
+      expectText(text);
       expect(status).toBe('COMPLETED');
       for (const { pid, name } of [...stack().gateways, ...stack().workers, stack().claudeApi!]) {
         expect(memoryOf(pid).peakMb, `peak memory of the ${name}, in MB`).toBeLessThan(PEAK_BOUND_MB);
       }
+    });
+
+    it('on one native connection: five have each its own answer', async () => {
+      begun ??= begin();
+      const { products } = await begun;
+      const endings = await Promise.all(products.map(({ task }) => task.ended));
+      expect(endings).toEqual(products.map(({ text }) => ({ status: 'COMPLETED', text })));
     });
   });
 }

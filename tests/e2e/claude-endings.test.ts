@@ -6,16 +6,13 @@ import { randomUUID } from 'node:crypto';
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { JobEvent, TerminalEvent } from '@cc-executor/protocol';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { runNode } from './support/child.ts';
 import { useClaudeStack } from './support/claude.ts';
 import { nativeDoor } from './support/doors.ts';
 import { startRefusingTokenEndpoint, type TokenEndpoint } from './support/token-endpoint.ts';
 
 const claude = inject('realClaude');
-const main = fileURLToPath(new URL('../../apps/cli/src/main.ts', import.meta.url));
 
 describe('an ending of the real Claude Code', () => {
   const folder = join(tmpdir(), `cc-executor-scenes-${randomUUID()}`);
@@ -33,8 +30,7 @@ describe('an ending of the real Claude Code', () => {
       script,
       `#!/bin/sh
 case "$SCENE" in
-  homeless) export CLAUDE_CONFIG_DIR=/dev/null/claude ;;
-  schema) set -- "$@" '--json-schema=${SCHEMA}' ;;
+  homeless) export CLAUDE_CONFIG_DIR=/dev/null/claude; set -- "$@" '--json-schema=${SCHEMA}' ;;
   expired) unset ANTHROPIC_API_KEY; export CLAUDE_CONFIG_DIR='${expired}' ${proxied.join(' ')} ;;
 esac
 exec '${'bin' in claude ? claude.bin : 'false'}' "$@"
@@ -118,21 +114,10 @@ exec '${'bin' in claude ? claude.bin : 'false'}' "$@"
     });
   });
 
-  it('with a denied tool fails the job that asks for it, and cc-executor run prints it and exits with 7', async () => {
-    const prompt = '[[bash: touch one]] [[text: I may not.]]';
-    const child = runNode([main, 'run', '--url', stack().url(), '--on-denial', 'fail', prompt]);
-    expect(await child.ended, child.stderr()).toEqual({ code: 7, signal: null });
-    expect(child.stdout()).toContain('I may not.');
-    expect(child.stderr()).toMatch(/not allowed: Bash touch one[\s\S]*claude_denied/);
-  });
-
-  it.each([
-    ['claude_refused', {}],
-    ['completed', { onRefusal: 'report' }],
-  ])('with a refusal of the model is %s with %o', async (ending, params) => {
-    const { end } = await run('[[stop: refusal]] [[text: That I will not]]', params);
-    expect(end).toMatchObject({ stopReason: 'refusal' });
-    expect(end.type === 'failed' ? end.error.code : end.type).toBe(ending);
+  it('with a refusal of the model is claude_refused', async () => {
+    const { end } = await run('[[stop: refusal]] [[text: That I will not]]');
+    const error = { code: 'claude_refused' };
+    expect(end).toMatchObject({ type: 'failed', error, stopReason: 'refusal' });
   });
 
   it('counts the tokens of a sub-agent, tells whose its tools are, and times what happened', async () => {
@@ -162,20 +147,8 @@ exec '${'bin' in claude ? claude.bin : 'false'}' "$@"
     for (const duration of [queueMs, firstRequestMs, modelMs]) expect(duration).toBeGreaterThanOrEqual(0);
   });
 
-  it('counts in a continued conversation what this job took', async () => {
-    const { end: first } = await run('hello');
-    const { end } = await run('hello again', { conversation: first.conversation });
-    expect(end).toMatchObject({ type: 'completed', usage: { input_tokens: 12 } });
-    expect(end.conversation).toBe(first.conversation);
-  });
-
-  it('with a schema carries the object', async () => {
-    const { end } = await run('[[tool: StructuredOutput {"city":"Bern"}]]', { env: { SCENE: 'schema' } });
-    expect(end).toMatchObject({ type: 'completed', structuredOutput: { city: 'Bern' } });
-  });
-
-  it('tells at the start which model, version, tools and MCP servers there are, and which are dead', async () => {
-    const { events, end } = await run('hello', { mcpConfig: ['dead'] });
+  it('tells at the start which model, version, tools and MCP servers there are, and which are dead, and counts in a continued conversation what this job took', async () => {
+    const { events, end: first } = await run('hello', { mcpConfig: ['dead'] });
     const whole = events.findLast(({ type }) => type === 'started');
     expect(whole).toMatchObject({
       ...{ engine: 'claude', model: expect.stringMatching(/^claude-/), version: expect.stringMatching(/^2/) },
@@ -185,7 +158,10 @@ exec '${'bin' in claude ? claude.bin : 'false'}' "$@"
         { name: 'closed', status: 'failed' },
       ],
     });
-    expect(end).toMatchObject({ type: 'completed' });
+    expect(first).toMatchObject({ type: 'completed' });
+    const { end } = await run('hello again', { conversation: first.conversation });
+    expect(end).toMatchObject({ type: 'completed', usage: { input_tokens: 12 } });
+    expect(end.conversation).toBe(first.conversation);
   });
 
   it('fails the job that needs its MCP servers, before the model has done anything', async () => {
@@ -198,9 +174,9 @@ exec '${'bin' in claude ? claude.bin : 'false'}' "$@"
     expect(end).toMatchObject({ type: 'failed', error, partial: false });
   });
 
-  it('offers no conversation where Claude Code could not keep it', async () => {
-    const { end } = await run('hello', { env: { SCENE: 'homeless' } });
-    expect(end.type).toBe('completed');
+  it('with a schema carries the object, and offers no conversation where Claude Code could not keep it', async () => {
+    const { end } = await run('[[tool: StructuredOutput {"city":"Bern"}]]', { env: { SCENE: 'homeless' } });
+    expect(end).toMatchObject({ type: 'completed', structuredOutput: { city: 'Bern' } });
     expect(end).not.toHaveProperty('conversation');
   });
 

@@ -31,6 +31,20 @@ const stack = useClaudeStack('real', {
   claudeEnv: { CLAUDE_STOP_GRACE_MS: '500', ...collector.env, ...ownSpans },
 });
 
+function connect(): Client {
+  const client = createClient({ url: stack().url() });
+  onTestFinished(() => client.close());
+  return client;
+}
+
+/** That what came of the job is what stands in Claude Code's own transcript. */
+async function expectVerified(job: JobHandle): Promise<void> {
+  const { executionId } = await job.done();
+  expect(executionId).toBe(`${job.jobId}-1-1`);
+  expect(await job.digestOk()).toBe(true);
+  expect(await connect().verify(job.jobId)).toMatchObject({ verdict: 'verified', executionId });
+}
+
 describe('cc-executor run with the real Claude Code', () => {
   function run(prompt: string, ...options: string[]): Child {
     return runNode([main, 'run', '--url', stack().url(), ...options, prompt]);
@@ -55,7 +69,7 @@ describe('cc-executor run with the real Claude Code', () => {
       .join('\n');
   }
 
-  function expectAuthoritative(events: JobEvent[], answer: string): void {
+  async function expectAuthoritative(events: JobEvent[], answer: string): Promise<void> {
     const fold = foldEvents(emptyFold, events);
     expect(foldedAnswer(fold)).toBe(answer);
     const sha256 = createHash('sha256').update(foldedText(fold)).digest('hex');
@@ -65,6 +79,7 @@ describe('cc-executor run with the real Claude Code', () => {
       evidence: 'complete-line',
       digest: { sha256, bytes: Buffer.byteLength(foldedText(fold)) },
     });
+    await expectVerified(await connect().attach(events[0]!.jobId));
   }
 
   it('streams the answer while it is made', async () => {
@@ -96,10 +111,10 @@ describe('cc-executor run with the real Claude Code', () => {
     expect(shape).toContain('claude_code.interaction > claude_code.tool (claude-code)');
   });
 
-  it("tells what stands in Claude Code's own transcript, and nothing else", async () => {
+  it("tells what stands in Claude Code's own transcript, and nothing else, which is verified", async () => {
     const [a, b] = [randomInt(1e9), randomInt(1e6)];
     const events = await eventsOfRun(0, `Compute it. [[bash: echo "product=$((${a} * ${b}))"]]`);
-    expectAuthoritative(events, `The output is:\nproduct=${a * b}`);
+    await expectAuthoritative(events, `The output is:\nproduct=${a * b}`);
     expect(events.find(({ type }) => type === 'started')).toMatchObject({ engine: 'claude' });
     const tools = JSON.stringify(events.filter(({ type }) => type === 'message'));
     const written = transcript();
@@ -119,13 +134,13 @@ describe('cc-executor run with the real Claude Code', () => {
     expect(events.some(({ type }) => type === 'output')).toBe(false);
   });
 
-  it("gives the authoritative text when the model's connection drops in the middle of the stream", async () => {
+  it("gives the authoritative text, which is verified, when the model's connection drops in the middle of the stream", async () => {
     const answer = Array.from({ length: 20 }, () => nonce()).join(' ');
     const events = await eventsOfRun(
       0,
       `[[text: ${answer}]] [[chunks: 20]] [[delay: 100]] [[drop-after: 5]]`,
     );
-    expectAuthoritative(events, answer);
+    await expectAuthoritative(events, answer);
     // Else the drop was not seen here, and this test would show nothing.
     expect(events.some(({ type }) => type === 'reset')).toBe(true);
     expect(stack().model.requests.some(({ ending }) => ending === 'dropped')).toBe(true);
@@ -133,12 +148,6 @@ describe('cc-executor run with the real Claude Code', () => {
 });
 
 describe('a job of the real Claude Code', () => {
-  function connect(): Client {
-    const client = createClient({ url: stack().url() });
-    onTestFinished(() => client.close());
-    return client;
-  }
-
   /** What the command says, and its exit code. */
   async function verifyByCommand(jobId: string) {
     const child = runNode([main, 'verify', '--url', stack().url(), jobId]);
@@ -146,53 +155,36 @@ describe('a job of the real Claude Code', () => {
     return { code, said: child.stdout() };
   }
 
-  async function run(prompt: string, client = connect()): Promise<JobHandle> {
-    const job = await client.execute({ prompt });
-    await job.done();
-    return job;
-  }
-
-  /** Replaces a text in the first batch of the job's log that holds it. */
-  async function tamper(jobId: string, from: string, to: string): Promise<void> {
+  /** Replaces a text in the first batch of the job's log that holds it; the returned function undoes it. */
+  async function tamper(jobId: string, from: string, to: string): Promise<() => Promise<unknown>> {
     const { admin } = stack().redis;
     const key = `cce:{${jobId}}:log`;
     const entries = await admin.lrange(key, 0, -1);
     const index = entries.findIndex((entry) => entry.includes('"output"') && entry.includes(from));
     expect(index).toBeGreaterThan(0);
     await admin.lset(key, index, entries[index]!.replace(from, to));
+    return () => admin.lset(key, index, entries[index]!);
   }
 
-  const prompts: Record<string, () => string> = {
-    'a shell computed': () => `[[bash: echo $((${randomInt(1e9)} * ${randomInt(1e6)}))]]`,
-    'is long': () => '[[size: 300000]]',
-    'was begun anew': () => '[[drop-after: 5]] [[chunks: 20]]',
-    'came after a retry': () => `${nonce()} [[status: 529 1]]`,
-  };
-
-  it.each(Object.entries(prompts))('whose answer %s is verified', async (_, prompt) => {
-    const client = connect();
-    const job = await run(prompt(), client);
-    expect(await job.digestOk()).toBe(true);
-    const { executionId } = await job.done();
-    expect(executionId).toBe(`${job.jobId}-1-1`);
-    expect(await client.verify(job.jobId)).toMatchObject({ verdict: 'verified', executionId });
-  });
-
-  it('is verified by the command, too, whichever door it came through', async () => {
+  it('whose answer is long and came after a retry is verified, by the command too, whichever door it came through', async () => {
     const visitor = await dialectDoor.connect(stack());
     onTestFinished(visitor.close);
-    const task = await visitor.execute(`[[text: ${nonce()}]]`);
+    const task = await visitor.execute(`${nonce()} [[status: 529 1]] [[size: 300000]]`);
     expect((await task.ended).status).toBe('COMPLETED');
-    const { code, said } = await verifyByCommand(await task.jobId());
+    const jobId = await task.jobId();
+    await expectVerified(await connect().attach(jobId));
+    const { code, said } = await verifyByCommand(jobId);
     expect(said).toContain('verified: ');
     expect(code).toBe(0);
   });
 
-  it('whose log was changed afterwards is a mismatch of the log, for the SDK as well', async () => {
+  it('whose log or transcript was changed afterwards is a mismatch of it, that of the log for the SDK as well', async () => {
     const said = nonce(4);
     const client = connect();
-    const { jobId } = await run(`[[text: ${said}]]`, client);
-    await tamper(jobId, said, nonce(4));
+    const job = await client.execute({ prompt: `[[text: ${said}]]` });
+    const { conversation } = await job.done();
+    const { jobId } = job;
+    const untampered = await tamper(jobId, said, nonce(4));
     expect(await client.verify(jobId)).toMatchObject({ verdict: 'mismatch', part: 'log' });
     const { code, said: words } = await verifyByCommand(jobId);
     expect([code, words]).toEqual([1, expect.stringContaining('mismatch log: ')]);
@@ -200,21 +192,16 @@ describe('a job of the real Claude Code', () => {
     expect(await replayed.digestOk()).toBe(false);
     const attached = runNode([main, 'attach', '--url', stack().url(), jobId]);
     expect(await attached.ended).toEqual({ code: 1, signal: null });
-  });
 
-  it('whose transcript was changed afterwards is a mismatch of the transcript', async () => {
-    const said = nonce();
-    const client = connect();
-    const job = await run(`[[text: ${said}]]`, client);
-    const { conversation } = await job.done();
+    await untampered();
+    expect(await client.verify(jobId)).toMatchObject({ verdict: 'verified' });
     const projects = join(stack().home, '.claude', 'cc-executor');
     const name = readdirSync(projects, { recursive: true, encoding: 'utf8' }).find((path) =>
       path.endsWith(`${conversation}.jsonl`),
     );
     const file = join(projects, name!);
-    const other = nonce();
-    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(`"text":"${said}"`, `"text":"${other}"`));
-    expect(await client.verify(job.jobId)).toMatchObject({ verdict: 'mismatch', part: 'transcript' });
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(`"text":"${said}"`, `"text":"${nonce()}"`));
+    expect(await client.verify(jobId)).toMatchObject({ verdict: 'mismatch', part: 'transcript' });
   });
 
   it.each(['cancelled', 'timed_out'])('that was %s amid its answer is never a mismatch', async (how) => {

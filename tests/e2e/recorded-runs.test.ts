@@ -7,12 +7,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Client, createClient } from '@cc-executor/client';
-import type { JobEvent } from '@cc-executor/protocol';
+import type { ExecuteParams, JobEvent } from '@cc-executor/protocol';
 import { recordedEndings, type Stack, startStack } from '@cc-executor/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { runNode } from './support/child.ts';
 import { RESTLESS, watchLeftovers } from './support/leftovers.ts';
 import { nonce } from './support/nonce.ts';
 import { enlarge, readRecording, recordingNames, writeReplayCli } from './support/replay-cli.ts';
+import { main } from './support/up.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'cc-executor-replay-'));
 let stack: Stack;
@@ -35,8 +37,8 @@ afterAll(async () => {
   }
 });
 
-async function run(name: string) {
-  const job = await client.execute({ prompt: name });
+async function run(name: string, params: Partial<ExecuteParams> = {}) {
+  const job = await client.execute({ prompt: name, ...params });
   const events: JobEvent[] = await Array.fromAsync(job.events());
   return { job, events, end: await job.done(), digestOk: await job.digestOk() };
 }
@@ -103,6 +105,29 @@ it.each(Object.entries(failing))('the run %s is failed with %s', async (name, co
 it('a run that was retried says so', async () => {
   const { events } = await run('retried');
   expect(events.filter(({ type }) => type === 'throttled')).toHaveLength(1);
+});
+
+it('a run that the model refused is completed where its job asks for a report', async () => {
+  const { end } = await run('refused-twice', { onRefusal: 'report' });
+  expect(end).toMatchObject({ type: 'completed', stopReason: 'refusal' });
+});
+
+it('a run with a denied tool is failed where its job asks for that, and cc-executor run prints it and exits with 7', async () => {
+  const child = runNode([main, 'run', '--url', stack.url(), '--on-denial', 'fail', 'denied-tool']);
+  expect(await child.ended, child.stderr()).toEqual({ code: 7, signal: null });
+  expect(child.stdout()).toContain('It was not allowed.');
+  expect(child.stderr()).toMatch(/not allowed: Bash touch it-ran[\s\S]*claude_denied/);
+});
+
+it('a run whose job wants no messages of tools tells these by other events', async () => {
+  const { events } = await run('failed-tool', { toolMessages: false });
+  const told = events.filter(({ type }) => type === 'message' || type.startsWith('tool_'));
+  expect(told).toMatchObject([
+    { type: 'tool_started', name: 'Bash', input: { command: 'cat /nowhere; exit 3' } },
+    { type: 'tool_ended', name: 'Bash', isError: true, text: expect.stringContaining('No such file') },
+  ]);
+  const [started, ended] = told as { toolUseId?: string }[];
+  expect(ended?.toolUseId).toBe(started?.toolUseId);
 });
 
 it('lines of many megabytes come through: a tool’s output, and an answer', async () => {
