@@ -1,15 +1,21 @@
-/** What goes into the real Claude Code besides a prompt, from the client down to the stand-in for the model's API. */
-import { createHash, randomBytes } from 'node:crypto';
+/**
+ * What goes into Claude Code besides a prompt, from the client down to it or to the stand-in for the model's API, and what
+ * becomes of a job whose options claude-api does not take.
+ */
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { JobEvent, TerminalEvent } from '@cc-executor/protocol';
+import { type Client, createClient } from '@cc-executor/client';
+import type { ExecuteParams, JobEvent, TerminalEvent } from '@cc-executor/protocol';
 import type { TestRedis } from '@cc-executor/testing';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { runNode } from './support/child.ts';
-import { useClaudeStack } from './support/claude.ts';
+import { type ClaudeStack, describeClaudeKinds } from './support/claude.ts';
 import { nativeDoor } from './support/doors.ts';
+import { nonce } from './support/nonce.ts';
 
 /** One transparent pixel. */
 const PNG =
@@ -36,14 +42,100 @@ async function contentOf(admin: TestRedis['admin']): Promise<string> {
 
 const main = fileURLToPath(new URL('../../apps/cli/src/main.ts', import.meta.url));
 
-const GRANTED = { CLAUDE_ALLOW_SYSTEM_PROMPT: 'yes', CLAUDE_REQUEST_SETTINGS: 'language' };
+/** Of a request to the model. */
+type Body = { system: { text: string }[]; messages: { content: object[] }[] };
 
-describe('the real Claude Code', () => {
-  const stack = useClaudeStack('real', {
-    claudeEnv: { CLAUDE_REQUEST_ENV: 'HIDDEN', ...GRANTED },
-    env: { LOG_LEVEL: 'trace', SERVICE_REPORT_MS: '500', ...GRANTED },
+const workspaces = mkdtempSync(join(tmpdir(), 'cc-executor-workspaces-'));
+afterAll(() => rmSync(workspaces, { recursive: true, force: true, maxRetries: 3 }));
+
+const GRANTED = { CLAUDE_ALLOW_SYSTEM_PROMPT: 'yes', CLAUDE_REQUEST_SETTINGS: 'language' };
+const env = { LOG_LEVEL: 'trace', SERVICE_REPORT_MS: '500', ...GRANTED };
+const claudeEnv = {
+  ...GRANTED,
+  CLAUDE_MAX_TURNS: '20',
+  CLAUDE_MAX_BUDGET_USD: '2',
+  CLAUDE_MODELS: 'sonnet,opus',
+  CLAUDE_REQUEST_ENV: 'GREETING,HIDDEN',
+  CLAUDE_WORKSPACES_DIR: workspaces,
+};
+
+describeClaudeKinds('options', { env, claudeEnv }, (kind, stack) => {
+  function connect(): Client {
+    const client = createClient({ url: stack().url() });
+    onTestFinished(() => client.close());
+    return client;
+  }
+
+  it('reach Claude Code: the environment its tools, the workspace its folder', async () => {
+    const [greeting, workspace] = [`--${nonce()}`, `w${nonce()}`];
+    const job = await connect().execute({
+      prompt: '[[bash: echo "$GREETING in $(basename "$PWD")"]]',
+      env: { GREETING: greeting },
+      workspace,
+      model: 'opus',
+      fallbackModel: 'sonnet',
+      effort: 'low',
+      maxTurns: 4,
+      maxBudgetUsd: 1.5,
+    });
+    expect(await job.done()).toMatchObject({ type: 'completed' });
+    expect(job.answer()).toContain(`${greeting} in ${workspace}`);
   });
 
+  it.each<[string, Partial<ExecuteParams>, string, string]>([
+    ['beyond a ceiling', { maxTurns: 21, maxBudgetUsd: 3 }, 'beyond_ceiling', 'CLAUDE_MAX_BUDGET_USD'],
+    ['a model that is not offered', { fallbackModel: 'haiku' }, 'beyond_ceiling', 'CLAUDE_MODELS'],
+    ['a variable that may not be set', { env: { PATH: '/x' } }, 'beyond_ceiling', 'CLAUDE_REQUEST_ENV'],
+    ['a directory elsewhere', { addDirs: ['/etc'] }, 'beyond_ceiling', 'CLAUDE_ADD_DIR_ROOTS'],
+    ['an MCP configuration that is not there', { mcpConfig: 'x' }, 'beyond_ceiling', 'CLAUDE_MCP_FOLDER'],
+    ['an unknown conversation', { conversation: randomUUID() }, 'conversation_unknown', 'no conversation'],
+  ])(
+    '%s: the job fails at once, with a code and the words of claude-api',
+    async (_, options, code, words) => {
+      const job = await connect().execute({ prompt: 'hello', ...options });
+      const end = await job.done();
+      expect(end).toMatchObject({ type: 'failed', error: { code, retrySafe: true }, partial: false });
+      expect(end).toMatchObject({ seq: 2, error: { message: expect.stringContaining(words) } });
+    },
+  );
+
+  it.each<[string, Partial<ExecuteParams>]>([
+    ['an invalid conversation', { conversation: 'last' }],
+    ['a workspace that is a path', { workspace: 'a/b' }],
+    ['two tools in one', { allowedTools: ['Read,Bash'] }],
+  ])('%s: no job begins, and the answer names the option', async (_, options) => {
+    const refusal = await connect()
+      .execute({ prompt: 'hello', ...options })
+      .catch((error: unknown) => error);
+    const [name] = Object.keys(options);
+    expect(refusal).toMatchObject({ code: 'invalid_params', message: expect.stringContaining(`${name}`) });
+  });
+
+  it('a workspace in use is waited for, inside the deadline', async () => {
+    const [first, second, workspace] = [connect(), connect(), `w${nonce()}`];
+    const release = `until [ -e released ]; do sleep 0.1; done`;
+    const holder = await first.execute({ prompt: `[[bash: echo held; ${release}]]`, workspace });
+    for await (const event of holder.events()) if (event.type === 'message') break;
+    const prompt = `[[text: ${nonce()}]]`;
+    const waiting = await second.execute({ prompt, workspace });
+    const hurried = await second.execute({ prompt, workspace, timeouts: { totalMs: 4_000 } });
+    for await (const event of waiting.events()) if (event.type === 'throttled') break;
+    // Told to come back in five seconds, which it does not have.
+    expect(await hurried.done()).toMatchObject({
+      type: 'failed',
+      error: { code: 'upstream_busy', message: expect.stringContaining(workspace), retrySafe: true },
+    });
+    writeFileSync(join(workspaces, workspace, 'released'), '');
+    const events = await Array.fromAsync(waiting.events());
+    expect(events.some((event) => event.type === 'throttled' && event.reason === 'upstream_busy')).toBe(true);
+    expect(events.at(-1)).toMatchObject({ type: 'completed' });
+  });
+
+  if (kind === 'real') describe('inputs', () => describeInputs(stack));
+});
+
+/** What only the real one can show. */
+function describeInputs(stack: () => ClaudeStack): void {
   async function run(prompt: string, params: object): Promise<TerminalEvent> {
     return (await eventsOf(prompt, params)).at(-1) as TerminalEvent;
   }
@@ -87,27 +179,35 @@ describe('the real Claude Code', () => {
     }
   });
 
-  it('shows its model what is attached, before the prompt', async () => {
+  /** Runs a prompt by the command, and gives what its model was asked. */
+  async function askedWith(flags: readonly string[]) {
+    const prompt = `What is this? ${randomBytes(4).toString('hex')}`;
+    const append = ['--append-system-prompt', 'Be kind.'];
+    const child = runNode([main, 'run', '--url', stack().url(), ...flags, ...append, prompt]);
+    expect(await child.ended, child.stderr()).toEqual({ code: 0, signal: null });
+    const bodies = stack().model.requests.map(({ body }) => body as Body);
+    const asked = bodies.filter(({ messages }) => JSON.stringify(messages[0]?.content).includes(prompt));
+    expect(asked).toHaveLength(1);
+    return { prompt, body: asked[0]! };
+  }
+
+  it('shows its model what is attached, before the prompt, and has the settings of a job', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'cc-executor-images-'));
     onTestFinished(() => rm(folder, { recursive: true }));
     const files = { 'dot.png': PNG, 'note.txt': Buffer.from('A note: grün 🌱').toString('base64') };
     for (const [name, data] of Object.entries(files)) await writeFile(join(folder, name), data, 'base64');
-    const flags = Object.keys(files).flatMap((name) => ['--image', join(folder, name)]);
-    const prompt = `What is this? ${randomBytes(4).toString('hex')}`;
-    const child = runNode([main, 'run', '--url', stack().url(), ...flags, prompt]);
-    expect(await child.ended, child.stderr()).toEqual({ code: 0, signal: null });
+    const images = Object.keys(files).flatMap((name) => ['--image', join(folder, name)]);
+    const { prompt, body } = await askedWith([...images, '--settings', '{"language":"klingon"}']);
+    for (const text of ['respond in klingon', 'Be kind.']) expect(JSON.stringify(body)).toContain(text);
 
-    const bodies = stack().model.requests.map(({ body }) => body as { messages: { content: unknown }[] });
-    const blocks = bodies.map(({ messages }) => messages[0]?.content as object[]);
-    const asked = blocks.filter((content) => JSON.stringify(content).includes(prompt));
-    expect(asked).toHaveLength(1);
+    const content = body.messages[0]!.content;
     // Claude Code writes them into its temporary folder, and says so to its model.
-    expect(JSON.stringify(asked)).toMatch(/\/images\/1\.png/);
+    expect(JSON.stringify(content)).toMatch(/\/images\/1\.png/);
     const left = await readdir(stack().home, { recursive: true });
     expect(left.filter((path) => path.endsWith('.png'))).toEqual([]);
     const source = { type: 'base64', media_type: 'image/png', data: PNG };
-    const at = asked[0]!.findIndex((block) => 'source' in block);
-    expect(asked[0]!.slice(at, at + 3)).toEqual([
+    const at = content.findIndex((block) => 'source' in block);
+    expect(content.slice(at, at + 3)).toEqual([
       expect.objectContaining({ type: 'image', source }),
       expect.objectContaining({
         type: 'document',
@@ -117,21 +217,9 @@ describe('the real Claude Code', () => {
     ]);
   });
 
-  it('has the system prompt and the settings of a job, by the flags of cc-executor run', async () => {
-    async function askedWith(...flags: string[]) {
-      const prompt = `Arr? ${randomBytes(4).toString('hex')}`;
-      const append = ['--append-system-prompt', 'Be kind.'];
-      const child = runNode([main, 'run', '--url', stack().url(), ...flags, ...append, prompt]);
-      expect(await child.ended, child.stderr()).toEqual({ code: 0, signal: null });
-      const asked = stack().model.requests.find(({ body }) => JSON.stringify(body).includes(prompt));
-      return asked?.body as { system: { text: string }[] } | undefined;
-    }
-    const [replaced, set] = await Promise.all([
-      askedWith('--system-prompt', 'You are a pirate.'),
-      askedWith('--settings', '{"language":"klingon"}'),
-    ]);
-    expect(replaced?.system.at(-1)?.text).toBe('You are a pirate.\n\nBe kind.');
-    for (const text of ['respond in klingon', 'Be kind.']) expect(JSON.stringify(set)).toContain(text);
+  it('has the system prompt of a job', async () => {
+    const { body } = await askedWith(['--system-prompt', 'You are a pirate.']);
+    expect(body.system.at(-1)?.text).toBe('You are a pirate.\n\nBe kind.');
   });
 
   it('gets no hooks, not even from an operator who would: no job is accepted', async () => {
@@ -143,13 +231,10 @@ describe('the real Claude Code', () => {
     expect(error.message).toMatch(/may not set hooks \(CLAUDE_REQUEST_SETTINGS\)$/);
   });
 
-  it.each([
-    [{}, ['message', 'tool_started', 'message', 'tool_ended']],
-    [{ toolMessages: false }, ['tool_started', 'tool_ended']],
-  ])('tells its tools by events, with %o as %j', async (params, types) => {
-    const events = await eventsOf('[[bash: echo out; exit 3]]', params);
+  it('tells its tools by events', async () => {
+    const events = await eventsOf('[[bash: echo out; exit 3]]', {});
     const told = events.filter(({ type }) => type === 'message' || type.startsWith('tool_'));
-    expect(told.map(({ type }) => type)).toEqual(types);
+    expect(told.map(({ type }) => type)).toEqual(['message', 'tool_started', 'message', 'tool_ended']);
     const [started, ended] = told.filter(({ type }) => type !== 'message');
     expect(started).toMatchObject({ name: 'Bash', input: { command: 'echo out; exit 3' } });
     expect(ended).toMatchObject({ name: 'Bash', isError: true, text: expect.stringContaining('out') });
@@ -163,13 +248,20 @@ describe('the real Claude Code', () => {
     };
     const met = '[[tool: StructuredOutput {"city":"Bern"}]]';
 
-    it('that is met completes, with the object, its text, and a transcript that says the same', async () => {
-      const end = await run(met, { outputSchema });
-      expect(end).toMatchObject({
+    it('that is met completes, with the object, which cc-executor run prints, its text, and a transcript that says the same', async () => {
+      const schema = ['--output-schema', JSON.stringify(outputSchema)];
+      const child = runNode([main, 'run', '--url', stack().url(), ...schema, met]);
+      expect(await child.ended, child.stderr()).toEqual({ code: 0, signal: null });
+      expect(JSON.parse(child.stdout())).toEqual({ city: 'Bern' });
+      const { wire, close } = await nativeDoor.connect(stack());
+      onTestFinished(close);
+      const { result: listed } = await wire.request('list', { limit: 1 });
+      const { jobId } = listed.jobs[0];
+      const { result: job } = await wire.request('get', { jobId });
+      expect(job.terminal).toMatchObject({
         ...{ type: 'completed', structuredOutput: { city: 'Bern' }, text: '{"city":"Bern"}' },
       });
-      const { wire, close } = await nativeDoor.connect(stack());
-      const { result } = await wire.request('verify', { jobId: end.jobId }).finally(close);
+      const { result } = await wire.request('verify', { jobId });
       expect(result).toMatchObject({ verdict: 'verified' });
     });
 
@@ -199,12 +291,5 @@ describe('the real Claude Code', () => {
       });
       expect(stack().model.requests).toHaveLength(asked);
     });
-
-    it('of cc-executor run prints the object', async () => {
-      const schema = JSON.stringify(outputSchema);
-      const child = runNode([main, 'run', '--url', stack().url(), '--output-schema', schema, met]);
-      expect(await child.ended, child.stderr()).toEqual({ code: 0, signal: null });
-      expect(JSON.parse(child.stdout())).toEqual({ city: 'Bern' });
-    });
   });
-});
+}
