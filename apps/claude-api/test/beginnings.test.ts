@@ -33,14 +33,10 @@ const DIFFS = { ...BOUNDS, keptMs: 60_000, diffMaxBytes: 100_000, diffTimeoutMs:
 /** A Claude Code that changes what it finds, and keeps what that was: a shell, which starts much faster than Node. */
 function changingCli(): string {
   const path = join(temporaryFolder(), 'claude');
-  const script = `#!/bin/sh
-cat > /dev/null
-ls -A >> "$0.seen"
-for f in a ignored; do [ -f $f ] && echo changed > $f; done
-echo new > new
-echo '{"type":"result","subtype":"success","is_error":false,"result":"changed"}'
-`;
-  writeFileSync(path, script, { mode: 0o755 });
+  const result = '{"type":"result","subtype":"success","is_error":false,"result":"changed"}';
+  const script =
+    '#!/bin/sh\ncat > /dev/null\nls -A >> "$0.seen"\nfor f in a ignored; do [ -f $f ] && echo changed > $f; done\necho new > new\n';
+  writeFileSync(path, `${script}echo '${result}'\n`, { mode: 0o755 });
   return path;
 }
 
