@@ -71,6 +71,9 @@ async function openWebSocket({ kind, url, inBatches, token }: Target, onFrame: O
     if (waiting.size > 0 && head.startsWith(ANSWER)) settle(data.toString());
     else onFrame(head, data.length);
   });
+  ws.on('close', (code) => {
+    for (const { onError } of waiting.values()) onError(new Error(`closed with ${code}`));
+  });
   await once(ws, 'open');
   return {
     send,

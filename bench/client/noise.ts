@@ -47,6 +47,7 @@ export async function beginNoise(plan: Noise): Promise<Outcome<Figures>> {
     ...{ get: 0, list: 0, attach: 0, execute: 0, pause: 0, verify: 0, junk: 0, visit: 0, deaf: 0 },
   };
   const jobs: string[] = [];
+  const underWay = new Set<Promise<void>>();
   const deaf: Connection[] = [];
   let [turn, refused, isOver] = [0, 0, false];
 
@@ -85,9 +86,13 @@ export async function beginNoise(plan: Noise): Promise<Outcome<Figures>> {
   function make(axis: Axis): void {
     asked[axis] += 1;
     turn += 1;
-    axes[axis](connections[turn % connections.length]!).catch(() => {
-      refused += 1;
-    });
+    const making = axes[axis](connections[turn % connections.length]!)
+      .then(
+        () => undefined,
+        () => void (refused += 1),
+      )
+      .finally(() => underWay.delete(making));
+    underWay.add(making);
   }
 
   async function keepOn(): Promise<void> {
@@ -103,6 +108,8 @@ export async function beginNoise(plan: Noise): Promise<Outcome<Figures>> {
   stop = async () => {
     isOver = true;
     await going;
+    await Promise.all(underWay);
+    await cancelAll(connections[0]!);
     await Promise.all([...connections, ...deaf].map((connection) => connection.close()));
     const items = Object.values(asked).reduce((sum, count) => sum + count, 0);
     return { figures: { items, elapsedMs: performance.now() - startedAt, refused, ...asked }, faults: [] };
@@ -116,6 +123,18 @@ export async function endNoise(): Promise<Outcome<NoiseFigures>> {
   const ending = stop;
   stop = undefined;
   return ending();
+}
+
+/** Nothing of it is left for those who measure what comes next. */
+async function cancelAll(connection: Connection): Promise<void> {
+  const unfinished = { status: 'unfinished' };
+  const isOver = async () => {
+    await connection.ask('cancelMany', unfinished);
+    const { jobs } = await connection.ask<{ jobs: object[] }>('list', unfinished);
+    return jobs.length === 0;
+  };
+  // It has asked for all that it may: it is refused for a moment.
+  while (!(await isOver().catch(() => false))) await sleep(LOOK_MS);
 }
 
 async function runToEnd(connection: Connection, script: Script): Promise<string> {

@@ -2,7 +2,6 @@
  * Verify: the log's text against the digest in the terminal event, and that digest against Claude's own transcript,
  * which a worker asks claude-api for. Who changed only one of the three is found out.
  */
-import { createHash } from 'node:crypto';
 import type { ReadLog } from '@cc-executor/job-log';
 import {
   type Digest,
@@ -11,12 +10,12 @@ import {
   notVerifiableReasons,
   ProtocolError,
   type Result,
-  type TerminalEvent,
 } from '@cc-executor/protocol';
 import type { Logger } from '@cc-executor/runtime';
-import type { TranscriptAnswer, TranscriptRequests } from '@cc-executor/signals';
+import type { TranscriptRequests } from '@cc-executor/signals';
 import type { Operation } from './operation.ts';
-import { type JobText, readJobText } from './read-job-text.ts';
+import { readJobText } from './read-job-text.ts';
+import { createTextDigest } from './text-digest.ts';
 
 type Found = Result<'verify'>;
 
@@ -34,37 +33,30 @@ export function createVerify(options: {
   transcriptAnswerMs?: number;
 }): Operation<'verify'> {
   const { readLog, transcripts, logger, transcriptAnswerMs = 10_000 } = options;
-  let reading: Promise<unknown> = Promise.resolve();
-
-  /** One log at a time: each is held in memory whole. */
-  function readInTurn(tenant: string, jobId: string): Promise<JobText | undefined> {
-    const turn = reading.then(() => readJobText(readLog, tenant, jobId));
-    reading = turn.catch(() => undefined);
-    return turn;
-  }
 
   async function verify(tenant: string, jobId: string): Promise<Found> {
     const stored = await readLog.get(tenant, jobId);
     if (!stored) throw new ProtocolError('job_not_found');
     if (!isTerminal(stored.job.status)) return notVerifiable('not_ended');
-    const read = await readInTurn(tenant, jobId);
+    const read = await readJobText(readLog, { tenant, jobId }, () => createTextDigest());
     if (read === undefined) throw new ProtocolError('job_not_found');
     if ('fault' in read) return mismatch('log', `The log was changed: ${read.fault}`);
-    const { text, terminal } = read;
+    const { terminal } = read;
+    const { digest: found, tail } = read.text.end();
     const { digest, executionId } = terminal;
     const known = { ...(digest && { digest }), ...(executionId && { executionId }) };
-    return { ...known, ...((await judgeLog()) ?? (await judgeTranscript())) };
+    return { ...known, ...(judgeLog() ?? (await judgeTranscript())) };
 
-    async function judgeLog(): Promise<Found | undefined> {
+    function judgeLog(): Found | undefined {
       if (digest === undefined) return notVerifiable('no_digest');
-      if (!isDigestOf(text, digest)) {
+      if (!isSame(found, digest)) {
         return mismatch(
           'log',
-          `The ${text.length} bytes of text in the log are not the ${digest.bytes} bytes that the terminal event names`,
+          `The ${found.bytes} bytes of text in the log are not the ${digest.bytes} bytes that the terminal event names`,
         );
       }
       const answer = terminal.type === 'completed' ? terminal.text : undefined;
-      if (answer === undefined || text.toString().endsWith(answer)) return undefined;
+      if (answer === undefined || tail.endsWith(answer)) return undefined;
       return mismatch('log', "The terminal event's text is not the end of the text in the log");
     }
 
@@ -72,7 +64,26 @@ export function createVerify(options: {
       if (executionId === undefined) return notVerifiable('no_execution');
       const answer = await transcripts.ask(executionId, tenant, transcriptAnswerMs);
       if (answer === undefined) return notVerifiable('no_worker_answered');
-      return compareTranscript(text, terminal, answer);
+      if ('reason' in answer) {
+        // Said by a service that need not be ours, at any length.
+        const [reason, message] = [answer.reason.slice(0, 100), answer.message.slice(0, MAX_MESSAGE_LENGTH)];
+        return { verdict: 'not_verifiable', reason, message };
+      }
+      if (isSame(found, answer)) {
+        const message = `Claude's own transcript has the same ${answer.bytes} bytes of text as the log`;
+        return { verdict: 'verified', message };
+      }
+      // What was under way when it was stopped stands in one of the two and not in the other.
+      if (terminal.type !== 'completed' && (await isCutOff(answer))) return notVerifiable('cut_off');
+      const message = `The ${found.bytes} bytes of text in the log are not the ${answer.bytes} bytes in Claude's own transcript`;
+      return mismatch('transcript', message);
+    }
+
+    async function isCutOff(transcript: Digest): Promise<boolean> {
+      if (transcript.bytes > found.bytes) return true;
+      const beginning = () => createTextDigest(transcript.bytes);
+      const again = await readJobText(readLog, { tenant, jobId }, beginning);
+      return again !== undefined && 'text' in again && isSame(again.text.end().digest, transcript);
     }
   }
 
@@ -84,27 +95,8 @@ export function createVerify(options: {
   };
 }
 
-function compareTranscript(text: Buffer, { type }: TerminalEvent, answer: TranscriptAnswer): Found {
-  if ('reason' in answer) {
-    // Said by a service that need not be ours, at any length.
-    const [reason, message] = [answer.reason.slice(0, 100), answer.message.slice(0, MAX_MESSAGE_LENGTH)];
-    return { verdict: 'not_verifiable', reason, message };
-  }
-  if (isDigestOf(text, answer)) {
-    const message = `Claude's own transcript has the same ${answer.bytes} bytes of text as the log`;
-    return { verdict: 'verified', message };
-  }
-  // What was under way when it was stopped stands in one of the two and not in the other.
-  const isCutOff =
-    type !== 'completed' &&
-    (answer.bytes > text.length || isDigestOf(text.subarray(0, answer.bytes), answer));
-  if (isCutOff) return notVerifiable('cut_off');
-  const message = `The ${text.length} bytes of text in the log are not the ${answer.bytes} bytes in Claude's own transcript`;
-  return mismatch('transcript', message);
-}
-
-function isDigestOf(text: Buffer, { bytes, sha256 }: Digest): boolean {
-  return text.length === bytes && createHash('sha256').update(text).digest('hex') === sha256;
+function isSame(one: Digest, other: Digest): boolean {
+  return one.bytes === other.bytes && one.sha256 === other.sha256;
 }
 
 function mismatch(part: 'log' | 'transcript', message: string): Found {
