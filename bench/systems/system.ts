@@ -47,11 +47,11 @@ export function startSystem(name: Exclude<SystemName, 'batches'>, upstreamUrl: s
 
 /** A hundred keys. Every limit is there to be looked after, and none is reached. */
 function manyTenants() {
-  const held = ['jobs', 'bytes', 'running', 'attachments', 'requests', 'costPerMinute'];
+  const held = ['jobs', 'bytes', 'output', 'running', 'attachments', 'requests', 'costPerMinute'];
   const spent = ['usdPerDay', 'usdPerMonth', 'tokensPerDay', 'tokensPerMonth'];
   const quotas = Object.fromEntries([...held, ...spent].map((name) => [name, PLENTY]));
   const ceilings = { 'timeouts.totalMs': 3_600_000, maxAttempts: 3, maxTurns: 100, maxBudgetUsd: 1 };
-  const one = { keys: 10, limits: { ...quotas, ...ceilings } };
+  const one = { keys: 10, limits: { ...quotas, tokensPerJob: 1_000, ...ceilings } };
   return Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`tenant-${index}`, one]));
 }
 

@@ -106,8 +106,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     allowedHosts: [options.host, ...options.allowedHosts],
     allowedOrigins: options.allowedOrigins,
   };
+  const turns = createTurns();
   const requests = createRequests({
     ...options,
+    slowDown: (tenant) => turns.of(tenant).hold(),
     sessionFor: createSessionFor(options),
     isDraining: () => draining !== undefined,
   });
@@ -120,7 +122,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     requests,
     logger,
     memory,
-    turns: createTurns(),
+    turns,
     rounds: createRounds(),
   };
   const webSockets = createWebSocketDoors({

@@ -148,3 +148,39 @@ test('a tenant waits for none of the many connections of another one, which shar
   expect(loud.length).toBeLessThan(150);
   expect(new Set(loud).size).toBeGreaterThan(10);
 });
+
+test('of a tenant that is held nothing is begun for a while, and of others at once', async () => {
+  const turns = createTurns();
+  const begun: string[] = [];
+  const add = (tenant: string, count: number) => {
+    let left = count;
+    return turns.of(tenant).add(() => {
+      begun.push(tenant);
+      if (tenant === 'loud') turns.of(tenant).hold();
+      left -= 1;
+      return left > 0;
+    });
+  };
+  const startedAt = performance.now();
+  for (const turn of [add('loud', 5), add('loud', 5)]) turn.want();
+  add('quiet', 50).want();
+  await untilTrue(() => begun.filter((name) => name === 'quiet').length === 50);
+  expect(begun.slice(0, 3)).toContain('quiet');
+  await untilTrue(() => begun.length === 60);
+  expect(performance.now() - startedAt).toBeGreaterThan(85);
+});
+
+test('whose request took long is held as many times as long', async () => {
+  const turns = createTurns();
+  const begunAt: number[] = [];
+  const heavy = turns.of('loud').add(() => {
+    begunAt.push(performance.now());
+    work(12);
+    // As when it is found out later that it was one too many.
+    setImmediate(() => turns.of('loud').hold());
+    return begunAt.length < 2;
+  });
+  heavy.want();
+  await untilTrue(() => begunAt.length === 2);
+  expect(begunAt[1]! - begunAt[0]!).toBeGreaterThan(120);
+});

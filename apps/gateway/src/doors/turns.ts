@@ -2,6 +2,7 @@
  * Whose request is begun next, among all connections of a gateway: one of the tenant on which least time was spent, and of that
  * tenant's the connection on which least was. So a client that asks rarely does not wait for those that ask without end, however
  * much each of their requests takes, and a tenant not for another one, however many connections that has.
+ * Of a tenant that asks beyond its rate little is begun at all: refusing takes time, too.
  * Between slices whatever else is due has its turn: sockets, answers of Redis, timers.
  */
 
@@ -11,6 +12,10 @@ const CREDIT_MS = 50;
 /** A request is never counted as less: there are clocks that stand still for so short a time. */
 const LEAST_MS = 0.01;
 
+/** For what is refused nothing is begun so long, or so many times as long as the last request took; at most for a second. */
+const HOLD_MS = 10;
+const HOLD_TIMES = 10;
+const MAX_HOLD_MS = 1_000;
 /** More tenants than this are not remembered without a reason. */
 const MAX_IDLE = 1_000;
 
@@ -21,6 +26,8 @@ export type Turns = {
 export type TenantTurns = {
   /** Adds a connection. `begin` begins one of its requests, and says whether it wants to begin another. */
   add(begin: () => boolean): Turn;
+  /** A request of the tenant was beyond its rate: the next ones wait a moment, and meanwhile nothing is read behind them. */
+  hold(): void;
 };
 
 export type Turn = {
@@ -32,7 +39,7 @@ export type Turn = {
 
 type Spender = { spentMs: number };
 type Connection = Spender & { begin: () => boolean };
-type Tenant = Spender & { line: Line<Connection> };
+type Tenant = Spender & { line: Line<Connection>; tookMs: number; heldUntil: number; isHeld: boolean };
 
 export function createTurns(): Turns {
   const known = new Map<string, Tenant>();
@@ -58,6 +65,7 @@ export function createTurns(): Turns {
       const tookMs = Math.max(now - before, LEAST_MS);
       connection.spentMs += tookMs;
       tenant.spentMs += tookMs;
+      tenant.tookMs = tookMs;
     }
     if (!line.isEmpty()) runSoon();
   }
@@ -67,14 +75,27 @@ export function createTurns(): Turns {
     if (tenant.line.isEmpty()) line.remove(tenant);
   }
 
+  function isIdle(tenant: Tenant): boolean {
+    return tenant.line.isEmpty() && !tenant.isHeld && line.hasCredit(tenant);
+  }
+
+  function releaseLater(tenant: Tenant): void {
+    setTimeout(() => {
+      if (performance.now() < tenant.heldUntil) return releaseLater(tenant);
+      tenant.isHeld = false;
+      if (tenant.line.isEmpty()) return;
+      line.add(tenant);
+      runSoon();
+    }, tenant.heldUntil - performance.now()).unref();
+  }
+
   function tenantOf(name: string): Tenant {
     const found = known.get(name);
     if (found) return found;
     if (known.size >= MAX_IDLE) {
-      for (const [other, tenant] of known)
-        if (line.hasCredit(tenant) && tenant.line.isEmpty()) known.delete(other);
+      for (const [other, tenant] of known) if (isIdle(tenant)) known.delete(other);
     }
-    const tenant = { spentMs: 0, line: createLine<Connection>() };
+    const tenant = { spentMs: 0, line: createLine<Connection>(), tookMs: 0, heldUntil: 0, isHeld: false };
     known.set(name, tenant);
     return tenant;
   }
@@ -88,6 +109,7 @@ export function createTurns(): Turns {
           want() {
             tenant = tenantOf(name);
             tenant.line.add(connection);
+            if (tenant.isHeld) return;
             line.add(tenant);
             runSoon();
           },
@@ -95,6 +117,16 @@ export function createTurns(): Turns {
             if (tenant) remove(tenant, connection);
           },
         };
+      },
+      hold() {
+        const tenant = tenantOf(name);
+        const now = performance.now();
+        const holdMs = Math.max(HOLD_MS, HOLD_TIMES * tenant.tookMs);
+        tenant.heldUntil = Math.min(Math.max(tenant.heldUntil, now) + holdMs, now + MAX_HOLD_MS);
+        line.remove(tenant);
+        if (tenant.isHeld) return;
+        tenant.isHeld = true;
+        releaseLater(tenant);
       },
     }),
   };

@@ -1,6 +1,9 @@
 /** What requests cost, where a tenant or a key has a quota on that: what reads much costs more. */
 import type { OperationName } from './scopes.ts';
 
+/** Of what is refused before it asks for anything. */
+export const REFUSAL_COST = 1;
+
 const costs: Partial<Record<OperationName, number>> = {
   ...{
     execute: 5,

@@ -2,6 +2,7 @@
  * What becomes of a request, whichever door it came in by: refused when it is not for who asks, while the gateway drains, or
  * when Redis has no room for a new job, done by its operation, its error translated, its outcome counted.
  */
+import type { Identity } from '@cc-executor/identity';
 import { type Method, ProtocolError } from '@cc-executor/protocol';
 import { RedisUnavailableError, type Room, type RoomWatch } from '@cc-executor/redis';
 import { logEvents } from '@cc-executor/runtime';
@@ -10,7 +11,7 @@ import { ConnectionClosedError } from '../listening/read-turns.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import type { Crowd } from '../quotas/crowd.ts';
 import { audit } from './audit.ts';
-import { costOf } from './costs.ts';
+import { costOf, REFUSAL_COST } from './costs.ts';
 import type { Answer, Call, Operations } from './operation.ts';
 import type { SessionFor } from './reach.ts';
 import { type OperationName, refuseBeyondScope } from './scopes.ts';
@@ -31,8 +32,8 @@ export type Requests = {
     work: (acting: Session) => Promise<T>,
     jobId?: string,
   ): Promise<T>;
-  /** Counts what a door refused because it asks for no operation. */
-  countRefusal(session: Pick<Session, 'door'>, error: ProtocolError): void;
+  /** Counts what a door refused because it asks for no operation; it has its cost, too. `identity`: of who is in. */
+  countRefusal(from: Pick<Session, 'door'> & { identity?: Identity }, error: ProtocolError): void;
 };
 
 /** What accepts jobs: a gateway that drains, or whose Redis is full, does not take it. */
@@ -55,10 +56,12 @@ export function createRequests(options: {
   metrics: Pick<GatewayMetrics, 'requests'>;
   isDraining(): boolean;
   authenticator: Pick<Authenticator, 'standing'>;
-  crowd: Pick<Crowd, 'ask'>;
+  crowd: Pick<Crowd, 'ask' | 'pay'>;
+  /** Who asks beyond its rate is read more slowly. */
+  slowDown(tenant: string): void;
   roomWatch: Pick<RoomWatch, 'room' | 'look'>;
 }): Requests {
-  const { operations, sessionFor, metrics, isDraining, roomWatch, authenticator, crowd } = options;
+  const { operations, sessionFor, metrics, isDraining, roomWatch, authenticator, crowd, slowDown } = options;
 
   function mayAccept(): void {
     if (isDraining()) throw new ProtocolError('draining');
@@ -107,6 +110,7 @@ export function createRequests(options: {
     } catch (error) {
       if (error instanceof ConnectionClosedError) throw error;
       const known = asProtocolError(error);
+      if (known.code === 'quota_exceeded' && !isPart && leave === undefined) slowDown(session.tenant);
       metrics.requests.inc({ door, method, outcome: known.code });
       audit(session, { method, jobId, of: acting.tenant }, known.code);
       const event = logEvents.fault;
@@ -130,7 +134,10 @@ export function createRequests(options: {
     performPart: (session, call) => perform(session, call, true),
     attempt: (session, method, work, jobId) =>
       attempt(session, { method, params: jobId === undefined ? {} : { jobId } }, work),
-    countRefusal: ({ door }, { code }) => metrics.requests.inc({ door, method: 'none', outcome: code }),
+    countRefusal({ door, identity }, { code }) {
+      metrics.requests.inc({ door, method: 'none', outcome: code });
+      if (identity && !crowd.pay(identity, REFUSAL_COST)) slowDown(identity.tenant);
+    },
   };
 }
 

@@ -13,6 +13,8 @@ type Paid = { cost: number; at: number };
 export type Crowd = {
   /** A request begins that costs so much; returns what ends it. Errors: `quota_exceeded`; what Redis throws. */
   ask(identity: Identity, cost: number): Promise<() => void>;
+  /** Takes what something cost that was not asked before; false when that is beyond the quota. */
+  pay(identity: Identity, cost: number): boolean;
   /** A job is listened to from now on; returns what ends it. Errors: as of `ask`. */
   attach(identity: Identity): Promise<() => void>;
   /** What the requests of the last minute cost. */
@@ -92,6 +94,14 @@ export function createCrowd({
       } catch (error) {
         leave();
         throw error;
+      }
+    },
+    pay(identity, cost) {
+      try {
+        pay(holdersOf(identity), cost);
+        return true;
+      } catch {
+        return false;
       }
     },
     attach: (identity) => take(holdersOf(identity), 'attachments'),

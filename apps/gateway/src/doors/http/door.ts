@@ -73,12 +73,12 @@ export function createHttpDoor(
       if (exchanges.size === 0) onEmpty?.();
     });
     try {
-      await counted(() => refuseEncoded(exchange.request));
+      await counted(identity, () => refuseEncoded(exchange.request));
       const watch = { grew: exchange.tookBody, mayRead: context.memory.mayRead };
       const hasBody = operation.method === 'POST' && !operation.lines;
-      const text = hasBody ? await counted(() => readBody(exchange.request, watch)) : '';
+      const text = hasBody ? await counted(identity, () => readBody(exchange.request, watch)) : '';
       await turns.take(exchange.request.socket, identity.tenant, async () => {
-        const input = await counted(() => readInput(operation, reply.request, text));
+        const input = await counted(identity, () => readInput(operation, reply.request, text));
         // The table's schemas are those that the handler's input is inferred from.
         await (handlers[name] as (exchange: Exchange, input: object) => Promise<void>)(exchange, input);
       });
@@ -100,11 +100,11 @@ export function createHttpDoor(
   }
 
   /** Reads what no operation has been asked for yet: what is refused here is counted here. */
-  async function counted<T>(read: () => T | Promise<T>): Promise<T> {
+  async function counted<T>(identity: Identity, read: () => T | Promise<T>): Promise<T> {
     try {
       return await read();
     } catch (error) {
-      if (error instanceof ProtocolError) requests.countRefusal({ door: 'http' }, error);
+      if (error instanceof ProtocolError) requests.countRefusal({ door: 'http', identity }, error);
       throw error;
     }
   }
