@@ -89,7 +89,9 @@ export async function beginNoise(plan: Noise): Promise<Outcome<Figures>> {
     const making = axes[axis](connections[turn % connections.length]!)
       .then(
         () => undefined,
-        () => void (refused += 1),
+        () => {
+          refused += 1;
+        },
       )
       .finally(() => underWay.delete(making));
     underWay.add(making);

@@ -59,7 +59,7 @@ export function openNativeDoor(context: DoorContext, framesOf: EventFrames): Doo
     const parsed = parseRequest(text);
     if (!parsed.ok) {
       const { error, id } = parsed.rejection;
-      requests.countRefusal({ door: 'native' }, error);
+      requests.countRefusal({ door: 'native', identity: context.identity }, error);
       // What cannot be read may have been a request: it is answered. A notification's faults are its own.
       if (id !== undefined) outbox.send(errorFrame(id, error));
       return error.code === 'parse_error' || error.code === 'invalid_request' ? 'malformed' : 'taken';

@@ -32,8 +32,8 @@ export type Requests = {
     work: (acting: Session) => Promise<T>,
     jobId?: string,
   ): Promise<T>;
-  /** Counts what a door refused because it asks for no operation; it has its cost, too. `identity`: of who is in. */
-  countRefusal(from: Pick<Session, 'door'> & { identity?: Identity }, error: ProtocolError): void;
+  /** Counts what a door refused because it asks for no operation; it has its cost, too, for who is in. */
+  countRefusal(from: Pick<Session, 'door'> & { identity: Identity | undefined }, error: ProtocolError): void;
 };
 
 /** What accepts jobs: a gateway that drains, or whose Redis is full, does not take it. */

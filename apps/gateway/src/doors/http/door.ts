@@ -93,7 +93,7 @@ export function createHttpDoor(
       return await enter(reply.request.raw, 'http');
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      requests.countRefusal({ door: 'http' }, error);
+      requests.countRefusal({ door: 'http', identity: undefined }, error);
       sendError(reply, error, commonHeaders(reply.request.headers));
       return undefined;
     }
@@ -145,7 +145,7 @@ export function createHttpDoor(
         return true;
       }
       const error = refusalOf({ statusCode, message }, request, methods);
-      requests.countRefusal({ door: 'http' }, error);
+      requests.countRefusal({ door: 'http', identity: undefined }, error);
       sendError(reply, error, { ...headers, ...(methods.length > 0 && { allow: methods.join(', ') }) });
       return true;
     },
