@@ -163,6 +163,9 @@ describe('attach', () => {
     expect(await rig.log.list('default', { limit: 1 })).toEqual(before);
     expect((await client.request('execute', { prompt: 'x', attach: false })).result.created).toBe(true);
     await client.request('detach', { jobId: jobIds[0] });
+    const atOnce = await Promise.all([1, 2].map(() => client.request('execute', { prompt: 'x' })));
+    expect(atOnce.map(({ error }) => error?.data.code)).toEqual([undefined, 'too_many_attachments']);
+    await client.request('detach', { jobId: atOnce[0]?.result.jobId });
     expect((await client.request('attach', { jobId: one })).result.jobId).toBe(one);
   });
 });

@@ -95,6 +95,8 @@ export function createAttachments(
   const { door, readLog, feed, abandonWatch, readSoon, outlines, reads, listenerNotes } = parts;
   const { deliveryLag, logger } = parts;
   const places = new Map<string, Place>();
+  /** One for each place, from when it is asked for until it is left. */
+  const counted = new Set<symbol>();
   const byJob = new Map<string, { attachment: Attachment; note: EndNote }>();
   // Attaching takes a moment: a second request for the same job meanwhile is refused as well. True: detached since.
   const pending = new Map<string, boolean>();
@@ -143,7 +145,6 @@ export function createAttachments(
       reserved?.();
       throw new ProtocolError('already_attached');
     }
-    if (!reserved) refuseFull();
     pending.set(jobId, false);
     const { afterSeq, ...others } = from;
     try {
@@ -153,7 +154,7 @@ export function createAttachments(
         return { ...(await attachTo(job, { ...others, afterSeq })), snapshotSeq: undefined };
       }
       // In one round trip.
-      const [taking, looking] = [reserved ?? parts.takePlace(), positionOf(job)];
+      const [taking, looking] = [reserved ?? reserve(), positionOf(job)];
       looking.catch(() => {
         // Refused without a place, nobody asks for it.
       });
@@ -270,13 +271,20 @@ export function createAttachments(
     return true;
   }
 
-  function refuseFull(): void {
-    if (byJob.size + pending.size >= MAX_ATTACHMENTS) throw new ProtocolError('too_many_attachments');
-  }
-
-  async function reserve(): Promise<Place> {
-    refuseFull();
-    return parts.takePlace();
+  function reserve(): Promise<Place> {
+    if (counted.size >= MAX_ATTACHMENTS) throw new ProtocolError('too_many_attachments');
+    const one = Symbol();
+    counted.add(one);
+    return parts.takePlace().then(
+      (leave) => () => {
+        counted.delete(one);
+        leave();
+      },
+      (error) => {
+        counted.delete(one);
+        throw error;
+      },
+    );
   }
 
   return {
