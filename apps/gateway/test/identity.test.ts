@@ -243,7 +243,7 @@ test('what is changed, and what is denied, stands in the audit log, without what
   });
   gateway = await rig.gateway({
     keyring,
-    logger: createLogger({ name: 'test', level: 'info', format: 'json', stream: sink }),
+    logger: createLogger({ name: 'test', level: 'error', format: 'json', stream: sink }),
   });
   const jobId = await submit('acme:write');
   await http(`/jobs/${jobId}`, 'acme:read');

@@ -21,7 +21,8 @@ export const commonSettings = {
     env: 'LOG_LEVEL',
     schema: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
     default: 'info',
-    description: 'The least severe log lines that are written.',
+    description:
+      'The least severe log lines that are written. Who did what, and who failed to come in (docs/identity.md), is written at each level but silent.',
   }),
   logFormat: setting({
     env: 'LOG_FORMAT',

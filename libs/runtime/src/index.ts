@@ -6,7 +6,7 @@ export { exitCodes } from './exit-codes.ts';
 export { checkPort, findFreePort } from './free-port.ts';
 export { explainListenError, listen } from './listen.ts';
 export { type LogEvent, logEvents } from './log-events.ts';
-export { createLogger, type Logger } from './logger.ts';
+export { auditLogger, createLogger, type Logger } from './logger.ts';
 export { isLoopback, namesLoopback } from './loopback.ts';
 export { onAbort } from './on-abort.ts';
 export { createPausableClock, type PausableClock } from './pausable-clock.ts';

@@ -38,6 +38,12 @@ export function createLogger(options: {
   );
 }
 
+/** For who did what, and who failed to come in: lines that are written whatever the level is, unless it is `silent`. */
+export function auditLogger(logger: Logger): Logger {
+  const isWritten = logger.level === 'silent' || logger.isLevelEnabled('info');
+  return isWritten ? logger : logger.child({}, { level: 'info' });
+}
+
 // pino-pretty's own stream passes lines through transforms; formatting them here keeps the write synchronous.
 function prettyStream(destination: DestinationStream, mayColorize: boolean): DestinationStream {
   // Loaded where people read: services that write JSON start sooner without it.

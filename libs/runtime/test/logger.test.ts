@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { createLogger } from '../src/index.ts';
+import { auditLogger, createLogger } from '../src/index.ts';
 
-function capture(format: 'pretty' | 'json' = 'json') {
+function capture(format: 'pretty' | 'json' = 'json', level = 'info') {
   const lines: string[] = [];
   const stream = { write: (line: string) => void lines.push(line) };
-  const logger = createLogger({ name: 'gateway', level: 'info', format, stream });
+  const logger = createLogger({ name: 'gateway', level, format, stream });
   return { logger, lines, last: () => JSON.parse(lines.at(-1) ?? 'null') };
 }
 
@@ -25,6 +25,18 @@ test('lines below the level are not written', () => {
   const { logger, lines } = capture();
   logger.debug('quiet');
   expect(lines).toEqual([]);
+});
+
+test.each([
+  ['trace', true],
+  ['info', true],
+  ['warn', true],
+  ['fatal', true],
+  ['silent', false],
+])('with the level %s who did what is written: %s, with what the logger is bound to', (level, isWritten) => {
+  const { logger, lines } = capture('json', level);
+  auditLogger(logger.child({ connection: 'c1' })).info({ who: 'key_0' }, 'audit');
+  expect(lines.map((line) => JSON.parse(line).connection)).toEqual(isWritten ? ['c1'] : []);
 });
 
 test('secrets are hidden at the top, one level down and in headers', () => {

@@ -3,7 +3,7 @@
  * stands in no address, log or answer.
  */
 import { createFailedLogins } from '@cc-executor/identity/failed-logins';
-import { type Logger, logEvents } from '@cc-executor/runtime';
+import { auditLogger, type Logger, logEvents } from '@cc-executor/runtime';
 import type { HttpReply, HttpRequest, HttpServer } from '@cc-executor/service';
 import { refuse } from '../problem.ts';
 import { renderSignIn } from '../sign-in-page.ts';
@@ -55,7 +55,10 @@ export function openSignIn(
     if (holder === undefined) {
       const source = request.socket.remoteAddress ?? 'gone';
       const delayMs = failedLogins.failed(source);
-      logger.info({ event: logEvents.loginFailed, source, door: 'dashboard', delayMs }, 'login failed');
+      auditLogger(logger).info(
+        { event: logEvents.loginFailed, source, door: 'dashboard', delayMs },
+        'login failed',
+      );
       await failedLogins.holdBack(delayMs);
       return showForm(reply, 401, { next, trouble: 'This key lets nobody in.' });
     }
@@ -67,7 +70,7 @@ export function openSignIn(
 
   function note({ who, tenant, role }: Holder, method: 'signIn' | 'signOut'): void {
     const said = { who, tenant, role, door: 'dashboard', method, outcome: 'ok' };
-    logger.info({ event: logEvents.audit, ...said }, 'audit');
+    auditLogger(logger).info({ event: logEvents.audit, ...said }, 'audit');
   }
 
   app.get('/sign-in', async (request, reply) => {

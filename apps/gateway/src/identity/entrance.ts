@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { type FailedLogins, type Identity, IssuerUnavailableError } from '@cc-executor/identity';
 import { ProtocolError } from '@cc-executor/protocol';
 import { RedisUnavailableError } from '@cc-executor/redis';
-import { type Logger, logEvents } from '@cc-executor/runtime';
+import { auditLogger, type Logger, logEvents } from '@cc-executor/runtime';
 import type { DoorName } from '../metrics.ts';
 import type { Authenticator } from './authenticator.ts';
 
@@ -26,7 +26,7 @@ export function createEntrance(options: {
       if (!(error instanceof ProtocolError)) throw error;
       const source = request.socket.remoteAddress ?? 'gone';
       const delayMs = failedLogins.failed(source);
-      logger.info({ event: logEvents.loginFailed, source, door, delayMs }, 'login failed');
+      auditLogger(logger).info({ event: logEvents.loginFailed, source, door, delayMs }, 'login failed');
       await failedLogins.holdBack(delayMs);
       throw error;
     }

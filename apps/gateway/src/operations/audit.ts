@@ -2,7 +2,7 @@
  * The audit log: who changed something, or tried what they may not; with its outcome, and nothing of what was sent. Of looking
  * there is no line.
  */
-import { logEvents } from '@cc-executor/runtime';
+import { auditLogger, logEvents } from '@cc-executor/runtime';
 import { isChange, type OperationName } from './scopes.ts';
 import type { Session } from './session.ts';
 
@@ -20,5 +20,8 @@ export function audit(
   const { who, tenant, proof } = identity;
   if (proof.kind === 'none' || !(isChange(method) || DENIED.includes(outcome))) return;
   const other = of === tenant ? {} : { of };
-  logger.info({ event: logEvents.audit, who, tenant, ...other, door, method, jobId, outcome }, 'audit');
+  auditLogger(logger).info(
+    { event: logEvents.audit, who, tenant, ...other, door, method, jobId, outcome },
+    'audit',
+  );
 }
