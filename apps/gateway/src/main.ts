@@ -180,6 +180,8 @@ await runService({
     const holdersOf = createHolders(authenticator, quotasOf(config));
     const places = createPlaces({ ledger: createRedisPlaceLedger({ redis, keys }) });
     const crowd = createCrowd({ holdersOf, places });
+    // Perhaps to another server, which had not heard of all.
+    redis.on('ready', places.retell);
     await roomWatch.look();
     const gateway = await startGateway({
       ...config,

@@ -21,12 +21,13 @@ beforeEach(async () => {
 });
 
 function gateway({ leaseMs = 60_000 } = {}) {
-  const seen = { steps: 0, isAway: false };
+  const seen = { id: '', steps: 0, isAway: false };
   const places = createPlaces({
     leaseMs,
     ledger: {
       async hold(...args) {
         if (seen.isAway) throw new RedisUnavailableError('away', new Error('cut off'));
+        seen.id = args[0];
         seen.steps += 1;
         return ledger.hold(...args);
       },
@@ -106,6 +107,21 @@ test('are taken from a gateway that is not heard of, and what it has in use coun
   const last = await other.take([key]);
   await expect(lost.take([key])).rejects.toThrow(NoPlaceError);
   for (const leave of [...leaves, last]) leave();
+  await none();
+});
+
+test('are known again to a Redis that has lost some of them', async () => {
+  const [first, other] = [gateway(), gateway()];
+  const leaves = [await first.take([tenant]), await first.take([tenant, key]), await other.take([tenant])];
+  // As after a failover to a replica that was behind.
+  const { id } = first.seen;
+  await redis.hset(rig.keys.places(id), tenant.account, 1);
+  await redis.hdel(rig.keys.places(id), key.account);
+  await redis.hset(rig.keys.ledger, tenant.account, 2);
+  await redis.hdel(rig.keys.ledger, key.account);
+  first.retell();
+  await expect.poll(() => Promise.all([tenant, key].map(taken))).toEqual([3, 1]);
+  for (const leave of leaves) leave();
   await none();
 });
 

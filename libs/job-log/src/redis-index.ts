@@ -49,7 +49,7 @@ export function createJobIndex({
   keys: Keys;
   retentionMs: number;
 }): JobIndex {
-  const scripts = defineScripts(redis, 'mark', 'ended', 'prune');
+  const scripts = defineScripts(redis, 'mark', 'ended', 'prune', 'output');
 
   async function ended(
     tenant: string,
@@ -79,10 +79,16 @@ export function createJobIndex({
   return {
     ended,
     async foundEnded(tenant, jobId, status, took) {
-      const [[conversation, createdAt, endedAt, noted], bodies] = await Promise.all([
-        redis.hmget(keys.record(jobId), 'conversation', 'createdAt', 'endedAt', 'spent'),
+      const output = ['outputOf', 'logBytes', 'bodyBytes'];
+      const [[conversation, createdAt, endedAt, noted, outputOf, ...holds], bodies] = await Promise.all([
+        redis.hmget(keys.record(jobId), 'conversation', 'createdAt', 'endedAt', 'spent', ...output),
         redis.lindex(keys.log(jobId), -1),
       ]);
+      // Whoever wrote the last of it may have died before saying so.
+      if (outputOf) {
+        const bytes = holds.reduce((sum, part) => sum + Number(part ?? 0), 0);
+        await scripts.output([keys.ledger, keys.outputs], [jobId, outputOf, bytes]);
+      }
       const body = bodies?.slice(bodies.lastIndexOf('\n') + 1) ?? '';
       const times = endedAt && { ageMs: Number(endedAt) - Number(createdAt), at: Number(endedAt) };
       await ended(tenant, jobId, status, { body, conversation, spent: took ?? noted ?? '', ...times });

@@ -149,8 +149,8 @@ describe.each(['one server', 'a cluster'])('output, on %s,', (where) => {
   }
 
   /** Writes so much output, in two batches of which one is sent twice; returns what the log has of it. */
-  async function write({ jobId }: NewJob, bytes: number): Promise<number> {
-    const begun = await own.log.begin(jobId, 10_000, 'worker');
+  async function write({ jobId }: NewJob, bytes: number, leaseMs = 10_000): Promise<number> {
+    const begun = await own.log.begin(jobId, leaseMs, 'worker');
     if (!('attempt' in begun)) throw new Error(begun.code);
     const { fence } = begun.attempt;
     const body = JSON.stringify({ type: 'output', text: 'x'.repeat(bytes / 2) });
@@ -175,6 +175,21 @@ describe.each(['one server', 'a cluster'])('output, on %s,', (where) => {
     await expect(own.log.create(job())).rejects.toMatchObject({ charge: { limit: 1_000 }, taken: holds });
     const more = await write(second, 400);
     await expect.poll(taken).toEqual([holds + more, holds + more]);
+  });
+
+  it('is counted when its job is ended by others, should whoever wrote it have died before saying so', async () => {
+    const { job, taken } = kept(1_000);
+    const lost = job();
+    await own.log.create(lost);
+    const holds = await write(lost, 400, 1);
+    await expect.poll(taken).toEqual([holds, holds]);
+    await own.redis.del(own.keys.ledger, own.keys.outputs);
+    const { settle, expire } = createRedisSweep(own);
+    const settled = await settle(lost.jobId, { at: await own.now() });
+    expect(settled).toMatchObject({ code: 'ended', status: 'failed' });
+    expect(await taken()).toEqual([holds, holds]);
+    await expect.poll(expire, { timeout: 3 * RETENTION_MS }).toBe(1);
+    expect(await taken()).toEqual([0, 0]);
   });
 
   it('is free again when its record is gone, and not before, whoever ended the job', async () => {

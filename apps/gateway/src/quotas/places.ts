@@ -22,6 +22,8 @@ export class NoPlaceError extends Error {
 export type Places = {
   /** A place in each, or in none; returns what leaves them, which is idempotent. Errors: `NoPlaceError`; what Redis throws. */
   take(wanted: readonly PlaceIn[]): Promise<() => void>;
+  /** Redis may have lost what it was told: it is told all of it. */
+  retell(): void;
   /** Gives back what nobody is in. Idempotent. */
   close(): Promise<void>;
 };
@@ -197,6 +199,10 @@ export function createPlaces({
 
   return {
     take,
+    retell() {
+      for (const own of all.values()) untold.add(own);
+      if (untold.size > 0) tell();
+    },
     async close() {
       clearInterval(renewal);
       clearTimeout(rest);
