@@ -22,8 +22,8 @@ const PER_SECOND = {
   ...{ junk: 20, visit: 20, deaf: 1 },
 };
 const SIZES = {
-  full: { rounds: 5, jobs: 600, perSecond: 50, connections: 32, past: 80, present: 100 },
-  smoke: { rounds: 1, jobs: 5, perSecond: 20, connections: 2, past: 4, present: 5 },
+  full: { jobs: 600, perSecond: 50, connections: 32, past: 80, present: 100 },
+  smoke: { jobs: 5, perSecond: 20, connections: 2, past: 4, present: 5 },
 };
 /** In characters: the largest that may be. */
 const PROMPT_LENGTH = 200_000;
@@ -46,7 +46,7 @@ function p99(figures: OpenLoopFigures, name: (typeof TIMES)[number]): number {
 }
 
 async function measureRounds(bench: Bench): Promise<Result> {
-  const { rounds: often, jobs, perSecond, connections, past, present } = bench.size(SIZES);
+  const { jobs, perSecond, connections, past, present } = bench.size(SIZES);
   const loud = await bench.startClient();
   const system = await startTenants(
     { upstreamUrl: bench.upstreamUrl },
@@ -58,7 +58,7 @@ async function measureRounds(bench: Bench): Promise<Result> {
     const plan = (count: number) => ({ perSecond, jobs: count, looks: true, script });
     await bench.measure(quiet, 'openLoop', plan(Math.ceil(jobs / 2)));
     const rounds: Round[] = [];
-    for (let i = 0; i < often; i += 1) {
+    for (let i = 0; i < bench.rounds; i += 1) {
       const alone = await bench.measure(quiet, 'openLoop', plan(jobs));
       await loud.run('beginNoise', {
         ...{ targets: system.targetsOf('loud'), connections, perSecond: PER_SECOND },

@@ -130,6 +130,29 @@ test('a tenant has few reads under way, and another one waits for none of those 
   await Promise.all(asked);
 });
 
+test('pages are small, and one at a time for each tenant, while several ask, and only then', async () => {
+  const begun: { whose: string; maxBytes: number; end: () => void }[] = [];
+  const range: ReadLog['range'] = (whose, _jobId, { maxBytes }) =>
+    new Promise((resolve) => begun.push({ whose, maxBytes, end: () => resolve(undefined) }));
+  const limited = limitReads({ ...rig.log, range, positions: async () => new Map() });
+  const shown = () => begun.map(({ whose, maxBytes }) => `${whose} ${maxBytes / KB}`);
+  const ask = (whose: string) =>
+    limited.range(whose, 'job', { afterSeq: 0, maxEvents: 10, maxBytes: 512 * KB });
+  const alone = [ask('loud'), ask('loud'), ask('loud')];
+  expect(shown()).toEqual(['loud 512', 'loud 512', 'loud 512']);
+  await limited.positions('quiet', []);
+  const shared = [ask('loud'), ask('loud'), ask('quiet')];
+  expect(shown().slice(3)).toEqual(['quiet 128']);
+  for (const { end } of begun.splice(0)) end();
+  await Promise.all([...alone, shared[2]]);
+  expect(shown()).toEqual(['loud 128']);
+  for (const { end } of begun.splice(0)) end();
+  await shared[0];
+  expect(shown()).toEqual(['loud 128']);
+  for (const { end } of begun.splice(0)) end();
+  await shared[1];
+});
+
 describe('when Redis cuts off a connection whose output buffer overran', () => {
   let ours = '';
 

@@ -3,16 +3,21 @@
  * have not taken yet waits in its memory, and what we have taken in ours. Redis answers one after another, so that everybody's
  * answers wait for what it has been asked before: of a tenant there are fewer still. Tenants have their turns, and of one tenant
  * who came first; since each connection reads one thing at a time (read-turns.ts), none of them can hold up the others for
- * longer than one read each.
+ * longer than one read each. Passing a page on takes the gateway's own time: while several tenants ask, pages are small, and a
+ * tenant has one under way.
  */
 import type { Reach, ReadLog } from '@cc-executor/job-log';
 
 /** A page of a log has 512 KiB, and less where there are many connections. */
 const MAX_READS = 32;
 const MAX_READS_OF_TENANT = 4;
+/** While several tenants ask: a page of so many bytes takes about a ms from Redis to its sockets. */
+const SHARED_PAGE_BYTES = 128 * 1024;
+/** For so long after another tenant has asked than before. */
+const SHARED_MS = 1_000;
 
 /** What of a tenant is under way, and what waits. */
-type Line = { reading: number; waiting: (() => void)[] };
+type Line = { reading: number; waiting: { places: number; begin: () => void }[] };
 
 /** The same log, read no more than so often at once. Positions are not held up: they are small, and tell of life. */
 export function limitReads(
@@ -22,47 +27,67 @@ export function limitReads(
   /** In the order in which they come next. Who sees all has one, too. */
   const lines = new Map<Reach, Line>();
   let reading = 0;
+  let lastAsked: Reach | undefined;
+  let sharedUntil = 0;
 
-  function mayBegin(line: Line): boolean {
-    return reading < maxReads && line.reading < maxReadsOfTenant;
+  function noteAsked(whose: Reach): void {
+    if (lastAsked !== undefined && lastAsked !== whose) sharedUntil = performance.now() + SHARED_MS;
+    lastAsked = whose;
   }
 
-  function begin(line: Line): void {
-    reading += 1;
-    line.reading += 1;
+  /** What takes several places may always begin as the only one. */
+  function mayBegin(line: Line, places: number): boolean {
+    const isWithin = line.reading === 0 || line.reading + places <= maxReadsOfTenant;
+    return isWithin && reading < maxReads;
+  }
+
+  function begin(line: Line, places: number): void {
+    reading += places;
+    line.reading += places;
   }
 
   /** Whoever has begun comes last, and is found here again. */
   function beginWaiting(): void {
     for (const [whose, line] of lines) {
-      if (reading === maxReads) return;
-      const next = mayBegin(line) ? line.waiting.shift() : undefined;
-      if (next === undefined) continue;
-      begin(line);
+      if (reading >= maxReads) return;
+      const [next] = line.waiting;
+      if (next === undefined || !mayBegin(line, next.places)) continue;
+      line.waiting.shift();
+      begin(line, next.places);
       lines.delete(whose);
       lines.set(whose, line);
-      next();
+      next.begin();
     }
   }
 
-  async function inTurn<T>(whose: Reach, read: () => Promise<T>): Promise<T> {
+  async function inTurn<T>(whose: Reach, read: () => Promise<T>, places = 1): Promise<T> {
+    noteAsked(whose);
     const line = lines.get(whose) ?? { reading: 0, waiting: [] };
     lines.set(whose, line);
-    if (mayBegin(line)) begin(line);
-    else await new Promise<void>((resolve) => line.waiting.push(resolve));
+    if (line.waiting.length === 0 && mayBegin(line, places)) begin(line, places);
+    else await new Promise<void>((resolve) => line.waiting.push({ places, begin: resolve }));
     try {
       return await read();
     } finally {
-      reading -= 1;
-      line.reading -= 1;
+      reading -= places;
+      line.reading -= places;
       if (line.reading + line.waiting.length === 0) lines.delete(whose);
       beginWaiting();
     }
   }
 
+  const readPage: ReadLog['range'] = (whose, jobId, stretch) => {
+    if (performance.now() >= sharedUntil) return inTurn(whose, () => readLog.range(whose, jobId, stretch));
+    const maxBytes = Math.min(stretch.maxBytes, SHARED_PAGE_BYTES);
+    return inTurn(whose, () => readLog.range(whose, jobId, { ...stretch, maxBytes }), maxReadsOfTenant);
+  };
+
   return {
-    positions: readLog.positions,
-    range: (whose, ...asked) => inTurn(whose, () => readLog.range(whose, ...asked)),
+    positions(whose, ...asked) {
+      noteAsked(whose);
+      return readLog.positions(whose, ...asked);
+    },
+    range: readPage,
     get: (whose, ...asked) => inTurn(whose, () => readLog.get(whose, ...asked)),
     spec: (whose, ...asked) => inTurn(whose, () => readLog.spec(whose, ...asked)),
     body: (whose, ...asked) => inTurn(whose, () => readLog.body(whose, ...asked)),
