@@ -36,9 +36,9 @@ test('an object is of its schema, or it is said what is wrong with it', async ()
 test('a pattern that takes for ever takes no longer than it may, and nothing else stands still', async () => {
   const schema = { type: 'object', properties: { a: { type: 'string', pattern: '^(a+)+$' } } };
   let ticks = 0;
-  const clock = setInterval(() => (ticks += 1), 100);
-  const fault = await findOutputFault(schema, { a: `${'a'.repeat(100)}!` }, 2_000);
+  const clock = setInterval(() => (ticks += 1), 50);
+  const fault = await findOutputFault(schema, { a: `${'a'.repeat(100)}!` }, 1_000);
   clearInterval(clock);
-  expect(fault).toBe('could not be judged within 2 s');
+  expect(fault).toBe('could not be judged within 1 s');
   expect(ticks).toBeGreaterThan(5);
 });
