@@ -157,14 +157,17 @@ describeClaudeKinds('the catalogue', { env }, (kind, stack) => {
       return visitor;
     }
 
-    it('streams an answer to its end', async () => {
-      const said = nonce();
-      const visitor = await connect();
-      const task = await visitor.execute(`Say it. [[text: So be it: ${said}.]]`);
-      expect(await task.ended).toEqual({ status: 'COMPLETED', text: `So be it: ${said}.` });
-    });
+    // The real one streams longer ones below.
+    if (kind === 'fixture') {
+      it('streams an answer to its end', async () => {
+        const said = nonce();
+        const visitor = await connect();
+        const task = await visitor.execute(`Say it. [[text: So be it: ${said}.]]`);
+        expect(await task.ended).toEqual({ status: 'COMPLETED', text: `So be it: ${said}.` });
+      });
+    }
 
-    // For the same reason a shell of the real one computes all of it, part by part.
+    // A shell of the real one computes all of it, part by part.
     it.each(kind === 'real' ? [allOf(serialCases)] : Object.entries(serialCases))(
       'brings %s',
       async (_, makeCase) => {
