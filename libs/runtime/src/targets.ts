@@ -14,8 +14,8 @@ const GLOBAL_V6 = ['2000::/3'];
 /** The third holds IPv4 addresses, private ones too. */
 const SPECIAL_V6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'];
 
-const special = blockListOf([...SPECIAL_V4, ...SPECIAL_V6]);
-const global6 = blockListOf(GLOBAL_V6);
+/** Made for the first address that is judged: a service whose settings have no targets starts without. */
+let known: { special: BlockList; global6: BlockList } | undefined;
 
 export type TargetRules = {
   /** What forbids this target already before its name is resolved, in words; undefined when nothing does. */
@@ -66,6 +66,8 @@ export function hostOf(target: URL): string {
 }
 
 function isPublic(address: string): boolean {
+  known ??= { special: blockListOf([...SPECIAL_V4, ...SPECIAL_V6]), global6: blockListOf(GLOBAL_V6) };
+  const { special, global6 } = known;
   return isIP(address) === 4 ? !holds(special, address) : holds(global6, address) && !holds(special, address);
 }
 
