@@ -10,6 +10,7 @@ import { findPrograms } from '@cc-executor/local-redis';
 import { emptyFold, foldEvents, foldedText, type JobEvent } from '@cc-executor/protocol';
 import { connectWire, freePort } from '@cc-executor/testing';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { runHere } from '../../apps/cli/test/cli-here.ts';
 import { type Child, type ChildOptions, runNode } from './support/child.ts';
 import { nonce } from './support/nonce.ts';
 import { useStack } from './support/shared-stack.ts';
@@ -31,6 +32,13 @@ async function expectExit(code: number, args: string[], options?: ChildOptions) 
   ]);
   expect(await child.ended, stderr).toEqual({ code, signal: null });
   return { stdout, stderr };
+}
+
+/** The same of a command that other tests start as a process, without its start. */
+async function expectAnswer(code: number, args: string[]) {
+  const { code: found, ...output } = await runHere(args, { url: stack().url() }).ended;
+  expect(found, output.stderr).toBe(code);
+  return output;
 }
 
 const demo = (script: object) => `demo:${JSON.stringify({ delayMs: 2, ...script })}`;
@@ -112,7 +120,7 @@ describe('cc-executor run', () => {
 
   it('gives the same job for the same idempotency key', async () => {
     const args = ['run', '--idempotency-key', nonce(), '--json', demo({ text: nonce() })];
-    const [first, second] = [await expectExit(0, args), await expectExit(0, args)];
+    const [first, second] = [await expectExit(0, args), await expectAnswer(0, args)];
     expect(second.stdout).toBe(first.stdout);
   });
 
@@ -129,14 +137,14 @@ describe('cc-executor run', () => {
     ['an empty prompt', ['run', '']],
     ['an unknown command', ['no-such-command']],
   ])('exits with 2 for %s', async (_, args) => {
-    const { stdout, stderr } = await expectExit(2, args);
+    const { stdout, stderr } = await expectAnswer(2, args);
     expect(stdout).toBe('');
     expect(stderr).not.toBe('');
   });
 
   it('exits with 3 when a limit passes, and keeps what it had put out', async () => {
     const text = nonce();
-    const { stdout, stderr } = await expectExit(3, ['run', '--idle-timeout', '500ms', hanging(text)]);
+    const { stdout, stderr } = await expectAnswer(3, ['run', '--idle-timeout', '500ms', hanging(text)]);
     expect(stdout).toBe(`${text}\n`);
     expect(stderr).toContain('idle limit');
   });
@@ -162,7 +170,7 @@ describe('cc-executor run', () => {
 
 describe('the life of a detached job', () => {
   async function detach(prompt: string): Promise<string> {
-    const { stdout } = await expectExit(0, ['run', '--detach', prompt]);
+    const { stdout } = await expectAnswer(0, ['run', '--detach', prompt]);
     expect(stdout).toMatch(/^job_[0-9a-f]{32}\n$/);
     return stdout.trim();
   }
@@ -173,9 +181,9 @@ describe('the life of a detached job', () => {
     const live = await expectExit(0, ['attach', jobId, '--json']);
     const events = eventsOf(live.stdout);
     expect(foldedText(foldEvents(emptyFold, events))).toBe(text.repeat(50));
-    const replay = await expectExit(0, ['attach', jobId, '--json']);
+    const replay = await expectAnswer(0, ['attach', jobId, '--json']);
     expect(replay.stdout).toBe(live.stdout);
-    const rest = await expectExit(0, ['attach', jobId, '--after', '10', '--json']);
+    const rest = await expectAnswer(0, ['attach', jobId, '--after', '10', '--json']);
     expect(eventsOf(rest.stdout)).toEqual(events.slice(10));
   });
 
@@ -186,7 +194,7 @@ describe('the life of a detached job', () => {
     await attached.untilOutput(new RegExp(text));
     expect((await expectExit(0, ['cancel', jobId])).stdout).toBe(`${jobId} is being cancelled\n`);
     expect(await attached.ended).toEqual({ code: 4, signal: null });
-    expect((await expectExit(0, ['cancel', jobId])).stdout).toContain('had ended already: cancelled');
+    expect((await expectAnswer(0, ['cancel', jobId])).stdout).toContain('had ended already: cancelled');
   });
 
   it('goes on when the one who attached leaves with Ctrl-C', async () => {
@@ -197,26 +205,26 @@ describe('the life of a detached job', () => {
     attached.process.kill('SIGINT');
     expect(await attached.ended).toEqual({ code: 130, signal: null });
     expect((await getJob(jobId)).status).toBe('running');
-    await expectExit(0, ['cancel', jobId]);
+    await expectAnswer(0, ['cancel', jobId]);
   });
 
   it('is shown by get and listed by jobs', async () => {
     const text = nonce();
     const jobId = await detach(demo({ text, fail: nonce() }));
-    await expectExit(1, ['attach', jobId]);
+    await expectAnswer(1, ['attach', jobId]);
     const got = JSON.parse((await expectExit(0, ['get', jobId, '--json'])).stdout);
     expect(got).toMatchObject({ jobId, status: 'failed', terminal: { type: 'failed', partial: true } });
-    expect((await expectExit(0, ['get', jobId])).stdout).toContain('failed');
+    expect((await expectAnswer(0, ['get', jobId])).stdout).toContain('failed');
     const failed = eventsOf((await expectExit(0, ['jobs', '--status', 'failed', '--json'])).stdout);
     expect(failed.at(0)).toMatchObject({ jobId, status: 'failed' });
-    expect((await expectExit(0, ['jobs', '--limit', '100'])).stdout).toContain(jobId);
-    expect((await expectExit(1, ['cancel', jobId])).stdout).toContain('had ended already: failed');
+    expect((await expectAnswer(0, ['jobs', '--limit', '100'])).stdout).toContain(jobId);
+    expect((await expectAnswer(1, ['cancel', jobId])).stdout).toContain('had ended already: failed');
   });
 
   it('that nobody knows is an error', async () => {
     const jobId = `job_${nonce(16)}`;
     for (const command of ['attach', 'get', 'cancel']) {
-      const { stderr } = await expectExit(1, [command, jobId]);
+      const { stderr } = await expectAnswer(1, [command, jobId]);
       expect(stderr).toContain('No such job');
     }
   });
@@ -232,7 +240,7 @@ describe('cc-executor batch', () => {
     const submitted = await expectExit(1, submit);
     const [, batchId = ''] = /^(batch_\w+) {2}3 lines, 1 refused\n$/.exec(submitted.stdout) ?? [];
     expect(submitted.stderr).toMatch(/^line 2: prompt: .*promt/);
-    const { stdout } = await expectExit(0, ['batch', 'results', batchId, '--wait']);
+    const { stdout } = await expectAnswer(0, ['batch', 'results', batchId, '--wait']);
     expect(
       stdout
         .trimEnd()
@@ -243,12 +251,12 @@ describe('cc-executor batch', () => {
       { line: 2, error: { code: 'invalid_params' } },
       { line: 3, terminal: { type: 'completed' } },
     ]);
-    const counted = await expectExit(0, ['batch', 'get', batchId]);
+    const counted = await expectAnswer(0, ['batch', 'get', batchId]);
     expect(counted.stdout).toBe(`${batchId}  ended, 3 lines: 2 completed, 1 refused\n`);
-    expect((await expectExit(0, ['batch', 'cancel', batchId])).stdout).toMatch(/^0 jobs/);
+    expect((await expectAnswer(0, ['batch', 'cancel', batchId])).stdout).toMatch(/^0 jobs/);
     writeFileSync(file, '{"prompt": "other"}\n');
-    expect((await expectExit(1, submit)).stderr).toContain('another batch');
-    const missing = await expectExit(2, ['batch', 'submit', `${file}.missing`]);
+    expect((await expectAnswer(1, submit)).stderr).toContain('another batch');
+    const missing = await expectAnswer(2, ['batch', 'submit', `${file}.missing`]);
     expect(missing.stderr).toContain('cannot be read: ENOENT');
   });
 
@@ -289,7 +297,7 @@ describe('cc-executor batch', () => {
       });
       await killOnce(() => expect(wholeLines()).toHaveLength(GATE - 1));
       appendFileSync(out, `{"line":${GATE},"jobId":"job_`);
-      await expectExit(0, ['cancel', '--metadata', `batch=${metadata.batch}`, '--text', 'hang', '--yes']);
+      await expectAnswer(0, ['cancel', '--metadata', `batch=${metadata.batch}`, '--text', 'hang', '--yes']);
 
       const { stderr } = await expectExit(1, args);
       expect(stderr).toContain('1000/1000 ended, 0 running, 900 not completed');
@@ -299,7 +307,7 @@ describe('cc-executor batch', () => {
       expect(results.map(({ line, terminal, error }) => [line, terminal?.type ?? error.code])).toEqual(
         numbers.map((line) => [line, endOf(line)]),
       );
-      const jobs = await expectExit(0, [
+      const jobs = await expectAnswer(0, [
         ...['jobs', '--metadata', `batch=${metadata.batch}`, '--limit', '1000', '--json'],
       ]);
       const jobIds = eventsOf(jobs.stdout).map(({ jobId }) => jobId);
@@ -307,11 +315,11 @@ describe('cc-executor batch', () => {
 
       // A finished one is left as it is, and results of another file are not added to.
       const before = readFileSync(out, 'utf8');
-      await expectExit(1, args);
+      await expectAnswer(1, args);
       writeFileSync(file, `${'\n'.repeat(999)}${JSON.stringify(quick)}`);
-      expect((await expectExit(2, args)).stderr).toContain('holds other results');
+      expect((await expectAnswer(2, args)).stderr).toContain('holds other results');
       expect(readFileSync(out, 'utf8')).toBe(before);
-      expect((await expectExit(2, ['batch', file, '--out', file])).stderr).toContain('other things');
+      expect((await expectAnswer(2, ['batch', file, '--out', file])).stderr).toContain('other things');
     },
   );
 });

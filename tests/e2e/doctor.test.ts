@@ -16,6 +16,7 @@ import {
   type TestRedisOptions,
 } from '@cc-executor/testing';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { runHere } from '../../apps/cli/test/cli-here.ts';
 import { runNode } from './support/child.ts';
 
 const main = fileURLToPath(new URL('../../apps/cli/src/main.ts', import.meta.url));
@@ -23,13 +24,18 @@ const REPORTS = { SERVICE_REPORT_MS: '300' };
 const PATIENCE = { timeout: 20_000, interval: 100 };
 
 type Finding = { level: string; subject: string; message: string; latencyMs?: number; advice?: string };
+type Output = { code: unknown; stdout: string; stderr: string };
 type Answer = { ok: boolean; place: string; counts: Record<string, number>; findings: Finding[] };
 
-async function doctor(args: string[], env: NodeJS.ProcessEnv = {}): Promise<Answer> {
+async function doctor(args: string[], env: Record<string, string> = {}): Promise<Answer> {
   const child = runNode([main, 'doctor', '--json', ...args], { env });
   const { code } = await child.ended;
-  expect(code, child.stderr()).not.toBe(2);
-  const answer = JSON.parse(child.stdout()) as Answer;
+  return readAnswer({ code, stdout: child.stdout(), stderr: child.stderr() });
+}
+
+function readAnswer({ code, stdout, stderr }: Output): Answer {
+  expect(code, stderr).not.toBe(2);
+  const answer = JSON.parse(stdout) as Answer;
   expect(code).toBe(answer.ok ? 0 : 1);
   return answer;
 }
@@ -59,14 +65,14 @@ function useStack(options: StackOptions, redisOptions?: TestRedisOptions): () =>
   return () => stack;
 }
 
-/** Looks until the doctor sees it: reports come now and then. */
+/** Looks, without a process for each look, until the doctor sees it: reports come now and then. */
 async function untilDoctor(
   look: (answer: Answer) => void,
   args: string[],
-  env?: NodeJS.ProcessEnv,
+  env?: Record<string, string>,
 ): Promise<Answer> {
   return vi.waitFor(async () => {
-    const answer = await doctor(args, env);
+    const answer = readAnswer(await runHere(['doctor', '--json', ...args], { ...(env && { env }) }).ended);
     look(answer);
     return answer;
   }, PATIENCE);

@@ -11,6 +11,7 @@ import {
   scriptJob,
   started,
 } from '../../../libs/client/test/scripted-gateway.ts';
+import { runHere } from './cli-here.ts';
 import { acceptJob, runCli, startGateway } from './cli-process.ts';
 
 function send(connection: ScriptedConnection, job: ScriptedJob, bodies: EventBody[], firstSeq = 1): void {
@@ -56,7 +57,7 @@ describe('cc-executor run', () => {
   ])('exits with %i when the job ends so', async (code, body, said) => {
     const gateway = await startGateway();
     const job = scriptJob();
-    const run = runCli(['run', 'hello'], { url: gateway.url });
+    const run = runHere(['run', 'hello'], { url: gateway.url });
     const connection = await acceptJob(gateway, job.accepted);
     send(connection, job, [queued, body]);
     const end = await run.ended;
@@ -85,7 +86,7 @@ describe('cc-executor run', () => {
     async (...args) => {
       const gateway = await startGateway();
       const job = scriptJob();
-      const run = runCli(['run', 'hello', ...args], { url: gateway.url });
+      const run = runHere(['run', 'hello', ...args], { url: gateway.url });
       const connection = await acceptJob(gateway, job.accepted);
       const digest = { bytes: 5, sha256: '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824' };
       send(connection, job, [queued, output('jello'), { ...completed, digest } as EventBody]);
@@ -99,7 +100,7 @@ describe('cc-executor run', () => {
   it('prints nothing but events with --json', async () => {
     const gateway = await startGateway();
     const job = scriptJob();
-    const run = runCli(['run', 'hello', '--json'], { url: gateway.url });
+    const run = runHere(['run', 'hello', '--json'], { url: gateway.url });
     const connection = await acceptJob(gateway, job.accepted);
     const bodies = [queued, started, output('one\ntwo'), completed];
     send(connection, job, bodies);
@@ -115,7 +116,7 @@ describe('cc-executor run', () => {
   it('prints nothing but the answer with --quiet', async () => {
     const gateway = await startGateway();
     const job = scriptJob();
-    const run = runCli(['run', 'hello', '--quiet'], { url: gateway.url });
+    const run = runHere(['run', 'hello', '--quiet'], { url: gateway.url });
     send(await acceptJob(gateway, job.accepted), job, [queued, started, output('Hi\n'), completed]);
     expect(await run.ended).toEqual({ code: 0, stdout: 'Hi\n', stderr: '' });
   });
@@ -123,7 +124,7 @@ describe('cc-executor run', () => {
   it('prints the job id and leaves with --detach', async () => {
     const gateway = await startGateway();
     const job = scriptJob();
-    const run = runCli(['run', 'hello', '--detach'], { url: gateway.url });
+    const run = runHere(['run', 'hello', '--detach'], { url: gateway.url });
     const connection = await gateway.accept();
     const request = await connection.expect('execute');
     expect(request.params.attach).toBe(false);
@@ -158,7 +159,7 @@ describe('cc-executor run', () => {
 
   it('says what to try and exits with 5 when there is no gateway', async () => {
     const port = await freePort();
-    const run = runCli(['run', 'hello', '--url', `ws://127.0.0.1:${port}`]);
+    const run = runHere(['run', 'hello', '--url', `ws://127.0.0.1:${port}`]);
     const { code, stdout, stderr } = await run.ended;
     expect(code).toBe(5);
     expect(stdout).toBe('');
@@ -168,7 +169,7 @@ describe('cc-executor run', () => {
 
   it('exits with 2 when the gateway finds a parameter wrong', async () => {
     const gateway = await startGateway();
-    const run = runCli(['run', 'hello'], { url: gateway.url });
+    const run = runHere(['run', 'hello'], { url: gateway.url });
     const connection = await gateway.accept();
     connection.refuse(await connection.expect('execute'), 'invalid_params');
     expect((await run.ended).code).toBe(2);
