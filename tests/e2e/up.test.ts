@@ -17,6 +17,7 @@ import {
 } from './support/up.ts';
 
 const folder = useFolder();
+const bin = () => join(folder(), 'bin');
 const launchUp = (env: NodeJS.ProcessEnv) => launchIn(folder(), env);
 const startUp = (env: NodeJS.ProcessEnv) => startIn(folder(), env);
 
@@ -48,12 +49,21 @@ const ways: Way[] = [
     missing: await whyNotFetched(),
   },
   {
-    name: 'no Redis at all',
-    env: async () => ({ FETCH_REDIS: 'off' }),
-    described: /redis +redis:\S+ \(EMBEDDED/,
+    name: 'no Redis that can run',
+    async env() {
+      await putServer('echo "libx.so.1: not found" >&2; exit 127');
+      return { PATH: bin(), FETCH_REDIS: 'off' };
+    },
+    described: /\/bin\/redis-server cannot run: libx\.so\.1: not found.*redis +redis:\S+ \(EMBEDDED/s,
     processes: 5,
   },
 ];
+
+/** Makes a redis-server in `bin`. */
+async function putServer(script: string): Promise<void> {
+  await mkdir(bin());
+  await writeFile(join(bin(), 'redis-server'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+}
 
 /** Where one is installed, nobody has had to fetch one yet. */
 async function whyNotFetched(): Promise<string | undefined> {
@@ -109,13 +119,9 @@ describe('cc-executor up says what is wrong before anything starts:', () => {
 it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
   'cc-executor up ends at %s while it looks for a Redis',
   async (signal) => {
-    const bin = join(folder(), 'slow');
-    await mkdir(bin);
     const pidFile = join(folder(), 'pid');
-    await writeFile(join(bin, 'redis-server'), `#!/bin/sh\necho $$ >'${pidFile}'\nexec /bin/sleep 600\n`, {
-      mode: 0o755,
-    });
-    const child = launchUp({ PATH: bin, FETCH_REDIS: 'off' });
+    await putServer(`echo $$ >'${pidFile}'\nexec /bin/sleep 600`);
+    const child = launchUp({ PATH: bin(), FETCH_REDIS: 'off' });
     await vi.waitFor(async () => expect(await readFile(pidFile, 'utf8')).toMatch(/\d+\n/), {
       timeout: 30_000,
     });
