@@ -2,7 +2,7 @@
  * The file of results of a batch, a line of JSON each, in the order of the lines. It is all that is remembered of a run: one that is
  * opened again keeps the whole lines it has, and what a kill left unfinished is cut off before more is written.
  */
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import type { BatchResult } from '@cc-executor/protocol';
 import { UsageError } from './usage-error.ts';
 
@@ -28,7 +28,10 @@ export type ResultsFile = {
 /** Errors: `UsageError` for a file of anything else, or one that cannot be opened. */
 export async function openResults(path: string): Promise<ResultsFile> {
   const file = await open(path, 'a+').catch(unusable(path));
-  const { kept, end } = readWholeLines(await file.readFile(), path);
+  const { kept, end } = await readWholeLines(file, path).catch(async (error) => {
+    await file.close();
+    throw error;
+  });
   let count = kept.length;
   let completed = kept.filter(isCompleted).length;
   let lastLine = kept.at(-1)?.line ?? 0;
@@ -63,7 +66,8 @@ export function unusable(path: string) {
 }
 
 /** The results, and where a line begins that a kill left unfinished. */
-function readWholeLines(bytes: Buffer, path: string): { kept: BatchResult[]; end: number } {
+async function readWholeLines(file: FileHandle, path: string): Promise<{ kept: BatchResult[]; end: number }> {
+  const bytes = await file.readFile();
   const kept: BatchResult[] = [];
   let start = 0;
   for (let end = bytes.indexOf(LINE_FEED); end !== -1; end = bytes.indexOf(LINE_FEED, start)) {
