@@ -6,7 +6,7 @@ export default defineConfig({
     name: 'bench',
     reporters: ['default', './tools/totals-reporter.ts'],
     include: ['bench/smoke.test.ts', 'bench/many-jobs.test.ts'],
-    globalSetup: ['tests/setup/redis.ts', 'tests/setup/claude-code.ts'],
+    globalSetup: ['redis', 'claude-code', 'bundles'].map((name) => `tests/setup/${name}.ts`),
     retry: process.env.CI ? 1 : 0,
   },
 });

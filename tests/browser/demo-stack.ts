@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { quickStart, quickStarts } from '@cc-executor/testing';
 
 const MAIN = fileURLToPath(new URL('../../apps/cli/src/main.ts', import.meta.url));
 
@@ -18,8 +19,16 @@ export type DemoStack = {
 export async function startDemoStack(folder: string, env: Record<string, string> = {}): Promise<DemoStack> {
   const ports = { CLAUDE_API_PORT: '0', GATEWAY_PORT: '0', DASHBOARD_PORT: '0' };
   const places = { HOME: folder, CLAUDE_WORK_DIR: join(folder, 'work'), UP_DATA_DIR: join(folder, 'redis') };
-  const child = spawn(process.execPath, [MAIN, 'up'], {
-    env: { PATH: '/nowhere', CLAUDE_ENGINE: 'demo', NO_COLOR: '1', ...ports, ...places, ...env },
+  const child = spawn(process.execPath, [...quickStart(MAIN), 'up'], {
+    env: {
+      PATH: '/nowhere',
+      CLAUDE_ENGINE: 'demo',
+      NO_COLOR: '1',
+      ...quickStarts(),
+      ...ports,
+      ...places,
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = once(child, 'close');

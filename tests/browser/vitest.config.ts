@@ -6,7 +6,7 @@ export default defineConfig({
     name: 'browser',
     reporters: ['default', './tools/totals-reporter.ts'],
     include: ['tests/browser/**/*.test.ts'],
-    globalSetup: ['tests/setup/redis.ts', 'tests/setup/claude-code.ts', 'tests/setup/home.ts'],
+    globalSetup: ['redis', 'claude-code', 'bundles', 'home'].map((name) => `tests/setup/${name}.ts`),
     retry: process.env.CI ? 1 : 0,
     testTimeout: 60_000,
     hookTimeout: 90_000,
