@@ -25,6 +25,7 @@ import {
   text,
   urlText,
 } from '@cc-executor/runtime';
+import { isAddressRule } from '@cc-executor/runtime/targets';
 import { tracingSettings } from '@cc-executor/tracing';
 import { webhookSettings } from '@cc-executor/webhooks/settings';
 import { findIdentityFaults, identitySettings } from './identity/settings.ts';
@@ -57,6 +58,16 @@ export const settings = {
     example: 'https://tools.example.com',
     description:
       'Origins of web pages that may connect, besides those on loopback and of its own name; * allows every page.',
+  }),
+  trustedProxies: setting({
+    env: 'GATEWAY_TRUSTED_PROXIES',
+    schema: listOf()
+      .refine((rules) => rules.every(isAddressRule), { error: 'has something else in it' })
+      .describe('addresses and ranges of them (10.0.0.0/8), separated by commas'),
+    default: [],
+    example: '10.20.0.0/16',
+    description:
+      'Proxies whose X-Forwarded-For is believed: so failed logins are slowed down, and logged, by the address they come from.',
   }),
   showTitles: setting({
     env: 'GATEWAY_SHOW_TITLES',

@@ -19,6 +19,7 @@ import { createWebSocketDoors } from './doors/upgrade.ts';
 import { createAdmissions } from './identity/admissions.ts';
 import type { Authenticator } from './identity/authenticator.ts';
 import { createEntrance } from './identity/entrance.ts';
+import { createSourceOf } from './identity/source.ts';
 import type { Tickets } from './identity/tickets.ts';
 import { createDeliveryLag } from './listening/delivery-lag.ts';
 import { createHeartbeats } from './listening/heartbeats.ts';
@@ -44,6 +45,7 @@ export type GatewayOptions = {
   drainGraceMs: number;
   allowedHosts: readonly string[];
   allowedOrigins: readonly string[];
+  trustedProxies: readonly string[];
   /** Told to every native client. */
   ceilingsFor: CeilingsFor;
   /** What all connections together may hold in memory, in bytes. */
@@ -100,7 +102,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const memory = createMemoryBudget(options.memoryBudgetBytes);
   metrics.watchMemory(memory);
   const { authenticator } = options;
-  const enter = createEntrance({ authenticator, failedLogins: createFailedLogins(), logger });
+  const enter = createEntrance({
+    ...{ authenticator, failedLogins: createFailedLogins(), logger },
+    sourceOf: createSourceOf(options.trustedProxies),
+  });
   const admissions = createAdmissions({ authenticator, everyMs: ADMISSION_LOOK_MS });
   const own = {
     allowedHosts: [options.host, ...options.allowedHosts],

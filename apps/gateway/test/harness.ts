@@ -219,6 +219,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
       drainGraceMs: 50,
       allowedHosts: [],
       allowedOrigins: [],
+      trustedProxies: [],
       memoryBudgetBytes: 128 * 1024 * 1024,
       readLog: gatewayLog,
       feed,

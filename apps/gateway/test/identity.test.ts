@@ -1,6 +1,7 @@
 /** Who may come in, at every door; what they see there; and when they have to go. */
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { Readable, Writable } from 'node:stream';
 import type { FilesAnswer, FilesRequest } from '@cc-executor/claude-api-client';
 import { tenantWorkspace } from '@cc-executor/claude-options/tenant-workspace';
@@ -15,6 +16,7 @@ import { createJobId, type Method, methods } from '@cc-executor/protocol';
 import { createLogger } from '@cc-executor/runtime';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { createSourceOf } from '../src/identity/source.ts';
 import { createFiles } from '../src/operations/files.ts';
 import { provideRig, type Rig, type TestGateway, untilTrue } from './harness.ts';
 
@@ -364,6 +366,26 @@ test.each([
     await untilTrue(() => gateway.connections() === 0);
   },
 );
+
+test.each([
+  ['an address that connects itself', '203.0.113.7', undefined, '203.0.113.7'],
+  ['what a stranger says of themselves', '203.0.113.7', '198.51.100.1', '203.0.113.7'],
+  ['whom a trusted proxy names', '10.0.0.2', '203.0.113.7', '203.0.113.7'],
+  ['whom it names last, whatever was said before', '10.0.0.2', '1.1.1.1, 203.0.113.7', '203.0.113.7'],
+  [
+    'whom the outer of two trusted ones names',
+    '::ffff:10.0.0.2',
+    '1.1.1.1, 203.0.113.7,10.9.9.9',
+    '203.0.113.7',
+  ],
+  ['an address inside, behind them', '10.0.0.2', '10.1.1.1', '10.1.1.1'],
+  ['a trusted proxy that names what is no address', '10.0.0.2', 'nonsense', '10.0.0.2'],
+  ['a trusted proxy that names nobody', '10.0.0.2', '', '10.0.0.2'],
+])('the source of a request is %s', (_, remoteAddress, forwarded, source) => {
+  const sourceOf = createSourceOf(['10.0.0.0/8']);
+  const headers = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded };
+  expect(sourceOf({ socket: { remoteAddress } as Socket, headers })).toBe(source);
+});
 
 test('failures of one source take longer each time; those of another, or after a while, do not', () => {
   let now = 0;

@@ -35,11 +35,25 @@ export function isTargetRule(text: string): boolean {
   return more.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
 }
 
+export function isAddress(text: string): boolean {
+  return isIP(text) !== 0;
+}
+
+/** Whether a text is an address or a range. */
+export function isAddressRule(text: string): boolean {
+  return isTargetRule(text) && isAddress(text.split('/', 1)[0] ?? '');
+}
+
+/** Tells whether an address is among these, each a `isAddressRule`. */
+export function createAddressList(rules: readonly string[]): (address: string) => boolean {
+  const list = blockListOf(rules);
+  return (address) => holds(list, address);
+}
+
 /** @param allowed what the operator allows besides, each a `isTargetRule` */
 export function createTargetRules(allowed: readonly string[]): TargetRules {
-  const isAddress = (rule: string) => isIP(rule.split('/', 1)[0] ?? '') !== 0;
-  const ranges = blockListOf(allowed.filter(isAddress));
-  const names = new Set(allowed.filter((rule) => !isAddress(rule)).map((name) => name.toLowerCase()));
+  const ranges = blockListOf(allowed.filter(isAddressRule));
+  const names = new Set(allowed.filter((rule) => !isAddressRule(rule)).map((name) => name.toLowerCase()));
 
   function permitted(target: URL, addresses: readonly string[]): string[] {
     if (names.has(hostOf(target))) return [...addresses];

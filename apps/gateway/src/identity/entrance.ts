@@ -6,6 +6,7 @@ import { RedisUnavailableError } from '@cc-executor/redis';
 import { auditLogger, type Logger, logEvents } from '@cc-executor/runtime';
 import type { DoorName } from '../metrics.ts';
 import type { Authenticator } from './authenticator.ts';
+import type { SourceOf } from './source.ts';
 
 /** Errors: `unauthenticated`, `unavailable`. */
 export type Entrance = (request: IncomingMessage, door: DoorName) => Promise<Identity>;
@@ -13,9 +14,10 @@ export type Entrance = (request: IncomingMessage, door: DoorName) => Promise<Ide
 export function createEntrance(options: {
   authenticator: Authenticator;
   failedLogins: FailedLogins;
+  sourceOf: SourceOf;
   logger: Logger;
 }): Entrance {
-  const { authenticator, failedLogins, logger } = options;
+  const { authenticator, failedLogins, sourceOf, logger } = options;
   return async (request, door) => {
     try {
       return await authenticator.identify(request.headers, door !== 'http');
@@ -24,7 +26,7 @@ export function createEntrance(options: {
       if (isAway) logger.warn({ err: error, door }, 'nobody can be asked who that is');
       if (isAway) throw new ProtocolError('unavailable', undefined, 1_000);
       if (!(error instanceof ProtocolError)) throw error;
-      const source = request.socket.remoteAddress ?? 'gone';
+      const source = sourceOf(request);
       const delayMs = failedLogins.failed(source);
       auditLogger(logger).info({ event: logEvents.loginFailed, source, door, delayMs }, 'login failed');
       await failedLogins.holdBack(delayMs);
