@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { claudeEnvironment, startStandInModel } from '@cc-executor/testing';
+import { claudeEnvironment, quickStart, SHORT_LIVED, startStandInModel } from '@cc-executor/testing';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createConversationFolders } from '../src/conversation-folders.ts';
 import { startModelProxy } from '../src/model-proxy.ts';
@@ -208,11 +208,13 @@ describe.runIf(process.platform === 'linux')('in a view of its own', () => {
       mount -o remount,bind,ro '${home}'
       mount -o remount,bind,ro /
       echo 0 > /proc/sys/user/max_user_namespaces
-      exec setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all '${process.execPath}' '${main}'`;
+      exec setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all '${[process.execPath, ...quickStart(main)].join("' '")}'`;
     const start = (sandbox: string) =>
       spawn('unshare', ['--user', '--map-root-user', '--mount', '/bin/sh', '-c', bare], {
         env: {
           ...claudeEnvironment({ modelUrl: model.url, home }),
+          ...SHORT_LIVED,
+          CLAUDE_PASS_ENV: Object.keys(SHORT_LIVED).join(),
           CLAUDE_WORK_DIR: '/srv',
           CLAUDE_API_PORT: '0',
           CLAUDE_BIN: realCli ?? fakeCli(),
