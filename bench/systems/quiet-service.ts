@@ -30,7 +30,8 @@ export async function startQuietService(
   const { PATH, HOME } = process.env;
   const child = spawn(process.execPath, quickStart(main), {
     env: { PATH, HOME, LOG_LEVEL: 'warn', LOG_FORMAT: 'json', [portVariable]: `${port}`, ...env },
-    stdio: ['ignore', 'inherit', 'inherit'],
+    // The audit log is written whatever the level: a line for each job that comes with a key.
+    stdio: ['ignore', env.AUTH_MODE === undefined ? 'inherit' : 'ignore', 'inherit'],
   });
   killWithParent(child);
   const exited = once(child, 'exit');

@@ -272,9 +272,12 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
       logger: silent,
       ...overrides,
     });
-    gateways.push(async () => {
+    const close = async () => {
       await started.close();
       await places.close();
+    };
+    gateways.push(async () => {
+      await close();
       roomWatch.close();
       await producer.close();
       await feed.close();
@@ -282,6 +285,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
     });
     return {
       ...started,
+      close,
       url: `ws://127.0.0.1:${started.port}/ws`,
       dialectUrl: `ws://127.0.0.1:${started.port}/ws/mcp`,
       redis,

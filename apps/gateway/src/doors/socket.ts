@@ -31,12 +31,11 @@ const MAX_WAITING_BYTES = 2 * 1024 * 1024;
 /** How long a client may take to read its close frame, and what goes before, and to answer it. */
 const FAREWELL_MS = 1_000;
 
-/** What a door is given besides its connection. The logger becomes one that names the connection, and says these fields. */
+/** What a door is given besides its connection. The logger becomes one that names the connection. */
 export type SocketContext = Omit<DoorContext, 'connectionId' | 'outbox' | 'close'> & {
   memory: MemoryBudget;
   turns: TenantTurns;
   rounds: Rounds;
-  logFields: object;
 };
 
 export type Connection = Beating & {
@@ -55,7 +54,7 @@ export function runConnection(
   onClose: (reason: CloseReason | 'client') => void,
 ): Connection {
   const connectionId = createConnectionId();
-  const logger = context.logger.child({ ...context.logFields, connectionId });
+  const logger = context.logger.child({ connectionId });
   const { memory } = context;
   const liveness = createLiveness();
   let malformed = 0;

@@ -46,7 +46,7 @@ export type WebSocketDoorsOptions = {
   metrics: Pick<GatewayMetrics, 'connections' | 'connectionsOpened' | 'connectionsClosed'>;
   logger: Logger;
   /** What every connection is given. */
-  context: Omit<SocketContext, 'identity' | 'openSession' | 'turns' | 'logFields'> & {
+  context: Omit<SocketContext, 'identity' | 'openSession' | 'turns'> & {
     openSessionAs: OpenSessionAs;
     turns: Turns;
   };
@@ -66,6 +66,8 @@ export function createWebSocketDoors(options: WebSocketDoorsOptions): WebSocketD
     ['/ws/mcp', { name: 'dialect', open: openDialectDoor, subprotocol: undefined }],
   ]);
   const connections = new Set<Connection>();
+  /** One for all connections of a key: each connection has but its own id to add. */
+  const loggers = new WeakMap<Identity, Logger>();
   let isClosing = false;
   let onEmpty: (() => void) | undefined;
 
@@ -97,12 +99,12 @@ export function createWebSocketDoors(options: WebSocketDoorsOptions): WebSocketD
       identity,
       openSession: context.openSessionAs(identity),
       turns: context.turns.of(identity.tenant),
-      logFields: fieldsOf(identity),
+      logger: loggerFor(identity),
     };
     webSockets.handleUpgrade(request, stream, head, (webSocket) => {
       const connection = runConnection(webSocket, stream, door.open, own, (reason) => {
         connections.delete(connection);
-        discharge();
+        admissions.remove(connection.close);
         metrics.connections.dec({ door: door.name });
         metrics.connectionsClosed.inc({ reason });
         leave();
@@ -112,8 +114,16 @@ export function createWebSocketDoors(options: WebSocketDoorsOptions): WebSocketD
       metrics.connections.inc({ door: door.name });
       metrics.connectionsOpened.inc({ door: door.name });
       const leave = heartbeats.add(connection);
-      const discharge = admissions.add(identity, connection.close);
+      admissions.add(identity, connection.close);
     });
+  }
+
+  function loggerFor(identity: Identity): Logger {
+    const { who, tenant, proof } = identity;
+    if (proof.kind === 'none') return logger;
+    const known = loggers.get(identity) ?? logger.child({ who, tenant });
+    loggers.set(identity, known);
+    return known;
   }
 
   function asRefusal(error: unknown): ProtocolError {
@@ -166,11 +176,6 @@ export function createWebSocketDoors(options: WebSocketDoorsOptions): WebSocketD
       webSockets.close();
     },
   };
-}
-
-/** What the log lines of a connection say of who it is. */
-function fieldsOf({ who, tenant, proof }: Identity): object {
-  return proof.kind === 'none' ? {} : { who, tenant };
 }
 
 function offers(request: IncomingMessage, subprotocol: string): boolean {

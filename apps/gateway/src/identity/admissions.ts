@@ -4,13 +4,15 @@ import type { CloseReason } from '@cc-executor/protocol';
 import type { Authenticator } from './authenticator.ts';
 
 export type Admissions = {
-  /** Watches one who came in; `end` is called once, should it have to go. Returns what lets it leave by itself. */
-  add(identity: Identity, end: (reason: CloseReason) => void): () => void;
+  /** Watches one who came in; `end`, which no other has, is called once, should it have to go. */
+  add(identity: Identity, end: End): void;
+  /** The one with this `end` leaves by itself. */
+  remove(end: End): void;
   /** Idempotent. */
   close(): void;
 };
 
-type Admission = { identity: Identity; end: (reason: CloseReason) => void };
+type End = (reason: CloseReason) => void;
 
 /** @param options.everyMs how often all are looked at */
 export function createAdmissions({
@@ -20,14 +22,14 @@ export function createAdmissions({
   authenticator: Pick<Authenticator, 'standing'>;
   everyMs: number;
 }): Admissions {
-  const admitted = new Set<Admission>();
+  const admitted = new Map<End, Identity>();
 
   function look(): void {
-    for (const admission of admitted) {
-      const standing = authenticator.standing(admission.identity);
+    for (const [end, identity] of admitted) {
+      const standing = authenticator.standing(identity);
       if (standing === 'good') continue;
-      admitted.delete(admission);
-      admission.end(standing === 'expired' ? 'login_expired' : 'login_revoked');
+      admitted.delete(end);
+      end(standing === 'expired' ? 'login_expired' : 'login_revoked');
     }
   }
 
@@ -35,11 +37,9 @@ export function createAdmissions({
   timer.unref();
   return {
     add(identity, end) {
-      if (identity.proof.kind === 'none') return () => undefined;
-      const admission = { identity, end };
-      admitted.add(admission);
-      return () => void admitted.delete(admission);
+      if (identity.proof.kind !== 'none') admitted.set(end, identity);
     },
+    remove: (end) => void admitted.delete(end),
     close: () => clearInterval(timer),
   };
 }

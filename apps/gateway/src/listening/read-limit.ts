@@ -3,8 +3,8 @@
  * have not taken yet waits in its memory, and what we have taken in ours. Redis answers one after another, so that everybody's
  * answers wait for what it has been asked before: of a tenant there are fewer still. Tenants have their turns, and of one tenant
  * who came first; since each connection reads one thing at a time (read-turns.ts), none of them can hold up the others for
- * longer than one read each. Passing a page on takes the gateway's own time: while several tenants ask, pages are small, and a
- * tenant has one under way.
+ * longer than one read each. A list takes Redis's time, and passing a page on the gateway's own: while several tenants ask, a
+ * tenant has one of these under way, and pages are small.
  */
 import type { Reach, ReadLog } from '@cc-executor/job-log';
 
@@ -76,23 +76,27 @@ export function limitReads(
     }
   }
 
-  const readPage: ReadLog['range'] = (whose, jobId, stretch) => {
-    if (performance.now() >= sharedUntil) return inTurn(whose, () => readLog.range(whose, jobId, stretch));
-    const maxBytes = Math.min(stretch.maxBytes, SHARED_PAGE_BYTES);
-    return inTurn(whose, () => readLog.range(whose, jobId, { ...stretch, maxBytes }), maxReadsOfTenant);
-  };
+  const isShared = () => performance.now() < sharedUntil;
+
+  /** What takes Redis, or us, a ms and more: pages of logs, and lists, for which many entries are looked at. */
+  function inTurnAlone<T>(whose: Reach, read: () => Promise<T>): Promise<T> {
+    return inTurn(whose, read, isShared() ? maxReadsOfTenant : 1);
+  }
 
   return {
     positions(whose, ...asked) {
       noteAsked(whose);
       return readLog.positions(whose, ...asked);
     },
-    range: readPage,
+    range(whose, jobId, stretch) {
+      const maxBytes = isShared() ? Math.min(stretch.maxBytes, SHARED_PAGE_BYTES) : stretch.maxBytes;
+      return inTurnAlone(whose, () => readLog.range(whose, jobId, { ...stretch, maxBytes }));
+    },
     get: (whose, ...asked) => inTurn(whose, () => readLog.get(whose, ...asked)),
     spec: (whose, ...asked) => inTurn(whose, () => readLog.spec(whose, ...asked)),
     body: (whose, ...asked) => inTurn(whose, () => readLog.body(whose, ...asked)),
-    list: (whose, ...asked) => inTurn(whose, () => readLog.list(whose, ...asked)),
+    list: (whose, ...asked) => inTurnAlone(whose, () => readLog.list(whose, ...asked)),
     ownerOf: readLog.ownerOf,
-    count: (whose, ...asked) => inTurn(whose, () => readLog.count(whose, ...asked)),
+    count: (whose, ...asked) => inTurnAlone(whose, () => readLog.count(whose, ...asked)),
   };
 }

@@ -66,10 +66,10 @@ export function createHttpDoor(
     if (identity === undefined) return;
     const exchange = openExchange(reply, identity, context);
     exchanges.add(exchange);
-    const discharge = admissions.add(identity, exchange.cutOff);
+    admissions.add(identity, exchange.cutOff);
     void exchange.closed.then(() => {
       exchanges.delete(exchange);
-      discharge();
+      admissions.remove(exchange.cutOff);
       if (exchanges.size === 0) onEmpty?.();
     });
     try {
