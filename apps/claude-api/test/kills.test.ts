@@ -12,7 +12,7 @@ import {
   startApi,
   temporaryFolder,
 } from './harness.ts';
-import { cliOf, processesOf, untilProcesses } from './process-table.ts';
+import { cliOf, holderOf, processesOf, untilProcesses } from './process-table.ts';
 import { MISSING, realCli, realEngine } from './real-claude.ts';
 
 const SIGNALS = ['SIGKILL', 'SIGKILL', 'SIGTERM', 'SIGINT'] as const;
@@ -43,8 +43,7 @@ async function runAndKill(api: Api, prefix: string, question: string, afterMs: n
   });
   await untilProcesses(() => over || cliOf(executionId) !== undefined);
   await new Promise((resolve) => setTimeout(resolve, afterMs));
-  const holder = processesOf(executionId).find(({ parent }) => parent === process.pid);
-  const target = randomInt(4) === 0 ? holder : cliOf(executionId);
+  const target = randomInt(4) === 0 ? holderOf(executionId) : cliOf(executionId);
   const killed = target !== undefined && tryKill(target.pid, SIGNALS[randomInt(SIGNALS.length)]!);
   return { complete: soleCompletion(parseLines(await ended)), killed };
 }

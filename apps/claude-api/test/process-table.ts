@@ -27,10 +27,18 @@ export function heldProcessesOf(executionId: string): ProcessOfExecution[] {
   return processesOf(executionId).filter(({ pid }) => !supervisors.has(pid));
 }
 
-/** The CLI of an execution that this process began: the one that the others descend from. */
+/** What holds an execution that this process began: the child that all of it descends from. */
+export function holderOf(executionId: string): Seen | undefined {
+  const start = `\0${MARKER_VARIABLE}=${executionId}`;
+  return childrenOf(process.pid).find(({ environment }) => environment.includes(start));
+}
+
+/** The CLI of such an execution: the one that the others descend from. */
 export function cliOf(executionId: string): ProcessOfExecution | undefined {
   const start = `\0${MARKER_VARIABLE}=${executionId}`;
-  const held = descendantsOf(process.pid).filter(
+  const holder = holderOf(executionId);
+  if (holder === undefined) return undefined;
+  const held = [holder, ...descendantsOf(holder.pid)].filter(
     ({ command, environment }) => environment.includes(start) && !command.includes(SUPERVISOR_NAME),
   );
   const pids = new Set(held.map(({ pid }) => pid));
@@ -53,10 +61,14 @@ function lookAround(): Seen[] {
 
 /** Much less to look at than all processes; those whose parent has ended are not among them. */
 function descendantsOf(pid: number): Seen[] {
+  return childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child.pid)]);
+}
+
+function childrenOf(pid: number): Seen[] {
   const children = tasksOf(pid).flatMap(
     (task) => readFile(`${pid}/task/${task}`, 'children').match(/\d+/g) ?? [],
   );
-  return children.flatMap((child) => [...lookAt(child), ...descendantsOf(Number(child))]);
+  return children.flatMap(lookAt);
 }
 
 function tasksOf(pid: number): string[] {
