@@ -206,7 +206,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
     const services = overrides.services ?? noFleet;
     const listenerNotes = createListenerNotes({ listenLog: gatewayLog, logger: silent });
     const tickets = createTickets({ redis, keyPrefix });
-    const roomWatch = watchRoom(redis, { fullPercent: 90, everyMs: 50 });
+    const roomWatch = overrides.roomWatch ?? watchRoom(redis, { fullPercent: 90, everyMs: 50 });
     const authenticator = createAuthenticator(keyring, tickets);
     const holdersOf = createHolders(authenticator, quotas);
     const places = createPlaces({ ledger: createRedisPlaceLedger({ redis, keys }) });
