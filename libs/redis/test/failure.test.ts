@@ -1,5 +1,4 @@
 /** What Redis and its driver throw, told apart. Real errors wherever they can be had. */
-import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import {
   commandContains,
@@ -48,7 +47,8 @@ function connect(role: RedisRole, { user = '', commandTimeoutMs = 2_000 } = {}):
 }
 
 async function ready(redis: RedisConnection): Promise<RedisConnection> {
-  if (redis.status !== 'ready') await once(redis, 'ready');
+  // Not `once` of node:events, which rejects when Redis is slow to answer, and it connects anew.
+  if (redis.status !== 'ready') await new Promise((resolve) => redis.once('ready', resolve));
   return redis;
 }
 
