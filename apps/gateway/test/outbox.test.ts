@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createBatch } from '../src/doors/batch.ts';
 import { createOutbox, type Outbox } from '../src/doors/outbox.ts';
-import { createRounds } from '../src/doors/rounds.ts';
+import { createRounds, type Rounds } from '../src/doors/rounds.ts';
 import { textFrame } from '../src/doors/text-frame.ts';
 import { overWebSocket } from '../src/doors/web-socket-carrier.ts';
 import { connectPair, type SocketPair } from './fixtures/socket-pair.ts';
@@ -18,12 +18,14 @@ let outbox: Outbox;
 let received: string[];
 let rooms: number;
 let grownBytes: number;
+let rounds: Rounds;
 
 beforeEach(async () => {
   pair = await connectPair();
   received = [];
   rooms = 0;
   grownBytes = 0;
+  rounds = createRounds();
   pair.client.on('message', (data) => received.push(String(data)));
   outbox = createOutbox(overWebSocket(pair.webSocket, pair.stream), {
     roomBytes: () => ROOM_BYTES,
@@ -33,7 +35,7 @@ beforeEach(async () => {
     onGrown(bytes) {
       grownBytes += bytes;
     },
-    rounds: createRounds(),
+    rounds,
   });
 });
 afterEach(() => pair.close());
@@ -71,6 +73,18 @@ test('hands over all of a tick at its end, also to those who would wait', async 
   expect(outbox.waitingBytes()).toBe(0);
   await untilTrue(() => received.length === 2);
   expect(received).toEqual(['0', '1']);
+});
+
+test('hands over at once, when it is told to, what waits for others: that tells nothing of the client', async () => {
+  // A large round comes before.
+  for (let i = 0; i < 1_000; i += 1) rounds.joinPatiently(() => undefined);
+  await new Promise<void>((resolve) => process.nextTick(resolve));
+  outbox.sendPatiently(createBatch([textFrame('0')]));
+  await new Promise<void>((resolve) => process.nextTick(resolve));
+  expect(outbox.waitingBytes()).toBe(3);
+  outbox.depart();
+  expect(outbox.waitingBytes()).toBe(0);
+  await untilTrue(() => received.length === 1);
 });
 
 test('says that there is room again when all was taken at once, and nothing drains', async () => {

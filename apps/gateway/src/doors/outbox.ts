@@ -28,6 +28,8 @@ export type Outbox = {
   send(frame: string | Batch): void;
   /** The same, but it may wait for what follows. */
   sendPatiently(batch: Batch): void;
+  /** Hands over now what waits for the end of the tick, or for others: what is left is what the client does not take. */
+  depart(): void;
   hasRoom(): boolean;
   /** How much may wait before `hasRoom` says no, in bytes. */
   roomBytes(): number;
@@ -93,7 +95,7 @@ export function createOutbox(
     if (hasRoom()) watch.onRoom();
   });
 
-  /** In one system call. Called once more than needed where what waited patiently went with something else. */
+  /** In one system call. In a round it is called once more than needed where what waited patiently went with something else. */
   function depart(): void {
     due = 'no';
     const [first] = queue;
@@ -128,6 +130,7 @@ export function createOutbox(
       due = 'patiently';
       watch.rounds.joinPatiently(depart);
     },
+    depart,
     hasRoom,
     roomBytes: watch.roomBytes,
     waitingBytes,

@@ -150,6 +150,7 @@ export function runConnection(
     attachments: door.attachments,
     beat: guard((positions) => {
       if (webSocket.readyState !== webSocket.OPEN) return;
+      outbox.depart();
       const outgoing = { takenBytes: outbox.takenBytes(), waitingBytes: outbox.waitingBytes() };
       // While we do not listen, it cannot answer.
       if (webSocket.isPaused && outgoing.waitingBytes === 0) liveness.answered();

@@ -121,6 +121,7 @@ export function openExchange(reply: HttpReply, identity: Identity, context: Http
   const beating: Beating = {
     attachments: session.attachments.all,
     beat: guard((positions) => {
+      outbox.depart();
       const outgoing = { takenBytes: outbox.takenBytes(), waitingBytes: outbox.waitingBytes() };
       // HTTP has no pings: who has taken all that there was is taken for present.
       if (outgoing.waitingBytes === 0) liveness.answered();
