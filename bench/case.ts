@@ -7,6 +7,8 @@ export type Case<R> = {
   /** One letter, for the command line. */
   readonly name: string;
   readonly title: string;
+  /** Left out where no case is named: all others together take ten minutes. */
+  readonly isOnlyNamed?: boolean;
   readonly goals: readonly Goal<R>[];
   measure(bench: Bench): Promise<R>;
   show(result: R): readonly Table[];
@@ -23,15 +25,17 @@ export type CaseReport = {
 export type AnyCase = {
   readonly name: string;
   readonly title: string;
+  readonly isOnlyNamed: boolean;
   run(bench: Bench): Promise<CaseReport>;
   /** What there is to report when it could not be run to its end, and why not. */
   leaveOpen(reason: string): CaseReport;
 };
 
-export function defineCase<R>({ name, title, goals, measure, show }: Case<R>): AnyCase {
+export function defineCase<R>({ name, title, isOnlyNamed = false, goals, measure, show }: Case<R>): AnyCase {
   return {
     name,
     title,
+    isOnlyNamed,
     async run(bench) {
       const result = await measure(bench);
       return { tables: show(result), goals: goals.map((goal) => judge(goal, result)), result };

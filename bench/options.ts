@@ -19,7 +19,7 @@ export function usage(cases: readonly AnyCase[]): string {
 
 usage: npm run bench -- [options] [CASE…]
 
-${cases.map(({ name, title }) => `  ${name}  ${title}`).join('\n')}
+${cases.map(({ name, title, isOnlyNamed }) => `  ${name}  ${title}${isOnlyNamed ? ' (only when it is named)' : ''}`).join('\n')}
 
   --rounds N   how often each is measured; the medians count; default ${DEFAULT_ROUNDS}
   --json FILE  all figures of all rounds, besides what is printed
@@ -51,8 +51,10 @@ export function readOptions(args: string[], known: readonly AnyCase[]): Options 
   const wanted = positionals.map((name) => name.toUpperCase());
   const unknown = wanted.find((name) => !known.some((one) => one.name === name));
   if (unknown !== undefined) throw new Error(`there is no case ${unknown}`);
+  const isWanted = ({ name, isOnlyNamed }: AnyCase) =>
+    wanted.length === 0 ? values.smoke || !isOnlyNamed : wanted.includes(name);
   return {
-    cases: wanted.length === 0 ? known : known.filter(({ name }) => wanted.includes(name)),
+    cases: known.filter(isWanted),
     rounds,
     json: values.json,
     isStrict: values.strict,

@@ -79,6 +79,7 @@ async function measureRounds(bench: Bench): Promise<Result> {
 
 export const neighbours = defineCase<Result>({
   name: 'N',
+  isOnlyNamed: true,
   title: 'neighbours: 50 small jobs a second of one tenant, alone and beside one at its limits on every axis',
   goals: [
     atMost(2, '× alone', 'from execute to its answer, p99', (rounds) => timesAs(rounds, 'accepted')),

@@ -43,6 +43,7 @@ const jobMs = ({ jobs }: Result, name: Name) => jobs[name].cpuPerItemUs.all / 1_
 
 export const tenants = defineCase<Result>({
   name: 'T',
+  isOnlyNamed: true,
   title:
     'tenants: 100 keys with every limit, beside nobody asked: 10,000 connections, 500 upgrades and 100 jobs a second',
   goals: [

@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
 import type { AnyCase } from '../case.ts';
-import { readOptions, usage } from '../options.ts';
+import { type Options, readOptions, usage } from '../options.ts';
 
 const nothing = { tables: [], goals: [], result: undefined };
 const known: AnyCase[] = ['A', 'B', 'C'].map((name) => ({
   name,
   title: `case ${name}`,
+  isOnlyNamed: false,
   run: async () => nothing,
   leaveOpen: () => nothing,
 }));
@@ -13,6 +14,15 @@ const known: AnyCase[] = ['A', 'B', 'C'].map((name) => ({
 test('without arguments, all cases are measured', () => {
   const options = readOptions([], known);
   expect(options).toEqual({ cases: known, rounds: 3, json: undefined, isStrict: false, isSmoke: false });
+});
+
+test('a case that is measured only when it is named is one that the smoke run has, too', () => {
+  const rare = { ...known[0]!, name: 'D', isOnlyNamed: true };
+  const casesOf = (...args: string[]) => (readOptions(args, [...known, rare]) as Options).cases;
+  expect(casesOf()).toEqual(known);
+  expect(casesOf('D')).toEqual([rare]);
+  expect(casesOf('--smoke')).toEqual([...known, rare]);
+  expect(usage([rare])).toContain('  D  case A (only when it is named)\n');
 });
 
 test('cases are named in any case and order, and run in their own', () => {
