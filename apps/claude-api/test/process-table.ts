@@ -101,7 +101,10 @@ function readFile(pid: string, file: string): string {
 export async function untilProcesses(condition: () => boolean, withinMs = 30_000): Promise<void> {
   const endAt = performance.now() + withinMs;
   while (!condition()) {
-    if (performance.now() > endAt) throw new Error(`not so within ${withinMs} ms`);
+    if (performance.now() > endAt) {
+      const there = descendantsOf(process.pid).map(({ environment: _, ...more }) => JSON.stringify(more));
+      throw new Error(`not so within ${withinMs} ms; there are:\n${there.join('\n')}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -158,8 +158,8 @@ export function runConnection(
       if (gone) return dismiss(gone);
       // With the heartbeat, in one system call.
       stream.cork();
-      webSocket.ping();
       try {
+        webSocket.ping();
         door.beat(positions);
       } finally {
         context.rounds.join(() => stream.uncork());
