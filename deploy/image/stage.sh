@@ -3,10 +3,15 @@
 #
 #   stage.sh manifests       what npm ci reads: a change of the code leaves it, and so the next step, as it was
 #   stage.sh packages NAME…  the production dependencies of these workspaces, and links to the workspaces they use
+#   stage.sh git yes|no      Git and certificates, or neither
 #   stage.sh claude-code VERSION  Claude Code in /opt/claude-code, as the lock file in /locked has it; none without a version
 #   stage.sh compiled PROGRAM  what Node compiles of a service when it starts
 #   stage.sh sources FOLDER  the code of the workspaces that FOLDER, a node_modules, links to
 set -eu
+
+image=$(cd "$(dirname "$0")" && pwd)
+
+export npm_config_audit=false npm_config_fund=false npm_config_update_notifier=false npm_config_loglevel=error
 
 case "$1" in
   manifests)
@@ -17,10 +22,16 @@ case "$1" in
     shift
     for name in "$@"; do set -- "$@" "--workspace=$name"; shift; done
     cd /app
-    npm ci --omit=dev --no-audit --no-fund --no-update-notifier --loglevel=error "$@"
+    "$image/persist.sh" npm ci --omit=dev "$@"
     # What has no use in an image: the embedded Redis of `cc-executor up`, and a compiler that is here only because a
     # package says that it would get along with one.
     rm -rf node_modules/js-redis-server node_modules/lua-redis-wasm node_modules/typescript node_modules/@typescript
+    ;;
+  git)
+    [ "$2" = yes ] || exit 0
+    # As one: lists that could not be fetched are no failure of the first, but of the second.
+    "$image/persist.sh" sh -c 'apt-get -qq update && apt-get -qq install -y --no-install-recommends ca-certificates git'
+    rm -rf /var/lib/apt/lists/*
     ;;
   claude-code)
     mkdir -p /opt/claude-code
@@ -33,7 +44,7 @@ case "$1" in
       echo "npm install --prefix tools/claude-code --package-lock-only --save-exact @anthropic-ai/claude-code@$2" >&2
       exit 64
     fi
-    npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
+    "$image/persist.sh" npm ci
     node_modules/.bin/claude --version
     ;;
   compiled)
@@ -58,7 +69,7 @@ case "$1" in
     cp package.json /app/
     ;;
   *)
-    sed -n '2,8p' "$0" >&2
+    sed -n '2,9p' "$0" >&2
     exit 64
     ;;
 esac

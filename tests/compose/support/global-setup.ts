@@ -1,5 +1,6 @@
 /** Builds the images and brings up a stack for each worker of the tests; takes them away again, and sees that they are gone. */
 import type { TestProject } from 'vitest/node';
+import { buildImages } from './build.ts';
 import { whyNoEngine } from './docker.ts';
 import { chooseSettings, openProject, type ProjectSettings } from './project.ts';
 
@@ -37,7 +38,7 @@ export default async function setup({
   }
   try {
     const from = performance.now();
-    await projects[0]!.compose('build', '--quiet');
+    await buildImages(projects[0]!);
     say('built', from);
     const builtAt = performance.now();
     await Promise.all(projects.map((project) => project.up()));
