@@ -44,6 +44,7 @@ import { startWebhooks } from './chores/webhooks.ts';
 import { appName, loadGatewayConfig } from './config.ts';
 import { createAuthenticator } from './identity/authenticator.ts';
 import { checkKeys, openKeys } from './identity/keys.ts';
+import { createSigner } from './identity/signer.ts';
 import { createTickets } from './identity/tickets.ts';
 import { tokenCheckOf } from './identity/token-check.ts';
 import { leaveWhenCancelled, leaveWhenSwept } from './lines.ts';
@@ -117,7 +118,8 @@ await runService({
         ? openKeys({ ...config, app: appName, path: config.keysFile ?? '', logger })
         : undefined;
     const tokenCheck = tokenCheckOf(config, keyring);
-    const tickets = createTickets({ redis, keyPrefix: config.keyPrefix });
+    const signer = config.secretsKeys && createSigner(config.secretsKeys);
+    const tickets = createTickets({ redis, keyPrefix: config.keyPrefix, signer });
     const usageBlock = createRedisUsageBlock({ redis, keys });
     const metrics = createGatewayMetrics(serviceMetrics);
     watchSharedState(serviceMetrics, {
@@ -238,6 +240,11 @@ await runService({
       logger.warn(
         { event: logEvents.openToAll, host: config.host },
         'AUTH_MODE=none: whoever reaches this address may run Claude Code',
+      );
+    }
+    if (tokenCheck !== undefined && signer === undefined) {
+      logger.warn(
+        'SECRETS_KEY is not set: whoever may write to Redis as this gateway does could make tickets',
       );
     }
     if (keyring) watchKeys(serviceMetrics, keyring);

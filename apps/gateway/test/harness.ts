@@ -50,6 +50,7 @@ import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { type AbandonWatch, createAbandonWatch } from '../src/chores/abandon-watch.ts';
 import { loadGatewayConfig } from '../src/config.ts';
 import { createAuthenticator, type TokenCheck } from '../src/identity/authenticator.ts';
+import { createSigner } from '../src/identity/signer.ts';
 import { createTickets } from '../src/identity/tickets.ts';
 import { leaveWhenCancelled } from '../src/lines.ts';
 import { createListenerNotes } from '../src/listening/listener-notes.ts';
@@ -64,8 +65,9 @@ import { createPlaces } from '../src/quotas/places.ts';
 import type { Quotas } from '../src/quotas/settings.ts';
 import { type Gateway, type GatewayOptions, startGateway } from '../src/server.ts';
 
-/** With a key as gateways and workers share it. */
-export const vault = createVault(['a-key-of-these-tests-that-is-long-enough']);
+/** As gateways and workers share it. */
+const SECRET = 'a-key-of-these-tests-that-is-long-enough';
+export const vault = createVault([SECRET]);
 
 export const silent = createLogger({ name: 'test', level: 'silent', format: 'json' });
 
@@ -205,7 +207,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
     const ceilings = { ...noCeilings, ...lowered };
     const services = overrides.services ?? noFleet;
     const listenerNotes = createListenerNotes({ listenLog: gatewayLog, logger: silent });
-    const tickets = createTickets({ redis, keyPrefix });
+    const tickets = createTickets({ redis, keyPrefix, signer: createSigner([SECRET]) });
     const roomWatch = overrides.roomWatch ?? watchRoom(redis, { fullPercent: 90, everyMs: 50 });
     const authenticator = createAuthenticator(keyring, tickets);
     const holdersOf = createHolders(authenticator, quotas);

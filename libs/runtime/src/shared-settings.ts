@@ -182,7 +182,7 @@ export const secretsSettings = {
       .describe('at least 32 characters; several such keys with blanks or line ends between them'),
     secret: true,
     description:
-      'The key with which `env` and `attachments` of jobs are kept in Redis. The same for gateways and workers; without one a job with either is refused. Of several, the first seals and each opens: so it can be changed. `npm start` and compose draw one.',
+      'The key with which `env` and `attachments` of jobs are kept in Redis, and by which gateways sign tickets. The same for gateways and workers; without one a job with either is refused. Of several, the first seals and each opens: so it can be changed. `npm start` and compose draw one.',
   }),
 };
 

@@ -1,15 +1,20 @@
 /**
  * Tickets: an identity put down in Redis for a moment, to be taken once, by whichever gateway is shown its name. Redis has
- * the digest of the name only: what stands there opens nothing.
+ * the digest of the name only: what stands there opens nothing. Where gateways share a secret, it is signed, and bound to that name and a
+ * time: who writes to Redis makes no ticket of their own, and none that is more or lasts longer.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import type { Identity } from '@cc-executor/identity';
 import { TICKET_PREFIX } from '@cc-executor/protocol';
 import { defineScript, type RedisConnection } from '@cc-executor/redis';
+import type { Signer } from './signer.ts';
 
 const TICKET_MS = 30_000;
+/** How far the clocks of two gateways may be apart, in ms. */
+const LEEWAY_MS = 30_000;
 
-type Kept = { identity: Identity; origin?: string };
+/** `until`: on the clock of who gave it, Unix ms. */
+type Kept = { identity: Identity; origin?: string; until: number };
 
 export type Tickets = {
   /** @param origin of the only page that may use it; undefined: whoever has it may. Errors: those of Redis. */
@@ -31,7 +36,18 @@ if not kept then return {} end
 redis.call('DEL', KEYS[1])
 return { kept }`;
 
-export function createTickets({ redis, keyPrefix }: { redis: RedisConnection; keyPrefix: string }): Tickets {
+/** @param options.signer undefined: gateways share no secret */
+export function createTickets({
+  redis,
+  keyPrefix,
+  signer,
+  now = Date.now,
+}: {
+  redis: RedisConnection;
+  keyPrefix: string;
+  signer: Signer | undefined;
+  now?: () => number;
+}): Tickets {
   const issue = defineScript(redis, { name: 'tickets:issue', numberOfKeys: 1, lua: ISSUE });
   const take = defineScript(redis, { name: 'tickets:take', numberOfKeys: 1, lua: TAKE });
   const keyOf = (ticket: string) =>
@@ -39,14 +55,19 @@ export function createTickets({ redis, keyPrefix }: { redis: RedisConnection; ke
   return {
     async issue(identity, origin) {
       const ticket = `${TICKET_PREFIX}${randomBytes(32).toString('base64url')}`;
-      const kept: Kept = { identity, ...(origin !== undefined && { origin }) };
-      const [expiresAt] = await issue([keyOf(ticket)], [JSON.stringify(kept), TICKET_MS]);
+      const kept: Kept = { identity, ...(origin !== undefined && { origin }), until: now() + TICKET_MS };
+      const [key, json] = [keyOf(ticket), JSON.stringify(kept)];
+      const [expiresAt] = await issue([key], [signer?.sign(key, json) ?? json, TICKET_MS]);
       return { ticket, expiresAt: Number(expiresAt) };
     },
     async redeem(ticket, origin) {
-      const [json] = await take([keyOf(ticket)], []);
+      const key = keyOf(ticket);
+      const [text] = await take([key], []);
+      if (text === undefined) return undefined;
+      const json = signer === undefined ? String(text) : signer.open(key, String(text));
       if (json === undefined) return undefined;
-      const kept = JSON.parse(String(json)) as Kept;
+      const kept = JSON.parse(json) as Kept;
+      if (kept.until + LEEWAY_MS < now()) return undefined;
       return kept.origin === undefined || kept.origin === origin ? kept.identity : undefined;
     },
   };
