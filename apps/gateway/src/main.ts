@@ -4,6 +4,7 @@ import { createClaudeApiClient } from '@cc-executor/claude-api-client';
 import {
   createKeys,
   createRedisAcceptLog,
+  createRedisCostLedger,
   createRedisCounts,
   createRedisFeed,
   createRedisJobBatches,
@@ -59,6 +60,7 @@ import { createCeilingsFor } from './operations/own-ceilings.ts';
 import { createCrowd } from './quotas/crowd.ts';
 import { createHolders } from './quotas/holders.ts';
 import { createPlaces } from './quotas/places.ts';
+import { createPurses } from './quotas/purses.ts';
 import { quotasOf } from './quotas/settings.ts';
 import { startGateway } from './server.ts';
 import { createServices } from './services.ts';
@@ -181,7 +183,8 @@ await runService({
     const authenticator = createAuthenticator(tokenCheck, tickets);
     const holdersOf = createHolders(authenticator, quotasOf(config));
     const places = createPlaces({ ledger: createRedisPlaceLedger({ redis, keys }) });
-    const crowd = createCrowd({ holdersOf, places });
+    const purses = createPurses({ ledger: createRedisCostLedger({ redis, keys }) });
+    const crowd = createCrowd({ holdersOf, places, purses });
     // Perhaps to another server, which had not heard of all.
     redis.on('ready', places.retell);
     await roomWatch.look();

@@ -12,7 +12,6 @@ import {
   createRedisFeed,
   createRedisJobBatches,
   createRedisLedger,
-  createRedisPlaceLedger,
   createRedisSweep,
   createRedisWebhookLog,
   createVault,
@@ -59,11 +58,10 @@ import { type Ceilings, ceilingsOf } from '../src/operations/ceilings.ts';
 import { createFiles } from '../src/operations/files.ts';
 import { createOperations } from '../src/operations/index.ts';
 import { createCeilingsFor } from '../src/operations/own-ceilings.ts';
-import { createCrowd } from '../src/quotas/crowd.ts';
 import { createHolders } from '../src/quotas/holders.ts';
-import { createPlaces } from '../src/quotas/places.ts';
 import type { Quotas } from '../src/quotas/settings.ts';
 import { type Gateway, type GatewayOptions, startGateway } from '../src/server.ts';
+import { openCrowd } from './fixtures/crowd.ts';
 
 /** As gateways and workers share it. */
 const SECRET = 'a-key-of-these-tests-that-is-long-enough';
@@ -211,8 +209,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
     const roomWatch = overrides.roomWatch ?? watchRoom(redis, { fullPercent: 90, everyMs: 50 });
     const authenticator = createAuthenticator(keyring, tickets);
     const holdersOf = createHolders(authenticator, quotas);
-    const places = createPlaces({ ledger: createRedisPlaceLedger({ redis, keys }) });
-    const crowd = createCrowd({ holdersOf, places });
+    const { crowd, places } = openCrowd({ redis, keys, holdersOf });
     const started = await startGateway({
       ceilingsFor: createCeilingsFor(ceilings, holdersOf),
       host: '127.0.0.1',

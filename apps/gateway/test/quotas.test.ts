@@ -1,10 +1,7 @@
 /** What a tenant and a key may hold: refused beyond it, at every door, told by `me`, and free again when it is over. */
-import type { Identity, Limits, Terms } from '@cc-executor/identity';
-import { createRedisPlaceLedger } from '@cc-executor/job-log';
+import type { Identity, Terms } from '@cc-executor/identity';
 import { connectWire, type WireClient } from '@cc-executor/testing';
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { createCrowd } from '../src/quotas/crowd.ts';
-import { createPlaces } from '../src/quotas/places.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { completed, output, provideRig, type Rig, type TestGateway, takeJob } from './harness.ts';
 
 let rig: Rig;
@@ -223,55 +220,4 @@ test('a batch is one request, whatever its lines are', async () => {
   const { error } = await (await connect()).request('list');
   expect(error).toMatchObject({ data: { code: 'quota_exceeded' } });
   expect(error.data.retryAfterMs).toBeGreaterThan(10_000);
-});
-
-describe('the crowd at a gateway', () => {
-  const identity = keyring.identify('key_1');
-  function crowdOf(limits: Limits) {
-    let now = 0;
-    const holder = { of: 'tenant', account: 'acme', limits } as const;
-    const ledger = createRedisPlaceLedger({ redis: gateway.redis, keys: rig.keys });
-    const places = createPlaces({ ledger });
-    onTestFinished(places.close);
-    const crowd = createCrowd({ holdersOf: () => [holder], places, now: () => now });
-    return { crowd, holder, pass: (ms: number) => (now += ms) };
-  }
-
-  test('pays for its requests by what they cost, and has more again as time passes', async () => {
-    const { crowd, holder, pass } = crowdOf({ costPerMinute: 60 });
-    for (let i = 0; i < 3; i += 1) await crowd.ask(identity, 20);
-    await expect(crowd.ask(identity, 1)).rejects.toMatchObject({
-      ...{ code: 'quota_exceeded', retryAfterMs: 1_000 },
-    });
-    pass(1_000);
-    await crowd.ask(identity, 1);
-    await expect(crowd.ask(identity, 20)).rejects.toMatchObject({ retryAfterMs: 20_000 });
-    expect(crowd.cost(holder)).toBe(60);
-  });
-
-  test('has more again also while its requests are answered', async () => {
-    const { crowd, pass, holder } = crowdOf({ requests: 1, costPerMinute: 60 });
-    const leave = await crowd.ask(identity, 60);
-    pass(30_000);
-    leave();
-    expect(crowd.cost(holder)).toBe(30);
-  });
-
-  test('is let in to what costs more than there ever is, when nothing is taken', async () => {
-    const { crowd, pass } = crowdOf({ costPerMinute: 10 });
-    await crowd.ask(identity, 20);
-    await expect(crowd.ask(identity, 20)).rejects.toThrow();
-    pass(120_000);
-    await crowd.ask(identity, 20);
-  });
-
-  test('has no place left behind, however often one is left, nor by who was refused', async () => {
-    const { crowd } = crowdOf({ requests: 1, costPerMinute: 60 });
-    const leave = await crowd.ask(identity, 20);
-    await expect(crowd.ask(identity, 1)).rejects.toMatchObject({ retryAfterMs: 100 });
-    for (const _ of [1, 2]) leave();
-    for (const _ of [1, 2]) (await crowd.ask(identity, 20))();
-    await expect(crowd.ask(identity, 20)).rejects.toThrow();
-    await expect.poll(() => gateway.redis.hget(rig.keys.ledger, 'acme requests')).toBe(null);
-  });
 });

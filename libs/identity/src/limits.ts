@@ -19,7 +19,7 @@ const quotas = {
   attachments: count.optional(),
   /** Requests that are being answered at once. */
   requests: count.optional(),
-  /** What requests of a minute may cost at one gateway: most cost 1, those that read much, more. */
+  /** What requests of a minute may cost, at all gateways together: most cost 1, those that read much, more. */
   costPerMinute: count.optional(),
   /** Budgets, in UTC: reserved when a job is accepted, settled when it ends. */
   usdPerDay: amount.optional(),

@@ -31,6 +31,7 @@ export { createKeys, DEFAULT_KEY_PREFIX, type Keys } from './keys.ts';
 export { type Charge, type Ledger, QuotaExceededError, type Spent } from './ledger.ts';
 export { everyTenant, isAskedFor, type ListFilter, type Reach } from './list-query.ts';
 export { createRedisAcceptLog } from './redis-accept-log.ts';
+export { type CostLedger, createRedisCostLedger } from './redis-costs.ts';
 export { createRedisCounts, type JobCounts } from './redis-counts.ts';
 export { createRedisFeed } from './redis-feed.ts';
 export { createRedisJobBatches } from './redis-job-batches.ts';

@@ -61,6 +61,8 @@ export type Keys = {
   gateways: string;
   /** Hash: how many places such a gateway has, by account. */
   places(gateway: string): string;
+  /** String: 'amount at': what requests of an account have cost that has not drained, and when it was that much; on the slot of `due`. */
+  cost(account: string): string;
   /** Set of the tenants that have such a list, on its slot. */
   tenants: string;
   /** String: 'jobId payloadHash since' of an idempotency key. */
@@ -114,6 +116,7 @@ export function createKeys(prefix: string): Keys {
     outputsExpiring: `${prefix}:{due}:outputs:expiring`,
     gateways: `${prefix}:{due}:gateways`,
     places: (gateway) => `${prefix}:{due}:places:${gateway}`,
+    cost: (account) => `${prefix}:{due}:cost:${account}`,
     tenants: `${prefix}:{due}:tenants`,
     idempotency: (tenant, keyHash) => `${prefix}:idempotency:${tenant}:${keyHash}`,
     batch: (batchId) => `${prefix}:batch:{${batchId}}`,

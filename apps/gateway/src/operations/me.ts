@@ -41,19 +41,22 @@ export function createMe({
     return [{ of: 'tenant', name: 'running', limit, taken: await producer.running(tenant) }];
   }
 
-  function here(holder: Holder): Quota[] {
+  async function spent(holder: Holder): Promise<Quota[]> {
     const { costPerMinute: limit } = holder.limits;
-    return limit === undefined
-      ? []
-      : [{ of: holder.of, name: 'costPerMinute', limit, taken: crowd.cost(holder) }];
+    if (limit === undefined) return [];
+    return [{ of: holder.of, name: 'costPerMinute', limit, taken: await crowd.cost(holder) }];
   }
 
   const ceilingsFor = createCeilingsFor(operators, holdersOf);
   return async ({ identity }) => {
     const { tenant, scopes, who, jobId } = identity;
     const holders = holdersOf(identity);
-    const [held, running] = await Promise.all([inLedger(holders), atWorkers(tenant, holders)]);
-    const quotas = [...held, ...running, ...holders.flatMap(here)];
+    const told = await Promise.all([
+      inLedger(holders),
+      atWorkers(tenant, holders),
+      ...holders.map((holder) => spent(holder)),
+    ]);
+    const quotas = told.flat();
     const own = jobId === undefined ? {} : { jobId };
     const ceilings = { ...ceilingsFor(identity), ...furtherCeilings(holders) };
     return { result: { tenant, scopes: [...scopes], who, ...own, ceilings, quotas } };

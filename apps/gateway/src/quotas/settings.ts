@@ -23,7 +23,7 @@ const quotaSettings = {
   costPerMinute: quota(
     'QUOTA_COST_PER_MINUTE',
     positiveInt().optional(),
-    'What the requests of a tenant in a minute may cost one gateway: most cost 1, `execute`, `attach` and the like 5, lists and `verify` 20',
+    'What the requests of a tenant in a minute may cost, at all gateways together: most cost 1, `execute`, `attach` and the like 5, lists and `verify` 20',
   ),
   usdPerDay: quota(
     'QUOTA_USD_PER_DAY',
