@@ -230,6 +230,8 @@ describe('the OpenAPI document', () => {
         { path: '/tickets', init: post('{"scopes":["read"]}'), status: 201 },
         { path: '/tickets', init: post('{"scopes":[]}'), status: 400 },
       ],
+      webhookSecrets: [{ path: '/webhook-secrets', status: 403 }],
+      rotateWebhookSecret: [{ path: '/webhook-secrets/rotate', init: post('{"overlapMs":0}'), status: 403 }],
       getOpenApi: [{ path: '/openapi.json', status: 200 }],
       getDocs: [{ path: '/docs', status: 200 }],
       getSdkDocs: [{ path: '/docs/sdk', status: 200 }],

@@ -3,7 +3,10 @@
  * real gateways follow, the SDK, the CLI and those who look at the dashboard come in. Afterwards no secret stands anywhere.
  */
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +20,7 @@ import {
   startService,
   startStack,
 } from '@cc-executor/testing';
+import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { RESTLESS } from './support/leftovers.ts';
 
@@ -28,13 +32,21 @@ const REVOKED_WITHIN_MS = 5_000;
 const folder = mkdtempSync(join(tmpdir(), 'identity-'));
 const file = join(folder, 'keys.json');
 const secrets = new Set<string>();
+const OPERATORS_SECRET = `whsec_${Buffer.alloc(32, 5).toString('base64')}`;
 let stack: Stack;
 let dashboard: ServiceProcess;
 
 beforeAll(async () => {
   secrets.clear();
+  secrets.add(OPERATORS_SECRET.slice('whsec_'.length));
   await makeKey('acme');
-  stack = await startStack({ gateways: 2, env: { ...RESTLESS, AUTH_MODE: 'keys', AUTH_KEYS_FILE: file } });
+  stack = await startStack({
+    gateways: 2,
+    env: {
+      ...{ ...RESTLESS, AUTH_MODE: 'keys', AUTH_KEYS_FILE: file },
+      ...{ WEBHOOK_SECRETS: OPERATORS_SECRET, WEBHOOK_ALLOWED_TARGETS: '127.0.0.1' },
+    },
+  });
   dashboard = await startService({
     app: 'dashboard',
     env: {
@@ -217,6 +229,54 @@ it('shows on the dashboard each what their key may see and do', async () => {
   expect(changed).toMatchObject({ event: 'audit', who: operator.id, tenant: 'operators', jobId });
   const signIns = dashboard.logs().filter(({ event, method }) => event === 'audit' && method === 'signIn');
   expect(signIns.map(({ who }) => who)).toEqual([rival.id, onlooker.id, operator.id]);
+});
+
+it('signs webhooks so that the receiver of one tenant takes none of another', async () => {
+  const [acme, rival] = await read(9, async () => [await makeKey('acme'), await makeKey('rival')] as const);
+  const got: { text: string; headers: Record<string, string> }[] = [];
+  const receiver = createServer(async (request, response) => {
+    let text = '';
+    for await (const chunk of request) text += chunk;
+    got.push({ text, headers: request.headers as Record<string, string> });
+    response.writeHead(204).end();
+  });
+  onTestFinished(() => void receiver.close().closeAllConnections());
+  await once(receiver.listen(0, '127.0.0.1'), 'listening');
+  const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/of-acme`;
+  const webhooks = async (token: string, ...args: string[]) => {
+    const env = { CC_EXECUTOR_URL: stack.url(1), CC_EXECUTOR_TOKEN: token };
+    const { code, stdout, stderr } = await cli(['webhooks', ...args], env);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const shown = stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ')[0] ?? '');
+    for (const secret of shown) secrets.add(secret.slice('whsec_'.length));
+    return shown as [string, ...string[]];
+  };
+  const told = async (token: string) => {
+    const { jobId } = await connect(token).execute({ prompt: 'hello', webhook: { url } });
+    const about = () => got.find(({ text }) => text.includes(jobId));
+    await expect.poll(about, { timeout: 20_000 }).toBeDefined();
+    return about()!;
+  };
+  const verify = (secret: string, { text, headers }: (typeof got)[number]) =>
+    new Webhook(secret).verify(text, headers);
+
+  const [first] = await webhooks(acme.token, 'secrets');
+  expect(verify(first, await told(acme.token))).toMatchObject({ type: 'completed' });
+  const foreign = await told(rival.token);
+  for (const secret of [first, OPERATORS_SECRET]) expect(() => verify(secret, foreign)).toThrow();
+
+  const [second, before] = await webhooks(acme.token, 'rotate', '--overlap', '1h');
+  expect(before).toBe(first);
+  const meanwhile = await told(acme.token);
+  for (const secret of [first, second]) expect(verify(secret, meanwhile)).toBeDefined();
+  const [third, ...others] = await webhooks(acme.token, 'rotate', '--overlap', '0s');
+  expect(others).toEqual([]);
+  const afterwards = await told(acme.token);
+  expect(verify(third, afterwards)).toBeDefined();
+  for (const secret of [first, second]) expect(() => verify(secret, afterwards)).toThrow();
 });
 
 it('has put no secret, and no digest of one, into logs, Redis, /services, /metrics, /ready or the list of keys', async () => {

@@ -22,6 +22,7 @@ import { registerRedeliver } from './commands/redeliver.ts';
 import { registerRerun } from './commands/rerun.ts';
 import { registerRun } from './commands/run.ts';
 import { registerVerify } from './commands/verify.ts';
+import { registerWebhooks } from './commands/webhooks.ts';
 import { registerWhoami } from './commands/whoami.ts';
 import { exitCodes } from './exit-codes.ts';
 import { type GlobalOptions, takeGlobalOptions } from './global-options.ts';
@@ -95,6 +96,7 @@ function createProgram(): Command {
     registerVerify,
     registerRedeliver,
     registerKeys,
+    registerWebhooks,
     registerWhoami,
     registerConfig,
     registerCompletion,

@@ -16,6 +16,7 @@ import {
   createRedisTraceLog,
   createRedisUnqueued,
   createRedisUsageBlock,
+  createRedisWebhookDraws,
   createRedisWebhookLog,
   createRedisWishLog,
   createVault,
@@ -57,6 +58,7 @@ import { ceilingsOf } from './operations/ceilings.ts';
 import { createFiles } from './operations/files.ts';
 import { createOperations } from './operations/index.ts';
 import { createCeilingsFor } from './operations/own-ceilings.ts';
+import { createWebhookSecrets } from './operations/webhook-secrets.ts';
 import { createCrowd } from './quotas/crowd.ts';
 import { createHolders } from './quotas/holders.ts';
 import { createPlaces } from './quotas/places.ts';
@@ -143,19 +145,24 @@ await runService({
     const queueCheck = startQueueCheck({ ...chore, unqueued: createRedisUnqueued(kept), producer });
     const webhookLog = createRedisWebhookLog({ redis, keys });
     const targets = config.webhookSecrets && createTargetRules(config.webhookAllowedTargets);
+    const webhookSecrets = createWebhookSecrets({
+      operators: config.webhookSecrets,
+      isOfTenants: tokenCheck !== undefined,
+      draws: createRedisWebhookDraws({ redis, keys }),
+    });
     const webhooks =
       targets &&
       startWebhooks({
         ...chore,
         webhookLog,
         sender: createWebhookSender({
-          secrets: config.webhookSecrets,
           targets,
           timeoutMs: config.webhookTimeoutMs,
           userAgent: `cc-executor/${version}`,
         }),
         timeoutMs: config.webhookTimeoutMs,
         retryMs: config.webhookRetryMs,
+        secretsOf: webhookSecrets.signing,
         traceDelivery: traces?.delivery,
       });
     redis.on('close', sweeper.redisWasAway);
@@ -234,6 +241,7 @@ await runService({
       crowd,
       authenticator,
       tickets,
+      webhookSecrets,
       health,
       metrics,
       services,

@@ -32,6 +32,7 @@ import { createSessionFor } from './operations/reach.ts';
 import { createRequests } from './operations/requests.ts';
 import { createSessions } from './operations/session.ts';
 import { createSubmitBatch } from './operations/submit-batch.ts';
+import type { WebhookSecrets } from './operations/webhook-secrets.ts';
 import type { Crowd } from './quotas/crowd.ts';
 import type { Services } from './services.ts';
 
@@ -66,6 +67,7 @@ export type GatewayOptions = {
   crowd: Crowd;
   authenticator: Authenticator;
   tickets: Tickets;
+  webhookSecrets: Pick<WebhookSecrets, 'shown' | 'redraw'>;
   health: Health;
   services: Services;
   metrics: GatewayMetrics;

@@ -62,6 +62,7 @@ import { createHolders } from '../src/quotas/holders.ts';
 import type { Quotas } from '../src/quotas/settings.ts';
 import { type Gateway, type GatewayOptions, startGateway } from '../src/server.ts';
 import { openCrowd } from './fixtures/crowd.ts';
+import { operatorsOfWebhooks, secretsOf } from './fixtures/webhook-secrets.ts';
 
 /** As gateways and workers share it. */
 const SECRET = 'a-key-of-these-tests-that-is-long-enough';
@@ -121,7 +122,6 @@ export type Rig = {
   gateway(overrides?: GatewayOverrides): Promise<TestGateway>;
   /** Connects to the native door and waits for `connected`; closed with the rig. */
   connect(gateway: TestGateway): Promise<WireClient>;
-  /** Connects to the dialect's door. */
   dialect(gateway: TestGateway): Promise<WireClient>;
   /** A job in the log that no gateway accepted. */
   createJob(jobId?: string): Promise<string>;
@@ -265,6 +265,7 @@ export async function createRig(server: TestRedis, { retentionMs = 60_000 } = {}
       crowd,
       authenticator,
       tickets,
+      webhookSecrets: secretsOf({ redis, keys }, keyring !== undefined, operatorsOfWebhooks),
       health: createHealth({ service: 'gateway', version: 'test', checks: {} }),
       metrics,
       services,

@@ -43,6 +43,7 @@ export { type Claim, createRedisSweep, type JobSweep, type NextLook } from './re
 export { createRedisTraceLog, type TraceLog } from './redis-trace-log.ts';
 export { createRedisUnqueued, type QueueNeed, type Unqueued } from './redis-unqueued.ts';
 export { createRedisUsageBlock } from './redis-usage-block.ts';
+export { createRedisWebhookDraws, type WebhookDraw, type WebhookDraws } from './redis-webhook-draws.ts';
 export { createRedisWebhookLog } from './redis-webhook-log.ts';
 export { createRedisWishLog } from './redis-wish-log.ts';
 export { createRedisWriteLog } from './redis-write-log.ts';

@@ -23,6 +23,8 @@ export type Keys = {
   webhooks: string;
   /** Sorted set of those whose webhook a gateway is sending, by when another may. */
   webhooksClaimed: string;
+  /** Hash: by tenant, when its secret for webhooks was drawn, when the one before was, and until when that is good. */
+  webhookDraws: string;
   /** Sorted set of queued jobs that the queue may not have, by when their entry is to be looked for. */
   unqueued: string;
   /** Hash: how far all gateways together have come in looking at each job of `due` in turn. */
@@ -96,6 +98,7 @@ export function createKeys(prefix: string): Keys {
     claimed: `${prefix}:{due}:claimed`,
     webhooks: `${prefix}:{due}:webhooks`,
     webhooksClaimed: `${prefix}:{due}:webhooks:claimed`,
+    webhookDraws: `${prefix}:{due}:webhooks:draws`,
     unqueued: `${prefix}:{due}:unqueued`,
     round: `${prefix}:{due}:round`,
     jobs: (tenant) => `${prefix}:{due}:jobs:${tenant}`,

@@ -35,6 +35,7 @@ const scripts = {
   prune: undefined,
   forget: 3,
   deliver: 1,
+  redraw: 1,
   admit: 1,
   block: 2,
   tried: 2,

@@ -30,6 +30,7 @@ export type StoredWebhook =
   | { is: 'waiting' | 'skipped'; url: string }
   | {
       is: 'ended';
+      tenant: string;
       url: string;
       /** The same for each attempt: by it a receiver knows that it has been told before. */
       id: string;
@@ -55,12 +56,12 @@ export type WebhookLog = {
 };
 
 /** The fields of a record that `webhookOf` needs. */
-export const webhookFields = ['webhook', 'delivery', 'status', 'seq', 'endedAt'] as const;
+export const webhookFields = ['tenant', 'webhook', 'delivery', 'status', 'seq', 'endedAt'] as const;
 
 type Fields = Partial<Record<(typeof webhookFields)[number], string | undefined>>;
 
 export function webhookOf(jobId: string, record: Fields): StoredWebhook | undefined {
-  const { webhook, delivery = '', status, seq, endedAt } = record;
+  const { tenant = '', webhook, delivery = '', status, seq, endedAt } = record;
   if (webhook === undefined) return undefined;
   const { url, events } = JSON.parse(webhook) as Webhook;
   const type = status as JobStatus;
@@ -69,7 +70,7 @@ export function webhookOf(jobId: string, record: Fields): StoredWebhook | undefi
   const since = Number(endedAt);
   const atFirst: Progress = { state: 'pending', attempts: 0, failures: 0, since, nextAt: since };
   return {
-    ...{ is: 'ended', url, type, endedAt: since, version: delivery },
+    ...{ is: 'ended', tenant, url, type, endedAt: since, version: delivery },
     id: `evt_${jobId.replace(/^job_/, '')}_${seq}`,
     progress: delivery === '' ? atFirst : (JSON.parse(delivery) as Progress),
   };

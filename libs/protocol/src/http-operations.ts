@@ -12,7 +12,6 @@ import {
 import { eventSchema } from './events.ts';
 import type { HttpOperation } from './http-operation.ts';
 import { batchIdSchema, jobIdSchema } from './ids.ts';
-import { jobStatusSchema } from './job.ts';
 import { MAX_WAIT_S } from './limits.ts';
 import { overviewParamsSchema, overviewResultSchema } from './overview.ts';
 import {
@@ -34,10 +33,9 @@ import {
   submitBodySchema,
   traceparentHeaderSchema,
 } from './requests.ts';
-import { snapshotSchema } from './snapshot.ts';
 import { ticketBodySchema, ticketResultSchema } from './tickets.ts';
 import { verifyResultSchema } from './verification.ts';
-import { deliverySchema } from './webhook.ts';
+import { deliverySchema, rotateWebhookSecretBodySchema, webhookSecretsResultSchema } from './webhook.ts';
 
 const wholeNumber = <T extends z.ZodType<number, number>>(inner: T) =>
   z
@@ -89,22 +87,6 @@ const submitting = {
     201: { description: 'A new job; `Location` is where it is.', content: json(submitResultSchema) },
   },
 };
-
-/** What is told between events, on a stream that has names for it. */
-export const streamNoticeSchemas = {
-  heartbeat: z.object({
-    lastSeq: z.number().int().nonnegative().optional(),
-    status: jobStatusSchema.optional(),
-  }),
-  snapshot: snapshotSchema,
-  job_lost: z.object({ lastSeq: z.number().int().nonnegative(), reason: z.string() }),
-  degraded: z.object({ reason: z.string() }),
-  restored: z.object({}),
-  goaway: z.object({ reason: z.string(), reconnectAfterMs: z.number().int().nonnegative() }),
-} as const;
-
-export type StreamNoticeName = keyof typeof streamNoticeSchemas;
-export type StreamNotice<N extends StreamNoticeName> = z.infer<(typeof streamNoticeSchemas)[N]>;
 
 const times = {
   since: wholeNumber(listParamsSchema.shape.since.unwrap()).optional(),
@@ -363,6 +345,21 @@ export const httpOperations = {
       'Gives a ticket: with it one WebSocket is opened, once, soon, and with no more than is asked for.',
     body: ticketBodySchema,
     answers: { 201: { description: 'The ticket.', content: json(ticketResultSchema) } },
+  },
+  webhookSecrets: {
+    ...plain,
+    method: 'GET',
+    path: '/v1/webhook-secrets',
+    summary: 'Says by which secrets receivers check the webhooks of this tenant.',
+    answers: ok('Each signs; the first is the newest.', webhookSecretsResultSchema),
+  },
+  rotateWebhookSecret: {
+    ...plain,
+    method: 'POST',
+    path: '/v1/webhook-secrets/rotate',
+    summary: 'Gives the webhooks of this tenant another secret; that of now signs, too, for a while.',
+    body: rotateWebhookSecretBodySchema,
+    answers: ok('Each signs; the first is the newest.', webhookSecretsResultSchema),
   },
   getOpenApi: {
     ...plain,

@@ -39,8 +39,6 @@ export {
   type HttpInput,
   type HttpOperationName,
   httpOperations,
-  type StreamNotice,
-  type StreamNoticeName,
 } from './http-operations.ts';
 export { createConnectionId, createEpoch, createJobId, jobIdSchema } from './ids.ts';
 export {
@@ -114,5 +112,6 @@ export {
   type TerminalType,
   terminalTypes,
 } from './statuses.ts';
+export type { StreamNotice, StreamNoticeName } from './stream-notices.ts';
 export { type NotVerifiableReason, notVerifiableReasons } from './verification.ts';
-export type { Delivery, Webhook, WebhookBody } from './webhook.ts';
+export type { Delivery, Webhook, WebhookBody, WebhookSecret } from './webhook.ts';

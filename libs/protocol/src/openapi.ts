@@ -4,10 +4,11 @@ import { protocolErrors } from './error-codes.ts';
 import { problemSchema } from './errors.ts';
 import { eventSchema, eventSchemas } from './events.ts';
 import type { HttpOperation } from './http-operation.ts';
-import { httpOperations, streamNoticeSchemas } from './http-operations.ts';
+import { httpOperations } from './http-operations.ts';
 import { jobSchema } from './job.ts';
 import { PROTOCOL_VERSION } from './limits.ts';
 import { controlResultSchema } from './requests.ts';
+import { streamNoticeSchemas } from './stream-notices.ts';
 import { webhookBodySchema } from './webhook.ts';
 
 const COMPONENTS = '#/components/schemas/';

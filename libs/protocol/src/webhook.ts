@@ -41,6 +41,25 @@ export const deliverySchema = z.object({
 
 export type Delivery = z.infer<typeof deliverySchema>;
 
+/** How long at most the secret of now signs beside a new one, in ms. */
+const MAX_OVERLAP_MS = 30 * 24 * 60 * 60_000;
+
+export const rotateWebhookSecretBodySchema = z
+  .strictObject({ overlapMs: z.number().int().min(0).max(MAX_OVERLAP_MS).optional() })
+  .optional();
+
+const webhookSecretSchema = z.object({
+  /** As libraries of Standard Webhooks take it. */
+  secret: z.string(),
+  /** It signs no longer; without it, it is one to check by. */
+  until: time.optional(),
+});
+
+export type WebhookSecret = z.infer<typeof webhookSecretSchema>;
+
+/** The newest first. Each signs. */
+export const webhookSecretsResultSchema = z.object({ secrets: z.array(webhookSecretSchema).min(1) });
+
 function isPlainHttpUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, username, password, hash } = new URL(text);

@@ -18,6 +18,8 @@ type WebhookMessage = {
   url: string;
   body: string;
   at: number;
+  /** Each signs it. */
+  secrets: readonly string[];
   /** Goes with it as a header, where there is one. */
   traceparent?: string | undefined;
 };
@@ -35,13 +37,12 @@ export type WebhookSender = {
 
 /** @param options.timeoutMs for one attempt in all */
 export function createWebhookSender(options: {
-  secrets: readonly string[];
   targets: TargetRules;
   timeoutMs: number;
   userAgent: string;
   lookup?: Lookup;
 }): WebhookSender {
-  const { secrets, targets, timeoutMs, userAgent } = options;
+  const { targets, timeoutMs, userAgent } = options;
   const lookup =
     options.lookup ?? createLookup({ isOwn: targets.isNamed, timeoutMs: Math.ceil(timeoutMs / 3) });
 
@@ -63,7 +64,7 @@ export function createWebhookSender(options: {
         headers: {
           'content-type': 'application/json',
           'user-agent': userAgent,
-          ...signatureHeaders(message, secrets),
+          ...signatureHeaders(message, message.secrets),
           ...(message.traceparent !== undefined && { traceparent: message.traceparent }),
         },
         body: message.body,

@@ -19,7 +19,7 @@ export const webhookSettings = {
       ),
     secret: true,
     description:
-      'What webhooks are signed with, and receivers check them by; the same for all gateways. Without it a job that asks for a webhook is refused. Each of several signs: so it can be changed.',
+      'What webhooks are signed with, and receivers check them by, or, with AUTH_MODE=keys or jwt, of what each tenant has its own; the same for all gateways. Without it a job that asks for a webhook is refused. Each of several signs: so it can be changed.',
   }),
   webhookAllowedTargets: setting({
     env: 'WEBHOOK_ALLOWED_TARGETS',

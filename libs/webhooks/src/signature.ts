@@ -16,6 +16,14 @@ export function isWebhookSecret(text: string): boolean {
   return text.startsWith(PREFIX) && isBase64 && length >= MIN_BYTES && length <= MAX_BYTES;
 }
 
+export function bytesOfSecret(secret: string): Buffer {
+  return Buffer.from(secret.slice(PREFIX.length), 'base64');
+}
+
+export function secretOfBytes(bytes: Buffer): string {
+  return `${PREFIX}${bytes.toString('base64')}`;
+}
+
 /**
  * The headers that prove who sent a message, and when.
  *
@@ -29,9 +37,7 @@ export function signatureHeaders(
   const { id, body, at } = message;
   const timestamp = String(Math.floor(at / 1_000));
   const sign = (secret: string) =>
-    createHmac('sha256', Buffer.from(secret.slice(PREFIX.length), 'base64'))
-      .update(`${id}.${timestamp}.${body}`)
-      .digest('base64');
+    createHmac('sha256', bytesOfSecret(secret)).update(`${id}.${timestamp}.${body}`).digest('base64');
   return {
     'webhook-id': id,
     'webhook-timestamp': timestamp,

@@ -38,13 +38,15 @@ function send(
   }: { rules?: string[]; timeoutMs?: number; lookup?: () => Promise<string[]>; signal?: AbortSignal } = {},
 ) {
   const sender = createWebhookSender({
-    secrets: [secret],
     targets: createTargetRules(rules),
     timeoutMs,
     userAgent: 'test',
     ...(lookup && { lookup }),
   });
-  return sender.send({ id: 'evt_1', url, body: '{"type":"completed"}', at: Date.now() }, signal);
+  return sender.send(
+    { id: 'evt_1', url, body: '{"type":"completed"}', at: Date.now(), secrets: [secret] },
+    signal,
+  );
 }
 
 test('a receiver gets it whole, and can check it', async () => {

@@ -1,5 +1,6 @@
 /** `cc-executor keys`: makes, lists, limits, rotates and revokes keys in the file that gateways with AUTH_MODE=keys read. */
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
+import { readDuration } from '../read-duration.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 
@@ -72,12 +73,4 @@ export function registerKeys(program: Command): void {
 function print(token: string): void {
   process.stdout.write(`${token}\n`);
   if (process.stderr.isTTY) process.stderr.write('Keep it: it is not shown again.\n');
-}
-
-/** In ms. */
-function readDuration(text: string): number {
-  const units = { s: 1_000, m: 60_000, h: 3_600_000, d: DAY_MS };
-  const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
-  if (count === undefined) throw new InvalidArgumentError('Expected a number with s, m, h or d.');
-  return Number(count) * units[unit as keyof typeof units];
 }

@@ -23,6 +23,8 @@ export type Webhooks = {
 export type WebhooksOptions = {
   webhookLog: WebhookLog;
   sender: WebhookSender;
+  /** What webhooks of a tenant are signed with. Errors: those of Redis. */
+  secretsOf(tenant: string): Promise<readonly string[]>;
   /** How often to look for what is due, in ms. */
   intervalMs: number;
   /** Of one attempt, in ms. */
@@ -121,9 +123,10 @@ export function startWebhooks(options: WebhooksOptions): Webhooks {
   }
 
   /** Undefined when it was broken off. */
-  async function send(jobId: string, { id, url, type, endedAt }: Ended, at: number) {
+  async function send(jobId: string, { tenant, id, url, type, endedAt }: Ended, at: number) {
     const body: WebhookBody = { type, jobId, time: endedAt };
-    const message = { id, url, body: JSON.stringify(body), at };
+    const secrets = await options.secretsOf(tenant);
+    const message = { id, url, body: JSON.stringify(body), at, secrets };
     const attempt = (traceparent?: string) => sender.send({ ...message, traceparent }, closing.signal);
     try {
       return await (options.traceDelivery?.(jobId, attempt) ?? attempt());

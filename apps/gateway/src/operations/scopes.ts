@@ -5,7 +5,15 @@ import { type Method, ProtocolError } from '@cc-executor/protocol';
 /** Methods, and what the HTTP door does besides. */
 export type OperationName = Method | HttpOnly;
 
-type HttpOnly = 'submitBatch' | 'putFile' | 'packFiles' | 'diffFiles' | 'diffJob' | 'createTicket';
+type HttpOnly =
+  | 'submitBatch'
+  | 'putFile'
+  | 'packFiles'
+  | 'diffFiles'
+  | 'diffJob'
+  | 'createTicket'
+  | 'webhookSecrets'
+  | 'rotateWebhookSecret';
 
 const neededScopes: Readonly<Record<OperationName, Scope>> = {
   execute: 'write',
@@ -35,6 +43,9 @@ const neededScopes: Readonly<Record<OperationName, Scope>> = {
   diffFiles: 'read',
   diffJob: 'read',
   createTicket: 'read',
+  // Who knows them can sign.
+  webhookSecrets: 'write',
+  rotateWebhookSecret: 'write',
 };
 
 /** Whether it changes something, or lets somebody in who does. */

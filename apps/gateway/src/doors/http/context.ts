@@ -7,6 +7,7 @@ import type { Files } from '../../operations/files.ts';
 import type { Requests } from '../../operations/requests.ts';
 import type { OpenSessionAs } from '../../operations/session.ts';
 import type { SubmitBatch } from '../../operations/submit-batch.ts';
+import type { WebhookSecrets } from '../../operations/webhook-secrets.ts';
 import type { MemoryBudget } from '../memory-budget.ts';
 import type { Rounds } from '../rounds.ts';
 import type { Turns } from '../turns.ts';
@@ -14,6 +15,7 @@ import type { Turns } from '../turns.ts';
 export type HttpContext = {
   openSessionAs: OpenSessionAs;
   tickets: Pick<Tickets, 'issue'>;
+  webhookSecrets: Pick<WebhookSecrets, 'shown' | 'redraw'>;
   requests: Requests;
   submitBatch: SubmitBatch;
   files: Files;

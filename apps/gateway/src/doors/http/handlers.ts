@@ -1,5 +1,6 @@
 /** What each operation of the HTTP door does: asks for an operation of the gateway, and writes its answer. */
 import { type HttpInput, type HttpOperationName, openApiDocument, type Params } from '@cc-executor/protocol';
+import type { Session } from '../../operations/session.ts';
 import type { HttpContext } from './context.ts';
 import { streamEvents } from './event-stream.ts';
 import type { Exchange } from './exchange.ts';
@@ -13,9 +14,11 @@ import { createStreamFormats } from './stream-formats.ts';
 import { submitJob } from './submit.ts';
 import { submitBatch } from './submit-batch.ts';
 
-const RESULTS_AT_ONCE = 100;
-
 import { sendTicket } from './ticket.ts';
+
+const RESULTS_AT_ONCE = 100;
+/** How long the secret of now signs webhooks beside a new one, in ms. */
+const OVERLAP_MS = 24 * 60 * 60_000;
 
 export type Handlers = {
   readonly [N in HttpOperationName]: (exchange: Exchange, input: HttpInput<N>) => Promise<void>;
@@ -99,6 +102,15 @@ export function createHandlers(context: HttpContext): Handlers {
     async getOverview(exchange, { body: _none, ...params }) {
       const { result } = await requests.perform(exchange.session, { method: 'overview', params });
       exchange.answerJson(200, result);
+    },
+    webhookSecrets: async (exchange) => {
+      const show = ({ tenant }: Session) => context.webhookSecrets.shown(tenant);
+      exchange.answerJson(200, { secrets: await requests.attempt(exchange.session, 'webhookSecrets', show) });
+    },
+    async rotateWebhookSecret(exchange, { body: { overlapMs = OVERLAP_MS } = {} }) {
+      const redraw = ({ tenant }: Session) => context.webhookSecrets.redraw(tenant, overlapMs);
+      const secrets = await requests.attempt(exchange.session, 'rotateWebhookSecret', redraw);
+      exchange.answerJson(200, { secrets });
     },
     createTicket: (exchange, { body = {} }) => sendTicket(exchange, body, context),
     async getOpenApi(exchange) {
