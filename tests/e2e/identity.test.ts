@@ -279,6 +279,42 @@ it('signs webhooks so that the receiver of one tenant takes none of another', as
   for (const secret of [first, second]) expect(() => verify(secret, afterwards)).toThrow();
 });
 
+it('closes what a gateway has open that stood still, once others have taken the places of that', async () => {
+  const { token } = await read(10, () => makeKey('patient'));
+  await read(10, () => cli(['keys', 'limit', 'patient', 'attachments=2']));
+  const connectTo = async (gateway: number) => {
+    const wire = await connectWire(stack.url(gateway), { headers: { authorization: `Bearer ${token}` } });
+    await wire.until(({ method }) => method === 'connected');
+    return wire;
+  };
+  const there = [await connectTo(0), await connectTo(0)];
+  const jobIds: string[] = [];
+  for (const wire of there) {
+    const { result } = await wire.request('execute', { prompt: 'demo:{"text":"x","hang":true}' });
+    jobIds.push(result.jobId);
+  }
+  const here = await connectTo(1);
+  expect((await here.request('attach', { jobId: jobIds[0] })).error.data.code).toBe('quota_exceeded');
+  const [stalled] = stack.gateways;
+  stalled!.kill('SIGSTOP');
+  for (const jobId of jobIds) {
+    const attached = async () => (await here.request('attach', { jobId })).result?.jobId;
+    await expect.poll(attached, { timeout: 10_000, interval: 100 }).toBe(jobId);
+  }
+  stalled!.kill('SIGCONT');
+  for (const { closed } of there) expect(await closed).toEqual({ code: 4003, reason: 'internal' });
+  const taken = async () => {
+    const { result } = await here.request('me', {});
+    return result.quotas.find(({ name }: { name: string }) => name === 'attachments');
+  };
+  await expect.poll(taken, { timeout: 10_000 }).toMatchObject({ limit: 2, taken: 2 });
+  // Who comes back is refused like anybody, with when to ask again.
+  const again = await connectTo(0);
+  const { error } = await again.request('attach', { jobId: jobIds[0] });
+  expect(error.data).toMatchObject({ code: 'quota_exceeded', retryAfterMs: 100 });
+  for (const jobId of jobIds) await here.request('cancel', { jobId });
+});
+
 it('has put no secret, and no digest of one, into logs, Redis, /services, /metrics, /ready or the list of keys', async () => {
   const { redis, gateways, workers } = stack;
   const places = [...gateways, ...workers, dashboard].map((service) => JSON.stringify(service.logs()));

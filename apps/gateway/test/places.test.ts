@@ -110,6 +110,56 @@ test('are taken from a gateway that is not heard of, and what it has in use coun
   await none();
 });
 
+test('are left at once by those whose place others took while their gateway stood still, the last first, and by nobody else', async () => {
+  const [stalled, other] = [gateway({ leaseMs: 300 }), gateway()];
+  const out: string[] = [];
+  const leaves: (() => void)[] = [];
+  for (const who of ['first', 'second', 'third']) {
+    const leave = await stalled.take(who === 'first' ? [tenant, key] : [tenant], () => {
+      out.push(who);
+      leave();
+    });
+    leaves.push(leave);
+  }
+  stalled.seen.isAway = true;
+  const others: (() => void)[] = [];
+  await expect
+    .poll(async () => {
+      others.push(await other.take([tenant]));
+      return others.length;
+    })
+    .toBe(3);
+  expect(out).toEqual([]);
+  stalled.seen.isAway = false;
+  await expect.poll(() => out).toEqual(['third', 'second']);
+  await expect.poll(() => taken(tenant)).toBe(tenant.limit);
+  // Who is left here is as good as any.
+  await expect(other.take([tenant])).rejects.toThrow(NoPlaceError);
+  for (const leave of [...leaves, ...others]) leave();
+  await none();
+  expect(out).toHaveLength(2);
+});
+
+test('are kept by all when every gateway was cut off from Redis, and nobody took any meanwhile', async () => {
+  const gateways = [gateway({ leaseMs: 300 }), gateway({ leaseMs: 300 })];
+  const out: number[] = [];
+  const leaves = await Promise.all(
+    [0, 1, 0, 1].map((at, i) => gateways[at]!.take([tenant], () => out.push(i))),
+  );
+  for (const { seen } of gateways) seen.isAway = true;
+  const areAlive = async () => {
+    const until = await redis.zmscore(rig.keys.gateways, ...gateways.map(({ seen }) => seen.id));
+    return until.map((at) => Number(at) > Date.now());
+  };
+  await expect.poll(areAlive).toEqual([false, false]);
+  for (const { seen } of gateways) seen.isAway = false;
+  await expect.poll(areAlive).toEqual([true, true]);
+  await expect(gateways[0]!.take([tenant])).rejects.toThrow(NoPlaceError);
+  expect(out).toEqual([]);
+  for (const leave of leaves) leave();
+  await none();
+});
+
 test('are known again to a Redis that has lost some of them', async () => {
   const [first, other] = [gateway(), gateway()];
   const leaves = [await first.take([tenant]), await first.take([tenant, key]), await other.take([tenant])];

@@ -99,7 +99,11 @@ export function runConnection(
 
   /** The door is called with events from outside of its connection, too: by a feed that serves others as well. */
   function openSession(...[client, sink]: Parameters<DoorContext['openSession']>) {
-    return context.openSession(client, { ...sink, events: guard(sink.events), lost: guard(sink.lost) });
+    const cutOff = () => dismiss('internal');
+    return context.openSession(
+      { ...client, cutOff },
+      { ...sink, events: guard(sink.events), lost: guard(sink.lost) },
+    );
   }
 
   function fail(err: unknown): void {

@@ -27,9 +27,12 @@ export type Session = {
   readonly logger: Logger;
 };
 
-/** Opens a session; `sink` takes the events of the jobs it listens to. It ends with `attachments.close()`. */
+/**
+ * Opens a session; `sink` takes the events of the jobs it listens to. It ends with `attachments.close()`. `cutOff` closes the connection of a
+ * client that can return.
+ */
 export type OpenSession = (
-  client: Pick<Session, 'door' | 'canReturn' | 'logger'>,
+  client: Pick<Session, 'door' | 'canReturn' | 'logger'> & { cutOff?: () => void },
   sink: EventSink,
 ) => Session;
 
@@ -46,10 +49,17 @@ export function createSessions(parts: {
   crowd: Pick<Crowd, 'attach'>;
 }): OpenSessionAs {
   const outlines: Outlines = new Map();
-  return (identity) => (client, sink) => {
+  return (identity) => (connection, sink) => {
+    const { cutOff, ...client } = connection;
+    const putOut = () => {
+      client.logger.warn(
+        'this gateway stood still, and others have taken its places: a connection is closed',
+      );
+      cutOff?.();
+    };
     const reads = createReadTurns(sink.hasRoom);
     const own = { identity, tenant: identity.tenant, reads, logger: client.logger, door: client.door };
-    const takePlace = () => parts.crowd.attach(identity);
+    const takePlace = () => parts.crowd.attach(identity, client.canReturn ? putOut : undefined);
     return {
       ...client,
       ...own,

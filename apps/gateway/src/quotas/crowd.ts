@@ -14,8 +14,8 @@ export type Crowd = {
   ask(identity: Identity, cost: number): Promise<() => void>;
   /** Takes what something cost that was not asked before; false when that is beyond the quota. Errors: what Redis throws. */
   pay(identity: Identity, cost: number): Promise<boolean>;
-  /** A job is listened to from now on; returns what ends it. Errors: as of `ask`. */
-  attach(identity: Identity): Promise<() => void>;
+  /** A job is listened to from now on; returns what ends it. `putOut`: others have its place after all. Errors: as of `ask`. */
+  attach(identity: Identity, putOut?: () => void): Promise<() => void>;
   /** What the requests of the last minute cost. Errors: what Redis throws. */
   cost(holder: Holder): Promise<number>;
 };
@@ -33,10 +33,10 @@ export function createCrowd({
   purses: Purses;
 }): Crowd {
   /** A place for each holder, or none for any. */
-  async function take(holders: readonly Holder[], name: PlaceName): Promise<() => void> {
+  async function take(holders: readonly Holder[], name: PlaceName, putOut?: () => void): Promise<() => void> {
     const wanted = placesIn(holders, name);
     try {
-      return await places.take(wanted);
+      return await places.take(wanted, putOut);
     } catch (error) {
       const full = error instanceof NoPlaceError && wanted.find(({ account }) => account === error.account);
       if (!full) throw error;
@@ -83,7 +83,7 @@ export function createCrowd({
         throw error;
       }
     },
-    attach: (identity) => take(holdersOf(identity), 'attachments'),
+    attach: (identity, putOut) => take(holdersOf(identity), 'attachments', putOut),
     cost: async (holder) => Math.round(await purses.taken(purseOf(holder))),
   };
 }

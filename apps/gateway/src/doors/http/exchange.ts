@@ -102,7 +102,7 @@ export function openExchange(reply: HttpReply, identity: Identity, context: Http
     },
   );
   const session = context.openSessionAs(identity)(
-    { door: 'http', canReturn: true, logger },
+    { door: 'http', canReturn: true, logger, cutOff: () => cutOff('internal') },
     {
       events: guard((batch) => listener?.events(batch)),
       snapshot: guard((page) => listener?.snapshot?.(page)),
