@@ -175,7 +175,7 @@ describe('control with the demo engine', () => {
     expect(events.at(-1)).toMatchObject({ type: 'timed_out', limit: 'paused', partial: true });
     expect(events.at(-2)).toMatchObject({ type: 'paused', limitMs: 2_500 });
     const waitedMs = (events.at(-1)?.time ?? 0) - (events.at(-2)?.time ?? 0);
-    expect(waitedMs).toBeGreaterThanOrEqual(2_400);
+    expect(waitedMs).toBeGreaterThanOrEqual(2_490);
     await close();
   });
 });

@@ -188,7 +188,13 @@ test('what could be neither enqueued nor listened to now is not accepted', async
     showTitles: true,
     vault,
     webhookTargets: undefined,
-    producer: { enqueue: async ({ jobId }) => void enqueued.push(jobId) },
+    producer: {
+      marks: async () => [],
+      async enqueue({ jobId }) {
+        enqueued.push(jobId);
+        return 'made';
+      },
+    },
     metrics: freshMetrics(),
     logger: silent,
   });
@@ -225,7 +231,13 @@ test.each([
       showTitles: true,
       vault,
       webhookTargets: undefined,
-      producer: { enqueue: async () => void seen.push('enqueued') },
+      producer: {
+        marks: async () => [],
+        async enqueue() {
+          seen.push('enqueued');
+          return 'made';
+        },
+      },
       metrics: freshMetrics(),
       logger: silent,
     });
@@ -248,7 +260,7 @@ test('an accepted job whose gateway died before enqueueing it gets its entry fro
     showTitles: true,
     vault,
     webhookTargets: undefined,
-    producer: { enqueue: () => Promise.reject(new Error('the gateway died here')) },
+    producer: { marks: async () => [], enqueue: () => Promise.reject(new Error('the gateway died here')) },
     metrics: freshMetrics(),
     logger: silent,
   });
@@ -292,7 +304,13 @@ describe('environment variables and attachments', () => {
       showTitles: true,
       vault: keys,
       webhookTargets: undefined,
-      producer: { enqueue: async ({ jobId }) => void enqueued.push(jobId) },
+      producer: {
+        marks: async () => [],
+        async enqueue({ jobId }) {
+          enqueued.push(jobId);
+          return 'made';
+        },
+      },
       metrics: freshMetrics(),
       logger: silent,
     });

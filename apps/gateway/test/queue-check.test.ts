@@ -45,7 +45,7 @@ function start(overrides: Partial<QueueCheckOptions> = {}) {
   const check = startQueueCheck({
     unqueued,
     producer: {
-      recount: gateway.producer.recount,
+      ...gateway.producer,
       async ensure(jobs) {
         const entries = await gateway.producer.ensure(jobs);
         for (const [i, { jobId, priority }] of jobs.entries()) {

@@ -99,12 +99,19 @@ export function createPausing({
       totalClock.pause();
       pauseClock.start(limitMs);
       writer.write({ type: 'paused', limitMs });
+      void countFromLog(pausedAt);
     } else {
       pauseClock.stop();
       totalClock.resume();
       writer.write({ type: 'resumed', pausedMs: Math.round(performance.now() - pausedAt) });
     }
     logger.info(paused ? 'job paused' : 'job resumed');
+  }
+
+  /** Who reads `paused` counts from its time, and may resume until the limit is over: the log may have it late. */
+  async function countFromLog(since: number): Promise<void> {
+    await writer.flushed();
+    if (isPaused && pausedAt === since) pauseClock.restart();
   }
 
   totalClock.start(attempt.remainingMs);

@@ -1,4 +1,5 @@
 /** Pausing, from the wish in the record to what the log says: with a claude-api that plays scripts. */
+import { createMemoryJobLog, type WholeLog } from '@cc-executor/testing';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
   type Bench,
@@ -242,6 +243,25 @@ describe('a paused job', () => {
     expect((await job.process()).status).toBe('timed_out');
     expect((await job.events()).at(-1)).toMatchObject({ type: 'timed_out', limit: 'paused', partial: true });
     expect(job.claudeApi.calls[0]).toMatchObject({ ended: true });
+  });
+
+  test('has all of its limit from the time of `paused` on, however late that is written', async () => {
+    const { log } = createMemoryJobLog();
+    const slow: WholeLog = {
+      ...log,
+      async append(batch) {
+        const isLate = batch.bodies.some((body) => body.includes('"paused"') && !batch.terminal);
+        if (isLate) await new Promise((resolve) => setTimeout(resolve, 200));
+        return log.append(batch);
+      },
+    };
+    const spec = { timeouts: { pausedMs: 300 } };
+    const job = await benchPlaying(hangingPaused, { log: slow, spec });
+    await job.log.setPauseWish(TENANT, job.jobId, true);
+    expect((await job.process()).status).toBe('timed_out');
+    const [paused, end] = (await job.events()).slice(-2);
+    expect([paused?.type, end?.type]).toEqual(['paused', 'timed_out']);
+    expect((end?.time ?? 0) - (paused?.time ?? 0)).toBeGreaterThanOrEqual(290);
   });
 
   test('is cancelled at once, and ended by a drain', async () => {

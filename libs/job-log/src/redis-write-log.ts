@@ -1,7 +1,6 @@
 /** What a worker writes to Redis. The scripts hold the rules; this file builds their arguments and reads their replies. */
 import { DEFAULT_TIMEOUTS, isTerminal, type JobStatus, type TerminalStatus } from '@cc-executor/protocol';
 import { keepsOrder, type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
-import { createForget } from './forget.ts';
 import type {
   AppendCode,
   Batch,
@@ -25,7 +24,6 @@ export function createRedisWriteLog(options: {
   retentionMs: number;
 }): WriteLog {
   const { redis, keys, retentionMs } = options;
-  const forget = createForget(options);
   const index = createJobIndex(options);
   const scripts = defineScripts(
     redis,
@@ -75,7 +73,7 @@ export function createRedisWriteLog(options: {
         },
       };
     }
-    if (code === 'missing') forget(jobId);
+    // One without a record may be about to get it: whatever else names the job is left as it is.
     if (code === 'terminal') file(jobId, fence, lastSeq);
     return { code: code as 'held' | 'terminal' | 'missing' };
   }

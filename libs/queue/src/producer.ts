@@ -9,14 +9,14 @@ export type Producer = {
    * Puts a job in its tenant's line, or hands it out when a worker has a slot for it; a job that is there already stays as it is.
    * Lower `priority` numbers go first, 0 before all others. Errors of this and the next: `RedisUnavailableError`, `RedisFaultError`.
    */
-  enqueue(need: EntryNeed): Promise<void>;
+  enqueue(need: EntryNeed): Promise<EntryState>;
   /** Makes sure that jobs which wait for a worker are in line or handed out. It costs the same however many wait. */
   ensure(needs: EntryNeed[]): Promise<EntryState[]>;
   /** How much waits, and is in the queue. Rejects when Redis does. */
   depth(): Promise<QueueDepth>;
   /** Idempotent; the connection stays the caller's. */
   close(): Promise<void>;
-} & Pick<Turns, 'leave' | 'recount' | 'ahead' | 'running'>;
+} & Pick<Turns, 'marks' | 'leave' | 'recount' | 'ahead' | 'running'>;
 
 /** Jobs by state. `oldestWaitingMs` is for how long the first has waited, 0 when none waits. */
 export type QueueDepth = { waiting: number; active: number; delayed: number; oldestWaitingMs: number };
@@ -28,11 +28,10 @@ export function createProducer({ redis, keyPrefix, onError }: QueueOptions): Pro
   const queue = openQueue({ redis, keyPrefix, onError });
   const turns = createTurns(redis, keyPrefix);
   return {
-    async enqueue(need) {
-      await tellErrorsApart(turns.enter(need));
-    },
+    enqueue: (need) => tellErrorsApart(turns.enter(need)),
     ensure: (needs) => tellErrorsApart(Promise.all(needs.map(turns.enter))),
     depth: () => readDepth(queue, turns),
+    marks: (...args) => tellErrorsApart(turns.marks(...args)),
     leave: (...args) => tellErrorsApart(turns.leave(...args)),
     recount: () => tellErrorsApart(turns.recount()),
     ahead: (...args) => tellErrorsApart(turns.ahead(...args)),

@@ -21,10 +21,15 @@ export type EntryNeed = {
   share?: Share;
   keepsTurn?: boolean;
   notBefore?: number;
+  /** What `marks` said before the job was found to wait: if it was handed out or done since, it stays as it is. */
+  mark?: string | undefined;
 };
 
-/** It was `made` now, or waited already, or a worker has `taken` it, be it for an attempt that is lost. */
-export type EntryState = 'made' | 'waits' | 'taken';
+/**
+ * It was `made` now, or waited already, or a worker has `taken` it, be it for an attempt that is lost, or it has `changed` since it
+ * was marked: it may have ended.
+ */
+export type EntryState = 'made' | 'waits' | 'taken' | 'changed';
 
 /** `slots`: how many the worker has, undefined when it takes nothing any more; `ended`: the job that is about to leave one. */
 type WorkerReport = { worker: string; slots: number | undefined; lifeMs: number; ended?: string };
@@ -35,6 +40,8 @@ type LinesDepth = { waiting: number; early: number; oldestAt: number | undefined
 export type Turns = {
   /** Puts a job in line; it stays where it is when it is there, or handed out. */
   enter(need: EntryNeed): Promise<EntryState>;
+  /** What the queue has of these jobs now: to be asked before their records are looked at, and told to `enter`. */
+  marks(jobIds: readonly string[]): Promise<string[]>;
   /** Takes a job out of its line. */
   leave(tenant: string, jobId: string): Promise<void>;
   report(report: WorkerReport): Promise<void>;
@@ -50,7 +57,7 @@ export type Turns = {
 /** Jobs of one priority are so many at most, as in turns.lua. */
 const BAND = 2 ** 42;
 
-const scripts = ['enter', 'leave', 'report', 'recount'] as const;
+const scripts = ['enter', 'marks', 'leave', 'report', 'recount'] as const;
 
 export function createTurns(redis: RedisConnection, keyPrefix: string): Turns {
   const defined = {} as Record<(typeof scripts)[number], ScriptCall>;
@@ -60,7 +67,7 @@ export function createTurns(redis: RedisConnection, keyPrefix: string): Turns {
   const own = queuePrefix(keyPrefix);
   const keys = [`${own}:${QUEUE_NAME}:wait`];
   return {
-    async enter({ jobId, tenant, priority, share, keepsTurn = false, notBefore = 0 }) {
+    async enter({ jobId, tenant, priority, share, keepsTurn = false, notBefore = 0, mark = '' }) {
       const told = share ? [share.weight ?? 1, share.running ?? ''] : ['', ''];
       const [state] = await defined.enter(keys, [
         jobId,
@@ -69,8 +76,12 @@ export function createTurns(redis: RedisConnection, keyPrefix: string): Turns {
         notBefore,
         ...told,
         keepsTurn ? '1' : '',
+        mark,
       ]);
       return state as EntryState;
+    },
+    async marks(jobIds) {
+      return jobIds.length === 0 ? [] : ((await defined.marks(keys, [...jobIds])) as string[]);
     },
     async leave(tenant, jobId) {
       await defined.leave(keys, [tenant, jobId]);

@@ -19,11 +19,10 @@ import {
   createJobId,
   DEFAULT_TIMEOUTS,
   type ExecuteParams,
-  isTerminal,
   ProtocolError,
   type Result,
 } from '@cc-executor/protocol';
-import type { EntryNeed, Producer } from '@cc-executor/queue';
+import type { EntryNeed, EntryState, Producer } from '@cc-executor/queue';
 import { RedisUnavailableError, type Replication, wasCutShort } from '@cc-executor/redis';
 import { createRepeatedWarning, type Logger } from '@cc-executor/runtime';
 import type { TargetRules } from '@cc-executor/runtime/targets';
@@ -79,7 +78,7 @@ export function createAccept({
   /** Of the accept log's connection, when nothing is to be answered that only one server has. */
   replication: Replication | undefined;
   connection: AcceptConnection;
-  producer: Pick<Producer, 'enqueue'>;
+  producer: Pick<Producer, 'enqueue' | 'marks'>;
   ceilings: Ceilings;
   holdersOf: HoldersOf;
   ledger: Pick<Ledger, 'nextGone'>;
@@ -107,7 +106,8 @@ export function createAccept({
   ) {
     const sent = (jobId: string) => onSent && (() => onSent(jobId));
     if (key === undefined) {
-      return { jobId: job.jobId, ...(await acceptLog.create(seal(job, entrusted), sent(job.jobId))) };
+      const created = await acceptLog.create(seal(job, entrusted), sent(job.jobId));
+      return { jobId: job.jobId, mark: undefined, ...created };
     }
     const { idempotencyKey, hashes } = key;
     for (let tries = 1; tries <= MAX_RESERVATIONS; tries += 1) {
@@ -116,9 +116,12 @@ export function createAccept({
       const reservation = await acceptLog.reserve(job.tenant, idempotencyKey, newId, hashes[0]);
       if (!hashes.includes(reservation.hash)) throw new ProtocolError('idempotency_conflict');
       const { jobId } = reservation;
-      const onNew = jobId === newId ? sent(jobId) : undefined;
+      const isNew = jobId === newId;
+      // It may run and end between the look at its record and that at the queue.
+      const [mark] = isNew ? [] : await producer.marks([jobId]);
+      const onNew = isNew ? sent(jobId) : undefined;
       const created = await acceptLog.createReserved(seal({ ...job, jobId }, entrusted), reservation, onNew);
-      if (created) return { jobId, ...created };
+      if (created) return { jobId, mark, ...created };
     }
     throw new ProtocolError(
       'unavailable',
@@ -138,8 +141,12 @@ export function createAccept({
     return accepted;
   }
 
-  /** Nobody waits for it: what is not confirmed is looked for. */
-  function confirm(jobId: string): void {
+  /**
+   * Nobody waits for it: what is not confirmed is looked for. So is a job whose entry a worker has already: it may have found no
+   * record, and is about to let the entry go.
+   */
+  function confirm(jobId: string, entry: EntryState): void {
+    if (entry === 'taken' || entry === 'changed') return;
     acceptLog.enqueued(jobId).catch((err) => logger.debug({ err, jobId }, 'not confirmed as enqueued'));
   }
 
@@ -156,10 +163,19 @@ export function createAccept({
   async function enqueue(need: EntryNeed): Promise<void> {
     const { jobId } = need;
     try {
-      await evenIfCut(() => producer.enqueue(need));
-      confirm(jobId);
+      confirm(jobId, await evenIfCut(() => producer.enqueue(need)));
     } catch (err) {
       logger.warn({ err, jobId }, 'not enqueued yet');
+    }
+  }
+
+  /** Behind its record, which is on its way; false when that has to be done once the record is known to stand: never before it. */
+  async function enqueueBehind(need: EntryNeed): Promise<boolean> {
+    try {
+      confirm(need.jobId, await producer.enqueue(need));
+      return true;
+    } catch {
+      return false;
     }
   }
 
@@ -192,14 +208,14 @@ export function createAccept({
     const payload = { ...open, ...(rerunOf !== undefined && { rerunOf }) };
     const key =
       idempotencyKey === undefined ? undefined : { idempotencyKey, hashes: hashesOf(payload, entrusted) };
-    const entries = new Map<string, Promise<void>>();
+    const entries = new Map<string, Promise<boolean>>();
     const { priority = 0 } = spec;
     const needOf = (id: string) => ({ jobId: id, tenant: job.tenant, priority, share: shareOf(holders) });
     // Behind its record, in the same round trip. An entry without a record, should that be refused, does nothing; where it may be
     // because of a quota, again and again, there is to be none.
     const onSent =
       connection.keepsOrder && !replication && charges.length === 0
-        ? (newId: string) => void entries.set(newId, enqueue(needOf(newId)))
+        ? (newId: string) => void entries.set(newId, enqueueBehind(needOf(newId)))
         : undefined;
     // Only here it may be repeated without a key, too: it is the same job.
     const accepted = await evenIfCut(() => createForSure(job, entrusted, key, onSent)).catch(
@@ -209,9 +225,9 @@ export function createAccept({
         throw refusalOf(error, accounts, now, nextGone);
       },
     );
-    const { jobId, created, epoch, status } = accepted;
+    const { jobId, created, epoch, status, mark } = accepted;
     // Also for a job that was there: whoever accepted it may have died before this line.
-    if (!isTerminal(status)) await (entries.get(jobId) ?? enqueue(needOf(jobId)));
+    if (status === 'queued' && !(await entries.get(jobId))) await enqueue({ ...needOf(jobId), mark });
     if (created) {
       metrics.jobsAccepted.inc();
       logger.info({ jobId }, 'job accepted');

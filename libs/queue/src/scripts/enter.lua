@@ -3,9 +3,14 @@
 --   KEYS 1 BullMQ's list `wait`
 --   ARGV 1 jobId, 2 tenant, 3 priority, 4 until when it is too early (Unix ms), or 0,
 --        5 weight of the tenant, or '' (its weight, and how many may run, stay as they are), 6 how many of its jobs may run, or '',
---        7 '1' when it has had its turn, and lost it with its worker
--- Returns {'made'} when it is in line, or handed out, since now; {'waits'} when it was before; {'taken'} when a worker has had it
+--        7 '1' when it has had its turn, and lost it with its worker,
+--        8 what marks.lua said of it before it was found to wait, or ''
+-- Returns {'made'} when it is in line, or handed out, since now; {'waits'} when it was before; {'taken'} when a worker has it;
+--   {'changed'} when it was handed out or done since it was marked: it may have ended
 local job_id, tenant = ARGV[1], ARGV[2]
+if ARGV[8] ~= '' and ARGV[8] ~= mark_of(job_id) then
+  return { 'changed' }
+end
 local entry = redis.call('HMGET', bull .. job_id, 'timestamp', 'processedOn', 'finishedOn')
 if entry[1] and not entry[3] then
   return { entry[2] and 'taken' or 'waits' }

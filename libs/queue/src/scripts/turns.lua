@@ -30,6 +30,12 @@ local function line_of(tenant)
   return own .. 'line:' .. tenant
 end
 
+-- What BullMQ has of a job: the same again says that since then it was not handed out and done.
+local function mark_of(job_id)
+  local entry = redis.call('HMGET', bull .. job_id, 'timestamp', 'finishedOn')
+  return (entry[1] or '') .. ' ' .. (entry[2] or '')
+end
+
 -- Puts a tenant where it belongs, when what it has in line, has out or may have out has changed.
 local function place(tenant)
   local t = redis.call('HMGET', TURNS, 'clock', 'running ' .. tenant, 'out ' .. tenant)
