@@ -105,7 +105,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   metrics.watchMemory(memory);
   const { authenticator } = options;
   const enter = createEntrance({
-    ...{ authenticator, failedLogins: createFailedLogins(), logger },
+    ...{ authenticator, failedLogins: createFailedLogins(), failedKeys: createFailedLogins(), logger },
     sourceOf: createSourceOf(options.trustedProxies),
   });
   const admissions = createAdmissions({ authenticator, everyMs: ADMISSION_LOOK_MS });

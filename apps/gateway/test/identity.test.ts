@@ -251,11 +251,13 @@ test('what is changed, and what is denied, stands in the audit log, without what
   await http(`/jobs/${jobId}`, 'acme:read');
   await http(`/jobs/${jobId}/cancel`, 'acme:read', { method: 'POST' });
   await ticketFor('operators:admin', { jobId });
+  for (const path of [`/jobs/${jobId}`, '/jobs']) await http(path, 'operators:admin');
   const audited = lines.filter(({ event }) => event === 'audit');
   expect(audited).toMatchObject([
     { who: 'acme:write', tenant: 'acme', method: 'execute', outcome: 'ok', jobId },
     { who: 'acme:read', tenant: 'acme', method: 'cancel', outcome: 'forbidden', jobId },
     { who: 'operators:admin', of: 'acme', method: 'createTicket', outcome: 'ok', jobId },
+    { who: 'operators:admin', of: 'acme', method: 'get', outcome: 'ok', jobId },
   ]);
   expect(JSON.stringify(audited)).not.toContain('prompt');
 });

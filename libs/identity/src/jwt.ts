@@ -14,8 +14,10 @@ import {
 import { type Identity, type Scope, type Standing, scopes, tenantSchema } from './identity.ts';
 import { limitsSchema, type Terms } from './limits.ts';
 
-/** How far the clocks of issuer and gateway may be apart, in ms. */
+/** How far the clocks of issuer and gateway may be apart where a token is not good yet, in ms. */
 const LEEWAY_MS = 30_000;
+/** The same where it has expired: what it has opened is to be closed soon afterwards. */
+const EXPIRY_LEEWAY_MS = 2_000;
 const FETCH_MS = 5_000;
 /** An unknown key makes the keys be fetched again, but only after so long; a known one is trusted for so long, in ms. */
 const COOLDOWN_MS = 30_000;
@@ -72,17 +74,21 @@ export function createJwtCheck(options: JwtOptions): {
     };
   }
 
+  function standing({ proof }: Identity): Standing {
+    return proof.kind === 'jwt' && Date.now() < proof.expiresAt + EXPIRY_LEEWAY_MS ? 'good' : 'expired';
+  }
+
   return {
     async identify(token) {
       try {
-        return read((await jwtVerify(token, getKey, rules)).payload);
+        const identity = read((await jwtVerify(token, getKey, rules)).payload);
+        return identity && standing(identity) === 'good' ? identity : undefined;
       } catch (error) {
         if (isOfToken(error)) return undefined;
         throw new IssuerUnavailableError((error as Error).message);
       }
     },
-    standing: ({ proof }) =>
-      proof.kind === 'jwt' && Date.now() < proof.expiresAt + LEEWAY_MS ? 'good' : 'expired',
+    standing,
     termsOf: ({ limits = {} }) => ({ tenant: limits }),
   };
 }

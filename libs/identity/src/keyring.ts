@@ -2,6 +2,7 @@
 import { openLastGoodFile } from '@cc-executor/runtime/last-good-file';
 import type { Identity, Standing } from './identity.ts';
 import { identifyKey, standingOfKey } from './key.ts';
+import { changesOf, type KeyChanges } from './key-changes.ts';
 import { type Key, type KeyFile, readKeyFile } from './key-file.ts';
 import type { Terms } from './limits.ts';
 
@@ -28,7 +29,7 @@ export type Keyring = {
 export function openKeyring(options: {
   path: string;
   everyMs: number;
-  onRead: (outcome: { keys: number } | { fault: string }) => void;
+  onRead: (outcome: { keys: number; changes: KeyChanges } | { fault: string }) => void;
 }): Keyring {
   const { path, everyMs, onRead } = options;
   const kept = openLastGoodFile({
@@ -37,8 +38,15 @@ export function openKeyring(options: {
       const file = readKeyFile(from);
       return { file, keys: byId(file) };
     },
-    onRead: (outcome) => onRead('fault' in outcome ? outcome : { keys: outcome.value.keys.size }),
+    onRead(outcome) {
+      if ('fault' in outcome) return onRead(outcome);
+      const { file, keys } = outcome.value;
+      const changes = changesOf(before, file);
+      before = file;
+      onRead({ keys: keys.size, changes });
+    },
   });
+  let before = kept.value().file;
 
   const timer = setInterval(kept.look, everyMs);
   timer.unref();

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { identifyKey, makeKey, revokeKey, rotateKey, standingOfKey } from '../src/key.ts';
+import { changesOf } from '../src/key-changes.ts';
 import { editKeyFile, type Key, KeyFileError, readKeyFile } from '../src/key-file.ts';
 import { openKeyring } from '../src/keyring.ts';
 
@@ -130,5 +131,17 @@ test('a keyring follows its file, also one that is renamed to its place; a broke
   const found = keyring.identify(second.token);
   expect(found?.who).toBe(second.key.id);
   expect(found && keyring.termsOf(found)).toEqual({ tenant: { jobs: 5 }, key: { jobs: 2 } });
-  expect(told).toEqual([{ fault: expect.stringContaining('not JSON') }, { keys: 1 }]);
+  const changes = { made: [second.key.id], revoked: [first.key.id], limited: [second.key.tenant] };
+  expect(told).toEqual([{ fault: expect.stringContaining('not JSON') }, { keys: 1, changes }]);
+});
+
+test('what is changed in a file is told by names alone', () => {
+  const [{ key: first }, { key: second }] = [makeKey(ASKED, 1), makeKey(ASKED, 1)];
+  const before = { keys: [first, second], tenants: { acme: { limits: { jobs: 1 } }, rival: {} } };
+  expect(changesOf(before, before)).toEqual({});
+  const { keys } = rotateKey(before.keys, first.id, { overlapMs: 1_000, now: 1 });
+  const after = { keys: [keys[0]!, { ...second, limits: { jobs: 3 } }], tenants: { rival: { limits: {} } } };
+  expect(changesOf(before, after)).toEqual({
+    ...{ rotated: [first.id], changed: [second.id], limited: ['acme'] },
+  });
 });

@@ -8,16 +8,21 @@ import type { DoorName } from '../metrics.ts';
 import type { Authenticator } from './authenticator.ts';
 import type { SourceOf } from './source.ts';
 
+/** The id in the token of a key, which is no secret. */
+const KEY_ID = /^Bearer +(key_[0-9a-f]{16})\./i;
+
 /** Errors: `unauthenticated`, `unavailable`. */
 export type Entrance = (request: IncomingMessage, door: DoorName) => Promise<Identity>;
 
 export function createEntrance(options: {
   authenticator: Authenticator;
   failedLogins: FailedLogins;
+  /** The same by the key that was tried, there or not, from wherever. */
+  failedKeys: Pick<FailedLogins, 'failed'>;
   sourceOf: SourceOf;
   logger: Logger;
 }): Entrance {
-  const { authenticator, failedLogins, sourceOf, logger } = options;
+  const { authenticator, failedLogins, failedKeys, sourceOf, logger } = options;
   return async (request, door) => {
     try {
       return await authenticator.identify(request.headers, door !== 'http');
@@ -27,8 +32,10 @@ export function createEntrance(options: {
       if (isAway) throw new ProtocolError('unavailable', undefined, 1_000);
       if (!(error instanceof ProtocolError)) throw error;
       const source = sourceOf(request);
-      const delayMs = failedLogins.failed(source);
-      auditLogger(logger).info({ event: logEvents.loginFailed, source, door, delayMs }, 'login failed');
+      const key = KEY_ID.exec(request.headers.authorization ?? '')?.[1]?.toLowerCase();
+      const delayMs = Math.max(failedLogins.failed(source), key ? failedKeys.failed(key) : 0);
+      const event = logEvents.loginFailed;
+      auditLogger(logger).info({ event, source, key, door, delayMs }, 'login failed');
       await failedLogins.holdBack(delayMs);
       throw error;
     }

@@ -1,6 +1,6 @@
 /** Keys as the gateway checks them: the file, and how loud it is when that cannot be used any more. */
 import { KeyFileError, type Keyring, openKeyring } from '@cc-executor/identity';
-import { ConfigError, type Logger, logEvents } from '@cc-executor/runtime';
+import { auditLogger, ConfigError, type Logger, logEvents } from '@cc-executor/runtime';
 
 const LOOK_MS = 1_000;
 
@@ -14,7 +14,12 @@ export function openKeys({ app, path, logger }: { app: string; path: string; log
       onRead(outcome) {
         if ('fault' in outcome)
           logger.error({ event: logEvents.keysFaulty, ...outcome }, 'the keys stay as they were');
-        else logger.info({ event, ...outcome }, 'keys read');
+        else {
+          logger.info({ event, keys: outcome.keys }, 'keys read');
+          const { changes } = outcome;
+          if (Object.keys(changes).length > 0)
+            auditLogger(logger).info({ event: logEvents.audit, method: 'keys', ...changes }, 'audit');
+        }
       },
     });
   } catch (error) {

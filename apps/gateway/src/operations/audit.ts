@@ -1,6 +1,6 @@
 /**
- * The audit log: who changed something, or tried what they may not; with its outcome, and nothing of what was sent. Of looking
- * there is no line.
+ * The audit log: who changed something, tried what they may not, or, as an operator, looked into a job of another tenant; with its outcome,
+ * and nothing of what was sent. Of other looking there is no line.
  */
 import { auditLogger, logEvents } from '@cc-executor/runtime';
 import { isChange, type OperationName } from './scopes.ts';
@@ -18,8 +18,9 @@ export function audit(
   outcome: string,
 ): void {
   const { who, tenant, proof } = identity;
-  if (proof.kind === 'none' || !(isChange(method) || DENIED.includes(outcome))) return;
-  const other = of === tenant ? {} : { of };
+  const isOfOther = of !== tenant;
+  if (proof.kind === 'none' || !(isChange(method) || isOfOther || DENIED.includes(outcome))) return;
+  const other = isOfOther ? { of } : {};
   auditLogger(logger).info(
     { event: logEvents.audit, who, tenant, ...other, door, method, jobId, outcome },
     'audit',
