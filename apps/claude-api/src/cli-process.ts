@@ -6,7 +6,9 @@ import type { Readable } from 'node:stream';
 import { onAbort, sleep } from '@cc-executor/runtime';
 import type { Containment } from './containment.ts';
 import type { PauseSwitch } from './engine.ts';
-import { killHolders, killTree, killTreesSync, signalGroup, signalTree } from './process-tree.ts';
+import { killHolders, killTree, killTreesSync } from './killing.ts';
+import { signalGroup } from './process-tree.ts';
+import { goOn, standStill } from './standstill.ts';
 import { type Exit, type Program, type Started, startSupervised } from './supervision.ts';
 
 const STDERR_KEPT_BYTES = 8 * 1024;
@@ -53,8 +55,13 @@ export async function runCliProcess(command: CliCommand, options: CliOptions): P
   const { promise: closed, resolve: onClose } = Promise.withResolvers<void>();
   child.once('close', () => onClose());
 
+  const stopping = new AbortController();
+  const untilStop = AbortSignal.any([ended.signal, stopping.signal]);
+
   let receiverBusy = false;
   let paused = false;
+  /** One change at a time: what stops processes and what lets them go on must not meet. */
+  let lastChange: Promise<void> = Promise.resolve();
 
   function adjustReading(): void {
     // Once the program has ended what is left is little, and is read whatever the receiver does.
@@ -62,18 +69,28 @@ export async function runCliProcess(command: CliCommand, options: CliOptions): P
     else child.stdout.resume();
   }
 
-  async function setPaused(value: boolean): Promise<void> {
-    if (ended.signal.aborted) return;
+  async function change(value: boolean): Promise<void> {
+    // What is being stopped for good is not held on the way.
+    if (untilStop.aborted) return;
     paused = value;
-    if (value) adjustReading();
-    await signalTree(started.tree(), value ? 'SIGSTOP' : 'SIGCONT');
     adjustReading();
+    await (value ? standStill : goOn)(started.tree, untilStop);
+  }
+
+  function setPaused(value: boolean): Promise<void> {
+    lastChange = lastChange.then(() => change(value));
+    return lastChange;
   }
 
   async function stop(): Promise<void> {
-    // A process that stands still cannot take the hint.
-    if (paused) await setPaused(false);
-    await descend(started, options.stopGraceMs, ended.signal);
+    stopping.abort();
+    await lastChange;
+    await descend(started, options.stopGraceMs, ended.signal, async () => {
+      if (!paused) return;
+      paused = false;
+      adjustReading();
+      await goOn(started.tree, ended.signal);
+    });
   }
 
   child.stdout.on('data', (chunk: Buffer) => {
@@ -97,9 +114,9 @@ export async function runCliProcess(command: CliCommand, options: CliOptions): P
   ended.abort();
   off();
   // To look for what is left takes longer than all else that is to be done at the end of a run.
-  if (!started.isSealed) await killTree(started.tree());
+  if (!started.isSealed) await killTree(started.tree);
   await started.release();
-  if (started.isSealed && child.signalCode !== null) await killTree(started.tree());
+  if (started.isSealed && child.signalCode !== null) await killTree(started.tree);
   running.delete(started);
   adjustReading();
   // A process that nothing here can find may still hold the pipes open: they are left to it.
@@ -119,17 +136,27 @@ export function killRunning(): void {
   if (running.size > 0) killTreesSync([...running].map((started) => started.tree()));
 }
 
-/** The way down: ask, insist, force. */
-async function descend(started: Started, graceMs: number, ended: AbortSignal): Promise<void> {
+/**
+ * The way down: ask, insist, force.
+ *
+ * @param wake lets go on what stands still; asked before, it takes no other step
+ */
+async function descend(
+  started: Started,
+  graceMs: number,
+  ended: AbortSignal,
+  wake: () => Promise<void>,
+): Promise<void> {
   const { group } = started.tree();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     if (ended.aborted || !signalGroup(group, signal)) return;
+    await wake();
     await sleep(graceMs, ended).catch(() => {
       // The process ended during the grace.
     });
   }
   if (ended.aborted) return;
-  await killTree(started.tree());
+  await killTree(started.tree);
   // One that was stopped by what it held cannot say that this has ended.
   await sleep(graceMs, ended).then(
     () => killHolders(started.tree()),

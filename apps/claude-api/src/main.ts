@@ -6,8 +6,9 @@ import { openTracing } from '@cc-executor/tracing';
 import { killRunning } from './cli-process.ts';
 import { appName } from './config.ts';
 import { chooseEngine, openWays } from './engine-choice.ts';
+import { killLeftovers } from './killing.ts';
+import { startLeftoverGuard } from './leftover-guard.ts';
 import { choosePolicy } from './policy-choice.ts';
-import { killLeftovers } from './process-tree.ts';
 import { startServer } from './server.ts';
 import { readConfiguration } from './start-check.ts';
 import { digestOfToken } from './token-check.ts';
@@ -23,10 +24,11 @@ await runService({
   loadConfig: () => readConfiguration(process.env),
   graceMs: (config) => config.drainMs + 2 * config.stopGraceMs + CLOSE_MARGIN_MS,
   async start({ config, logger, metrics }) {
-    // Only SIGKILL gets past the line above; what it left is ended here.
+    // Only SIGKILL gets past the line above; what it left the guard ends, or, where that was killed, too, the next start.
     const processes = killLeftovers();
     const ways = await openWays(config, process.env, logger);
     const engine = chooseEngine(config, process.env, logger, ways);
+    if (engine.name === 'claude') process.on('exit', startLeftoverGuard(process.env.PATH));
     const folders = (await engine.sweep?.()) ?? 0;
     if (processes + folders > 0)
       logger.warn(

@@ -9,8 +9,9 @@ import type { Duplex } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { Containment } from './containment.ts';
 import { fencedView } from './fence.ts';
-import { MARKER_VARIABLE, readChildren } from './process-table.ts';
-import { killHolders, type ProcessTree } from './process-tree.ts';
+import { killHolders } from './killing.ts';
+import { MARKER_VARIABLE, openFamilies } from './process-table.ts';
+import type { ProcessTree } from './process-tree.ts';
 import { VIEW_FAILED, type View, viewArguments } from './view.ts';
 
 export type Exit = {
@@ -37,10 +38,10 @@ export type Started = {
 
 /**
  * File descriptor 3 is the line to us, which the program does not get. Signals to the group are the program's to obey.
- * If we are gone when the program ends, the supervisor ends all that came back to it.
+ * If we are gone when the program ends, the supervisor, whom nobody hears any more, ends all that came back to it.
  */
 const SUPERVISOR = `
-trap : INT TERM
+trap : INT TERM PIPE
 echo $$ >&3
 "$@" 3>&-
 code=$?
@@ -48,7 +49,7 @@ trap '' INT TERM PIPE
 exec </dev/null >/dev/null 2>&1
 echo $code >&3
 read -r released <&3 && exit
-while read -r left </proc/$$/task/$$/children && [ "$left" ]; do kill -KILL $left; sleep 0.1; done
+while left=; read -r left </proc/$$/task/$$/children; [ "$left" ]; do kill -KILL $left; sleep 0.1; done
 `;
 
 /** In the process table. */
@@ -113,7 +114,7 @@ function startHeld(program: Program, launcher: readonly string[]): Omit<Started,
     }
     if (text !== '1') return void holders.add(Number(text));
     // The first of a namespace of its own; here it has another number.
-    const [own] = await readChildren(child.pid!);
+    const [own] = openFamilies()(child.pid!);
     if (own !== undefined) holders.add(own);
   }
 

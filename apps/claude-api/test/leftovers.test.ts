@@ -9,8 +9,9 @@ import { fileURLToPath } from 'node:url';
 import type { LogEvent } from '@cc-executor/runtime';
 import { quickStart } from '@cc-executor/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { GUARD_NAME } from '../src/leftover-guard.ts';
 import { fakeCli, isDelta, readUntil, streamLines, temporaryFolder } from './harness.ts';
-import { processesOf, untilProcesses } from './process-table.ts';
+import { processesNamed, processesOf, untilProcesses } from './process-table.ts';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
@@ -38,19 +39,24 @@ async function untilLogged(child: ChildProcess, event: LogEvent): Promise<Record
   throw new Error(`it ended before it said: ${event}`);
 }
 
-/** Starts an execution that ends only by SIGKILL, with two children. */
-async function begin(child: ChildProcess, executionId: string) {
+async function ready(child: ChildProcess): Promise<string> {
   const { port } = await untilLogged(child, 'ready');
-  const response = await fetch(`http://127.0.0.1:${port}/execute/claude-stream`, {
+  return `http://127.0.0.1:${port}`;
+}
+
+/** Starts an execution that ends only by SIGKILL, with others beside it. */
+async function begin(url: string, body: { executionId: string; model: string; question?: string }) {
+  const response = await fetch(`${url}/execute/claude-stream`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ question: 'hello', model: 'hangsWithChildren', executionId }),
+    body: JSON.stringify({ question: 'hello', ...body }),
   });
   const lines = streamLines(response);
   await readUntil(lines, isDelta);
   // The end of it is a connection that breaks.
   void lines.next().catch(() => {});
-  await untilProcesses(() => processesOf(executionId).length >= 3);
+  if (body.model === 'hangsWithChildren')
+    await untilProcesses(() => processesOf(body.executionId).length >= 3);
 }
 
 describe.runIf(process.platform === 'linux')('a service that ends badly', () => {
@@ -58,21 +64,48 @@ describe.runIf(process.platform === 'linux')('a service that ends badly', () => 
     const executionId = `left-${randomUUID()}`;
     const child = start({ CLAUDE_BIN: fakeCli(), CLAUDE_WORK_DIR: temporaryFolder() });
     const exited = once(child, 'exit');
-    await begin(child, executionId);
+    await begin(await ready(child), { executionId, model: 'hangsWithChildren' });
     child.kill('SIGTERM');
     child.kill('SIGINT');
     expect(await exited).toEqual([130, null]);
     await untilProcesses(() => processesOf(executionId).length === 0, 2_000);
   });
 
-  test('by SIGKILL leaves what the next one removes, and that one leaves alone what still has an owner', async () => {
+  test('by SIGKILL leaves its executions to its guard, which ends them, also those that stand still, and what escaped', async () => {
+    const env = { CLAUDE_BIN: fakeCli(), CLAUDE_SANDBOX: 'off', CLAUDE_WORK_DIR: temporaryFolder() };
+    const [paused, runs, daemon] = ['paused', 'runs', 'daemon'].map((name) => `${name}-${randomUUID()}`) as [
+      string,
+      string,
+      string,
+    ];
+    const child = start(env);
+    const url = await ready(child);
+    await Promise.all([
+      begin(url, { executionId: runs, model: 'hangsWithChildren' }),
+      begin(url, { executionId: paused, question: `${daemon} hang`, model: 'escapes' }),
+    ]);
+    expect((await fetch(`${url}/executions/${paused}/pause`, { method: 'POST' })).status).toBe(200);
+    expect(processesNamed(daemon).length).toBeGreaterThan(0);
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
+    await untilProcesses(() =>
+      [processesOf(paused), processesOf(runs), processesNamed(daemon)].every(({ length }) => length === 0),
+    );
+  });
+
+  test('that is killed with its guard leaves what the next one removes, and that one leaves alone what still has an owner', async () => {
     const workDir = temporaryFolder();
     const env = { CLAUDE_BIN: fakeCli(), CLAUDE_WORK_DIR: workDir };
     const [lost, kept] = [`left-${randomUUID()}`, `left-${randomUUID()}`];
     const first = start(env);
     const other = start(env);
-    await Promise.all([begin(first, lost), begin(other, kept)]);
+    const hang = (child: ChildProcess, executionId: string) =>
+      ready(child).then((url) => begin(url, { executionId, model: 'hangsWithChildren' }));
+    await Promise.all([hang(first, lost), hang(other, kept)]);
     const exited = once(first, 'exit');
+    const guard = processesNamed(GUARD_NAME).find(({ parent }) => parent === first.pid);
+    process.kill(guard!.pid, 'SIGKILL');
     first.kill('SIGKILL');
     await exited;
     expect(processesOf(lost).length).toBeGreaterThanOrEqual(3);
@@ -90,6 +123,10 @@ describe.runIf(process.platform === 'linux')('a service that ends badly', () => 
     other.kill('SIGINT');
     await gone;
     await untilProcesses(() => processesOf(kept).length === 0, 2_000);
+    // It goes with the service that ends by itself.
+    await untilProcesses(() =>
+      processesNamed(GUARD_NAME).every(({ parent }) => parent !== other.pid && parent !== 1),
+    );
   });
 });
 

@@ -1,12 +1,12 @@
 /** Looks into the process table: who is there, whose it is, and whether it stands still. Linux only. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { MARKER_VARIABLE } from '../src/process-table.ts';
+import { MARKER_VARIABLE, readProcess } from '../src/process-table.ts';
 import { SUPERVISOR_NAME } from '../src/supervision.ts';
 
 export type ProcessOfExecution = {
   readonly pid: number;
   readonly parent: number;
-  /** `T`: it is stopped. */
+  /** As /proc names it. */
   readonly state: string;
 };
 
@@ -19,6 +19,16 @@ export function processesOf(executionId: string): ProcessOfExecution[] {
 /** The living processes with such an argument, whatever their environment. */
 export function processesNamed(name: string): ProcessOfExecution[] {
   return lookAround().filter(({ command }) => command.includes(name));
+}
+
+/** Those of them that are not there to hold the others together. */
+export function heldProcessesNamed(name: string): ProcessOfExecution[] {
+  return lookAround().filter(({ command }) => command.includes(name) && !command.includes(SUPERVISOR_NAME));
+}
+
+/** Whether none of them takes a step until it is let go on. */
+export function areStill(processes: readonly ProcessOfExecution[]): boolean {
+  return processes.every(({ pid }) => readProcess(pid)?.state === 'stopped');
 }
 
 /** Those of `processesOf` that are not there to hold the others together. */
