@@ -104,8 +104,10 @@ describe.runIf(process.platform === 'linux')('a service that ends badly', () => 
       ready(child).then((url) => begin(url, { executionId, model: 'hangsWithChildren' }));
     await Promise.all([hang(first, lost), hang(other, kept)]);
     const exited = once(first, 'exit');
-    const guard = processesNamed(GUARD_NAME).find(({ parent }) => parent === first.pid);
-    process.kill(guard!.pid, 'SIGKILL');
+    const guardOf = ({ pid }: ChildProcess) =>
+      processesNamed(GUARD_NAME).find(({ parent }) => parent === pid)!.pid;
+    const guard = guardOf(other);
+    process.kill(guardOf(first), 'SIGKILL');
     first.kill('SIGKILL');
     await exited;
     expect(processesOf(lost).length).toBeGreaterThanOrEqual(3);
@@ -124,9 +126,7 @@ describe.runIf(process.platform === 'linux')('a service that ends badly', () => 
     await gone;
     await untilProcesses(() => processesOf(kept).length === 0, 2_000);
     // It goes with the service that ends by itself.
-    await untilProcesses(() =>
-      processesNamed(GUARD_NAME).every(({ parent }) => parent !== other.pid && parent !== 1),
-    );
+    await untilProcesses(() => processesNamed(GUARD_NAME).every(({ pid }) => pid !== guard));
   });
 });
 
