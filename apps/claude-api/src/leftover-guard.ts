@@ -3,6 +3,7 @@
  * by SIGKILL, or for want of memory. What stood still would do so for ever, and what runs would for as long as it likes.
  */
 import { spawn } from 'node:child_process';
+import type { Environment } from './cli-environment.ts';
 import { ownOwner } from './process-owner.ts';
 import { SUPERVISOR_NAME } from './supervision.ts';
 
@@ -31,13 +32,13 @@ done
 `;
 
 /** Starts it where there is a /proc; gives what dismisses it, for the end of this process, without giving way. */
-export function startLeftoverGuard(path: string | undefined): () => void {
+export function startLeftoverGuard({ PATH = '' }: Environment): () => void {
   if (process.platform !== 'linux') return () => {};
   const guard = spawn('/bin/sh', ['-c', GUARD, GUARD_NAME, ownOwner, SUPERVISOR_NAME], {
     // It outlives what is sent to our group, and knows none of our secrets.
     detached: true,
     cwd: '/',
-    env: { PATH: `${path ?? ''}:${USUAL_FOLDERS}` },
+    env: { PATH: `${PATH}:${USUAL_FOLDERS}` },
     stdio: ['pipe', 'ignore', 'ignore'],
   });
   // Without it the next start does what it would have done.

@@ -28,7 +28,7 @@ await runService({
     const processes = killLeftovers();
     const ways = await openWays(config, process.env, logger);
     const engine = chooseEngine(config, process.env, logger, ways);
-    if (engine.name === 'claude') process.on('exit', startLeftoverGuard(process.env.PATH));
+    if (engine.name === 'claude') process.on('exit', startLeftoverGuard(process.env));
     const folders = (await engine.sweep?.()) ?? 0;
     if (processes + folders > 0)
       logger.warn(
