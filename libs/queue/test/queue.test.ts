@@ -218,7 +218,8 @@ describe('a consumer', () => {
     await producer.enqueue(need(lost));
     await producer.enqueue(need(kept));
     const stage = createStage(true);
-    consume({ ...stage, concurrency: 2, lockMs: 400 });
+    // The process may stand still for half of it.
+    consume({ ...stage, concurrency: 2, lockMs: 1_500 });
     await stage.until(2);
     const signal = stage.slots.get(lost)?.lockLost;
     if (!signal) throw new Error('not taken');
