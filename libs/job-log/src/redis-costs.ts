@@ -14,18 +14,22 @@ type Payment = {
 
 export type CostLedger = {
   /**
-   * Takes each of these costs, in their order, as far as `limit` a minute has room, and up to `ahead` more as long as no more than half is taken.
+   * Gives back what was taken ahead, takes each of these costs, in their order, as far as `limit` a minute has room, and up to `ahead` more as long as
+   * no more than half is taken.
    * One that costs more than there may ever be is paid when nothing is taken.
    */
-  pay(account: string, wish: { limit: number; ahead: number; costs: readonly number[] }): Promise<Payment>;
+  pay(
+    account: string,
+    wish: { limit: number; givenBack: number; ahead: number; costs: readonly number[] },
+  ): Promise<Payment>;
 };
 
 export function createRedisCostLedger({ redis, keys }: { redis: RedisConnection; keys: Keys }): CostLedger {
   const { pay } = defineScripts(redis, 'pay');
   return {
-    async pay(account, { limit, ahead, costs }) {
+    async pay(account, { limit, givenBack, ahead, costs }) {
       const [taken, isAhead, ...paid] = await tellErrorsApart(
-        pay([keys.cost(account)], [limit, ahead, ...costs]),
+        pay([keys.cost(account)], [limit, givenBack, ahead, ...costs]),
       );
       return { taken: Number(taken), ahead: Number(isAhead), isPaid: paid.map((one) => one === 1) };
     },

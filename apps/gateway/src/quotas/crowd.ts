@@ -44,20 +44,20 @@ export function createCrowd({
     }
   }
 
-  /** Takes what a request costs, of all holders or of none. */
-  async function pay(holders: readonly Holder[], cost: number): Promise<void> {
-    const limited = holders.filter(({ limits }) => limits.costPerMinute !== undefined);
-    for (const holder of limited) refuse(holder, cost, purses.refusal(purseOf(holder), cost));
-    const paid: PurseOf[] = [];
+  /** Takes what a request costs, of all holders or of none; returns what takes that back. */
+  async function pay(holders: readonly Holder[], cost: number): Promise<() => void> {
+    const limited = limitedIn(holders);
+    // All at once: who has to ask Redis waits for one answer.
+    const asked = await Promise.allSettled(limited.map((holder) => purses.pay(purseOf(holder), cost)));
+    const isPaid = (i: number) => asked[i]?.status === 'fulfilled' && asked[i].value === undefined;
+    const takeBack = () => {
+      for (const [i, holder] of limited.entries()) if (isPaid(i)) purses.giveBack(purseOf(holder), cost);
+    };
     try {
-      for (const holder of limited) {
-        const retryMs = purses.pay(purseOf(holder), cost);
-        // Most often it is known at once.
-        refuse(holder, cost, retryMs instanceof Promise ? await retryMs : retryMs);
-        paid.push(purseOf(holder));
-      }
+      for (const [i, holder] of limited.entries()) refuse(holder, cost, paidIn(asked[i]!));
+      return takeBack;
     } catch (error) {
-      for (const purse of paid) purses.giveBack(purse, cost);
+      takeBack();
       throw error;
     }
   }
@@ -65,14 +65,15 @@ export function createCrowd({
   return {
     async ask(identity, cost) {
       const holders = holdersOf(identity);
-      const leave = await take(holders, 'requests');
-      try {
-        await pay(holders, cost);
-        return leave;
-      } catch (error) {
-        leave();
-        throw error;
-      }
+      const limited = limitedIn(holders);
+      if (limited.length === 0) return take(holders, 'requests');
+      // Where that is known here nothing is asked of Redis.
+      for (const holder of limited) refuse(holder, cost, purses.refusal(purseOf(holder), cost));
+      // In one round trip.
+      const [entered, paid] = await Promise.allSettled([take(holders, 'requests'), pay(holders, cost)]);
+      if (entered.status === 'fulfilled' && paid.status === 'fulfilled') return entered.value;
+      for (const undo of [entered, paid]) if (undo.status === 'fulfilled') undo.value();
+      throw [entered, paid].find((one) => one.status === 'rejected')?.reason;
     },
     async pay(identity, cost) {
       try {
@@ -86,6 +87,15 @@ export function createCrowd({
     attach: (identity, putOut) => take(holdersOf(identity), 'attachments', putOut),
     cost: async (holder) => Math.round(await purses.taken(purseOf(holder))),
   };
+}
+
+function limitedIn(holders: readonly Holder[]): Holder[] {
+  return holders.filter(({ limits }) => limits.costPerMinute !== undefined);
+}
+
+function paidIn<T>(settled: PromiseSettledResult<T>): T {
+  if (settled.status === 'rejected') throw settled.reason;
+  return settled.value;
 }
 
 function purseOf({ account, limits }: Holder): PurseOf {

@@ -27,6 +27,8 @@ type Purse = {
   taken: number;
   at: number;
   waiting: Waiting[];
+  /** What those cost who wait, or of whom Redis was asked and has not answered. */
+  pending: number;
   isAsked: boolean;
 };
 
@@ -57,7 +59,7 @@ export function createPurses({
       return known;
     }
     forgetIdle();
-    const purse = { ahead: 0, aheadUntil: 0, taken: 0, at: now(), waiting: [], isAsked: false };
+    const purse = { ahead: 0, aheadUntil: 0, taken: 0, at: now(), waiting: [], pending: 0, isAsked: false };
     purses.set(account, purse);
     return purse;
   }
@@ -73,7 +75,9 @@ export function createPurses({
   function retryMs(purse: Purse, { limit }: PurseOf, cost: number): number | undefined {
     if (purse.ahead >= cost) return undefined;
     if (limit === 0) return MINUTE_MS;
-    const taken = purse.taken - (limit * (now() - purse.at)) / MINUTE_MS;
+    const drained = (limit * (now() - purse.at)) / MINUTE_MS;
+    // Who asks is counted at once: a crowd that comes in one moment is not all let through to ask.
+    const taken = Math.max(0, purse.taken - drained) + purse.pending - purse.ahead;
     // One that costs more than there may ever be is let in when nothing is taken.
     const over = Math.min(taken + cost - limit, taken);
     return over <= 0 ? undefined : Math.ceil((over * MINUTE_MS) / limit);
@@ -83,20 +87,24 @@ export function createPurses({
     purse.isAsked = true;
     while (purse.waiting.length > 0) {
       const asking = purse.waiting;
+      const costs = asking.map(({ cost }) => cost);
       purse.waiting = [];
       const askedAt = now();
+      const givenBack = purse.aheadUntil > askedAt ? purse.ahead : 0;
+      purse.ahead = 0;
       try {
         const payment = await ledger.pay(of.account, {
-          limit: of.limit,
+          ...{ limit: of.limit, givenBack },
           ahead: Math.floor(of.limit * PART_AHEAD),
-          costs: asking.map(({ cost }) => cost),
+          costs,
         });
-        if (purse.aheadUntil <= now()) purse.ahead = 0;
-        purse.ahead += payment.ahead;
-        if (payment.ahead > 0) purse.aheadUntil = askedAt + AHEAD_MS;
-        Object.assign(purse, { taken: payment.taken, at: askedAt });
+        // What was given back meanwhile is counted still.
+        purse.ahead = payment.ahead + (purse.aheadUntil > now() ? purse.ahead : 0);
+        Object.assign(purse, { taken: payment.taken, at: askedAt, aheadUntil: askedAt + AHEAD_MS });
+        purse.pending -= sum(costs);
         for (const [i, { resolve }] of asking.entries()) resolve(payment.isPaid[i] ?? false);
       } catch (error) {
+        purse.pending -= sum(costs);
         for (const { reject } of asking) reject(error);
       }
     }
@@ -116,6 +124,7 @@ export function createPurses({
       if (known !== undefined) return known;
       return new Promise<boolean>((resolve, reject) => {
         purse.waiting.push({ cost, resolve, reject });
+        purse.pending += cost;
         if (!purse.isAsked) void ask(of, purse);
       }).then((isPaid) => (isPaid ? undefined : (retryMs(purse, of, cost) ?? RETRY_MS)));
     },
@@ -126,8 +135,12 @@ export function createPurses({
     },
     async taken(of) {
       const { ahead } = purseOf(of);
-      const { taken } = await ledger.pay(of.account, { limit: of.limit, ahead: 0, costs: [] });
+      const { taken } = await ledger.pay(of.account, { limit: of.limit, givenBack: 0, ahead: 0, costs: [] });
       return Math.max(0, taken - ahead);
     },
   };
+}
+
+function sum(amounts: readonly number[]): number {
+  return amounts.reduce((all, one) => all + one, 0);
 }
