@@ -9,8 +9,9 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const FOLDERS = ['tests/compose/', 'tests/faults/', 'tests/e2e/', ''];
 
 export const LONGEST = [
-  'tests/compose/cut-off.test.ts',
   'tests/compose/killed.test.ts',
+  'tests/compose/paused.test.ts',
+  'tests/compose/cut-off.test.ts',
   'tests/compose/scale.test.ts',
   'tests/compose/stack.test.ts',
   'tests/faults/chaos.test.ts',

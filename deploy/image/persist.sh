@@ -3,7 +3,7 @@
 #
 #   persist.sh COMMAND…
 #
-# Npm and apt try requests again themselves, but give up at once where a name is not resolved in time, as happens on a busy machine.
+# npm goes on by itself for more than a minute; apt gives up seven seconds after a mirror first refused a connection.
 set -eu
 
 for pause in 1 10; do

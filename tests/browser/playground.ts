@@ -11,6 +11,9 @@ const MARKDOWN =
 const PNG =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==';
 
+/** So often that nobody waits for its end: it is cancelled. */
+const ENDLESS = 10_000;
+
 /** Tests of it, on a stage that stands when they run. */
 export function describePlayground(stageOf: () => Stage): void {
   async function open(
@@ -39,7 +42,7 @@ export function describePlayground(stageOf: () => Stage): void {
 
   test('what streams is whole after its connection was cut and the page was reloaded, and is the same in another tab', async () => {
     const page = await open();
-    await send(page, { text: 'tick ', repeat: 2_000, delayMs: 20 });
+    await send(page, { text: 'tick ', repeat: ENDLESS, delayMs: 20 });
     await page.getByText('tick tick').first().waitFor();
     const other = await open(new URL(page.url()).pathname.slice('/playground'.length));
     await other.getByText('tick tick').first().waitFor();
@@ -61,7 +64,7 @@ export function describePlayground(stageOf: () => Stage): void {
 
   test('a job stands still, goes on, is cancelled, by keyboard alone, and the conversation goes on', async () => {
     const page = await open();
-    await send(page, { text: 'tock ', repeat: 500, delayMs: 20 });
+    await send(page, { text: 'tock ', repeat: ENDLESS, delayMs: 20 });
     await page.getByText('tock tock').first().waitFor();
     await press(page, 'Pause');
     await page.locator('.status.paused').waitFor();

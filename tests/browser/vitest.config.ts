@@ -8,6 +8,8 @@ export default defineConfig({
     include: ['tests/browser/**/*.test.ts'],
     globalSetup: ['redis', 'claude-code', 'bundles', 'home'].map((name) => `tests/setup/${name}.ts`),
     retry: process.env.CI ? 1 : 0,
+    // A page on a busy machine, beside containers: what it comes to counts, not how soon.
+    expect: { poll: { timeout: 15_000 } },
     testTimeout: 60_000,
     hookTimeout: 90_000,
   },

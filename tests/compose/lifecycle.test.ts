@@ -13,8 +13,14 @@ async function expectWorks(project: Project): Promise<void> {
 }
 
 test('a second up changes nothing: the containers stay', async () => {
-  const running = async () =>
-    (await stack().containers()).filter(({ service }) => service !== 'redis-users').map(({ id }) => id);
+  /** With what Compose makes a container anew for, when it differs. */
+  const running = async () => {
+    const lasting = (await stack().containers()).filter(({ service }) => service !== 'redis-users');
+    const label = (name: string) => `{{index .Config.Labels "com.docker.compose.${name}"}}`;
+    const format = `{{.Name}} {{.Id}} ${label('config-hash')} ${label('image')} {{.State.Status}}`;
+    const told = await docker(['inspect', '--format', format, ...lasting.map(({ id }) => id)]);
+    return told.trim().split('\n');
+  };
   const before = await running();
   await stack().up();
   expect(await running()).toEqual(before);

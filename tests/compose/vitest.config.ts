@@ -12,6 +12,7 @@ export default defineConfig({
     ...{ maxWorkers: 3, isolate: false },
     sequence: { sequencer: LongestFirst },
     retry: process.env.CI ? 1 : 0,
+    expect: { poll: { timeout: 15_000 } },
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },

@@ -1,19 +1,22 @@
 /** The images of the stacks, built. */
 import type { Project } from './project.ts';
 
+const BUILT = ['claude-api', 'gateway', 'worker', 'dashboard'];
 const LINES = 60;
 
 /**
- * Builds them, and once more where that fails: what they are made of comes over the network. Says what the first try said, and
- * rejects with what the second one did; of both the end, which tells the step.
+ * Builds them all at once, and what fails once more, for what they are made of comes over the network. Says what the first try
+ * said, and rejects with what the second one did; of both the end, which tells the step.
  */
 export async function buildImages({ compose }: Pick<Project, 'compose'>): Promise<void> {
-  const build = () => compose('--progress', 'plain', 'build').catch(rejectWithEnd);
-  try {
-    await build();
-  } catch (error) {
-    process.stdout.write(`The images could not be built at the first try. ${(error as Error).message}\n`);
-    await build();
+  // Compose would build one after the other what depends on each other when it runs.
+  const build = (service: string) => compose('--progress', 'plain', 'build', service).catch(rejectWithEnd);
+  const results = await Promise.allSettled(BUILT.map(build));
+  for (const [index, result] of results.entries()) {
+    if (result.status === 'fulfilled') continue;
+    const service = BUILT[index]!;
+    process.stdout.write(`${service} could not be built at the first try. ${result.reason.message}\n`);
+    await build(service);
   }
 }
 

@@ -23,7 +23,7 @@ export default async function setup({
     return undefined;
   }
   const first = await chooseSettings();
-  // All run the images of the first, which are removed with it.
+  // All run the images of the first.
   const others = Array.from({ length: config.maxWorkers - 1 }, () =>
     chooseSettings({ IMAGE_TAG: first.name }),
   );
@@ -32,7 +32,8 @@ export default async function setup({
   const say = (what: string, from: number) =>
     process.stdout.write(`${first.name}: ${what} in ${((performance.now() - from) / 1000).toFixed(1)} s\n`);
   async function tearDown(): Promise<void> {
-    for (const project of projects.toReversed()) await project.remove();
+    await Promise.all(projects.map((project) => project.remove()));
+    await projects[0]?.removeImages();
     const left = (await Promise.all(projects.map((project) => project.leftovers()))).flat();
     if (left.length > 0) throw new Error(`left behind: ${left.join(', ')}`);
   }

@@ -30,8 +30,10 @@ export type Project = ProjectSettings & {
   container(service: string): Promise<Container>;
   /** The lines of a container's log that are JSON. */
   logs(container: Container): Promise<Record<string, unknown>[]>;
-  /** Removes everything, images included. */
+  /** Removes everything but the images. */
   remove(): Promise<void>;
+  /** Removes the images that bear its name. */
+  removeImages(): Promise<void>;
   /** Containers, networks and volumes that are there. */
   leftovers(): Promise<string[]>;
 };
@@ -105,6 +107,8 @@ export function openProject(settings: ProjectSettings): Project {
     },
     async remove() {
       await compose('down', '--volumes', '--remove-orphans', '--timeout', '10');
+    },
+    async removeImages() {
       const images = await list('images', '--filter', `reference=cc-executor-*:${name}`);
       const tags = images.map(({ Repository, Tag }) => `${Repository}:${Tag}`);
       if (tags.length > 0) await docker(['image', 'rm', ...tags]);
