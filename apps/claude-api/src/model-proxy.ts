@@ -5,13 +5,16 @@
  */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';
-import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import type { Logger } from '@cc-executor/runtime';
 import { listenOnLoopback } from '@cc-executor/service';
 import type { Credentials, Environment } from './cli-environment.ts';
 import { CLOUD_VARIABLES } from './cli-login.ts';
+
+// Imported, they would bring along Node's own undici.
+const { Agent: HttpAgent, request: requestHttp } = process.getBuiltinModule('node:http');
+const { Agent: HttpsAgent, request: requestHttps } = process.getBuiltinModule('node:https');
 
 const ANTHROPIC = 'https://api.anthropic.com';
 /** An idle connection to the model is given up after so long. */

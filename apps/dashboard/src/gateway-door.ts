@@ -3,13 +3,16 @@
  * Only what the pages need is handed on, with a job to start or a filter of those to cancel as the only bodies, and nothing is added but the key
  * of who looks: what that may do, the gateway decides. It sees a request of a program; whether a web page may ask was judged by this listener.
  */
-import { request as ask, type IncomingMessage } from 'node:http';
-import { request as askSecurely } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { HttpReply, HttpRequest, HttpServer } from '@cc-executor/service';
 import { hideContent, hideContentOfLines } from './content.ts';
 import type { Entrance } from './identity/entrance.ts';
 import { refuse } from './problem.ts';
+
+// Imported, they would bring along Node's own undici.
+const { request: ask } = process.getBuiltinModule('node:http');
+const { request: askSecurely } = process.getBuiltinModule('node:https');
 
 const ROUTES = [
   // What the SDK asks, to find whether a gateway is there.

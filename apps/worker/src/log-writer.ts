@@ -21,8 +21,8 @@ const MAX_BATCH_EVENTS = 512;
 const MAX_BATCH_LENGTH = 256 * 1024;
 /** Whoever reads a terminal event reads its batch: it shares that with no more than this. */
 const MAX_LENGTH_BEFORE_END = 64 * 1024;
-/** Above this the source is asked to wait (UTF-16 units). */
-const HIGH_WATER_LENGTH = 4 * 1024 * 1024;
+/** Above this the source is asked to wait (UTF-16 units): some batches are there when the one under way is answered, and no more. */
+const HIGH_WATER_LENGTH = 1024 * 1024;
 
 export type Refusal = Exclude<AppendCode, 'ok' | 'duplicate'>;
 

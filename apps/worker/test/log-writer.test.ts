@@ -370,7 +370,7 @@ test('whoever writes faster than Redis takes it waits until there is room', asyn
   });
   await turn();
   expect(hasRoom).toBe(false);
-  for (let i = 0; i < 9; i += 1) {
+  for (let i = 0; i < 17; i += 1) {
     letThrough();
     await turn();
     expect(hasRoom).toBe(false);

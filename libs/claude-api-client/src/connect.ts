@@ -5,7 +5,7 @@
 import { lookup as dnsLookup } from 'node:dns/promises';
 import { isIP, Socket } from 'node:net';
 import { within } from '@cc-executor/runtime';
-import { buildConnector } from 'undici';
+import { buildConnector } from './undici.ts';
 
 export type Lookup = (hostname: string) => Promise<string[]>;
 

@@ -5,7 +5,7 @@
  * loop; only who closes within the instant that the request is under way takes it along.
  */
 import type { Socket } from 'node:net';
-import { Client } from 'undici';
+import { Client } from './undici.ts';
 
 /** Shorter than any server keeps a connection open, and than what a lost host would go unnoticed for, in ms. */
 const KEPT_MS = 500;

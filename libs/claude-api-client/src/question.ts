@@ -1,6 +1,7 @@
 /** Asks claude-api something short, beside its executions: a connection of its own, by the same rules. */
-import { Client, type Dispatcher } from 'undici';
+
 import { type Lookup, openConnection } from './connect.ts';
+import { Client, type Dispatcher } from './undici.ts';
 
 export type QuestionOptions = {
   target: URL;

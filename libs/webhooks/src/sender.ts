@@ -6,7 +6,6 @@ import { isIP } from 'node:net';
 import { within } from '@cc-executor/runtime';
 import { createLookup, type Lookup, pinTo } from '@cc-executor/runtime/lookup';
 import { hostOf, type TargetRules } from '@cc-executor/runtime/targets';
-import { Client } from 'undici';
 import { signatureHeaders } from './signature.ts';
 
 /** What a receiver says is not read; but one that is cut off while it says little may take that for a failure. */
@@ -53,6 +52,8 @@ export function createWebhookSender(options: {
     const addresses = await within(Promise.resolve(resolved), Number.POSITIVE_INFINITY, { signal });
     const permitted = targets.permitted(target, addresses);
     if (permitted.length === 0) return { error: 'target_refused' };
+    // Loaded with the first: most gateways send none.
+    const { Client } = await import('undici');
     const client = new Client(target.origin, {
       connect: { lookup: pinTo(permitted), timeout: timeoutMs },
       allowH2: false,

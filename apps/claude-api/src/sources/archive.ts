@@ -4,8 +4,7 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, symlink } from 'node:fs/promises';
-import { Agent as HttpAgent, get as httpGet, type IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent, get as httpsGet } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { isSourceAllowed } from '@cc-executor/claude-options/sources';
@@ -16,6 +15,10 @@ import { parsePath } from '../workspaces/path.ts';
 import { asSourceFault, SourceFault } from './fault.ts';
 import { readTar, type TarEntry } from './tar-reader.ts';
 import type { Way } from './way.ts';
+
+// Imported, they would bring along Node's own undici.
+const { Agent: HttpAgent, get: httpGet } = process.getBuiltinModule('node:http');
+const { Agent: HttpsAgent, get: httpsGet } = process.getBuiltinModule('node:https');
 
 const MAX_REDIRECTS = 5;
 const GZIP = Buffer.from([0x1f, 0x8b]);

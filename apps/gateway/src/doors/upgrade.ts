@@ -2,7 +2,7 @@
  * The WebSocket doors: which path leads to which, who may come in, and how all leave when the gateway drains.
  * Whoever is in belongs to the heartbeats until the socket has closed.
  */
-import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Identity } from '@cc-executor/identity';
 import { MAX_FRAME_BYTES, ProtocolError, SUBPROTOCOL } from '@cc-executor/protocol';
@@ -21,6 +21,9 @@ import { createEventFrames } from './event-frames.ts';
 import { openNativeDoor } from './native.ts';
 import { type Connection, runConnection, type SocketContext } from './socket.ts';
 import type { Turns } from './turns.ts';
+
+// Imported, it would bring along Node's own undici.
+const { STATUS_CODES } = process.getBuiltinModule('node:http');
 
 const CLOSING = '503 Service Unavailable';
 /** Fragments that a message may come in: each is an object, however short it is. */
