@@ -15,16 +15,19 @@ const SHORT_MESSAGE_BYTES = 64 * 1024;
 const ANSWERS = ['text', 'structuredOutput'] as const;
 
 export type SizedEvent = {
-  /** The event as JSON, with no more than `MAX_EVENT_BYTES`. */
-  json: string;
+  /** The event as JSON, with no more than `MAX_EVENT_BYTES`; as bytes where its text came so. */
+  json: string | Buffer;
   /** The message that it holds shortened. */
   kept?: Omit<KeptBody, 'seq'>;
 };
 
-/** `bodyRoom` is how many bytes of whole messages may still be kept of the job. */
-export function sizeEvent(event: EventBody, bodyRoom: number): SizedEvent {
+/**
+ * @param bodyRoom how many bytes of whole messages may still be kept of the job
+ * @param written of an `output`: how its text stands in JSON between the quotes, where whoever calls has that
+ */
+export function sizeEvent(event: EventBody, bodyRoom: number, written?: Buffer): SizedEvent {
   // Text is in pieces before it comes here (upstream-events.ts): shortened, it would be another text.
-  if (event.type === 'output') return { json: outputJson(event) };
+  if (event.type === 'output') return { json: outputJson(event, written) };
   const json = JSON.stringify(event);
   if (fits(json)) return { json };
   if (event.type === 'message') return cutMessage(event, bodyRoom);
@@ -38,8 +41,16 @@ export function sizeEvent(event: EventBody, bodyRoom: number): SizedEvent {
   return { json: JSON.stringify(shorten(event, MAX_EVENT_BYTES)) };
 }
 
+const BEFORE_TEXT = Buffer.from('{"type":"output","text":"');
+const BEHIND_TEXT = Buffer.from('"}');
+const BEHIND_FIRST_TEXT = Buffer.from('","begin":true}');
+
 /** As `JSON.stringify` writes it, in half the time: nothing comes as often. */
-function outputJson({ text, begin }: Extract<EventBody, { type: 'output' }>): string {
+function outputJson(
+  { text, begin }: Extract<EventBody, { type: 'output' }>,
+  written?: Buffer,
+): string | Buffer {
+  if (written) return Buffer.concat([BEFORE_TEXT, written, begin ? BEHIND_FIRST_TEXT : BEHIND_TEXT]);
   return `{"type":"output","text":${JSON.stringify(text)}${begin ? ',"begin":true' : ''}}`;
 }
 

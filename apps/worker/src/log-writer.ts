@@ -40,6 +40,8 @@ export type OutputBounds = {
 export type LogWriter = {
   /** Queues an event and returns its seq; `change` is what it changes in the record, unless its type says so. */
   write(event: EventBody, change?: RecordChange): number;
+  /** The same for a piece of text. @param written how it stands in JSON between its quotes, in UTF-8 */
+  writeText(text: string, begin: boolean, written?: Buffer): number;
   /** Resolves when there is room for more. */
   room(): Promise<void>;
   /** Resolves when everything is written, or refused. */
@@ -56,7 +58,7 @@ export type LogWriter = {
 };
 
 type Pending = {
-  json: string;
+  json: string | Buffer;
   kept: KeptBody | undefined;
   hasOutput: boolean;
   change: RecordChange | undefined;
@@ -116,7 +118,7 @@ export function createLogWriter({
   const waiters: (() => void)[] = [];
   const onUnanswered = createRepeatedWarning(logger, 'a write was not answered; it is sent again');
 
-  function write(event: EventBody, change = pauseChangeOf(event)): number {
+  function write(event: EventBody, change = pauseChangeOf(event), text?: Buffer): number {
     queued += 1;
     if (isStopped()) return queued;
     const hasOutput = carriesOutput(event);
@@ -124,12 +126,16 @@ export function createLogWriter({
       output = true;
       onFirstOutput?.();
     }
-    const { json, kept } = sizeEvent(event, bodyRoom);
+    const { json, kept } = sizeEvent(event, bodyRoom, text);
     bodyRoom -= kept?.bytes ?? 0;
     pending.push({ json, kept: kept && { seq: queued, ...kept }, hasOutput, change });
     pendingLength += json.length + (kept?.bytes ?? 0);
     flushing ??= flush();
     return queued;
+  }
+
+  function writeText(text: string, begin: boolean, json?: Buffer): number {
+    return write({ type: 'output', text, ...(begin ? { begin: true } : {}) }, undefined, json);
   }
 
   async function flush(): Promise<void> {
@@ -249,7 +255,7 @@ export function createLogWriter({
     return refused ?? dropReason ?? ended;
   }
 
-  return { write, room, flushed, finish, hasOutput: () => output, dropped: () => dropReason };
+  return { write, writeText, room, flushed, finish, hasOutput: () => output, dropped: () => dropReason };
 }
 
 /** What lists show of it. */

@@ -56,7 +56,8 @@ export function traceAttempts({
         if (batch.hasOutput && !attempt.hasOutput) span.note('first_output');
         attempt.hasOutput ||= batch.hasOutput;
         for (const body of bodies) {
-          const [, type] = NOTED.exec(body) ?? [];
+          // What came as bytes is text of the answer.
+          const [, type] = (typeof body === 'string' && NOTED.exec(body)) || [];
           if (type !== undefined) span.note(type);
         }
         if (terminal === undefined) return answer;

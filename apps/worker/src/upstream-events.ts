@@ -19,7 +19,7 @@ export type EventTranslator = {
  * `toolMessages` tools are told by their events alone.
  */
 export function createEventTranslator(
-  writer: Pick<LogWriter, 'write'>,
+  writer: Pick<LogWriter, 'write' | 'writeText'>,
   { toolMessages = true }: Pick<JobSpec, 'toolMessages'> = {},
 ): EventTranslator {
   let blockSeq: number | undefined;
@@ -34,15 +34,13 @@ export function createEventTranslator(
     for (const event of events) writer.write(event);
   }
 
-  function writeText(text: string, begin: boolean): void {
+  function writeText({ text, begin, written }: Extract<UpstreamEvent, { type: 'text' }>): void {
     begins ||= begin;
+    // What is not cut goes on as it came.
+    const json = text.length <= MAX_TEXT_LENGTH ? written?.json : undefined;
     for (let from = 0; from < text.length; ) {
       const to = pieceEnd(text, from);
-      const seq = writer.write({
-        type: 'output',
-        text: text.slice(from, to),
-        ...(begins ? { begin: true } : {}),
-      });
+      const seq = writer.writeText(text.slice(from, to), begins, json);
       if (begins) blockSeq = seq;
       begins = false;
       from = to;
@@ -61,7 +59,7 @@ export function createEventTranslator(
           break;
         case 'text':
           start.announce();
-          writeText(event.text, event.begin);
+          writeText(event);
           break;
         case 'discard':
           if (blockSeq !== undefined) {

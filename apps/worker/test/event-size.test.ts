@@ -16,12 +16,12 @@ const PLENTY = 1e9;
 const MB = 1024 * 1024;
 const head = { jobId: `job_${'0'.repeat(32)}`, epoch: 'e', seq: 2, attempt: 1, time: 1 };
 
-const bytesOf = (text: string) => Buffer.byteLength(text);
+const bytesOf = (text: string | Buffer) => Buffer.byteLength(text);
 
 /** Checks that an event is small, and what it says it is. */
 function read({ json }: SizedEvent) {
   expect(bytesOf(json)).toBeLessThanOrEqual(MAX_EVENT_BYTES);
-  const body = JSON.parse(json);
+  const body = JSON.parse(json.toString());
   const schema = eventSchemas[body.type as keyof typeof eventSchemas];
   return schema.parse({ ...body, ...head }) as EventBody;
 }

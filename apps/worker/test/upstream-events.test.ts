@@ -12,16 +12,16 @@ function translate(
   spec: { toolMessages?: boolean } = {},
 ): (EventBody & { seq: number })[] {
   const written: (EventBody & { seq: number })[] = [];
-  const translator = createEventTranslator(
-    {
-      write(event) {
-        const seq = lastSeq + written.length + 1;
-        written.push({ ...event, seq });
-        return seq;
-      },
-    },
-    spec,
-  );
+  function write(event: EventBody): number {
+    const seq = lastSeq + written.length + 1;
+    written.push({ ...event, seq });
+    return seq;
+  }
+  const writeText = (text: string, begin: boolean, json?: Buffer) => {
+    if (json) expect(`"${json}"`).toBe(JSON.stringify(text));
+    return write({ type: 'output', text, ...(begin && { begin }) });
+  };
+  const translator = createEventTranslator({ write, writeText }, spec);
   for (const event of events) translator.take(event);
   translator.settle();
   return written;

@@ -3,7 +3,8 @@ import { createTextDigest } from '@cc-executor/claude-stream';
 import { type Digest, MAX_TERMINAL_TEXT_LENGTH } from '@cc-executor/protocol';
 
 export type Answer = {
-  append(text: string, begin: boolean): void;
+  /** @param bytes its UTF-8, where whoever calls has it */
+  append(text: string, begin: boolean, bytes?: Uint8Array): void;
   discard(): void;
   /** No block has begun, or stands. */
   isEmpty(): boolean;
@@ -20,8 +21,8 @@ export function createAnswer(): Answer {
   let last: Block | undefined;
   let beforeLast: Block | undefined;
   return {
-    append(text, begin) {
-      digest.append(text, begin);
+    append(text, begin, bytes) {
+      digest.append(text, begin, bytes);
       if (begin) beforeLast = last;
       // Without a block before it, a piece is the first one.
       if (begin || last === undefined) last = { text: '' };

@@ -4,7 +4,7 @@
  */
 import {
   type Complete,
-  createLineSplitter,
+  createByteLineSplitter,
   createResultSum,
   createStreamReader,
   judgeResult,
@@ -23,14 +23,14 @@ const SAMPLE_LENGTH = 200;
 type Started = Extract<RunEvent, { type: 'started' }>;
 
 /**
- * @param options.maxLineBytes see createLineSplitter
+ * @param options.maxLineBytes see createByteLineSplitter
  * @param options.notePaused is told what claude-api says of pausing
  */
 export function createNdjsonBody(options: {
   maxLineBytes?: number;
   notePaused: (paused: boolean, events: UpstreamEvent[]) => void;
 }): ResponseBody {
-  const splitter = createLineSplitter(options);
+  const splitter = createByteLineSplitter(options);
   const reader = createStreamReader();
   const answer = createAnswer();
   const spent = createResultSum();
@@ -45,7 +45,7 @@ export function createNdjsonBody(options: {
   let hasOutput = false;
   let complete: Complete | undefined;
 
-  function readLine(line: string, events: UpstreamEvent[]): Progress {
+  function readLine(line: string | Buffer, events: UpstreamEvent[]): Progress {
     let best: Progress = progress.none;
     for (const event of reader.read(line)) {
       const now = take(event, events);
@@ -75,7 +75,7 @@ export function createNdjsonBody(options: {
         return progress.alive;
       case 'text':
         resultStands = false;
-        answer.append(event.text, event.begin);
+        answer.append(event.text, event.begin, event.written?.isPlain ? event.written.json : undefined);
         events.push(event);
         return progress.output;
       case 'discard':

@@ -5,7 +5,7 @@
  * after a successful `result` the last block is its text.
  */
 import { type BlockText, createBlockText } from './block-text.ts';
-import type { StreamEvent } from './stream-event.ts';
+import type { StreamEvent, Written } from './stream-event.ts';
 
 /** Each step appends to `events` what it makes of the text. */
 export type AnswerTracker = {
@@ -13,7 +13,7 @@ export type AnswerTracker = {
   startMessage(events: StreamEvent[]): void;
   /** A new block of any kind starts. The one before can no longer be taken back alone, so it stands. */
   startBlock(index: number): void;
-  append(text: string, events: StreamEvent[]): void;
+  append(text: string, events: StreamEvent[], written?: Written): void;
   /** The blocks from this index on were abandoned. */
   abandon(fromIndex: number, events: StreamEvent[]): void;
   /** A whole block: confirms what was streamed, or takes its place. */
@@ -58,11 +58,11 @@ export function createAnswerTracker(): AnswerTracker {
       }
       blockIndex = index;
     },
-    append(text, events) {
+    append(text, events, written) {
       const begin = unsettled === undefined;
       unsettled ??= createBlockText();
-      unsettled.append(text);
-      events.push({ type: 'text', text, begin });
+      unsettled.append(text, written?.isPlain ? written.json : undefined);
+      events.push({ type: 'text', text, begin, ...(written && { written }) });
     },
     abandon(fromIndex, events) {
       if (blockIndex >= fromIndex) discard('the message was abandoned', events);

@@ -2,6 +2,7 @@
 export type { BackgroundTask } from '@cc-executor/protocol';
 export { isLoginError } from './cause.ts';
 export {
+  createByteLineSplitter,
   createLineSplitter,
   LineTooLongError,
 } from './line-splitter.ts';

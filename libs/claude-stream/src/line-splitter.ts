@@ -1,7 +1,8 @@
 /**
  * Splits a byte stream into lines at `\n` (a `\r` before it is dropped). Cuts may fall anywhere, also inside a
  * UTF-8 character, and what comes out does not depend on them: bytes are decoded only when their line is whole.
- * Parts of an unfinished line are kept in a list and joined once, so a line of many megabytes costs linear time.
+ * Parts of an unfinished line are kept in a list and joined once, so a line of many megabytes costs linear time. Who can do
+ * with bytes is given long lines as these, where that costs less.
  */
 
 const LF = 10;
@@ -21,50 +22,77 @@ export class LineTooLongError extends Error {
   }
 }
 
-export type LineSplitter = {
+export type LineSplitter<L = string> = {
   /**
    * Takes the next bytes and gives the lines that became whole. The bytes may be kept until their line is whole.
    * @throws LineTooLongError; lines before the long one are given first, and the error comes with the next call
    */
-  push(chunk: Uint8Array): string[];
+  push(chunk: Uint8Array): L[];
   /**
    * Says that no more bytes come and gives the last, unfinished line, if there is one.
    * @throws LineTooLongError
    */
-  end(): string | undefined;
+  end(): L | undefined;
 };
+
+/** A line from this length on is given as bytes to those who want that. */
+const LONG_BYTES = 2 * 1024;
 
 /**
  * Makes a splitter.
  * @param options.maxLineBytes longest line, in bytes without its line end; default 16 MiB
  */
 export function createLineSplitter(options: { maxLineBytes?: number } = {}): LineSplitter {
-  const { maxLineBytes = DEFAULT_MAX_LINE_BYTES } = options;
+  return createSplitter(options, Number.POSITIVE_INFINITY) as LineSplitter;
+}
+
+/** The same, but a long line comes as bytes, unless it came together with short ones. */
+export function createByteLineSplitter(
+  options: { maxLineBytes?: number } = {},
+): LineSplitter<string | Buffer> {
+  return createSplitter(options, LONG_BYTES);
+}
+
+function createSplitter(
+  { maxLineBytes = DEFAULT_MAX_LINE_BYTES }: { maxLineBytes?: number },
+  longBytes: number,
+): LineSplitter<string | Buffer> {
   let parts: Uint8Array[] = [];
   let partBytes = 0;
   let failure: LineTooLongError | undefined;
 
-  function take(buffer: Buffer, start: number, end: number): string {
+  function take(buffer: Buffer, start: number, end: number): string | Buffer {
     if (parts.length > 0) {
       parts.push(buffer.subarray(start, end));
       const line = Buffer.concat(parts);
       parts = [];
       partBytes = 0;
-      return decode(line, 0, line.length);
+      return read(line, 0, line.length);
     }
-    return decode(buffer, start, end);
+    return read(buffer, start, end);
+  }
+
+  function read(buffer: Buffer, start: number, end: number): string | Buffer {
+    if (end - start < longBytes) return withoutReturn(buffer.toString('utf8', start, end));
+    return buffer.subarray(start, buffer[end - 1] === CR ? end - 1 : end);
+  }
+
+  /** Whether the line that begins here is one that is to come as bytes. */
+  function isLong(buffer: Buffer, start: number, lastEnd: number): boolean {
+    return lastEnd - start >= longBytes && buffer.indexOf(LF, start) - start >= longBytes;
   }
 
   return {
     push(chunk) {
       if (failure !== undefined) throw failure;
-      const lines: string[] = [];
+      const lines: (string | Buffer)[] = [];
       const buffer = asBuffer(chunk);
       const lastEnd = buffer.lastIndexOf(LF);
       let start = 0;
       while (start < buffer.length) {
         // None of so few bytes is too long: one call for all costs less than one for each.
-        if (parts.length === 0 && start <= lastEnd && lastEnd - start <= maxLineBytes) {
+        const isWhole = parts.length === 0 && start <= lastEnd && lastEnd - start <= maxLineBytes;
+        if (isWhole && !isLong(buffer, start, lastEnd)) {
           for (const line of buffer.toString('utf8', start, lastEnd).split('\n'))
             lines.push(withoutReturn(line));
           start = lastEnd + 1;
@@ -93,10 +121,6 @@ export function createLineSplitter(options: { maxLineBytes?: number } = {}): Lin
       return parts.length === 0 ? undefined : take(Buffer.alloc(0), 0, 0);
     },
   };
-}
-
-function decode(buffer: Buffer, start: number, end: number): string {
-  return withoutReturn(buffer.toString('utf8', start, end));
 }
 
 function withoutReturn(line: string): string {

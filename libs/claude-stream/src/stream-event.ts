@@ -9,6 +9,9 @@ import type { ClaudeResult, Complete, JsonObject } from './stream-line.ts';
 /** `status` is in Claude Code's words: `connected`, `pending`, `failed`, `needs-auth` … */
 export type McpServer = { name: string; status: string };
 
+/** How a long text stands in JSON between its quotes, in UTF-8; `isPlain`: nothing is escaped, so these bytes are the text's. */
+export type Written = { json: Buffer; isPlain: boolean };
+
 export type RunEvent =
   /** claude-api has taken the work. */
   /** `credential` names the tenant's own with which the model is asked; missing: it is that of the service. */
@@ -25,7 +28,7 @@ export type RunEvent =
       keySource?: string;
     }
   /** A piece of the answer; `begin` on the first piece of each text block. */
-  | { type: 'text'; text: string; begin: boolean }
+  | { type: 'text'; text: string; begin: boolean; written?: Written }
   /** All text since the last `begin` is void. */
   | { type: 'discard'; reason: string }
   | { type: 'message'; message: JsonObject }

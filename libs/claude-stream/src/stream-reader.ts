@@ -22,11 +22,11 @@ import {
   type StreamEventLine,
   stringOf,
 } from './stream-line.ts';
-import { readTextDelta } from './text-delta.ts';
+import { type LongPiece, readLongTextDelta, readTextDelta } from './text-delta.ts';
 
 export type StreamReader = {
-  /** Reads one line, without its line end. Never throws: what it cannot read is `noise`. */
-  read(line: string): readonly StreamEvent[];
+  /** Reads one line, without its line end, as text or as its bytes. Never throws: what it cannot read is `noise`. */
+  read(line: string | Buffer): readonly StreamEvent[];
 };
 
 const NOTHING: readonly StreamEvent[] = [];
@@ -66,6 +66,12 @@ export function createStreamReader(): StreamReader {
     return events;
   }
 
+  function readLongPiece({ text, json, isPlain }: LongPiece): readonly StreamEvent[] {
+    const events: StreamEvent[] = [];
+    answer.append(text, events, { json, isPlain });
+    return events;
+  }
+
   function readAssistant(line: AssistantLine): readonly StreamEvent[] {
     const content = line.message?.content;
     const madeUp = line.message?.model === '<synthetic>' || line.is_api_error_message === true;
@@ -98,7 +104,10 @@ export function createStreamReader(): StreamReader {
   }
 
   return {
-    read(line) {
+    read(given) {
+      const long = typeof given === 'string' ? undefined : readLongTextDelta(given);
+      if (long !== undefined) return long.text === '' ? GENERATING : readLongPiece(long);
+      const line = given.toString();
       const piece = readTextDelta(line);
       if (piece !== undefined) return readPiece(piece);
       let value: unknown;

@@ -10,8 +10,8 @@ import type { Digest } from '@cc-executor/protocol';
 const GATHER_CHARACTERS = 8_192;
 
 export type TextDigest = {
-  /** Adds a piece; `begin` says that a new text block starts with it. */
-  append(text: string, begin: boolean): void;
+  /** Adds a piece; `begin` says that a new text block starts with it; `bytes` are its UTF-8, where whoever calls has it. */
+  append(text: string, begin: boolean, bytes?: Uint8Array): void;
   /** Takes back everything since the last `begin`. Without one, or a second time, it does nothing. */
   discard(): void;
   /** The digest of what stands now. Does not end anything. */
@@ -32,10 +32,18 @@ export function createTextDigest(): TextDigest {
   let atBegin: State | undefined;
 
   return {
-    append(text, begin) {
+    append(text, begin, bytes) {
       if (begin) {
         hashPending(state);
         atBegin = copy(state);
+      }
+      if (bytes !== undefined && bytes.length >= GATHER_CHARACTERS) {
+        hashPending(state);
+        // Half of a pair that still waits is alone: a whole character follows.
+        hashBytes(state, state.pending);
+        state.pending = '';
+        hashBytes(state, bytes);
+        return;
       }
       state.pending += text;
       if (state.pending.length >= GATHER_CHARACTERS) hashPending(state);
@@ -64,10 +72,14 @@ function hashPending(state: State): void {
   const cut = isHighSurrogate(state.pending.charCodeAt(state.pending.length - 1));
   const text = cut ? state.pending.slice(0, -1) : state.pending;
   state.pending = cut ? state.pending.slice(-1) : '';
-  if (text === '') return;
+  hashBytes(state, text);
+}
+
+function hashBytes(state: State, text: string | Uint8Array): void {
+  if (text.length === 0) return;
   state.hash ??= createHash('sha256');
   state.hash.update(text);
-  state.bytes += Buffer.byteLength(text);
+  state.bytes += typeof text === 'string' ? Buffer.byteLength(text) : text.length;
 }
 
 function isHighSurrogate(codeUnit: number): boolean {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createLineSplitter, LineTooLongError } from '../src/index.ts';
+import { createByteLineSplitter, createLineSplitter, LineTooLongError } from '../src/index.ts';
 import { anyCharacter } from './any-character.ts';
 
 const bytes = (value: string) => new TextEncoder().encode(value);
@@ -29,6 +29,24 @@ describe('the line splitter', () => {
         expect(split(cutAt(whole, cuts))).toEqual(lines);
       }),
     );
+  });
+
+  it('gives long lines as bytes to who asks for that, and they are the same', () => {
+    const line = fc.oneof(
+      fc.constantFrom('x'.repeat(3_000), 'é'.repeat(2_000), ''),
+      fc.string({ maxLength: 20 }),
+    );
+    const clean = line.map((value) => value.toWellFormed().replace(/[\r\n\ufeff]/g, ''));
+    fc.assert(
+      fc.property(fc.array(clean), fc.array(fc.nat()), fc.boolean(), (lines, cuts, carriage) => {
+        const whole = bytes(lines.map((value) => `${value}${carriage ? '\r\n' : '\n'}`).join(''));
+        const splitter = createByteLineSplitter();
+        expect(cutAt(whole, cuts).flatMap((chunk) => splitter.push(chunk).map(String))).toEqual(lines);
+      }),
+    );
+    const [first, second] = createByteLineSplitter().push(bytes(`${'x'.repeat(3_000)}\nshort\n`));
+    expect(Buffer.isBuffer(first)).toBe(true);
+    expect(second).toBe('short');
   });
 
   it('holds an unfinished line back until it is whole, and gives it at the end without a line end', () => {

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createStreamReader } from '../src/index.ts';
-import { readTextDelta } from '../src/text-delta.ts';
+import { readLongTextDelta, readTextDelta } from '../src/text-delta.ts';
 import { anyCharacter } from './any-character.ts';
 
 /** What a line says, by the parser alone: the short way knows no white space behind it. */
@@ -51,6 +51,66 @@ describe('a piece of text', () => {
   it.each(['x', '\n', '"'])('is read however long it is: 16 MB of %j', (character) => {
     const json = JSON.stringify(character.repeat(16e6 / (JSON.stringify(character).length - 2)));
     expect(read(lineOf(json))).toEqual([{ type: 'text', text: JSON.parse(json), begin: true }]);
+  });
+});
+
+describe('a long piece of text, as bytes', () => {
+  /** What its bytes say, without how they are written. */
+  const ofBytes = (line: string | Buffer) =>
+    createStreamReader()
+      .read(Buffer.from(line as string))
+      .map((event) => {
+        if (event.type !== 'text') return event;
+        const { written, ...rest } = event;
+        return rest;
+      });
+
+  it('is what the parser makes of its line, and goes on as `JSON.stringify` would write it', () => {
+    fc.assert(
+      fc.property(written, (json) => {
+        fc.pre(isJson(json));
+        const line = lineOf(json);
+        expect(ofBytes(line)).toEqual(parsed(line));
+        const piece = readLongTextDelta(Buffer.from(line));
+        if (json === JSON.stringify(JSON.parse(json)) && json.isWellFormed()) {
+          expect(piece?.text).toBe(JSON.parse(json));
+          expect(`"${piece?.json}"`).toBe(json);
+          expect(piece?.isPlain).toBe(!json.includes('\\'));
+        } else expect(piece).toBeUndefined();
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it.each([
+    ['that is no UTF-8', Buffer.from(lineOf('"\xff\xfe"'), 'latin1')],
+    ['with a raw control character', lineOf('"a\tb"')],
+    ['with escapes that need not be', lineOf('"a\\/b \\u0041"')],
+    ['with half of a pair', lineOf('"\\ud83d"')],
+    ['with half an escape', lineOf('"a\\"')],
+    ['of a sub-agent', lineOf('"a"', ',"parent_tool_use_id":"toolu_1"}')],
+    ['that says more', lineOf('"a"', ',"abandoned_blocks":{"from_block_index":0}}')],
+    ['whose text is said twice', lineOf('"a","text":"b"')],
+    ['with an index that is none', lineOf('"a"', tail, '01')],
+  ])('%s is left to the parser', (_what, line) => {
+    expect(readLongTextDelta(Buffer.from(line as string))).toBeUndefined();
+    expect(ofBytes(line)).toEqual(read(line.toString()));
+  });
+
+  it('goes the long way where any part of its line is changed, and means what it meant', () => {
+    const line = lineOf('"a piece \\n of text"');
+    const put = fc.oneof(
+      fc.string({ maxLength: 6 }),
+      fc.constantFrom('"', '\\', '\\\\', '"}}', '{', '}', ','),
+    );
+    fc.assert(
+      fc.property(fc.nat(line.length), fc.nat(12), put, (at, length, inserted) => {
+        const changed = (line.slice(0, at) + inserted + line.slice(at + length)).toWellFormed();
+        if (isJson(changed)) expect(ofBytes(changed)).toEqual(parsed(changed));
+        else expect(readLongTextDelta(Buffer.from(changed))).toBeUndefined();
+      }),
+      { numRuns: 3_000 },
+    );
   });
 });
 

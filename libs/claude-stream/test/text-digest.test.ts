@@ -18,13 +18,25 @@ describe('the text digest', () => {
       fc.property(fc.array(block), (blocks) => {
         const digest = createTextDigest();
         for (const { pieces, discarded } of blocks) {
-          for (const [index, piece] of pieces.entries()) digest.append(piece, index === 0);
+          for (const [index, piece] of pieces.entries()) {
+            digest.append(piece, index === 0, index % 2 === 0 ? Buffer.from(piece) : undefined);
+          }
           if (discarded) digest.discard();
         }
         const standing = blocks.filter(({ discarded }) => !discarded).flatMap(({ pieces }) => pieces);
         expect(digest.value()).toEqual(digestOf(standing.join('')));
       }),
     );
+  });
+
+  it('takes a long piece by its bytes, behind what it has gathered', () => {
+    const digest = createTextDigest();
+    const long = 'é'.repeat(10_000);
+    digest.append('before ', true);
+    digest.append(long, false, Buffer.from(long));
+    digest.append(' behind\ud83d', false);
+    digest.append(long, false, Buffer.from(long));
+    expect(digest.value()).toEqual(digestOf(`before ${long} behind\ud83d${long}`));
   });
 
   it('joins a surrogate pair that was cut, also where it gathers', () => {

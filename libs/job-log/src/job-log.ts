@@ -79,12 +79,15 @@ export type BeginOutcome =
   | { code: 'begun' | 'queue_timeout' | 'total_timeout'; attempt: Attempt }
   | { code: 'held' | 'terminal' | 'missing' };
 
-/** Events of one attempt to be appended together. Bodies are JSON objects, written once and never parsed here. */
+/**
+ * Events of one attempt to be appended together. Bodies are JSON objects, written once and never parsed here: as text, or in
+ * UTF-8 where they are there so.
+ */
 export type Batch = {
   jobId: string;
   fence: number;
   firstSeq: number;
-  bodies: string[];
+  bodies: (string | Buffer)[];
   /** Messages that these events hold shortened, to be kept whole. */
   kept?: KeptBody[];
   /** One of the events carries output: from now on, running the job again would repeat it. */

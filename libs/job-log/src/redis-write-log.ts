@@ -11,6 +11,7 @@ import type {
   Wishes,
   WriteLog,
 } from './job-log.ts';
+import { joinBodies } from './join-bodies.ts';
 import { fieldsOf } from './kept-body.ts';
 import type { Keys } from './keys.ts';
 import { ledgerBeside, writeSpent } from './ledger.ts';
@@ -106,7 +107,7 @@ export function createRedisWriteLog(options: {
         numberOf(change),
         kept.bytes,
         bodies.length,
-        bodies.join('\n'),
+        joinBodies(bodies),
         took,
         jobId,
         ...kept.fields,
@@ -116,7 +117,12 @@ export function createRedisWriteLog(options: {
     // Ahead of its end, which goes the same way.
     if (outputOf) unawaited(scripts.output([keys.ledger, keys.outputs], [jobId, outputOf, Number(holds)]));
     if (terminal && (code === 'ok' || code === 'duplicate')) {
-      const end = { body: bodies.at(-1) ?? '', conversation: ending.conversation, ageMs, spent: took };
+      const end = {
+        body: bodies.at(-1)?.toString() ?? '',
+        conversation: ending.conversation,
+        ageMs,
+        spent: took,
+      };
       unawaited(index.ended(String(tenant), jobId, terminal, end));
     } else file(jobId, tenant, status);
     const wishes = wishesOf(cancelBy, pauseWish);

@@ -6,7 +6,10 @@
 import type { RedisConnection } from './connection.ts';
 import { RedisFaultError, redisErrorOf } from './failure.ts';
 
-export type ScriptCall<R = string | number> = (keys: string[], args: (string | number)[]) => Promise<R[]>;
+export type ScriptCall<R = string | number> = (
+  keys: string[],
+  args: (string | number | Buffer)[],
+) => Promise<R[]>;
 
 export type Script = {
   /** Of the command, unique on the connection. */
@@ -70,7 +73,7 @@ function define<R>(
 ): ScriptCall<R> {
   redis.defineCommand(command, { ...(numberOfKeys !== undefined && { numberOfKeys }), lua });
   // ioredis adds the command as methods that its types do not know.
-  const methods = redis as unknown as Record<string, (...args: (string | number)[]) => Promise<R[]>>;
+  const methods = redis as unknown as Record<string, (...args: (string | number | Buffer)[]) => Promise<R[]>>;
   const call = methods[`${command}${suffix}`];
   if (!call) throw new Error(`ioredis did not define ${command}`);
   const counted = (keys: string[]) => (numberOfKeys === undefined ? [keys.length, ...keys] : keys);

@@ -133,7 +133,7 @@ export function appendBatch(
   if (isTerminal(state.status)) return refuse('terminal');
   if (batch.firstSeq !== lastSeq + 1) return refuse('gap');
   if (batch.terminal && batch.terminal !== 'cancelled' && state.cancelBy) return refuse('cancel_requested');
-  const appended = withBatch(state, batch.bodies, now);
+  const appended = withBatch(state, batch.bodies.map(String), now);
   const next: RecordState = {
     ...appended,
     logBytes: state.logBytes + bytesOf(appended.batches.slice(state.batches.length)),
