@@ -48,7 +48,7 @@ await runService({
     });
     const tracing = await openTracing(config, { service: `cc-executor-${appName}`, version, logger });
     const measured = measureLog(
-      createRedisWriteLog({ redis, keys, retentionMs: config.retentionMs }),
+      createRedisWriteLog({ redis, keys, retentionMs: config.retentionMs, isTogether: true }),
       metrics,
     );
     const traced =

@@ -19,6 +19,7 @@ import { createJobIndex, unawaited } from './redis-index.ts';
 import { createReserve } from './redis-reservation.ts';
 import { defineScripts } from './scripts.ts';
 import { foldText } from './title.ts';
+import { together } from './together.ts';
 
 /** When a new job's queue entry is looked for: by then it has one, or whoever accepted it has died. */
 const FIRST_LOOK_MS = 5_000;
@@ -49,6 +50,9 @@ export function createRedisAcceptLog(options: {
 }): AcceptLog {
   const { redis, keys, lineOf, isOneServer = keepsOrder(redis) } = options;
   const reserve = createReserve(options);
+  const confirm = together(async (jobIds: readonly string[]) => {
+    await redis.zrem(keys.unqueued, ...jobIds);
+  });
   const create = isOneServer ? createAtOnce(redis, keys, lineOf) : createInSteps(options);
 
   return {
@@ -58,9 +62,7 @@ export function createRedisAcceptLog(options: {
       return (await told(create(job, undefined, onSent))) as Created;
     },
     createReserved: (...args) => told(create(...args)),
-    async enqueued(jobId) {
-      await tellErrorsApart(redis.zrem(keys.unqueued, jobId));
-    },
+    enqueued: (jobId) => tellErrorsApart(confirm('', jobId)),
   };
 }
 

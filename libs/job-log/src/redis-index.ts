@@ -12,6 +12,7 @@ import type { Keys } from './keys.ts';
 import { conversationMembers } from './list-query.ts';
 import { defineScripts } from './scripts.ts';
 import { tallyOf } from './tally.ts';
+import { together } from './together.ts';
 
 type JobEnd = {
   /** The terminal event without its head, as JSON. */
@@ -24,6 +25,15 @@ type JobEnd = {
   at?: number;
   /** What it took of budgets, as the ledger has it. */
   spent?: string;
+};
+
+/** One that has ended; `args` are those of it in ended.lua. */
+type Filing = {
+  tenant: string;
+  status: TerminalStatus;
+  at: number;
+  member: [name: string, value: string] | undefined;
+  args: readonly (string | number)[];
 };
 
 export type JobIndex = {
@@ -39,17 +49,37 @@ export type JobIndex = {
   drop(tenant: string, jobIds: readonly string[]): Promise<number>;
 };
 
-/** @param options.retentionMs how long an ended job can be read, in ms */
+/**
+ * @param options.retentionMs how long an ended job can be read, in ms
+ * @param options.isTogether what ends in one turn of the event loop is filed in one step, behind what is asked of Redis in that turn
+ */
 export function createJobIndex({
   redis,
   keys,
   retentionMs,
+  isTogether = false,
 }: {
   redis: RedisConnection;
   keys: Keys;
   retentionMs: number;
+  isTogether?: boolean;
 }): JobIndex {
   const scripts = defineScripts(redis, 'mark', 'ended', 'prune', 'output');
+
+  const file = async (filings: readonly Filing[]) => {
+    const [{ tenant, status, at }] = filings as [Filing];
+    await scripts.ended(
+      [
+        ...[keys.jobs(tenant), keys.unfinished(tenant), keys.live(tenant), keys.ended(tenant, status)],
+        ...[keys.expiring(tenant), keys.due, keys.claimed, keys.webhooks, keys.filed(tenant)],
+        ...[keys.minute(minuteOf(at)), keys.day(dateOf(at)), keys.ledger, keys.charged],
+        ...[keys.outputs, keys.outputsExpiring],
+        ...filings.flatMap(({ member }) => (member ? [keys.member(tenant, ...member)] : [])),
+      ],
+      [...[retentionMs, MINUTE_LIFE_MS, DAY_LIFE_MS, MAX_COUNTERS], ...filings.flatMap(({ args }) => args)],
+    );
+  };
+  const fileTogether = together(file);
 
   async function ended(
     tenant: string,
@@ -58,22 +88,15 @@ export function createJobIndex({
     { body, conversation, ageMs, at = Date.now(), spent = '' }: JobEnd,
   ): Promise<void> {
     const [member] = conversationMembers(conversation);
-    const { minute, day } = tallyOf({ tenant, status, ageMs }, parseEnding(body));
-    const counted = Object.entries(minute).flat();
-    await scripts.ended(
-      [
-        ...[keys.jobs(tenant), keys.unfinished(tenant), keys.live(tenant), keys.ended(tenant, status)],
-        ...[keys.expiring(tenant), keys.due, keys.claimed, keys.webhooks, keys.filed(tenant)],
-        ...[keys.minute(minuteOf(at)), keys.day(dateOf(at)), keys.ledger, keys.charged],
-        ...[keys.outputs, keys.outputsExpiring],
-        ...(member ? [keys.member(tenant, ...member)] : []),
-      ],
-      [
-        ...[jobId, retentionMs, member ? JSON.stringify(member) : ''],
-        ...[MINUTE_LIFE_MS, DAY_LIFE_MS, MAX_COUNTERS, counted.length, spent, ...counted],
-        ...Object.entries(day).flat(),
-      ],
-    );
+    const tally = tallyOf({ tenant, status, ageMs }, parseEnding(body));
+    const [minute, day] = [Object.entries(tally.minute).flat(), Object.entries(tally.day).flat()];
+    const args = [
+      ...[jobId, member ? JSON.stringify(member) : '', spent, minute.length, day.length],
+      ...[...minute, ...day],
+    ];
+    const filing = { tenant, status, at, member, args };
+    // Of one minute: it is of one day, too.
+    await (isTogether ? fileTogether(`${tenant} ${status} ${minuteOf(at)}`, filing) : file([filing]));
   }
 
   return {

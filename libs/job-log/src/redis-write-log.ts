@@ -18,13 +18,18 @@ import { ledgerBeside, writeSpent } from './ledger.ts';
 import { createJobIndex, unawaited } from './redis-index.ts';
 import { defineScripts } from './scripts.ts';
 
-/** @param options.retentionMs how long an ended job can be read, in ms */
+/**
+ * @param options.retentionMs how long an ended job can be read, in ms
+ * @param options.isTogether jobs that end in one turn of the event loop are filed as such in one step
+ */
 export function createRedisWriteLog(options: {
   redis: RedisConnection;
   keys: Keys;
   retentionMs: number;
+  isTogether?: boolean;
 }): WriteLog {
   const { redis, keys, retentionMs } = options;
+  const isOneServer = keepsOrder(redis);
   const index = createJobIndex(options);
   const scripts = defineScripts(
     redis,
@@ -44,7 +49,9 @@ export function createRedisWriteLog(options: {
   /** The index of what is due is lowered before the lease exists, and raised lazily by the sweeper: so no lease lapses unseen. */
   async function askToBegin(jobId: string, leaseMs: number, owner: string) {
     const args = [leaseMs, owner, jobId];
-    if (keepsOrder(redis)) return scripts.beginAtOnce([keys.record(jobId), keys.due], args);
+    if (isOneServer) {
+      return scripts.beginAtOnce([keys.record(jobId), keys.due], [...args, keys.jobs(''), keys.live('')]);
+    }
     await scripts.schedule([keys.due, keys.unqueued], [jobId, leaseMs, '']);
     return scripts.begin([keys.record(jobId)], args);
   }
@@ -55,7 +62,7 @@ export function createRedisWriteLog(options: {
     const [bodyBytes, queuedMs, takeBy, tenant] = more;
     if (code === 'begun' || code === 'queue_timeout' || code === 'total_timeout') {
       // Ahead of its events, which go the same way.
-      unawaited(index.mark(String(tenant), jobId, true));
+      if (!isOneServer) unawaited(index.mark(String(tenant), jobId, true));
       return {
         code,
         attempt: {

@@ -21,7 +21,7 @@ const scripts = {
   release: 1,
   cancel: undefined,
   pause: 1,
-  listened: 1,
+  listened: undefined,
   range: 2,
   own: 1,
   claim: 2,

@@ -2,7 +2,7 @@
 import { createEpoch, createJobId, type JobStatus } from '@cc-executor/protocol';
 import { createRedisWholeLog } from '@cc-executor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createRedisSweep } from '../src/index.ts';
+import { createRedisSweep, createRedisWriteLog } from '../src/index.ts';
 import { defineScripts } from '../src/scripts.ts';
 import { openRedisTwin, type RedisTwin } from './redis-twin.ts';
 import { completed, newJob, runningJob } from './suite/twin.ts';
@@ -12,6 +12,8 @@ beforeAll(async () => {
   twin = await openRedisTwin();
 });
 afterAll(() => twin.close());
+
+type Job = Awaited<ReturnType<typeof runningJob>>;
 
 async function listed(tenant: string, status: JobStatus | 'unfinished'): Promise<string[]> {
   return (await twin.log.list(tenant, { status, limit: 100 })).jobs.map(({ jobId }) => jobId);
@@ -51,6 +53,30 @@ describe('the indexes', () => {
     for (const list of [twin.keys.live(tenant), twin.keys.unfinished(tenant), twin.keys.due]) {
       expect(await twin.redis.zscore(list, jobId)).toBeNull();
     }
+  });
+
+  it('have all that end in one turn of the event loop where it belongs, each counted once', async () => {
+    const tenant = createEpoch();
+    const log = createRedisWriteLog({ ...twin, retentionMs: 60_000, isTogether: true });
+    const jobs = await Promise.all(Array.from({ length: 70 }, () => runningJob(twin.log, { tenant })));
+    const end = (jobId: string, conversation?: string) =>
+      log.append({
+        ...{ jobId, fence: 1, firstSeq: 2, bodies: [completed], hasOutput: false, terminal: 'completed' },
+        ...(conversation !== undefined && { ending: { conversation } }),
+      });
+    const [first, second, third] = jobs as [Job, Job, Job];
+    await Promise.all([
+      ...jobs.map(({ jobId }) => end(jobId, jobId === second.jobId ? 'c-2' : undefined)),
+      ...[end(first.jobId), end(third.jobId)],
+    ]);
+    const ids = jobs.map(({ jobId }) => jobId).sort();
+    await expect.poll(async () => (await listed(tenant, 'completed')).sort()).toEqual(ids);
+    expect(await listed(tenant, 'unfinished')).toEqual([]);
+    await expect.poll(() => twin.redis.zcard(twin.keys.live(tenant))).toBe(0);
+    const { jobs: talked } = await twin.log.list(tenant, { conversation: 'c-2', limit: 10 });
+    expect(talked).toMatchObject([{ jobId: second.jobId }]);
+    const day = twin.keys.day(new Date(await twin.now()).toISOString().slice(0, 10));
+    expect(await twin.redis.hget(day, `tenant:jobs:${tenant}`)).toBe('70');
   });
 
   it('have what the sweeper ends and queues again where it belongs', async () => {

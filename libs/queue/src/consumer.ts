@@ -9,8 +9,9 @@ import { randomUUID } from 'node:crypto';
 import type { RedisConnection } from '@cc-executor/redis';
 import { within } from '@cc-executor/runtime';
 import { type Job, UnrecoverableError, Worker } from 'bullmq';
+import { createEntryBackend } from './entries.ts';
 import { openQueue } from './producer.ts';
-import { keepCompleted, keepFailed, QUEUE_NAME, queuePrefix } from './queue-names.ts';
+import { QUEUE_NAME, queuePrefix } from './queue-names.ts';
 import { createTurns } from './turns.ts';
 import { freshWedgeState, isWedged, observe } from './wedge-watch.ts';
 
@@ -87,9 +88,13 @@ export function startConsumer({
   lookMs = DEFAULT_LOOK_MS,
 }: ConsumerOptions): Consumer {
   const active = new Set<Taken>();
+  /** Of these; those beyond the bound have slots. */
+  let waiting = 0;
   const turns = createTurns(redis, keyPrefix);
   const name = randomUUID();
   let unanswered = 0;
+  /** How many slots it has said that it has. */
+  let told = 0;
   let taken = 0;
   let becameIdle = () => {};
 
@@ -103,10 +108,11 @@ export function startConsumer({
       return processed.status;
     } finally {
       active.delete(entry);
-      if (entry.isWaiting) adjustSlots();
-      // Before BullMQ's own end of it, over the same connection: with that it takes what was handed out. Another worker may have an
-      // entry whose lock was lost.
-      report(entry.lockLost.signal.aborted ? undefined : entry.jobId);
+      const wasWaiting = entry.isWaiting;
+      markWaiting(entry, false);
+      // Before the end of its entry, over the same connection: with that what is free then is handed out.
+      if (wasWaiting) adjustSlots();
+      else if (slots() !== told) report();
       if (active.size === 0) becameIdle();
     }
   }
@@ -115,27 +121,33 @@ export function startConsumer({
     return {
       lockLost: entry.lockLost.signal,
       canWait: () => load().waiting < maxWaiting,
-      setWaiting(waiting) {
-        entry.isWaiting = waiting;
+      setWaiting(isWaiting) {
+        markWaiting(entry, isWaiting);
         adjustSlots();
       },
     };
   }
 
+  function markWaiting(entry: Taken, isWaiting: boolean): void {
+    if (entry.isWaiting !== isWaiting) waiting += isWaiting ? 1 : -1;
+    entry.isWaiting = isWaiting;
+  }
+
   function load(): Load {
-    const waiting = Math.min([...active].filter(({ isWaiting }) => isWaiting).length, maxWaiting);
-    return { running: active.size - waiting, waiting };
+    const without = Math.min(waiting, maxWaiting);
+    return { running: active.size - without, waiting: without };
   }
 
   const limit = () => concurrency + load().waiting;
-
   /** Jobs that go on after a wait can be more than there are slots. */
-  function report(ended?: string): void {
-    const slots = isClosing ? active.size : Math.max(limit(), active.size);
+  const slots = () => (isClosing ? active.size : Math.max(limit(), active.size));
+
+  function report(): void {
     const lifeMs = Math.ceil(lockMs * LOCKS_PER_LIFE);
     unanswered += 1;
+    told = slots();
     turns
-      .report({ worker: name, slots, lifeMs, ...(ended !== undefined && { ended }) })
+      .report({ worker: name, slots: told, lifeMs })
       .catch(onError)
       .finally(() => {
         unanswered -= 1;
@@ -151,14 +163,14 @@ export function startConsumer({
   }
 
   function open(): Worker {
-    const opened = new Worker(QUEUE_NAME, take, {
-      connection: redis,
-      prefix: queuePrefix(keyPrefix),
-      concurrency: limit(),
-      ...lockTimes(lockMs),
-      removeOnComplete: keepCompleted,
-      removeOnFail: keepFailed,
-    });
+    const times = lockTimes(lockMs);
+    const entries = { keyPrefix: `${queuePrefix(keyPrefix)}:${QUEUE_NAME}`, lockMs: times.lockDuration };
+    const opened = new Worker(
+      QUEUE_NAME,
+      take,
+      { connection: redis, prefix: queuePrefix(keyPrefix), concurrency: limit(), ...times },
+      createEntryBackend(redis, entries),
+    );
     opened.on('error', onError);
     opened.on('lockRenewalFailed', (jobIds: string[]) => {
       for (const { jobId, lockLost } of active) {
@@ -182,8 +194,8 @@ export function startConsumer({
       queue.isPaused(),
     ]);
     // Paused in the dashboard: nothing is to be taken.
-    const waiting = isPaused ? 0 : wait + prioritized;
-    wedge = observe(wedge, { waiting, taken, hasRoom: active.size < limit() });
+    const there = isPaused ? 0 : wait + prioritized;
+    wedge = observe(wedge, { waiting: there, taken, hasRoom: active.size < limit() });
     if (!isWedged(wedge) || isClosing) return;
     onError(new Error('jobs wait, there is room, and none is taken: the take-loop is started anew'));
     const old = worker;

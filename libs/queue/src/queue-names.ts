@@ -1,5 +1,5 @@
 /** Names and options of the one BullMQ queue. It carries job ids only: what a job is stands in its record. */
-import type { KeepJobs, QueueOptions } from 'bullmq';
+import type { QueueOptions } from 'bullmq';
 
 export const QUEUE_NAME = 'jobs';
 
@@ -7,10 +7,6 @@ export const QUEUE_NAME = 'jobs';
 export function queuePrefix(keyPrefix: string): string {
   return `{${keyPrefix}:queue}`;
 }
-
-/** Ended entries stay for the dashboard, bounded in age (s) and number; the record is what counts. */
-export const keepCompleted: KeepJobs = { age: 60 * 60, count: 1_000 };
-export const keepFailed: KeepJobs = { age: 24 * 60 * 60, count: 1_000 };
 
 /** Nobody reads BullMQ's event stream here: it is kept short. */
 export const eventStream: NonNullable<QueueOptions['streams']> = { events: { maxLen: 100 } };

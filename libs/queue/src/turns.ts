@@ -3,9 +3,9 @@
  * fair share (scripts/turns.lua). Whoever changes what decides about that hands out, in the same step: so no turn waits for
  * somebody who may be dead, and what is handed out is what has a queue entry.
  */
-import { readFileSync } from 'node:fs';
 import { defineScript, type RedisConnection, type ScriptCall } from '@cc-executor/redis';
 import { QUEUE_NAME, queuePrefix } from './queue-names.ts';
+import { scriptText } from './script-text.ts';
 
 /** How a tenant shares: its part beside others (1 unless said), and how many of its jobs workers may have at once. */
 export type Share = { weight?: number | undefined; running?: number | undefined };
@@ -31,8 +31,8 @@ export type EntryNeed = {
  */
 export type EntryState = 'made' | 'waits' | 'taken' | 'changed';
 
-/** `slots`: how many the worker has, undefined when it takes nothing any more; `ended`: the job that is about to leave one. */
-type WorkerReport = { worker: string; slots: number | undefined; lifeMs: number; ended?: string };
+/** `slots`: how many the worker has, undefined when it takes nothing any more. */
+type WorkerReport = { worker: string; slots: number | undefined; lifeMs: number };
 
 /** Jobs in lines, those for which it is too early, and since when (Unix ms) the first has waited. */
 type LinesDepth = { waiting: number; early: number; oldestAt: number | undefined };
@@ -62,7 +62,7 @@ const scripts = ['enter', 'marks', 'leave', 'report', 'recount'] as const;
 export function createTurns(redis: RedisConnection, keyPrefix: string): Turns {
   const defined = {} as Record<(typeof scripts)[number], ScriptCall>;
   for (const name of scripts) {
-    defined[name] = defineScript(redis, { name: `queue:${name}`, numberOfKeys: 1, lua: textOf(name) });
+    defined[name] = defineScript(redis, { name: `queue:${name}`, numberOfKeys: 1, lua: scriptText(name) });
   }
   const own = queuePrefix(keyPrefix);
   const keys = [`${own}:${QUEUE_NAME}:wait`];
@@ -86,8 +86,8 @@ export function createTurns(redis: RedisConnection, keyPrefix: string): Turns {
     async leave(tenant, jobId) {
       await defined.leave(keys, [tenant, jobId]);
     },
-    async report({ worker, slots, lifeMs, ended = '' }) {
-      await defined.report(keys, [worker, slots ?? '', lifeMs, ended]);
+    async report({ worker, slots, lifeMs }) {
+      await defined.report(keys, [worker, slots ?? '', lifeMs]);
     },
     async recount() {
       await defined.recount(keys, []);
@@ -116,9 +116,4 @@ export function endOfLine(
   priority: number,
 ): { key: string; below: number } {
   return { key: `${queuePrefix(keyPrefix)}:line:${tenant}`, below: (priority + 1) * BAND };
-}
-
-function textOf(name: string): string {
-  const read = (file: string) => readFileSync(new URL(`./scripts/${file}.lua`, import.meta.url), 'utf8');
-  return `${read('turns')}\n${read(name)}`;
 }

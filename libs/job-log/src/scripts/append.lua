@@ -49,15 +49,18 @@ local last, bytes = append_batch(KEYS[2], ARGV[1], r[4], ARGV[2], seq, shown, no
 local held = log_bytes + tonumber(r[10] or 0)
 local holds = held + bytes + tonumber(ARGV[9])
 log_bytes = log_bytes + bytes
-redis.call('HSET', KEYS[1], 'seq', last, 'logBytes', log_bytes)
-for i = 14, #ARGV, 2 do
-  redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
+local fields = { 'seq', last, 'logBytes', log_bytes, unpack(ARGV, 14) }
+if ARGV[6] == '1' and not r[6] then
+  fields[#fields + 1], fields[#fields + 2] = 'output', '1'
 end
+if new_status ~= '' then
+  for _, text in ipairs({ 'status', new_status, 'endedAt', now }) do
+    fields[#fields + 1] = text
+  end
+end
+redis.call('HSET', KEYS[1], unpack(fields))
 if tonumber(ARGV[9]) > 0 then
   redis.call('HINCRBY', KEYS[1], 'bodyBytes', ARGV[9])
-end
-if ARGV[6] == '1' and not r[6] then
-  redis.call('HSET', KEYS[1], 'output', '1')
 end
 if ARGV[7] == 'restarted' then
   redis.call('HINCRBY', KEYS[1], 'attempts', 1)
@@ -67,7 +70,6 @@ elseif ARGV[7] ~= '' then
   pause = change_pause(KEYS[1], ARGV[7], tonumber(ARGV[8]), tonumber(now))
 end
 if new_status ~= '' then
-  redis.call('HSET', KEYS[1], 'status', new_status, 'endedAt', now)
   redis.call('PEXPIRE', KEYS[1], ARGV[5])
   redis.call('PEXPIRE', KEYS[2], ARGV[5])
   settle_at_end(KEYS, ARGV[13], ARGV[12])

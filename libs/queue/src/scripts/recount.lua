@@ -7,7 +7,7 @@ local ended = 0
 for _, job_id in ipairs(redis.call('HKEYS', OUT)) do
   local entry = redis.call('HMGET', bull .. job_id, 'timestamp', 'finishedOn')
   if not entry[1] or entry[2] then
-    end_turn(job_id)
+    end_turns({ job_id })
     ended = ended + 1
   end
 end

@@ -1,11 +1,8 @@
 -- include: turns
--- A worker says how many slots it has, and which job is about to leave one; who frees a slot takes the next job.
+-- A worker says how many slots it has.
 --   KEYS 1 BullMQ's list `wait`
---   ARGV 1 worker, 2 its slots, or '' (it takes nothing any more), 3 for how long it is believed to be there (ms), 4 jobId, or ''
+--   ARGV 1 worker, 2 its slots, or '' (it takes nothing any more), 3 for how long it is believed to be there (ms)
 -- Returns {}
-if ARGV[4] ~= '' then
-  end_turn(ARGV[4])
-end
 if ARGV[2] == '' then
   redis.call('HDEL', SLOTS, ARGV[1])
   redis.call('ZREM', WORKERS, ARGV[1])

@@ -62,12 +62,21 @@ local function join_line(job_id, tenant, priority, keeps_turn)
   place(tenant)
 end
 
--- What was handed out has ended, or is lost.
-local function end_turn(job_id)
-  local tenant = redis.call('HGET', OUT, job_id)
-  if tenant then
-    redis.call('HDEL', OUT, job_id)
-    if redis.call('HINCRBY', TURNS, 'out ' .. tenant, -1) <= 0 then
+-- What was handed out has ended, or is lost; each job is named once.
+local function end_turns(job_ids)
+  local tenants, over, of_tenants = redis.call('HMGET', OUT, unpack(job_ids)), {}, {}
+  for i, tenant in ipairs(tenants) do
+    if tenant then
+      over[#over + 1] = job_ids[i]
+      of_tenants[tenant] = (of_tenants[tenant] or 0) + 1
+    end
+  end
+  if not over[1] then
+    return
+  end
+  redis.call('HDEL', OUT, unpack(over))
+  for tenant, count in pairs(of_tenants) do
+    if redis.call('HINCRBY', TURNS, 'out ' .. tenant, -count) <= 0 then
       redis.call('HDEL', TURNS, 'out ' .. tenant)
     end
     place(tenant)
@@ -106,8 +115,21 @@ local function hand_out(tenant, turn)
   end
 end
 
--- Gives BullMQ as many jobs as workers have slots for beyond what is out; what older gateways put there goes first. `at_least` so
--- many are to wait there, whatever is known of workers.
+-- How many entries BullMQ may be given; `at_least` so many are to wait there, whatever is known of workers.
+local function room_for(at_least)
+  for _, worker in ipairs(redis.call('ZRANGEBYSCORE', WORKERS, '-inf', exact(now))) do
+    redis.call('ZREM', WORKERS, worker)
+    redis.call('HDEL', SLOTS, worker)
+  end
+  local slots = 0
+  for _, count in ipairs(redis.call('HVALS', SLOTS)) do
+    slots = slots + tonumber(count)
+  end
+  local waiting = redis.call('LLEN', KEYS[1]) + redis.call('ZCARD', bull .. 'prioritized')
+  return math.max(slots - math.max(redis.call('HLEN', OUT), waiting), at_least - waiting)
+end
+
+-- Gives BullMQ as many jobs as workers have slots for beyond what is out; what older gateways put there goes first.
 local function hand_out_all(at_least)
   for _, job_id in ipairs(redis.call('ZRANGEBYSCORE', EARLY, '-inf', exact(now), 'LIMIT', 0, 100)) do
     local tenant, priority = string.match(redis.call('HGET', EARLY_JOBS, job_id) or '', '^(%S+) (%S+)$')
@@ -120,16 +142,7 @@ local function hand_out_all(at_least)
   if redis.call('EXISTS', READY) == 0 then
     return
   end
-  for _, worker in ipairs(redis.call('ZRANGEBYSCORE', WORKERS, '-inf', exact(now))) do
-    redis.call('ZREM', WORKERS, worker)
-    redis.call('HDEL', SLOTS, worker)
-  end
-  local slots = 0
-  for _, count in ipairs(redis.call('HVALS', SLOTS)) do
-    slots = slots + tonumber(count)
-  end
-  local waiting = redis.call('LLEN', KEYS[1]) + redis.call('ZCARD', bull .. 'prioritized')
-  local room = math.max(slots - math.max(redis.call('HLEN', OUT), waiting), at_least - waiting)
+  local room = room_for(at_least)
   while room > 0 do
     local first = redis.call('ZRANGE', READY, 0, 0, 'WITHSCORES')
     if not first[1] then
