@@ -63,7 +63,10 @@ export type FaultStackOptions = {
   gateways?: number;
   workers?: number;
   env?: Record<string, string>;
-  /** Redis keeps its data on disk, so that it survives a restart. */
+  /**
+   * All that Redis has answered is on disk, so that it survives each restart: with `everysec` it answers before it has written,
+   * for up to two seconds, while an earlier fsync is under way.
+   */
   appendonly?: boolean;
   /** Redis is what these watch over, without a proxy between; closed with the stack. */
   sentinels?: TestSentinels;
@@ -77,7 +80,7 @@ export async function startFaultStack(options: FaultStackOptions = {}): Promise<
   const { sentinels, direct = false } = options;
   const redis = sentinels
     ? behindSentinels(sentinels)
-    : await startTestRedis({ appendonly: options.appendonly ?? false });
+    : await startTestRedis(options.appendonly ? { appendonly: true, appendfsync: 'always' } : {});
   const upstream = await startRecordingUpstream();
   const proxies = {
     gatewayRedis: await startFaultProxy({ target: { port: redis.port }, protocol: 'redis' }),

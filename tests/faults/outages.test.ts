@@ -154,8 +154,6 @@ function paused(leases: number): Outage {
 test('redis · kill and restart · a b c d e f g: with its data on disk every job ends as if nothing had been', async (context) => {
   await needs('persistence')(context);
   const { redis } = stack();
-  // With `everysec` Redis answers before it has written, for up to two seconds, while an earlier fsync is under way.
-  await redis.admin.config('SET', 'appendfsync', 'always');
   const met = await expectUnharmed({
     name: 'Redis killed and started again',
     begin: () => redis.kill(),

@@ -20,7 +20,6 @@ test('after Redis was away for a second, everybody has their last events within 
   const env = { GATEWAY_HEARTBEAT_MS: '60000', WORKER_CONCURRENCY: String(JOBS / 2) };
   faults = await startFaultStack({ gateways: 2, workers: 2, appendonly: true, direct: true, env });
   const { redis, recorder, upstream } = faults;
-  await redis.admin.config('SET', 'appendfsync', 'always');
   for (let round = 0; round < ROUNDS; round += 1) {
     const clients = await Promise.all(Array.from({ length: CLIENTS }, (_, i) => faults.client(i % 2)));
     const calls = upstream.calls().length;

@@ -11,7 +11,7 @@ const RETENTION_MS = 60_000;
 
 let twin: RedisTwin;
 beforeAll(async () => {
-  twin = await openRedisTwin({ retentionMs: RETENTION_MS, appendonly: true });
+  twin = await openRedisTwin({ retentionMs: RETENTION_MS, appendonly: true, appendfsync: 'always' });
 });
 afterAll(() => twin.close());
 
@@ -118,7 +118,6 @@ describe('Redis', () => {
     const { jobId } = await runningJob(twin.log);
     await twin.log.append({ jobId, fence: 1, firstSeq: 2, bodies: [output('before')], hasOutput: true });
     const before = await readAll(twin.log, jobId);
-    // What Redis has answered is on disk, at `everysec`, even when its process is killed.
     await twin.server.kill();
     const written = twin.log.append({
       jobId,

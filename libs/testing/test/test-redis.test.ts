@@ -21,7 +21,7 @@ describe('a Redis for tests', () => {
 
   it('keeps its data over a kill when it is asked to', async (context) => {
     await needs('persistence')(context);
-    const server = await startTestRedis({ appendonly: true });
+    const server = await startTestRedis({ appendonly: true, appendfsync: 'always' });
     await server.admin.set('kept', 'yes');
     await server.kill();
     await server.start();
