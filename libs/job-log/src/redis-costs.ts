@@ -3,6 +3,17 @@ import { type RedisConnection, tellErrorsApart } from '@cc-executor/redis';
 import type { Keys } from './keys.ts';
 import { defineScripts } from './scripts.ts';
 
+type CostWish = {
+  account: string;
+  /** In a minute. */
+  limit: number;
+  /** Of what was taken ahead before. */
+  givenBack: number;
+  /** How much to take ahead, as long as no more than half is taken. */
+  ahead: number;
+  costs: readonly number[];
+};
+
 type Payment = {
   /** What is taken of the account now, with all of this. */
   taken: number;
@@ -14,24 +25,27 @@ type Payment = {
 
 export type CostLedger = {
   /**
-   * Gives back what was taken ahead, takes each of these costs, in their order, as far as `limit` a minute has room, and up to `ahead` more as long as
-   * no more than half is taken.
-   * One that costs more than there may ever be is paid when nothing is taken.
+   * In one step, of each account: gives back, takes each of the costs, in their order, as far as there is room, and then something ahead. One that costs
+   * more than there may ever be is paid when nothing is taken.
    */
-  pay(
-    account: string,
-    wish: { limit: number; givenBack: number; ahead: number; costs: readonly number[] },
-  ): Promise<Payment>;
+  pay(wishes: readonly CostWish[]): Promise<Payment[]>;
 };
 
 export function createRedisCostLedger({ redis, keys }: { redis: RedisConnection; keys: Keys }): CostLedger {
   const { pay } = defineScripts(redis, 'pay');
   return {
-    async pay(account, { limit, givenBack, ahead, costs }) {
-      const [taken, isAhead, ...paid] = await tellErrorsApart(
-        pay([keys.cost(account)], [limit, givenBack, ahead, ...costs]),
-      );
-      return { taken: Number(taken), ahead: Number(isAhead), isPaid: paid.map((one) => one === 1) };
+    async pay(wishes) {
+      const args = wishes.flatMap(({ limit, givenBack, ahead, costs }) => [
+        ...[limit, givenBack, ahead, costs.length],
+        ...costs,
+      ]);
+      const accounts = wishes.map(({ account }) => keys.cost(account));
+      const reply = (await tellErrorsApart(pay(accounts, args))).values();
+      const next = () => Number(reply.next().value);
+      return wishes.map(({ costs }) => {
+        const [taken, ahead] = [next(), next()];
+        return { taken, ahead, isPaid: costs.map(() => next() === 1) };
+      });
     },
   };
 }

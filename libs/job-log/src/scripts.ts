@@ -39,7 +39,7 @@ const scripts = {
   block: 2,
   tried: 2,
   places: 3,
-  pay: 1,
+  pay: undefined,
   output: 2,
   expire: 5,
   batchOpen: 1,

@@ -21,6 +21,7 @@ export type Purses = {
 type Waiting = { cost: number; resolve: (paid: boolean) => void; reject: (error: unknown) => void };
 
 type Purse = {
+  of: PurseOf;
   ahead: number;
   aheadUntil: number;
   /** What was taken at that time at least, since others only take more. */
@@ -29,7 +30,6 @@ type Purse = {
   waiting: Waiting[];
   /** What those cost who wait, or of whom Redis was asked and has not answered. */
   pending: number;
-  isAsked: boolean;
 };
 
 const MINUTE_MS = 60_000;
@@ -51,23 +51,27 @@ export function createPurses({
   now?: () => number;
 }): Purses {
   const purses = new Map<string, Purse>();
+  /** Those for which somebody waits. */
+  const lacking = new Set<Purse>();
+  let isAsked = false;
 
-  function purseOf({ account }: PurseOf): Purse {
-    const known = purses.get(account);
+  function purseOf(of: PurseOf): Purse {
+    const known = purses.get(of.account);
     if (known) {
+      known.of = of;
       if (known.aheadUntil <= now()) known.ahead = 0;
       return known;
     }
     forgetIdle();
-    const purse = { ahead: 0, aheadUntil: 0, taken: 0, at: now(), waiting: [], pending: 0, isAsked: false };
-    purses.set(account, purse);
+    const purse = { of, ahead: 0, aheadUntil: 0, taken: 0, at: now(), waiting: [], pending: 0 };
+    purses.set(of.account, purse);
     return purse;
   }
 
   function forgetIdle(): void {
     if (purses.size < MAX_IDLE) return;
-    for (const [account, { at, isAsked }] of purses) {
-      if (!isAsked && now() - at > MINUTE_MS) purses.delete(account);
+    for (const [account, { at, pending }] of purses) {
+      if (pending === 0 && now() - at > MINUTE_MS) purses.delete(account);
     }
   }
 
@@ -83,32 +87,36 @@ export function createPurses({
     return over <= 0 ? undefined : Math.ceil((over * MINUTE_MS) / limit);
   }
 
-  async function ask(of: PurseOf, purse: Purse): Promise<void> {
-    purse.isAsked = true;
-    while (purse.waiting.length > 0) {
-      const asking = purse.waiting;
-      const costs = asking.map(({ cost }) => cost);
-      purse.waiting = [];
-      const askedAt = now();
-      const givenBack = purse.aheadUntil > askedAt ? purse.ahead : 0;
-      purse.ahead = 0;
-      try {
-        const payment = await ledger.pay(of.account, {
-          ...{ limit: of.limit, givenBack },
-          ahead: Math.floor(of.limit * PART_AHEAD),
-          costs,
-        });
-        // What was given back meanwhile is counted still.
-        purse.ahead = payment.ahead + (purse.aheadUntil > now() ? purse.ahead : 0);
-        Object.assign(purse, { taken: payment.taken, at: askedAt, aheadUntil: askedAt + AHEAD_MS });
-        purse.pending -= sum(costs);
-        for (const [i, { resolve }] of asking.entries()) resolve(payment.isPaid[i] ?? false);
-      } catch (error) {
-        purse.pending -= sum(costs);
-        for (const { reject } of asking) reject(error);
+  /** Asks Redis for all who wait, of whichever account, one step after another. */
+  async function ask(): Promise<void> {
+    isAsked = true;
+    while (lacking.size > 0) await askOnce();
+    isAsked = false;
+  }
+
+  async function askOnce(): Promise<void> {
+    const askedAt = now();
+    const asking = [...lacking].map((purse) => {
+      const { of, waiting, ahead, aheadUntil } = purse;
+      Object.assign(purse, { waiting: [], ahead: 0 });
+      const givenBack = aheadUntil > askedAt ? ahead : 0;
+      const costs = waiting.map(({ cost }) => cost);
+      return { purse, waiting, wish: { ...of, ahead: Math.floor(of.limit * PART_AHEAD), givenBack, costs } };
+    });
+    lacking.clear();
+    const payments = await ledger.pay(asking.map(({ wish }) => wish)).catch((error: unknown) => ({ error }));
+    for (const [i, { purse, waiting, wish }] of asking.entries()) {
+      for (const cost of wish.costs) purse.pending -= cost;
+      if ('error' in payments) {
+        for (const { reject } of waiting) reject(payments.error);
+        continue;
       }
+      const { taken, ahead, isPaid } = payments[i]!;
+      // What was given back meanwhile is counted still.
+      purse.ahead = ahead + (purse.aheadUntil > now() ? purse.ahead : 0);
+      Object.assign(purse, { taken, at: askedAt, aheadUntil: askedAt + AHEAD_MS });
+      for (const [n, { resolve }] of waiting.entries()) resolve(isPaid[n] ?? false);
     }
-    purse.isAsked = false;
   }
 
   return {
@@ -125,7 +133,9 @@ export function createPurses({
       return new Promise<boolean>((resolve, reject) => {
         purse.waiting.push({ cost, resolve, reject });
         purse.pending += cost;
-        if (!purse.isAsked) void ask(of, purse);
+        lacking.add(purse);
+        // All that this turn asks for goes together.
+        if (!isAsked) queueMicrotask(() => isAsked || void ask());
       }).then((isPaid) => (isPaid ? undefined : (retryMs(purse, of, cost) ?? RETRY_MS)));
     },
     giveBack(of, cost) {
@@ -135,12 +145,8 @@ export function createPurses({
     },
     async taken(of) {
       const { ahead } = purseOf(of);
-      const { taken } = await ledger.pay(of.account, { limit: of.limit, givenBack: 0, ahead: 0, costs: [] });
-      return Math.max(0, taken - ahead);
+      const [paid] = await ledger.pay([{ ...of, givenBack: 0, ahead: 0, costs: [] }]);
+      return Math.max(0, (paid?.taken ?? 0) - ahead);
     },
   };
-}
-
-function sum(amounts: readonly number[]): number {
-  return amounts.reduce((all, one) => all + one, 0);
 }
