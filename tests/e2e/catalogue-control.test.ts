@@ -12,7 +12,7 @@ import { fixture, runNode } from './support/child.ts';
 import { type ClaudeStack, describeClaudeKinds, useClaudeStack } from './support/claude.ts';
 import { bothDoors, type Door, dialectDoor, doors, nativeDoor, type Task } from './support/doors.ts';
 import { nonce } from './support/nonce.ts';
-import { descendants, isAlive, isStopped, processesWith } from './support/processes.ts';
+import { executionProcesses, isAlive, isStopped, processesWith } from './support/processes.ts';
 import { useStack } from './support/shared-stack.ts';
 
 const GRACE_MS = 300;
@@ -195,7 +195,7 @@ function sleepers({ home, claudeApi }: ClaudeStack) {
         timeout: 10_000,
         interval: 200,
       });
-      const pids = new Set([...descendants(claudeApi!.pid), ...processesWith(duration)]);
+      const pids = new Set([...executionProcesses(claudeApi!.pid), ...processesWith(duration)]);
       pids.delete(process.pid);
       expect(pids.size).toBeGreaterThanOrEqual(4);
       return [...pids];
@@ -271,7 +271,7 @@ describeClaudeKinds('control of processes', { env, claudeEnv }, (kind, stack) =>
       const watcher = await watch(stack(), task);
       // What holds the others together goes on.
       const holders = processesWith('cc-executor-supervisor');
-      const pids = descendants(stack().claudeApi!.pid).filter((pid) => !holders.includes(pid));
+      const pids = executionProcesses(stack().claudeApi!.pid).filter((pid) => !holders.includes(pid));
       expect(pids.length).toBeGreaterThanOrEqual(2);
 
       await task.pause();
@@ -291,7 +291,7 @@ describeClaudeKinds('control of processes', { env, claudeEnv }, (kind, stack) =>
       // A paused one is cancelled like any other.
       await task.cancel();
       expect((await task.ended).status).toBe('CANCELLED');
-      await vi.waitFor(() => expect(descendants(stack().claudeApi!.pid)).toEqual([]), 10_000);
+      await vi.waitFor(() => expect(executionProcesses(stack().claudeApi!.pid)).toEqual([]), 10_000);
       await watcher.close();
       await visitor.close();
     },

@@ -18,7 +18,7 @@ import {
 } from '@cc-executor/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, vi } from 'vitest';
 import { RESTLESS, watchLeftovers } from './leftovers.ts';
-import { descendants } from './processes.ts';
+import { executionProcesses } from './processes.ts';
 
 const claude = inject('realClaude');
 /** Undefined when there is none. */
@@ -99,7 +99,7 @@ export function describeClaudeKinds(
 async function untilNothingRuns({ home, claudeApi }: ClaudeStack): Promise<void> {
   const folders = () => readdirSync(join(home, 'work')).filter((name) => name.startsWith('execution-'));
   await vi.waitFor(() => {
-    expect(descendants(claudeApi?.pid ?? 0)).toEqual([]);
+    expect(executionProcesses(claudeApi?.pid ?? 0)).toEqual([]);
     expect(folders()).toEqual([]);
   }, GONE_WITHIN_MS);
 }

@@ -23,6 +23,11 @@ export function descendants(pid: number): number[] {
   return found;
 }
 
+/** Living processes of a claude-api's executions: all below it but the guard, which it has from its start. */
+export function executionProcesses(pid: number): number[] {
+  return descendants(pid).filter((candidate) => !argumentsOf(candidate).includes('cc-executor-guard'));
+}
+
 /** Living processes whose command line or environment holds the text. */
 export function processesWith(text: string): number[] {
   return livingPids().filter(
