@@ -6,7 +6,7 @@ export default defineConfig({
     name: 'browser',
     reporters: ['default', './tools/totals-reporter.ts'],
     include: ['tests/browser/**/*.test.ts'],
-    globalSetup: ['redis', 'claude-code', 'bundles', 'home'].map((name) => `tests/setup/${name}.ts`),
+    globalSetup: 'tests/setup/all.ts',
     retry: process.env.CI ? 1 : 0,
     // A page on a busy machine, beside containers: what it comes to counts, not how soon.
     expect: { poll: { timeout: 15_000 } },

@@ -14,7 +14,7 @@ export default defineConfig({
       'tests/e2e/resume.test.ts',
       'tests/faults/{gateway-sdk,worker-frozen}.test.ts',
     ],
-    globalSetup: ['redis', 'claude-code', 'bundles', 'home'].map((name) => `tests/setup/${name}.ts`),
+    globalSetup: 'tests/setup/all.ts',
     testTimeout: 60_000,
     hookTimeout: 90_000,
   },

@@ -122,6 +122,13 @@ export function scriptText(name: ScriptName): string {
   return [...included.map(read), own].join('\n');
 }
 
+/** Each is read once: many scripts include the same, and a process may have many connections. */
+const texts = new Map<string, string>();
+
 function read(name: string): string {
-  return readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8');
+  const known = texts.get(name);
+  if (known !== undefined) return known;
+  const text = readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8');
+  texts.set(name, text);
+  return text;
 }
