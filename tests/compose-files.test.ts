@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { SERVICE_FLAGS } from '@cc-executor/runtime';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
 import { settings as claudeApi } from '../apps/claude-api/src/config.ts';
@@ -283,7 +284,11 @@ describe.each(Object.entries(DOCKERFILES))('the Dockerfile of %s', (app, path) =
 
   test('runs as nobody special, hears SIGTERM itself, says what it is and whether it is well', () => {
     expect(last).toMatch(/^USER node$/m);
-    expect(last).toContain(`\nCMD ["node", "--import", "/app/compile-cache.mjs", "apps/${app}/src/main.ts"]`);
+    const args = ['node', ...SERVICE_FLAGS, '--import', '/app/compile-cache.mjs', `apps/${app}/src/main.ts`];
+    expect(last).toContain(`\nCMD [${args.map((arg) => JSON.stringify(arg)).join(', ')}]`);
+    expect(read('deploy/image/stage.sh')).toContain(
+      `node ${SERVICE_FLAGS.join(' ')} --import ./compile-cache.mjs "$2"`,
+    );
     expect(last).toContain(`/image/stage.sh compiled apps/${app}/src/main.ts\n`);
     expect(last).toMatch(
       /^HEALTHCHECK [^\n]*--start-period=[^\n]*\\\n {2}CMD \["node", "healthcheck\.mjs", /m,

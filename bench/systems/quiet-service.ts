@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { SERVICE_FLAGS } from '@cc-executor/runtime';
 import { freePort, killWithParent, quickStart } from '@cc-executor/testing';
 
 export type QuietService = {
@@ -28,7 +29,7 @@ export async function startQuietService(
   const port = await freePort();
   const main = fileURLToPath(new URL(`../../apps/${app}/src/main.ts`, import.meta.url));
   const { PATH, HOME } = process.env;
-  const child = spawn(process.execPath, quickStart(main), {
+  const child = spawn(process.execPath, [...SERVICE_FLAGS, ...quickStart(main)], {
     env: { PATH, HOME, LOG_LEVEL: 'warn', LOG_FORMAT: 'json', [portVariable]: `${port}`, ...env },
     // The audit log is written whatever the level: a line for each job that comes with a key.
     stdio: ['ignore', env.AUTH_MODE === undefined ? 'inherit' : 'ignore', 'inherit'],

@@ -55,9 +55,10 @@ case "$1" in
     # Node looks only at what its own user compiled, here before anybody could change it.
     install -d -o node compiled
     status=0
+    # With the flags that it is run with: what is compiled with others is no use then.
     # The service loads all that it is made of, says what is wrong with its settings, and ends.
     setpriv --reuid=node --regid=node --clear-groups \
-      env LOG_LEVEL=none node --import ./compile-cache.mjs "$2" 2>/tmp/said || status=$?
+      env LOG_LEVEL=none node --max-semi-space-size=8 --import ./compile-cache.mjs "$2" 2>/tmp/said || status=$?
     [ "$status" = 78 ] && [ -n "$(ls -A compiled/*)" ] || { cat /tmp/said >&2; exit 1; }
     rm /tmp/said
     chown -R root:root compiled

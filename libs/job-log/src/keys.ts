@@ -9,7 +9,7 @@ export type Keys = {
   /** Hash: what the job is. Fields: epoch, tenant, status, fence, seq, spec (without metadata), metadata, totalMs, retry,
    * maxAttempts, priority, onDisconnect, keyHash, traceparent, createdAt, rerunOf, title, costUsd, spent, failure, conversation, startedAt, endedAt, deadline, endBy, attempts, lease, output,
    * cancelBy, owner, begunAt, late, pauseWish, pausedAt, leftMs, notBefore, logBytes, bodyBytes, outputOf, listeners, moreListeners, webhook, delivery; and, here so that they end with it, the pages of
-   * whole messages (kept-body.ts). */
+   * whole messages (kept-body.ts). Of a job that has ended those are gone that are about running it (shared.lua). */
   record(jobId: string): string;
   /** List: for each batch its head 'firstSeq attempt time', and the bodies of its events as JSON, one a line. */
   log(jobId: string): string;

@@ -46,6 +46,29 @@ describe('retention', () => {
     }
   });
 
+  it('keeps of a record what can be asked for, not what was about running the job', async () => {
+    const ended = await runningJob(twin.log);
+    const batch = { jobId: ended.jobId, fence: 1, firstSeq: 2, bodies: [output('x')], hasOutput: true };
+    await twin.log.append(batch);
+    const before = await twin.log.get(TENANT, ended.jobId);
+    expect(await twin.redis.hkeys(twin.keys.record(ended.jobId))).toContain('lease');
+    await finish(ended.jobId, 3);
+    const cancelled = newJob();
+    await twin.log.create(cancelled);
+    await twin.log.cancel(TENANT, cancelled.jobId, 'client');
+    for (const { jobId } of [ended, cancelled]) {
+      const kept = await twin.redis.hkeys(twin.keys.record(jobId));
+      for (const field of ['owner', 'lease', 'late', 'endBy', 'retry', 'totalMs', 'maxAttempts', 'output']) {
+        expect(kept).not.toContain(field);
+      }
+    }
+    const after = await twin.log.get(TENANT, ended.jobId);
+    expect(after?.job).toMatchObject({
+      startedAt: before?.job.startedAt,
+      deadlineAt: before?.job.deadlineAt,
+    });
+  });
+
   it('leaves a job that has ended out of the index of what is due, also when it is asked for once more', async () => {
     const job = newJob();
     await twin.log.create(job);

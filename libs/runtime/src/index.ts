@@ -14,6 +14,7 @@ export { claimPrivateFolder, NO_FOLLOW, PrivateFolderError, userSuffix } from '.
 export { redactUrl } from './redact.ts';
 export { repeatUntilAnswered } from './repeat-until-answered.ts';
 export { createRepeatedWarning } from './repeated-warning.ts';
+export { SERVICE_FLAGS } from './service-flags.ts';
 export {
   type Config,
   describeSettings,

@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { LogEvent } from '@cc-executor/runtime';
+import { type LogEvent, SERVICE_FLAGS } from '@cc-executor/runtime';
 import { killWithParent } from './kill-with-parent.ts';
 import { quickStart } from './quick-start.ts';
 
@@ -41,7 +41,7 @@ const REPOSITORY = new URL('../../../', import.meta.url);
 /** Starts a service and waits until it says that it is ready. Rejects, with its output, when it exits instead. */
 export async function startService({ app, env, root = REPOSITORY }: ServiceOptions): Promise<ServiceProcess> {
   const main = fileURLToPath(new URL(`apps/${app}/src/main.ts`, root));
-  const child = spawn(process.execPath, quickStart(main), {
+  const child = spawn(process.execPath, [...SERVICE_FLAGS, ...quickStart(main)], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, LOG_FORMAT: 'json', LOG_LEVEL: 'debug', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -5,6 +5,7 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isClaudeVariable } from '@cc-executor/claude-options';
+import { SERVICE_FLAGS } from '@cc-executor/runtime';
 import { probeHttp, probeRedisServer } from './probes.ts';
 import type { UpConfig } from './settings.ts';
 import type { Service } from './stack.ts';
@@ -89,7 +90,11 @@ export function listServices(options: {
     return {
       name,
       command: process.execPath,
-      args: ['--import', COMPILE_CACHE, '--import', `${PARENT_WATCH}?graceMs=${orphanGraceMs}`, ...args],
+      args: [
+        ...SERVICE_FLAGS,
+        ...['--import', COMPILE_CACHE, '--import', `${PARENT_WATCH}?graceMs=${orphanGraceMs}`],
+        ...args,
+      ],
       env: childEnv,
       graceMs: config.stopGraceMs,
     };

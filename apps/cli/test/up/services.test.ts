@@ -129,7 +129,7 @@ test('what is run exists', () => {
     const script = process.args.findIndex(
       (arg, i, args) => !arg.startsWith('-') && args[i - 1] !== '--import',
     );
-    const preloads = process.args.slice(0, script).filter((arg) => arg !== '--import');
+    const preloads = process.args.slice(0, script).filter((arg) => !arg.startsWith('-'));
     expect(preloads).toHaveLength(2);
     for (const file of [...preloads.map((url) => fileURLToPath(url)), process.args[script] ?? '']) {
       expect(existsSync(file), file).toBe(true);

@@ -70,6 +70,7 @@ elseif ARGV[7] ~= '' then
   pause = change_pause(KEYS[1], ARGV[7], tonumber(ARGV[8]), tonumber(now))
 end
 if new_status ~= '' then
+  drop_running(KEYS[1])
   redis.call('PEXPIRE', KEYS[1], ARGV[5])
   redis.call('PEXPIRE', KEYS[2], ARGV[5])
   settle_at_end(KEYS, ARGV[13], ARGV[12])

@@ -23,6 +23,7 @@ local now, fence = now_ms(), tonumber(r[2]) + 1
 local body = '{"type":"cancelled","by":"' .. ARGV[5] .. '","partial":' .. (r[5] and 'true' or 'false') .. '}'
 local last = append_batch(KEYS[2], ARGV[2], r[4], fence, tonumber(r[3]), 'cancelled', now, 1, body)
 redis.call('HSET', KEYS[1], 'status', 'cancelled', 'fence', fence, 'seq', last, 'cancelBy', ARGV[5], 'endedAt', now)
+drop_running(KEYS[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[6])
 redis.call('PEXPIRE', KEYS[2], ARGV[6])
 local spent = unsaid(r[7])

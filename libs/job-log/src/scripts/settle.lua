@@ -37,6 +37,7 @@ local function finish(new_status, body, failure)
   if failure then
     redis.call('HSET', KEYS[1], 'failure', failure)
   end
+  drop_running(KEYS[1])
   redis.call('PEXPIRE', KEYS[1], ARGV[4])
   redis.call('PEXPIRE', KEYS[2], ARGV[4])
   settle_at_end(KEYS, ARGV[8], unsaid(r[15]))
