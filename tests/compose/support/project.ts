@@ -90,7 +90,7 @@ export function openProject(settings: ProjectSettings): Project {
     compose,
     async up(scale = {}) {
       const scales = Object.entries(scale).flatMap(([service, count]) => ['--scale', `${service}=${count}`]);
-      await compose('up', '--detach', '--wait', '--wait-timeout', '90', ...scales);
+      await compose('up', '--detach', '--wait', '--wait-timeout', '180', ...scales);
     },
     containers,
     async container(service) {
