@@ -1,11 +1,11 @@
 /** Finds the CLI, and asks it for its version. */
-import { execFile } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
 import type { Environment } from './cli-environment.ts';
+import { readOutput } from './program-output.ts';
 
 const VERSION_WITHIN_MS = 60_000;
+const VERSION_MAX_BYTES = 64 * 1024;
 
 /** The path of the program: `bin` itself when it is a path, else the first of that name on PATH. */
 export function locateCli(bin: string, env: Environment): string | undefined {
@@ -19,10 +19,11 @@ export function locateCli(bin: string, env: Environment): string | undefined {
 
 /** Its version. @throws when it does not run, or not within a minute (a cold start is slow). */
 export async function readCliVersion(path: string, env: Environment): Promise<string> {
-  const run = promisify(execFile)(path, ['--version'], { env, timeout: VERSION_WITHIN_MS });
-  run.child.stdin?.end();
-  const { stdout } = await run;
-  return stdout.trim().split(/\s/, 1)[0] ?? '';
+  const limits = { withinMs: VERSION_WITHIN_MS, maxBytes: VERSION_MAX_BYTES };
+  const text = await readOutput([path, '--version'], { env, ...limits }).catch((error: Error) => {
+    throw new Error(`${path} does not say its version: ${error.message}`);
+  });
+  return text.trim().split(/\s/, 1)[0] ?? '';
 }
 
 function isExecutable(path: string): boolean {

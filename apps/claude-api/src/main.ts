@@ -9,6 +9,7 @@ import { chooseEngine, openWays } from './engine-choice.ts';
 import { killLeftovers } from './killing.ts';
 import { startLeftoverGuard } from './leftover-guard.ts';
 import { choosePolicy } from './policy-choice.ts';
+import { killPrograms } from './program-output.ts';
 import { startServer } from './server.ts';
 import { readConfiguration } from './start-check.ts';
 import { digestOfToken } from './token-check.ts';
@@ -18,6 +19,7 @@ const CLOSE_MARGIN_MS = 10_000;
 
 // A second signal, a drain that is late, a crash: whatever ends this process, no Claude Code outlives it.
 process.on('exit', killRunning);
+process.on('exit', killPrograms);
 
 await runService({
   name: appName,

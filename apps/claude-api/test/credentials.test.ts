@@ -129,7 +129,7 @@ test.each([
   ['prints no JSON', `echo ${SECRET}`, 'it is not JSON'],
   ['prints no entry', `echo '{"key": "${SECRET}"}'`, 'apiKey, authToken'],
   ['is not there', `/nowhere/${SECRET}`, 'exit code 127'],
-  ['prints too much', `yes ${SECRET}`, 'printed too much'],
+  ['prints too much', `yes ${SECRET}`, 'printed more than'],
 ])(
   'a command that %s keeps this tenant waiting; the log says why, without a secret, and the next try asks anew',
   async (_what, command, reason) => {

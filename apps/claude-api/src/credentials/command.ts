@@ -3,9 +3,9 @@
  * an entry, or nothing where there is none. Who asks for the same tenant meanwhile waits for the same run; what it said counts
  * for a while, and a failure for nobody else.
  */
-import { execFile } from 'node:child_process';
 import type { Logger } from '@cc-executor/runtime';
 import type { Environment } from '../cli-environment.ts';
+import { ProgramFault, readOutput } from '../program-output.ts';
 import { EntryFault, parseEntry, parseJson, type TenantCredential } from './entry.ts';
 import { type CredentialStore, CredentialsUnavailable } from './store.ts';
 
@@ -26,11 +26,17 @@ export function openCommand(
 
   async function ask(tenant: string): Promise<TenantCredential | undefined> {
     try {
-      const text = await run(command, { ...environment, CC_EXECUTOR_TENANT: tenant });
+      const env = { ...environment, CC_EXECUTOR_TENANT: tenant };
+      // What it says otherwise may tell secrets, and goes nowhere.
+      const text = await readOutput(['/bin/sh', '-c', command], {
+        env,
+        withinMs: WITHIN_MS,
+        maxBytes: MAX_BYTES,
+      });
       return text.trim() === '' ? undefined : parseEntry(parseJson(text), salt);
     } catch (error) {
       known.delete(tenant);
-      const reason = error instanceof EntryFault ? `of what it prints, ${error.message}` : whyNot(error);
+      const reason = whyNot(error);
       logger.warn({ tenant, reason }, 'the command for credentials of tenants failed');
       throw new CredentialsUnavailable();
     }
@@ -51,22 +57,7 @@ export function openCommand(
   };
 }
 
-/** What it prints on standard output; what it says otherwise may tell secrets, and goes nowhere. */
-function run(command: string, env: Environment): Promise<string> {
-  const limits = { timeout: WITHIN_MS, killSignal: 'SIGKILL', maxBuffer: MAX_BYTES } as const;
-  return new Promise((resolve, reject) => {
-    const child = execFile('/bin/sh', ['-c', command], { env, ...limits }, (error, stdout) =>
-      error === null ? resolve(stdout) : reject(error),
-    );
-    // A command that asks for something gets nothing.
-    child.stdin?.end();
-  });
-}
-
-/** The message of such an error has the command in it. */
 function whyNot(error: unknown): string {
-  const { code, killed } = error as { code?: string | number | null; killed?: boolean };
-  if (typeof code === 'number') return `it ended with the exit code ${code}`;
-  if (killed === true && !code) return `it did not end within ${WITHIN_MS} ms`;
-  return `it could not be run, or printed too much (${code ?? 'killed'})`;
+  if (error instanceof EntryFault) return `of what it prints, ${error.message}`;
+  return error instanceof ProgramFault ? error.message : 'for a reason that is not known';
 }
