@@ -38,7 +38,8 @@ export type Started = {
 
 /**
  * File descriptor 3 is the line to us, which the program does not get. Signals to the group are the program's to obey.
- * If we are gone when the program ends, the supervisor, whom nobody hears any more, ends all that came back to it.
+ * What came back to the supervisor it asks for its end, which a container without an init would have nobody for; if we are
+ * gone when the program ends, and nobody hears the supervisor any more, it ends that, too. A namespace does both by itself.
  */
 const SUPERVISOR = `
 trap : INT TERM PIPE
@@ -48,8 +49,8 @@ code=$?
 trap '' INT TERM PIPE
 exec </dev/null >/dev/null 2>&1
 echo $code >&3
-read -r released <&3 && exit
-while left=; read -r left </proc/$$/task/$$/children; [ "$left" ]; do kill -KILL $left; sleep 0.1; done
+read -r released <&3 && [ $$ = 1 ] && exit
+while left=; read -r left </proc/$$/task/$$/children; [ "$left" ]; do kill -KILL $left; sleep 0.02; done
 `;
 
 /** In the process table. */
@@ -79,7 +80,7 @@ export function startSupervised(program: Program, { kind, launcher, hides }: Con
 }
 
 function startAlone(program: Program): Started {
-  const { child, ready, exited, root } = spawnProgram(program, [program.file, ...program.args]);
+  const { child, ready, exited, root } = spawnProgram(program, [program.file, ...program.args], []);
   return {
     child,
     isSealed: false,
@@ -92,7 +93,7 @@ function startAlone(program: Program): Started {
 
 function startHeld(program: Program, launcher: readonly string[]): Omit<Started, 'isSealed'> {
   const command = [...launcher, '/bin/sh', '-c', SUPERVISOR, SUPERVISOR_NAME, program.file, ...program.args];
-  const { child, ready, exited, root } = spawnProgram(program, command);
+  const { child, ready, exited, root } = spawnProgram(program, command, ['pipe']);
   const line = child.stdio[3] as Duplex;
   // It is cut off when the supervisor is killed; its exit says so.
   line.on('error', () => {});
@@ -139,17 +140,25 @@ function startHeld(program: Program, launcher: readonly string[]): Omit<Started,
   return { child, ready: met, exited: met.then(hearOfExit, () => exited), tree, release };
 }
 
-function spawnProgram({ cwd, env, marker }: Program, [file = '', ...args]: readonly string[]) {
+function spawnProgram(
+  { cwd, env, marker }: Program,
+  [file = '', ...args]: readonly string[],
+  line: readonly ['pipe'] | readonly [],
+) {
   const child = spawn(file, args, {
     cwd,
     env: { ...env, [MARKER_VARIABLE]: marker },
     detached: true,
-    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe', ...line],
   }) as ChildProcessWithoutNullStreams;
   const { promise: ready, resolve, reject } = Promise.withResolvers<void>();
   child.once('spawn', resolve);
   // Later ones are of a signal that could not be sent; we signal by ourselves.
-  child.on('error', reject);
+  child.on('error', (error) => {
+    reject(error);
+    // Nobody is at their other end.
+    if (child.pid === undefined) for (const stream of child.stdio) stream?.destroy();
+  });
   let hasExited = false;
   const { promise: exited, resolve: onExit } = Promise.withResolvers<Exit>();
   child.once('exit', (exitCode, signal) => {
