@@ -13,6 +13,7 @@ import {
   port,
   redisSettings,
   setting,
+  severalKeys,
   text,
   urlText,
 } from '@cc-executor/runtime';
@@ -58,6 +59,13 @@ export const settings = {
     schema: durationMs(),
     default: 12 * 60 * 60_000,
     description: 'How long somebody who has signed in stays so.',
+  }),
+  sessionKeys: setting({
+    env: 'DASHBOARD_SESSION_KEY',
+    schema: severalKeys(),
+    secret: true,
+    description:
+      'With what the cookies of those who have signed in are sealed, the same for several dashboards: whoever is signed in stays so when one is started anew, and at each of them. Of several, the first seals and each opens. Without it sessions are kept by the process.',
   }),
   ...authSettings,
   ...listenerSettings,

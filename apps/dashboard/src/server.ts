@@ -11,6 +11,7 @@ import { mountBoard } from './board.ts';
 import { type GatewayDoorOptions, openGatewayDoor } from './gateway-door.ts';
 import { type EntranceOptions, openEntrance } from './identity/entrance.ts';
 import { createKeyCheck } from './identity/key-check.ts';
+import { createSealedSessions } from './identity/sealed-sessions.ts';
 import { createSessions } from './identity/sessions.ts';
 import { openSignIn } from './identity/sign-in.ts';
 import { pageHeaders, servePages } from './page-files.ts';
@@ -23,6 +24,8 @@ export type DashboardOptions = GatewayDoorOptions &
   EntranceOptions & {
     /** How long somebody who has signed in stays so, in ms. */
     readonly sessionMs: number;
+    /** With what sessions are sealed, for several dashboards; undefined: this one keeps its own. */
+    readonly sessionKeys?: readonly string[] | undefined;
     readonly host: string;
     readonly port: number;
     readonly allowedHosts: readonly string[];
@@ -55,9 +58,11 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
     reply.header('x-content-type-options', 'nosniff');
   });
   const keyCheck = createKeyCheck(options);
-  const sessions = createSessions({ lifeMs: options.sessionMs });
+  const { sessionKeys: secrets, sessionMs: lifeMs } = options;
+  const own = createSessions({ lifeMs });
+  const sessions = secrets === undefined ? own : createSealedSessions({ secrets, lifeMs, own });
   const entrance = openEntrance(app, { ...options, keyCheck, sessions });
-  openSignIn(app, { entrance, keyCheck, sessions, lifeMs: options.sessionMs, pageHeaders, logger });
+  openSignIn(app, { entrance, keyCheck, sessions, lifeMs, pageHeaders, logger });
   servePages(app, { ...options, ...entrance });
   openGatewayDoor(app, { ...options, ...entrance });
   mountBoard(app, { queue, ...entrance });

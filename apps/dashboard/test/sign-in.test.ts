@@ -53,7 +53,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-async function start(options: Pick<DashboardOptions, 'authMode' | 'token'>): Promise<string> {
+async function start(options: Pick<DashboardOptions, 'authMode' | 'token' | 'sessionKeys'>): Promise<string> {
   const onError = () => {
     // There is no Redis: what is looked at here needs none.
   };
@@ -259,6 +259,20 @@ test('where gateways ask nobody, nobody is asked', async () => {
   base = await start({ authMode: 'none' });
   expect(await (await get('/')).text()).toMatch(/data-role="admin">/);
   expect((await get('/queues')).status).toBe(200);
+});
+
+test('who has signed in where dashboards share a key is known to another of them, until the key is revoked', async () => {
+  const shared = { authMode: 'keys', sessionKeys: ['a-key-of-dashboards-that-is-long-enough'] } as const;
+  base = await start(shared);
+  const { cookie } = await signIn(OPERATE);
+  expect(log).not.toContain(cookie.split('=')[1]);
+  base = await start(shared);
+  expect(await (await get('/jobs', { cookie })).text()).toContain('data-role="operate"');
+  const signedOut = await post('/sign-out', { cookie, origin: base });
+  expect([signedOut.status, (await get('/jobs', { cookie })).status]).toEqual([303, 303]);
+  good.delete(OPERATE);
+  base = await start(shared);
+  expect((await get('/jobs', { cookie })).status).toBe(303);
 });
 
 test('a session ends with its time, and the oldest with the newest beyond a thousand', () => {

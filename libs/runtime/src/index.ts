@@ -35,6 +35,7 @@ export {
   redisSettings,
   secretsSettings,
   serviceSettings,
+  severalKeys,
 } from './shared-settings.ts';
 export { describeSystem, type SystemView } from './system.ts';
 export {

@@ -172,14 +172,7 @@ export const claudeApiSettings = {
 export const secretsSettings = {
   secretsKeys: setting({
     env: 'SECRETS_KEY',
-    schema: z
-      .string()
-      .transform((value) => value.split(/\s+/).filter((key) => key !== ''))
-      .refine((keys) => keys.length > 0 && keys.every((key) => /^[\x21-\x7e]{32,}$/.test(key)), {
-        error: 'has a key that is too short, or not of ASCII',
-      })
-      .optional()
-      .describe('at least 32 characters; several such keys with blanks or line ends between them'),
+    schema: severalKeys(),
     secret: true,
     description:
       'The key with which `env` and `attachments` of jobs are kept in Redis, and by which gateways sign tickets. The same for gateways and workers; without one a job with either is refused. Of several, the first seals and each opens: so it can be changed. `npm start` and compose draw one.',
@@ -196,3 +189,15 @@ export const fetchSettings = {
       'Whether a Redis server may be fetched (with apt-get, into .cache/redis-server of the checkout) where none is installed, or one used that was.',
   }),
 };
+
+/** A key that services share, or several of them while it is changed. */
+export function severalKeys() {
+  return z
+    .string()
+    .transform((value) => value.split(/\s+/).filter((key) => key !== ''))
+    .refine((keys) => keys.length > 0 && keys.every((key) => /^[\x21-\x7e]{32,}$/.test(key)), {
+      error: 'has a key that is too short, or not of ASCII',
+    })
+    .optional()
+    .describe('at least 32 characters; several such keys with blanks or line ends between them');
+}

@@ -105,7 +105,7 @@ function isSafe({ method }: HttpRequest): boolean {
 
 /** The name of the session that a browser shows. */
 export function sessionIn({ cookie }: IncomingHttpHeaders): string | undefined {
-  return new RegExp(`(?:^|;\\s*)${COOKIE}=([\\w-]{43})(?:;|$)`).exec(cookie ?? '')?.[1];
+  return new RegExp(`(?:^|;\\s*)${COOKIE}=([\\w-]{43,4000})(?:;|$)`).exec(cookie ?? '')?.[1];
 }
 
 /** Whether what sends it, when that is a browser, shows a page of this server. A cookie knows no ports, so its SameSite is not enough. */
