@@ -10,7 +10,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
 /**
  * Node grows the place for new objects from 1 MB to these 16 as it sees need, and collects garbage at each step: most of what a
- * program that lives for seconds ever collects.
+ * program that lives for seconds ever collects. What is run from its source is what a benchmark measures: as it is in production.
  */
 const ROOMY = ['--min-semi-space-size=16'];
 
@@ -22,7 +22,7 @@ const ROOMY = ['--min-semi-space-size=16'];
 export function quickStart(program: string, bundles = process.env.TEST_BUNDLES): readonly string[] {
   const bundle = join(bundles ?? '', relative(ROOT, program).replace(/\.ts$/, '.mjs'));
   const cache = pathToFileURL(join(ROOT, 'tools/runtime/compile-cache.mjs'));
-  if (!bundles || !existsSync(bundle)) return [...ROOMY, '--import', cache.href, program];
+  if (!bundles || !existsSync(bundle)) return ['--import', cache.href, program];
   // It goes when they go.
   cache.searchParams.set('folder', relative(ROOT, join(bundles, 'compiled')));
   return [...ROOMY, '--import', cache.href, bundle];
