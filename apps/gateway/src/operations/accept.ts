@@ -174,7 +174,8 @@ export function createAccept({
     try {
       confirm(need.jobId, await producer.enqueue(need));
       return true;
-    } catch {
+    } catch (err) {
+      if (wasCutShort(err)) await connection.untilReady();
       return false;
     }
   }
