@@ -38,8 +38,8 @@ export type Started = {
 
 /**
  * File descriptor 3 is the line to us, which the program does not get. Signals to the group are the program's to obey.
- * What came back to the supervisor it asks for its end, which a container without an init would have nobody for; if we are
- * gone when the program ends, and nobody hears the supervisor any more, it ends that, too. A namespace does both by itself.
+ * Of what came back to the supervisor none is left unasked for, which a container without an init would have nobody for; and
+ * if we are gone when the program ends, and nobody hears the supervisor any more, it ends that itself. A namespace does both.
  */
 const SUPERVISOR = `
 trap : INT TERM PIPE
