@@ -50,8 +50,9 @@ export function createRedisAcceptLog(options: {
 }): AcceptLog {
   const { redis, keys, lineOf, isOneServer = keepsOrder(redis) } = options;
   const reserve = createReserve(options);
-  const confirm = together(async (jobIds: readonly string[]) => {
+  const confirm = together(async (jobIds: readonly string[]): Promise<undefined[]> => {
     await redis.zrem(keys.unqueued, ...jobIds);
+    return [];
   });
   const create = isOneServer ? createAtOnce(redis, keys, lineOf) : createInSteps(options);
 

@@ -17,6 +17,8 @@ const scripts = {
   beginAtOnce: 2,
   append: undefined,
   appendWhenFull: undefined,
+  appendMany: undefined,
+  appendManyWhenFull: undefined,
   renew: 1,
   release: 1,
   cancel: undefined,
@@ -54,6 +56,7 @@ export type ScriptName = keyof typeof scripts;
 const runWhenFull: ReadonlySet<ScriptName> = new Set<ScriptName>([
   'scheduleWhenFull',
   'appendWhenFull',
+  'appendManyWhenFull',
   'renew',
   'release',
   'cancel',
@@ -81,6 +84,7 @@ const runWhenFull: ReadonlySet<ScriptName> = new Set<ScriptName>([
 const files: Partial<Record<ScriptName, ScriptName>> = {
   scheduleWhenFull: 'schedule',
   appendWhenFull: 'append',
+  appendManyWhenFull: 'appendMany',
   beginAtOnce: 'begin',
 };
 
