@@ -100,7 +100,8 @@ describe('the packed SDK in a browser', () => {
   });
 
   test('a page without a network for longer than requests wait goes on where it stood', async () => {
-    const job = await client.execute({ prompt: promptOf('away ', 100) });
+    // Long enough to be under way still when the network goes: what has ended is connected to no more.
+    const job = await client.execute({ prompt: promptOf('away ', 400) });
     const page = await openTab();
     const seen = follow(page, job.jobId, { refused: true });
     await page.waitForFunction('globalThis.seen?.text.includes("away away ")');
@@ -115,7 +116,7 @@ describe('the packed SDK in a browser', () => {
     await proxy.reset();
     await context.setOffline(false);
     const whole = await seen;
-    expectWhole(whole, 'away '.repeat(100));
+    expectWhole(whole, 'away '.repeat(400));
     expect(whole.refused).toBe('connect_failed');
   });
 
