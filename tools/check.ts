@@ -17,8 +17,11 @@ const checks: readonly string[][] = [
   [generate, '--check'],
 ];
 
+/** `tsc` is a Go program, which lives too shortly to collect garbage: that takes a quarter of its time, for a tenth of its memory. */
+const env = { ...process.env, GOGC: 'off', GOMEMLIMIT: '3GiB' };
+
 async function check(args: readonly string[]): Promise<boolean> {
-  const child = spawn(process.execPath, [run, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [run, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
   const said: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => said.push(data));
   const [code] = await once(child, 'close');

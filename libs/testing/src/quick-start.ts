@@ -9,12 +9,6 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
 /**
- * Node grows the place for new objects from 1 MB to these 16 as it sees need, and collects garbage at each step: most of what a
- * program that lives for seconds ever collects. What is run from its source is what a benchmark measures: as it is in production.
- */
-const ROOMY = ['--min-semi-space-size=16'];
-
-/**
  * Arguments of Node that run a program.
  * @param program absolute path of its source
  * @param bundles a folder of bundles; what is not there is run from its source
@@ -25,7 +19,7 @@ export function quickStart(program: string, bundles = process.env.TEST_BUNDLES):
   if (!bundles || !existsSync(bundle)) return ['--import', cache.href, program];
   // It goes when they go.
   cache.searchParams.set('folder', relative(ROOT, join(bundles, 'compiled')));
-  return [...ROOMY, '--import', cache.href, bundle];
+  return ['--import', cache.href, bundle];
 }
 
 /**
