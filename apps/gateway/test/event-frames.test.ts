@@ -30,8 +30,9 @@ function batchOf(texts: string[], firstSeq = 1): StoredBatch {
 
 async function send(batch: StoredBatch, isTogether: boolean): Promise<string[]> {
   const { pieces, bytes } = framesOf(batch, isTogether);
-  expect(bytes).toBe(pieces.reduce((sum, { length }) => sum + length, 0));
-  for (const piece of pieces) pair.stream.write(piece);
+  const buffers = pieces.flat();
+  expect(bytes).toBe(buffers.reduce((sum, { length }) => sum + length, 0));
+  for (const buffer of buffers) pair.stream.write(buffer);
   // Written behind them.
   pair.webSocket.send('end');
   await untilTrue(() => String(received.at(-1)) === 'end');
@@ -51,6 +52,13 @@ test.each([
     ),
   ],
   ['of one', batchOf(['one'])],
+  [
+    'of long ones',
+    batchOf(
+      Array.from({ length: 40 }, (_, i) => `${i}é`.padEnd(8_000 + i, 'x')),
+      80,
+    ),
+  ],
   [
     'of thousands',
     batchOf(
@@ -85,6 +93,24 @@ test('no frame is larger than a client takes, however large the batch', async ()
     expect(frames.length).toBeGreaterThanOrEqual(8);
     for (const frame of frames) expect(Buffer.byteLength(frame)).toBeLessThanOrEqual(MAX_SENT_FRAME_BYTES);
   }
+});
+
+test('long bodies are sent from where they lie, and each piece ends with a frame', async () => {
+  const batch = batchOf(Array.from({ length: 40 }, (_, i) => `${i}`.padEnd(16_384, 'x')));
+  const { pieces } = framesOf(batch, false);
+  expect(pieces.length).toBeGreaterThan(2);
+  const lying = pieces.flat().filter(({ buffer }) => buffer === batch.bodies.buffer);
+  expect(lying.length).toBe(40);
+  // What goes in between, as pings do, is no part of a frame.
+  for (const piece of pieces) {
+    for (const buffer of [piece].flat()) pair.stream.write(buffer);
+    pair.webSocket.send('between');
+  }
+  await untilTrue(() => received.filter((message) => String(message) === 'between').length === pieces.length);
+  const frames = received.map(String).filter((text) => text !== 'between');
+  expect(frames).toEqual(
+    eventTexts(batch).map((event) => `{"jsonrpc":"2.0","method":"event","params":${event}}`),
+  );
 });
 
 test('all listeners of a batch get the same bytes, made once', () => {

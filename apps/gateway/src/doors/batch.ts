@@ -3,12 +3,19 @@
  * at once. Each piece holds one frame or more.
  */
 export type Batch = {
-  readonly pieces: readonly Buffer[];
+  readonly pieces: readonly Piece[];
   readonly bytes: number;
 };
 
-export function createBatch(pieces: readonly Buffer[]): Batch {
-  return { pieces, bytes: pieces.reduce((sum, { length }) => sum + length, 0) };
+/** Whole frames, in one buffer or in several that are written one right after the other. */
+export type Piece = Buffer | readonly Buffer[];
+
+export function createBatch(pieces: readonly Piece[]): Batch {
+  return { pieces, bytes: pieces.reduce((sum, piece) => sum + pieceBytes(piece), 0) };
+}
+
+export function pieceBytes(piece: Piece): number {
+  return Buffer.isBuffer(piece) ? piece.length : piece.reduce((sum, { length }) => sum + length, 0);
 }
 
 /** About so much is handed over at once, where it may be less. */

@@ -1,7 +1,7 @@
 /** Frames of events, made once for all who listen to a job on this gateway. */
 import type { StoredBatch } from '@cc-executor/job-log';
 import { headAround, MAX_SENT_FRAME_BYTES, notificationStart } from '@cc-executor/protocol';
-import { type Batch, createBatch, PIECE_BYTES } from './batch.ts';
+import { type Batch, createBatch, PIECE_BYTES, type Piece } from './batch.ts';
 import { oncePerBatch } from './once-per-batch.ts';
 import { MAX_HEADER_BYTES, writeHeader } from './text-frame.ts';
 
@@ -10,6 +10,8 @@ export type EventFrames = (batch: StoredBatch, isTogether: boolean) => Batch;
 
 /** Of frames so much is handed over at once: whoever reads fast waits for each piece to be asked for the next. */
 const FRAMES_BYTES = 2 * PIECE_BYTES;
+/** Longer bodies are sent from where they lie: to write one buffer more costs less than to copy them, and leaves less to collect. */
+const LONG_BODY_BYTES = 4 * 1024;
 const LINE_FEED = 10;
 const COMMA = 44;
 const ZERO = 48;
@@ -24,6 +26,11 @@ export function createEventFrames(): EventFrames {
 
 /** An `event` notification for each: its head, then its body without the brace that opens it. */
 function framesOfEach(batch: StoredBatch): Batch {
+  const { firstSeq, lastSeq, bodies } = batch;
+  return bodies.length < LONG_BODY_BYTES * (lastSeq - firstSeq + 1) ? copied(batch) : pointedTo(batch);
+}
+
+function copied(batch: StoredBatch): Batch {
   const { firstSeq, lastSeq, bodies } = batch;
   const head = createHead(batch);
   const aroundBytes = head.length(lastSeq) + MAX_HEADER_BYTES;
@@ -44,6 +51,42 @@ function framesOfEach(batch: StoredBatch): Batch {
     if (at - pieceAt < FRAMES_BYTES && seq < lastSeq) continue;
     pieces.push(out.subarray(pieceAt, at));
     pieceAt = at;
+  }
+  return createBatch(pieces);
+}
+
+/** The same with the bodies where they lie; between two of them stands the brace that closes the one and the head of the other. */
+function pointedTo(batch: StoredBatch): Batch {
+  const { firstSeq, lastSeq, bodies } = batch;
+  const head = createHead(batch);
+  const aroundBytes = head.length(lastSeq) + MAX_HEADER_BYTES + 1;
+  const out = Buffer.allocUnsafe((lastSeq - firstSeq + 1) * aroundBytes);
+  const pieces: Piece[] = [];
+  let piece: Buffer[] = [];
+  let pieceLength = 0;
+  let [outFrom, at] = [0, 0];
+  const add = (buffer: Buffer) => {
+    piece.push(buffer);
+    pieceLength += buffer.length;
+  };
+  for (let seq = firstSeq, from = 0; seq <= lastSeq; seq += 1) {
+    const end = lineEnd(bodies, from);
+    const bytes = head.of(seq);
+    at = writeHeader(out, at, bytes.length + end - from);
+    out.set(bytes, at);
+    at += bytes.length;
+    add(out.subarray(outFrom, at));
+    add(bodies.subarray(from + 1, end));
+    outFrom = at;
+    out[at] = CLOSING_BRACE;
+    at += 1;
+    from = end + 1;
+    if (pieceLength < FRAMES_BYTES && seq < lastSeq) continue;
+    add(out.subarray(outFrom, at));
+    outFrom = at;
+    pieces.push(piece);
+    piece = [];
+    pieceLength = 0;
   }
   return createBatch(pieces);
 }

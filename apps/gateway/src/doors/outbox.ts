@@ -4,7 +4,7 @@
  * Nothing is ever refused: whoever has much to send asks `hasRoom` first, and goes on at `onRoom`.
  */
 import type { Writable } from 'node:stream';
-import { type Batch, createBatch } from './batch.ts';
+import { type Batch, createBatch, type Piece, pieceBytes } from './batch.ts';
 import type { Rounds } from './rounds.ts';
 
 /** After so many bytes the client is pinged: its pongs tell that it reads, however much the network holds. */
@@ -17,8 +17,8 @@ export type Carrier = {
   isOpen(): boolean;
   /** A text as the bytes of a frame. */
   frame(text: string): Buffer;
-  /** Hands frames to the stream, as bytes. */
-  write(frames: Buffer): void;
+  /** Hands bytes of frames to the stream. */
+  write(bytes: Buffer): void;
   /** Asks the client for a sign of life, where the transport has one. */
   ping(): void;
 };
@@ -78,12 +78,20 @@ export function createOutbox(
     }
   }
 
-  function transmit(piece: Buffer): void {
-    carrier.write(piece);
-    sentBytes += piece.length;
+  function transmit(piece: Piece): void {
+    if (Buffer.isBuffer(piece)) carrier.write(piece);
+    else writeTogether(piece);
+    sentBytes += pieceBytes(piece);
     if (sentBytes - pingedAtBytes < PING_EVERY_BYTES) return;
     pingedAtBytes = sentBytes;
     carrier.ping();
+  }
+
+  /** In one system call, as if it were one buffer. */
+  function writeTogether(buffers: readonly Buffer[]): void {
+    stream.cork();
+    for (const buffer of buffers) carrier.write(buffer);
+    stream.uncork();
   }
 
   const isReady = () => carrier.isOpen() && !stream.writableNeedDrain;

@@ -98,9 +98,14 @@ export function chargesOf(accounts: readonly Account[], job: ExecuteParams): Cha
     );
   }
   const calls = job.retry === 'always' ? (job.maxAttempts ?? DEFAULT_MAX_ATTEMPTS) : 1;
+  // Once for all accounts: a prompt can be long.
+  let bytes: number | undefined;
   const amounts: Record<Kind, (account: Account) => number> = {
     jobs: () => 1,
-    bytes: () => Buffer.byteLength(JSON.stringify(job)),
+    bytes() {
+      bytes ??= Buffer.byteLength(JSON.stringify(job));
+      return bytes;
+    },
     usd: () => Math.ceil((job.maxBudgetUsd ?? 0) * MILLIONTHS) * calls,
     tokens: ({ perJob }) => (perJob === undefined ? 1 : perJob * calls),
     output: () => 1,
