@@ -18,12 +18,9 @@ const isolate = false;
  */
 const maxWorkers = 6;
 
-/** Most of what tests make is garbage a moment later: with room for it there is less to collect. In MB. */
-const execArgv = ['--min-semi-space-size=16', '--max-semi-space-size=64'];
-
 export default defineConfig({
   test: {
-    ...{ isolate, retry, maxWorkers, execArgv },
+    ...{ isolate, retry, maxWorkers },
     // Only for what hangs: a busy machine may take twenty times as long as a quiet one.
     ...{ testTimeout: 120_000, hookTimeout: 90_000 },
     // By itself it gives up after a second.
