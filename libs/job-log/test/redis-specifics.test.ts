@@ -51,14 +51,14 @@ describe('retention', () => {
     const batch = { jobId: ended.jobId, fence: 1, firstSeq: 2, bodies: [output('x')], hasOutput: true };
     await twin.log.append(batch);
     const before = await twin.log.get(TENANT, ended.jobId);
-    expect(await twin.redis.hkeys(twin.keys.record(ended.jobId))).toContain('lease');
+    expect(await twin.redis.hkeys(twin.keys.record(ended.jobId))).toContain('owner');
     await finish(ended.jobId, 3);
     const cancelled = newJob();
     await twin.log.create(cancelled);
     await twin.log.cancel(TENANT, cancelled.jobId, 'client');
     for (const { jobId } of [ended, cancelled]) {
       const kept = await twin.redis.hkeys(twin.keys.record(jobId));
-      for (const field of ['owner', 'lease', 'late', 'endBy', 'retry', 'totalMs', 'maxAttempts', 'output']) {
+      for (const field of ['owner', 'late', 'endBy', 'retry', 'totalMs', 'maxAttempts', 'output']) {
         expect(kept).not.toContain(field);
       }
     }

@@ -10,9 +10,10 @@ local function is_terminal(status)
   return status ~= 'queued' and status ~= 'running'
 end
 
--- Of the record of a job that has ended, drops what was about running it: a sixth of a small one, as long as that is kept.
+-- Of the record of a job that has ended, drops what was about running it: a quarter of a small one, as long as that is kept. The
+-- lease stays: what the sweeper would make of such a job must not hang on its absence.
 local function drop_running(record)
-  redis.call('HDEL', record, 'owner', 'lease', 'late', 'endBy', 'leftMs', 'pausedAt', 'notBefore', 'retry', 'totalMs', 'maxAttempts', 'output')
+  redis.call('HDEL', record, 'owner', 'late', 'endBy', 'leftMs', 'pausedAt', 'notBefore', 'retry', 'totalMs', 'maxAttempts', 'output')
 end
 
 -- Appends a batch to the log as two entries: its head 'firstSeq attempt time', and its bodies (JSON objects), one a line (JSON
