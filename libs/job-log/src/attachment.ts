@@ -99,7 +99,13 @@ export async function attach(
   /** Remembers what the log holds: all of it is delivered, now or when the listener has room. */
   function learn(position: Position): void {
     if (position.epoch !== logEpoch) return;
-    if (isTerminal(position.status)) finalSeq = position.lastSeq;
+    if (isTerminal(position.status)) {
+      // Whoever is handed the terminal event has learned of it before, or attached behind it: Redis lost what was handed over, and
+      // the job ended with fewer events.
+      const isAnother = finalSeq === Number.POSITIVE_INFINITY && position.lastSeq <= cursor.position;
+      finalSeq = position.lastSeq;
+      if (isAnother && state !== 'waiting') lose('the log lost events');
+    }
     cursor = learnSeq(cursor, position.lastSeq);
   }
 

@@ -110,6 +110,20 @@ describe('attaching', () => {
     expect(await countListeners(jobId)).toBe(0);
   });
 
+  it.each([2, 3])(
+    'is told when a log that lost its tail ends at seq %i, where other events were handed over',
+    async (seq) => {
+      await append(2);
+      const listener = createRecorder();
+      const attachment = begun(await attachTo(listener));
+      await listener.until(() => listener.seqs.length === 3);
+      await settled();
+      attachment.checkPosition({ epoch, lastSeq: seq, status: 'failed' });
+      await settled();
+      expect([listener.ends, listener.losses.length]).toEqual([0, 1]);
+    },
+  );
+
   it('reads a long log page by page', async () => {
     await append(20_000);
     const listener = createRecorder();
