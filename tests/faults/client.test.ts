@@ -251,10 +251,12 @@ test('client · reconnects elsewhere · d: over HTTP thirty times, with Last-Eve
 });
 
 test('client · stops reading · d: more output than all buffers hold is read from the log when it reads on', async () => {
-  // It would let go of a client that does not answer its pings; and its log is long: last of all.
+  // Others let go of a client that does not answer its pings, also of one whose process has 14 MB to read; and its log is long: last
+  // of all.
   await faults.startGateway({ GATEWAY_HEARTBEAT_MS: '5000' });
-  await reach(faults.stack.gateways.length - 1);
-  const [client, witness] = [await openClient(), await faults.client(1)];
+  const patient = faults.stack.gateways.length - 1;
+  await reach(patient);
+  const [client, witness] = [await openClient(), await faults.client(patient)];
   // 14 MB; of these the gateway keeps 1 MB, and the sockets a few.
   const prompt = planPrompt({ nonce: 'x'.repeat(4_000), chunks: 3_500, paceMs: 0, ends: ['complete'] });
   const jobId = await client.execute({ prompt });

@@ -48,7 +48,8 @@ beforeAll(async () => {
     QUOTA_REQUESTS: `${REQUESTS}`,
     QUOTA_OUTPUT: '1gb',
     JOB_RETENTION_MS: '3000',
-    WORKER_CONCURRENCY: '2',
+    // So few that jobs pile up up to the quota, however slowly they are submitted.
+    WORKER_CONCURRENCY: '1',
   };
   faults = await startFaultStack({ gateways: 2, workers: 3, direct: true, env });
 });

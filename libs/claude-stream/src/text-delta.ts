@@ -35,7 +35,7 @@ export type LongPiece = {
 
 /**
  * The same of a long line, as bytes: what it says goes on as it stands. Undefined also when the text is written in another way
- * than ours, or is no UTF-8.
+ * than ours, has half of a pair, or is no UTF-8.
  */
 export function readLongTextDelta(line: Buffer): LongPiece | undefined {
   const from = BEFORE_TEXT.exec(line.toString('latin1', 0, MAX_BEFORE_BYTES))?.[0].length;
@@ -63,7 +63,8 @@ function pieceOf(json: Buffer, written: string, isPlain: boolean): LongPiece | u
   const quoted = `"${written}"`;
   try {
     const text: string = JSON.parse(quoted);
-    return JSON.stringify(text) === quoted ? { text, json, isPlain } : undefined;
+    // Half of a pair means nothing by itself, and something else with what may follow it.
+    return JSON.stringify(text) === quoted && text.isWellFormed() ? { text, json, isPlain } : undefined;
   } catch {
     return undefined;
   }

@@ -68,12 +68,14 @@ describe('a long piece of text, as bytes', () => {
   it('is what the parser makes of its line, and goes on as `JSON.stringify` would write it', () => {
     fc.assert(
       fc.property(written, (json) => {
-        fc.pre(isJson(json));
+        // Half of a pair, beside the other half escaped, cannot be said in bytes.
+        fc.pre(isJson(json) && json.isWellFormed());
         const line = lineOf(json);
         expect(ofBytes(line)).toEqual(parsed(line));
         const piece = readLongTextDelta(Buffer.from(line));
-        if (json === JSON.stringify(JSON.parse(json)) && json.isWellFormed()) {
-          expect(piece?.text).toBe(JSON.parse(json));
+        const text: string = JSON.parse(json);
+        if (json === JSON.stringify(text) && text.isWellFormed()) {
+          expect(piece?.text).toBe(text);
           expect(`"${piece?.json}"`).toBe(json);
           expect(piece?.isPlain).toBe(!json.includes('\\'));
         } else expect(piece).toBeUndefined();
