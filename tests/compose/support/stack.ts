@@ -35,7 +35,7 @@ export const SERVICES = [
   ...['balancer', 'claude-api', 'dashboard', 'egress', 'files', 'gateway', 'redis', 'worker'],
 ];
 
-/** Undoes what a test did to its containers: all run, once for each service, and are healthy. */
+/** Undoes what a test did to its containers: all run, once for each service, are healthy, and a job completes. */
 export async function restore(project: Project): Promise<void> {
   const endAt = Date.now() + 60_000;
   for (;;) {
@@ -48,10 +48,20 @@ export async function restore(project: Project): Promise<void> {
     const services = containers.map(({ service }) => service).sort();
     const isWhole =
       services.join() === SERVICES.join() && containers.every(({ state }) => state === 'running');
-    if (isWhole && containers.every(({ health }) => health === 'healthy')) return;
+    const isWell = isWhole && containers.every(({ health }) => health === 'healthy');
+    // Not all of a gateway's connections are back at once after an outage of Redis, of which its health says nothing yet.
+    if (isWell && (await completesJob(project))) return;
     if (Date.now() > endAt) throw new Error(`not restored: ${JSON.stringify(containers)}`);
     // Compose gives up at once on a container that is unhealthy now; the next check may find it well.
     if (!isWhole) await project.up().catch(() => undefined);
     else await new Promise((resolve) => setTimeout(resolve, 300));
   }
+}
+
+async function completesJob(project: Project): Promise<boolean> {
+  const [method, headers, body] = ['POST', { 'content-type': 'application/json' }, '{"prompt": "restored"}'];
+  const url = `http://127.0.0.1:${project.gatewayPort}/v1/jobs?wait=20`;
+  const answer = await fetch(url, { method, headers, body }).catch(() => undefined);
+  const { terminal } = answer?.ok ? ((await answer.json()) as { terminal?: { type: string } }) : {};
+  return terminal?.type === 'completed';
 }
