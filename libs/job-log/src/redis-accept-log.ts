@@ -50,9 +50,8 @@ export function createRedisAcceptLog(options: {
 }): AcceptLog {
   const { redis, keys, lineOf, isOneServer = keepsOrder(redis) } = options;
   const reserve = createReserve(options);
-  const confirm = together(async (jobIds: readonly string[]): Promise<undefined[]> => {
+  const confirm = together(async (jobIds: readonly string[]) => {
     await redis.zrem(keys.unqueued, ...jobIds);
-    return [];
   });
   const create = isOneServer ? createAtOnce(redis, keys, lineOf) : createInSteps(options);
 

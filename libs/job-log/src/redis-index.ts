@@ -66,7 +66,7 @@ export function createJobIndex({
 }): JobIndex {
   const scripts = defineScripts(redis, 'mark', 'ended', 'prune', 'output');
 
-  const file = async (filings: readonly Filing[]): Promise<undefined[]> => {
+  const file = async (filings: readonly Filing[]) => {
     const [{ tenant, status, at }] = filings as [Filing];
     await scripts.ended(
       [
@@ -78,7 +78,6 @@ export function createJobIndex({
       ],
       [...[retentionMs, MINUTE_LIFE_MS, DAY_LIFE_MS, MAX_COUNTERS], ...filings.flatMap(({ args }) => args)],
     );
-    return [];
   };
   const fileTogether = together(file);
 

@@ -11,13 +11,12 @@ type Noted = { tenant: string; jobId: string; notes: readonly ListenerNote[] };
 export function createRedisListenLog({ redis, keys }: { redis: RedisConnection; keys: Keys }): ListenLog {
   const { listened } = defineScripts(redis, 'listened');
 
-  async function note(jobs: readonly Noted[]): Promise<undefined[]> {
+  async function note(jobs: readonly Noted[]): Promise<void> {
     const notes = jobs.flatMap((job) => [job.tenant, JSON.stringify(job.notes)]);
     await listened(
       jobs.map(({ jobId }) => keys.record(jobId)),
       [MAX_LISTENER_NOTES, ...notes],
     );
-    return [];
   }
 
   const noteTogether = together(note);
@@ -25,7 +24,7 @@ export function createRedisListenLog({ redis, keys }: { redis: RedisConnection; 
     async noteListeners(tenant, jobId, notes) {
       const noted = { tenant, jobId, notes };
       // On a cluster each record has a server of its own.
-      await tellErrorsApart<unknown>(keepsOrder(redis) ? noteTogether('', noted) : note([noted]));
+      await tellErrorsApart(keepsOrder(redis) ? noteTogether('', noted) : note([noted]));
     },
   };
 }

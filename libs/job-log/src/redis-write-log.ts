@@ -5,21 +5,22 @@ import type {
   AppendCode,
   Batch,
   BeginOutcome,
+  RecordChange,
   ReleaseCode,
   RenewOutcome,
   Wishes,
   WriteLog,
 } from './job-log.ts';
+import { joinBodies } from './join-bodies.ts';
+import { fieldsOf } from './kept-body.ts';
 import type { Keys } from './keys.ts';
-import { writeSpent } from './ledger.ts';
-import { createAppend } from './redis-append.ts';
+import { ledgerBeside, writeSpent } from './ledger.ts';
 import { createJobIndex, unawaited } from './redis-index.ts';
 import { defineScripts } from './scripts.ts';
 
 /**
  * @param options.retentionMs how long an ended job can be read, in ms
- * @param options.isTogether small batches of several jobs that are appended in one turn of the event loop go to Redis in one step, and jobs
- *   that end in one are filed so
+ * @param options.isTogether jobs that end in one turn of the event loop are filed as such in one step
  */
 export function createRedisWriteLog(options: {
   redis: RedisConnection;
@@ -27,13 +28,22 @@ export function createRedisWriteLog(options: {
   retentionMs: number;
   isTogether?: boolean;
 }): WriteLog {
-  const { redis, keys } = options;
+  const { redis, keys, retentionMs } = options;
   const isOneServer = keepsOrder(redis);
   const index = createJobIndex(options);
-  const write = createAppend(options);
   const scripts = defineScripts(
     redis,
-    ...(['schedule', 'scheduleWhenFull', 'output', 'begin', 'beginAtOnce', 'renew', 'release'] as const),
+    ...([
+      'schedule',
+      'scheduleWhenFull',
+      'output',
+      'begin',
+      'beginAtOnce',
+      'append',
+      'appendWhenFull',
+      'renew',
+      'release',
+    ] as const),
   );
 
   /** The index of what is due is lowered before the lease exists, and raised lazily by the sweeper: so no lease lapses unseen. */
@@ -84,10 +94,33 @@ export function createRedisWriteLog(options: {
   }
 
   async function append(batch: Batch) {
-    const { jobId, bodies, terminal, ending = {}, ageMs } = batch;
+    const { jobId, fence, firstSeq, bodies, hasOutput, terminal, ending = {}, ageMs, change } = batch;
     const took = writeSpent(batch.spent ?? {});
-    const reply = await write(batch, took);
-    const [code, lastSeq, cancelBy, pauseWish, logBytes, tenant, status, outputOf, holds] = reply;
+    const kept = fieldsOf(batch.kept ?? []);
+    const ledger = ledgerBeside(redis, keys);
+    const beside = ledger.length > 0 ? [...ledger, keys.outputs] : [];
+    // The end of a job, and what stands between it and its output, is little and always has room.
+    const write = hasOutput ? scripts.append : scripts.appendWhenFull;
+    const [code, lastSeq, cancelBy, pauseWish, logBytes, tenant, status, outputOf, holds] = await write(
+      [keys.record(jobId), keys.log(jobId), ...beside],
+      [
+        keys.channel(jobId),
+        fence,
+        firstSeq,
+        terminal ?? '',
+        retentionMs,
+        hasOutput ? '1' : '',
+        change?.code ?? '',
+        numberOf(change),
+        kept.bytes,
+        bodies.length,
+        joinBodies(bodies),
+        took,
+        jobId,
+        ...kept.fields,
+        ...Object.entries(ending).flatMap(([name, value]) => (value === undefined ? [] : [name, value])),
+      ],
+    );
     // Ahead of its end, which goes the same way.
     if (outputOf) unawaited(scripts.output([keys.ledger, keys.outputs], [jobId, outputOf, Number(holds)]));
     if (terminal && (code === 'ok' || code === 'duplicate')) {
@@ -125,6 +158,11 @@ export function createRedisWriteLog(options: {
     renew: (jobId, fence, leaseMs) => tellErrorsApart(renew(jobId, fence, leaseMs)),
     release: (...args) => tellErrorsApart(release(...args)),
   };
+}
+
+function numberOf(change: RecordChange | undefined): number | '' {
+  if (change?.code === 'paused') return change.limitMs;
+  return change?.code === 'limited' ? change.notBefore : '';
 }
 
 type Reply = string | number | undefined;

@@ -17,8 +17,6 @@ const scripts = {
   beginAtOnce: 2,
   append: undefined,
   appendWhenFull: undefined,
-  appendMany: undefined,
-  appendManyWhenFull: undefined,
   renew: 1,
   release: 1,
   cancel: undefined,
@@ -56,7 +54,6 @@ export type ScriptName = keyof typeof scripts;
 const runWhenFull: ReadonlySet<ScriptName> = new Set<ScriptName>([
   'scheduleWhenFull',
   'appendWhenFull',
-  'appendManyWhenFull',
   'renew',
   'release',
   'cancel',
@@ -84,7 +81,6 @@ const runWhenFull: ReadonlySet<ScriptName> = new Set<ScriptName>([
 const files: Partial<Record<ScriptName, ScriptName>> = {
   scheduleWhenFull: 'schedule',
   appendWhenFull: 'append',
-  appendManyWhenFull: 'appendMany',
   beginAtOnce: 'begin',
 };
 

@@ -3,28 +3,25 @@
 /** One script is not to hold up Redis for others. */
 const MOST_AT_ONCE = 64;
 
-/**
- * Makes a function that resolves when the call with this item is done, as all that are given with it for the same group, with what
- * the call gives for it, in the order of the items.
- */
-export function together<T, R = void>(
-  call: (items: readonly T[]) => Promise<readonly R[]>,
-): (group: string, item: T) => Promise<R> {
-  let groups = new Map<string, { items: T[]; done: Promise<readonly R[]> }>();
-  return async (group, item) => {
-    let one = groups.get(group);
-    if (!one || one.items.length === MOST_AT_ONCE) {
-      if (groups.size === 0) {
-        process.nextTick(() => {
-          groups = new Map();
-        });
-      }
-      const items: T[] = [];
-      const done = new Promise<void>((resolve) => process.nextTick(resolve)).then(() => call(items));
-      one = { items, done };
-      groups.set(group, one);
+/** Makes a function that resolves when the call with this item is done, as all that are given with it for the same group. */
+export function together<T>(
+  call: (items: readonly T[]) => Promise<void>,
+): (group: string, item: T) => Promise<void> {
+  let groups = new Map<string, { items: T[]; done: Promise<void> }>();
+  return (group, item) => {
+    const known = groups.get(group);
+    if (known && known.items.length < MOST_AT_ONCE) {
+      known.items.push(item);
+      return known.done;
     }
-    const place = one.items.push(item) - 1;
-    return (await one.done)[place] as R;
+    if (groups.size === 0) {
+      process.nextTick(() => {
+        groups = new Map();
+      });
+    }
+    const items = [item];
+    const done = new Promise<void>((resolve) => process.nextTick(resolve)).then(() => call(items));
+    groups.set(group, { items, done });
+    return done;
   };
 }
