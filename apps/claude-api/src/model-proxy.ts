@@ -8,13 +8,9 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import type { Logger } from '@cc-executor/runtime';
-import { listenOnLoopback } from '@cc-executor/service';
+import { http, https, listenOnLoopback } from '@cc-executor/service';
 import type { Credentials, Environment } from './cli-environment.ts';
 import { CLOUD_VARIABLES } from './cli-login.ts';
-
-// Imported, they would bring along Node's own undici.
-const { Agent: HttpAgent, request: requestHttp } = process.getBuiltinModule('node:http');
-const { Agent: HttpsAgent, request: requestHttps } = process.getBuiltinModule('node:https');
 
 const ANTHROPIC = 'https://api.anthropic.com';
 /** An idle connection to the model is given up after so long. */
@@ -65,7 +61,7 @@ export async function startModelProxy(options: {
   const further = parseHeaders(environment.ANTHROPIC_CUSTOM_HEADERS ?? '');
   const tickets = new Map<string, Credentials>();
   const agentOptions = { keepAlive: true, timeout: IDLE_MS, proxyEnv: { ...environment } };
-  const agents = { https: new HttpsAgent(agentOptions), http: new HttpAgent(agentOptions) };
+  const agents = { https: new https.Agent(agentOptions), http: new http.Agent(agentOptions) };
   const home = new URL(options.baseUrl ?? ANTHROPIC);
   const baseOf = ({ baseUrl }: Credentials) => (baseUrl === undefined ? home : new URL(baseUrl));
 
@@ -105,8 +101,8 @@ export async function startModelProxy(options: {
     const { method } = request;
     const onward =
       base.protocol === 'https:'
-        ? requestHttps(target, { method, headers, agent: agents.https })
-        : requestHttp(target, { method, headers, agent: agents.http });
+        ? https.request(target, { method, headers, agent: agents.https })
+        : http.request(target, { method, headers, agent: agents.http });
     response.once('close', () => onward.destroy());
     // Its first is taken below; what comes after an answer has begun breaks that off.
     onward.on('error', () => {});

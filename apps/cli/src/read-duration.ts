@@ -1,7 +1,8 @@
 /** A span of time as it is written on the command line: a number and its unit. */
 import { InvalidArgumentError } from 'commander';
 
-const units = { s: 1_000, m: 60_000, h: 3_600_000, d: 24 * 3_600_000 };
+export const DAY_MS = 24 * 3_600_000;
+const units = { s: 1_000, m: 60_000, h: 3_600_000, d: DAY_MS };
 
 /** In ms. Errors: `InvalidArgumentError`. */
 export function readDuration(text: string): number {

@@ -5,14 +5,10 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
-import type { HttpReply, HttpRequest, HttpServer } from '@cc-executor/service';
+import { type HttpReply, type HttpRequest, type HttpServer, http, https } from '@cc-executor/service';
 import { hideContent, hideContentOfLines } from './content.ts';
 import type { Entrance } from './identity/entrance.ts';
 import { refuse } from './problem.ts';
-
-// Imported, they would bring along Node's own undici.
-const { request: ask } = process.getBuiltinModule('node:http');
-const { request: askSecurely } = process.getBuiltinModule('node:https');
 
 const ROUTES = [
   // What the SDK asks, to find whether a gateway is there.
@@ -102,7 +98,7 @@ function askGateway(
     }),
   };
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const send = url.protocol === 'https:' ? askSecurely : ask;
+  const send = url.protocol === 'https:' ? https.request : http.request;
   // A connection of its own: none that the gateway may have closed meanwhile, and none is held by a long stream.
   const path = `${pathname}${search}`;
   const asked = send(url, { method: request.method, path, headers, agent: false, timeout: ANSWER_MS });

@@ -90,43 +90,32 @@ const isQueueIdle = async () => {
   return waiting + active === 0;
 };
 
-test('a job that is taken, run and ended between the looks at its record and at the queue gets no second entry', async () => {
-  const jobId = await rig.createJob();
-  await admin.zadd(rig.keys.unqueued, 0, jobId);
-  await gateway.producer.enqueue({ jobId, tenant: TENANT, priority: 0 });
-  const answered: string[] = [];
-  const { entries, warnings } = startCheck(async (id) => {
-    const need = await unqueued.look(id);
-    if (answered.length === 0) {
-      startWorker(answered);
-      await untilTrue(async () => answered.length > 0 && (await isQueueIdle()));
-    }
-    return need;
-  });
-  await untilTrue(async () => (await admin.zscore(rig.keys.unqueued, jobId)) === null);
-  expect(entries.get(jobId)).toEqual(['changed']);
-  expect(warnings).toEqual([]);
-  expect(answered).toEqual(['begun']);
-});
-
-test('a job that another gateway puts in line, and that is run, between two looks gets no second entry', async () => {
-  const jobId = await rig.createJob();
-  await admin.zadd(rig.keys.unqueued, 0, jobId);
-  const answered: string[] = [];
-  const { entries, warnings } = startCheck(async (id) => {
-    const need = await unqueued.look(id);
-    if (answered.length === 0) {
-      await gateway.producer.ensure([{ jobId, tenant: TENANT, priority: 0 }]);
-      startWorker(answered);
-      await untilTrue(async () => answered.length > 0 && (await isQueueIdle()));
-    }
-    return need;
-  });
-  await untilTrue(async () => (await admin.zscore(rig.keys.unqueued, jobId)) === null);
-  expect(entries.get(jobId)).toEqual(['changed']);
-  expect(warnings).toEqual([]);
-  expect(answered).toEqual(['begun']);
-});
+test.each<[string, 'before' | 'between']>([
+  ['with an entry', 'before'],
+  ['that gets an entry from another gateway meanwhile', 'between'],
+])(
+  'a job %s gets no second one when it ends between the looks at record and queue',
+  async (_which, enters) => {
+    const jobId = await rig.createJob();
+    await admin.zadd(rig.keys.unqueued, 0, jobId);
+    const enter = () => gateway.producer.enqueue({ jobId, tenant: TENANT, priority: 0 });
+    if (enters === 'before') await enter();
+    const answered: string[] = [];
+    const { entries, warnings } = startCheck(async (id) => {
+      const need = await unqueued.look(id);
+      if (answered.length === 0) {
+        if (enters === 'between') await enter();
+        startWorker(answered);
+        await untilTrue(async () => answered.length > 0 && (await isQueueIdle()));
+      }
+      return need;
+    });
+    await untilTrue(async () => (await admin.zscore(rig.keys.unqueued, jobId)) === null);
+    expect(entries.get(jobId)).toEqual(['changed']);
+    expect(warnings).toEqual([]);
+    expect(answered).toEqual(['begun']);
+  },
+);
 
 test('a repeated execute puts nothing in line again whose job ran and ended while it was asked', async () => {
   const params = { prompt: 'x', idempotencyKey: 'k', attach: false };

@@ -1,5 +1,4 @@
 /** Asks claude-api something short, beside its executions: a connection of its own, by the same rules. */
-
 import { type Lookup, openConnection } from './connect.ts';
 import { Client, type Dispatcher } from './undici.ts';
 

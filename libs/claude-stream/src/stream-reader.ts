@@ -66,9 +66,9 @@ export function createStreamReader(): StreamReader {
     return events;
   }
 
-  function readLongPiece({ text, json, isPlain }: LongPiece): readonly StreamEvent[] {
+  function readLongPiece({ text, ...written }: LongPiece): readonly StreamEvent[] {
     const events: StreamEvent[] = [];
-    answer.append(text, events, { json, isPlain });
+    answer.append(text, events, written);
     return events;
   }
 

@@ -4,6 +4,7 @@
  */
 
 import { isAscii, isUtf8 } from 'node:buffer';
+import type { Written } from './stream-event.ts';
 
 /** A parser in native code is faster with longer lines, and a match of millions of characters would overflow V8's stack. */
 const MAX_LENGTH = 2_048;
@@ -25,13 +26,8 @@ const MAX_BEHIND_BYTES = 512;
 const BACKSLASH = 0x5c;
 const QUOTE = 0x22;
 
-/** A piece of text, and what stands for it between the quotes of its line: as `JSON.stringify` would write it, in UTF-8. */
-export type LongPiece = {
-  text: string;
-  json: Buffer;
-  /** Nothing is escaped: it is the text itself. */
-  isPlain: boolean;
-};
+/** A piece of text, and how it is written in its line: as `JSON.stringify` would write it. */
+export type LongPiece = Written & { text: string };
 
 /**
  * The same of a long line, as bytes: what it says goes on as it stands. Undefined also when the text is written in another way

@@ -51,7 +51,7 @@ export const rotateWebhookSecretBodySchema = z
 const webhookSecretSchema = z.object({
   /** As libraries of Standard Webhooks take it. */
   secret: z.string(),
-  /** It signs no longer; without it, it is one to check by. */
+  /** It signs until then, in Unix ms; the newest ones have no end. */
   until: time.optional(),
 });
 

@@ -14,3 +14,4 @@ export {
 } from './http-server.ts';
 export { runService } from './lifecycle.ts';
 export { listenOnLoopback } from './loopback-listener.ts';
+export { http, https } from './node-http.ts';

@@ -6,9 +6,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createForeignCheck } from './foreign-check.ts';
-
-// Imported, it would bring along all that stands behind its exports, Node's own undici first of all: 7 MB in every service.
-const { createServer } = process.getBuiltinModule('node:http');
+import { http } from './node-http.ts';
 
 type LoopbackListener = {
   readonly url: string;
@@ -21,7 +19,7 @@ export async function listenOnLoopback(
   handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
 ): Promise<LoopbackListener> {
   const refuseForeign = createForeignCheck({ allowedHosts: [] });
-  const server = createServer((request, response) => {
+  const server = http.createServer((request, response) => {
     const message = refuseForeign(request.headers, request.method ?? '');
     if (message !== undefined) response.writeHead(403).end(message);
     else void handle(request, response);

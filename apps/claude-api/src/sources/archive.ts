@@ -9,16 +9,13 @@ import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { isSourceAllowed } from '@cc-executor/claude-options/sources';
 import { pinTo } from '@cc-executor/runtime/lookup';
+import { http, https } from '@cc-executor/service';
 import { beneath, openFolder } from '../workspaces/beneath.ts';
 import { asFileFault } from '../workspaces/fault.ts';
 import { parsePath } from '../workspaces/path.ts';
 import { asSourceFault, SourceFault } from './fault.ts';
 import { readTar, type TarEntry } from './tar-reader.ts';
 import type { Way } from './way.ts';
-
-// Imported, they would bring along Node's own undici.
-const { Agent: HttpAgent, get: httpGet } = process.getBuiltinModule('node:http');
-const { Agent: HttpsAgent, get: httpsGet } = process.getBuiltinModule('node:https');
 
 const MAX_REDIRECTS = 5;
 const GZIP = Buffer.from([0x1f, 0x8b]);
@@ -81,7 +78,7 @@ async function download(address: string, { sources, findWay, signal }: UnpackOpt
 }
 
 function ask(url: URL, { addresses, proxy }: Way, signal: AbortSignal): Promise<IncomingMessage> {
-  const [get, Agent] = url.protocol === 'https:' ? [httpsGet, HttpsAgent] : [httpGet, HttpAgent];
+  const { get, Agent } = url.protocol === 'https:' ? https : http;
   const agent = new Agent({ proxyEnv: proxy });
   const lookup = addresses && pinTo(addresses);
   return new Promise((resolve, reject) => {

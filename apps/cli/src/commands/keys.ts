@@ -1,8 +1,6 @@
 /** `cc-executor keys`: makes, lists, limits, rotates and revokes keys in the file that gateways with AUTH_MODE=keys read. */
 import { type Command, Option } from 'commander';
-import { readDuration } from '../read-duration.ts';
-
-const DAY_MS = 24 * 60 * 60_000;
+import { DAY_MS, readDuration } from '../read-duration.ts';
 
 type FileOption = { file?: string };
 type MakeOptions = FileOption & { tenant: string; scope: string; label: string; expiresIn?: number };

@@ -1,6 +1,6 @@
 /** `cc-executor webhooks`: the secrets by which receivers check the webhooks of a tenant. */
 import type { Command } from 'commander';
-import { readDuration } from '../read-duration.ts';
+import { DAY_MS, readDuration } from '../read-duration.ts';
 
 type Options = { url?: string; json?: boolean };
 type RotateOptions = Options & { overlap: number };
@@ -13,7 +13,6 @@ Examples:
 Each of the secrets signs every webhook. Give receivers the first, which is the newest, before the others end.
 Where nobody is asked who they are there is none of one's own: receivers check by WEBHOOK_SECRETS of the gateways.`;
 
-const DAY_MS = 24 * 60 * 60_000;
 const URL_TEXT = "the gateway (else CC_EXECUTOR_URL, the profile's, ws://127.0.0.1:8003/ws)";
 
 export function registerWebhooks(program: Command): void {

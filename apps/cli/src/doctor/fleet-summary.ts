@@ -24,7 +24,8 @@ export function judgeWorkers(
   const held = workers.reduce((sum, { jobs: of }) => sum + (of?.waiting ?? 0), 0);
   // A worker tells it now and then; the queue is as it is now.
   const running = Math.max((queue?.active ?? 0) - held, 0);
-  const seen = held > 0 ? `${running} jobs run, ${held} taken wait without a slot` : `${running} jobs run`;
+  const runs = `${running} ${running === 1 ? 'job runs' : 'jobs run'}`;
+  const seen = held > 0 ? `${runs}, ${held} taken wait without a slot` : runs;
   const summary = `${count(workers.length, 'worker')} with ${slots} slots; ${queue ? `${seen}, ${jobs}` : 'the queue was not looked at'}`;
   const ready = workers.filter(({ status }) => status === 'ok').length;
   if (ready === 0) {

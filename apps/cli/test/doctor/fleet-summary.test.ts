@@ -18,6 +18,9 @@ describe('the workers', () => {
       level: 'ok',
       message: '2 workers with 16 slots; 3 jobs run, 2 jobs wait',
     });
+    expect(judgeWorkers([workerReport()], NOW, { waiting: 1, active: 1 })).toMatchObject({
+      message: '1 worker with 8 slots; 1 job runs, 1 job waits',
+    });
   });
 
   it('are too few when every slot is taken and jobs wait', () => {

@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import type { Identity } from '@cc-executor/identity';
 import { MAX_FRAME_BYTES, ProtocolError, SUBPROTOCOL } from '@cc-executor/protocol';
 import { type Logger, logEvents, within } from '@cc-executor/runtime';
-import type { ForeignCheck } from '@cc-executor/service';
+import { type ForeignCheck, http } from '@cc-executor/service';
 import { WebSocketServer } from 'ws';
 import type { Admissions } from '../identity/admissions.ts';
 import type { Entrance } from '../identity/entrance.ts';
@@ -21,9 +21,6 @@ import { createEventFrames } from './event-frames.ts';
 import { openNativeDoor } from './native.ts';
 import { type Connection, runConnection, type SocketContext } from './socket.ts';
 import type { Turns } from './turns.ts';
-
-// Imported, it would bring along Node's own undici.
-const { STATUS_CODES } = process.getBuiltinModule('node:http');
 
 const CLOSING = '503 Service Unavailable';
 /** Fragments that a message may come in: each is an object, however short it is. */
@@ -146,7 +143,7 @@ export function createWebSocketDoors(options: WebSocketDoorsOptions): WebSocketD
     const { status, headers, body } = errorAnswer(error);
     const all = { ...headers, 'Content-Length': Buffer.byteLength(body), Connection: 'close' };
     const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
-    sendLast(stream, `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`);
+    sendLast(stream, `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`);
   }
 
   function refuse(request: IncomingMessage, door: DoorPlan | undefined): string | undefined {
